@@ -1,0 +1,8 @@
+"""The ASGI application, for the live stream on a server of its own."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+application = get_asgi_application()

@@ -1,0 +1,287 @@
+"""Every setting, driven by the environment. `.env.example` lists the variables; nothing else configures Guildhall.
+
+One code in three sizes (DESIGN.md, "How it runs"): with nothing set it runs by itself on SQLite with the embedded
+worker; with `DATABASE_URL` and `REDIS_URL` it runs on those, with Celery and beat.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from environs import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+if not env.bool("GUILDHALL_IGNORE_ENV_FILE", False):
+    env.read_env(str(BASE_DIR / ".env"), recurse=False)
+
+TESTING = "pytest" in sys.modules
+DEBUG = env.bool("DEBUG", False)
+VAR_DIR = Path(env.str("GUILDHALL_VAR", str(BASE_DIR / "var")))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def _secret_key() -> str:
+    """`SECRET_KEY`, or `SECRET_KEY_FILE`, or one made once and kept in `var/` for the embedded default."""
+    given = env.str("SECRET_KEY", "")
+    if given:
+        return given
+    path = Path(env.str("SECRET_KEY_FILE", "") or VAR_DIR / "secret_key")
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50))
+    return path.read_text().strip()
+
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["*"] if DEBUG or TESTING else ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+SITE_URL = env.str("SITE_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").rstrip("/")
+GUILD_NAME = env.str("GUILD_NAME", "Guildhall")
+GUILD_TIME_ZONE = env.str("GUILD_TIME_ZONE", "UTC")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.simple_history",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "django_filters",
+    "corsheaders",
+    "simple_history",
+    # The house, in the order of DESIGN.md: a room may use the rooms above it.
+    "guildhall.core",
+    "guildhall.accounts",
+    "guildhall.roster",
+    "guildhall.points",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+    "guildhall.accounts.middleware.RateLimitMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+
+def _database() -> dict[str, Any]:
+    """`DATABASE_URL` as Django wants it, with what each engine needs to be safe with money."""
+    config: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'guildhall.sqlite3'}")
+    engine = config["ENGINE"]
+    options = config.setdefault("OPTIONS", {})
+    if "sqlite" in engine:
+        options.update(
+            timeout=30,
+            transaction_mode="IMMEDIATE",
+            init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=30000;"
+            "PRAGMA foreign_keys=ON;",
+        )
+        # A file, not memory, in tests too: threads and processes must see the same database.
+        config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")} if env.bool("TEST_SQLITE_FILE", False) else {}
+    elif "postgresql" in engine:
+        if not TESTING:
+            options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 20), "timeout": 20}
+    elif "mysql" in engine:
+        options.update(charset="utf8mb4", isolation_level="read committed")
+        options["init_command"] = "SET sql_mode='STRICT_TRANS_TABLES', innodb_lock_wait_timeout=20"
+        config["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
+    return config
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", "")
+if REDIS_URL:
+    CACHES: dict[str, Any] = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    }
+    SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "guildhall"}}
+    SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+PASSWORD_HASHERS = (
+    ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    if TESTING
+    else ["django.contrib.auth.hashers.PBKDF2PasswordHasher", "django.contrib.auth.hashers.ScryptPasswordHasher"]
+)
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG or TESTING
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG or TESTING
+MEDIA_ROOT = VAR_DIR / "media"
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_TEXT_BYTES", 16 * 1024 * 1024)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+MAX_LOG_BYTES = env.int("MAX_LOG_BYTES", 256 * 1024 * 1024)
+
+HTTPS = env.bool("HTTPS", False)
+if HTTPS:
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000)
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", [])
+CORS_URLS_REGEX = r"^/api/.*$"
+CORS_EXPOSE_HEADERS = ["ETag", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "guildhall.accounts.api.authentication.KeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["guildhall.accounts.api.permissions.ScopePermission"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "guildhall.core.api.renderers.OrjsonRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.MultiPartParser",
+        "rest_framework.parsers.FormParser",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "guildhall.core.api.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.SearchFilter",
+        "rest_framework.filters.OrderingFilter",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "guildhall.core.api.schema.GuildhallSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "guildhall.core.api.errors.ExceptionHandler",
+    "EXCEPTION_FORMATTER_CLASS": "guildhall.core.api.errors.ExceptionFormatter",
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Guildhall",
+    "DESCRIPTION": "Roster, points, raids, loot, auctions and recruitment of a raiding guild.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_standardized_errors.openapi_hooks.postprocess_schema_enums",
+    ],
+    "SCHEMA_PATH_PREFIX": "/api/",
+}
+
+UNFOLD = {"SITE_TITLE": "Guildhall", "SITE_HEADER": "Guildhall", "SITE_SYMBOL": "castle", "SHOW_VIEW_ON_SITE": True}
+
+# Requests a minute, by kind of caller (accounts.middleware). 0 turns a limit off.
+RATE_LIMITS = {
+    "anonymous": env.int("RATE_LIMIT_ANONYMOUS", 120),
+    "session": env.int("RATE_LIMIT_SESSION", 600),
+    "personal": env.int("RATE_LIMIT_PERSONAL", 600),
+    "bot": env.int("RATE_LIMIT_BOT", 6000),
+}
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TIMEZONE = "UTC"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# One schedule for both workers: Celery beat reads it, and so does `manage.py run_jobs`.
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "deliver-outbox": {"task": "guildhall.core.tasks.deliver_outbox", "schedule": dt.timedelta(seconds=2)},
+    "forget-idempotency-keys": {
+        "task": "guildhall.core.tasks.forget_idempotency_keys",
+        "schedule": dt.timedelta(hours=1),
+    },
+    "store-key-usage": {"task": "guildhall.accounts.tasks.store_key_usage", "schedule": dt.timedelta(minutes=1)},
+    "verify-ledger": {"task": "guildhall.points.tasks.verify_ledger_nightly", "schedule": dt.timedelta(hours=24)},
+    "run-point-rules": {"task": "guildhall.points.tasks.run_due_rules", "schedule": dt.timedelta(minutes=15)},
+}
+
+_EMAIL = env.dj_email_url("EMAIL_URL", "console://" if DEBUG else "dummymail://")
+for _name in ("BACKEND", "HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL"):
+    if f"EMAIL_{_name}" in _EMAIL:
+        globals()[f"EMAIL_{_name}"] = _EMAIL[f"EMAIL_{_name}"]
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "guildhall@localhost")
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING" if TESTING else "INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}
+
+# The demo door (sign in as a persona) exists only where DEBUG is on.
+DEMO_DOOR = DEBUG
+SILENCED_SYSTEM_CHECKS = ["models.W036", "models.W037"]  # conditional constraints are not relied on where absent

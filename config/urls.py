@@ -1,0 +1,18 @@
+"""Every path. A room's API brings its own; the paths are those of PRD 5.2."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from guildhall.core.api.errors import api_not_found
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+]
+
+# Last: what no room has answered under /api/ is a JSON 404, never a page.
+urlpatterns += [re_path(r"^api/", api_not_found)]

@@ -1,0 +1,77 @@
+"""Every error that leaves the API has one form (API.md, "Conventions"), made here.
+
+`drf-standardized-errors` gives the form; this adds Guildhall's own exceptions, so that a service's refusal
+becomes the right status and code without a view in between, and JSON for paths that do not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import DatabaseError
+from django.http import HttpRequest, JsonResponse
+from drf_standardized_errors.formatter import ExceptionFormatter as BaseFormatter
+from drf_standardized_errors.handler import ExceptionHandler as BaseHandler
+from rest_framework import exceptions
+
+from guildhall.core.errors import GuildhallError
+from guildhall.core.transactions import is_retryable
+
+
+class ApiError(exceptions.APIException):
+    """A `GuildhallError` on its way out through DRF."""
+
+    def __init__(self, error: GuildhallError) -> None:
+        self.status_code = error.status
+        self.source = error
+        super().__init__(detail=error.detail, code=error.code)
+
+
+class Busy(exceptions.APIException):
+    """The database stayed busy through every retry: nothing was written, and trying again is right."""
+
+    status_code = 409
+    default_code = "busy"
+    default_detail = "Others are changing the same rows right now. Nothing was stored; send it again."
+
+
+class ExceptionHandler(BaseHandler):
+    """Turn what services and databases raise into API errors."""
+
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, GuildhallError):
+            return ApiError(exc)
+        if isinstance(exc, DatabaseError) and is_retryable(exc):
+            return Busy()
+        return super().convert_known_exceptions(exc)
+
+
+class ExceptionFormatter(BaseFormatter):
+    """Add `attr` and `figures` of a `GuildhallError` to the common form."""
+
+    def format_error_response(self, error_response: Any) -> Any:
+        formatted = super().format_error_response(error_response)
+        source = getattr(self.exc, "source", None)
+        if isinstance(source, GuildhallError):
+            first = formatted["errors"][0]
+            if source.attr:
+                first["attr"] = source.attr
+            if source.figures:
+                first["figures"] = source.figures
+        return formatted
+
+
+def error_body(error: GuildhallError) -> dict[str, Any]:
+    """The common form for `error`, where no DRF view is involved."""
+    item: dict[str, Any] = {"code": error.code, "detail": error.detail, "attr": error.attr}
+    if error.figures:
+        item["figures"] = error.figures
+    return {"type": "client_error", "errors": [item]}
+
+
+def api_not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
+    """JSON 404 for every path under /api/ that does not exist."""
+    detail = f"There is nothing at {request.path}. GET /api/schema/ lists every path."
+    return JsonResponse(
+        {"type": "client_error", "errors": [{"code": "not_found", "detail": detail, "attr": None}]}, status=404
+    )

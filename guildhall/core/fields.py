@@ -1,0 +1,59 @@
+"""Database fields that every room shares."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from .errors import BadInput
+from .money import CENT, MAX_POINTS, parse_points
+
+if TYPE_CHECKING:
+    _PointsBase = models.Field[Decimal | int | str, Decimal]
+else:
+    _PointsBase = models.Field
+
+
+class PointsField(_PointsBase):
+    """An amount of points: a `Decimal` with two places in Python, a BIGINT of hundredths in the database.
+
+    Whole numbers make sums and CHECK constraints exact on SQLite too, where a DECIMAL column is a float.
+    In raw SQL divide by 100.
+    """
+
+    description = "points, two decimal places"
+
+    def get_internal_type(self) -> str:
+        return "BigIntegerField"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
+        return None if value is None else (Decimal(value) / 100).quantize(CENT)
+
+    def to_python(self, value: Any) -> Decimal | None:
+        if value is None or value == "":
+            return None
+        try:
+            return parse_points(value)
+        except BadInput as error:
+            raise ValidationError(error.detail, code=error.code) from error
+
+    def get_prep_value(self, value: Any) -> int | None:
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        cents = Decimal(str(value) if isinstance(value, float) else value) * 100
+        whole = int(cents)
+        if cents != whole:
+            raise ValueError(f"{value} has more than two decimal places")
+        return whole
+
+    def value_to_string(self, obj: Any) -> str:
+        value = self.value_from_object(obj)
+        return "" if value is None else str(value)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        options = {"max_digits": 9, "decimal_places": 2, "max_value": MAX_POINTS, "min_value": -MAX_POINTS}
+        return super().formfield(**{"form_class": forms.DecimalField, **options, **kwargs})

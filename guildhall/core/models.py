@@ -1,0 +1,115 @@
+"""Tables that every room needs: the audit trail, idempotency keys, the outbox, revision counters.
+
+Invariant (DESIGN.md 7): the rows here are written in the transaction of the change they speak of, so they commit
+with it or not at all.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from . import clock
+
+
+class AuditEvent(models.Model):
+    """Who did what to what, when and why. Written by services, in their transaction; never edited."""
+
+    at = models.DateTimeField(default=clock.now, db_index=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="audit_events"
+    )
+    action = models.CharField(max_length=64, db_index=True, help_text="room.verb, e.g. points.adjust")
+    target_type = models.CharField(max_length=64, blank=True)
+    target_id = models.CharField(max_length=64, blank=True)
+    summary = models.CharField(max_length=500)
+    data = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["target_type", "target_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.action}: {self.summary}"
+
+
+class IdempotencyKey(models.Model):
+    """The answer that a POST with an `Idempotency-Key` got, kept so that repeating it repeats the answer (API.md)."""
+
+    owner = models.CharField(max_length=80, help_text="whose key it is: user:ID or key:ID")
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=clock.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return f"{self.owner} {self.key}"
+
+
+class OutboxMessage(models.Model):
+    """Something that must reach the outside world at least once: written with the change, delivered by a worker.
+
+    `topic` chooses the handler (`core.outbox.handler`). Messages with the same `order_key` are delivered one after
+    another, in the order written; `dedupe_key` lets a newer wish for the same thing replace one still waiting.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        DEAD = "dead"
+
+    id = models.BigAutoField(primary_key=True)
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    topic = models.CharField(max_length=64)
+    order_key = models.CharField(max_length=120, blank=True)
+    dedupe_key = models.CharField(max_length=160, blank=True)
+    payload = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=clock.now)
+    due_at = models.DateTimeField(default=clock.now)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+    outcome = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["state", "due_at"]),
+            models.Index(fields=["state", "order_key"]),
+            models.Index(fields=["state", "dedupe_key"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic} #{self.pk} {self.state}"
+
+
+class Revision(models.Model):
+    """A counter that a room raises in the transaction of a change, so that readers can tell whether to read again."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    value = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}"
+
+
+class JobRun(models.Model):
+    """When a scheduled job last ran and how it ended, so that health can tell and a restart knows what is due."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    succeeded_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.name

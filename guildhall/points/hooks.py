@@ -1,0 +1,86 @@
+"""What later rooms hang onto the ledger, called inside its transactions. A room registers in its `AppConfig.ready`.
+
+Points know nothing of raids or loot; a raid's attendance and an award are documents whose rows must follow when
+their entries are reversed or change hands, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+ReversalHook = Callable[[Collection[UUID], Any, str], None]
+MergeHook = Callable[[int, int], Mapping[str, int]]
+AttendanceProvider = Callable[[Collection[int]], Mapping[int, Decimal]]
+
+_reversal_hooks: list[ReversalHook] = []
+_merge_hooks: list[MergeHook] = []
+_attendance: list[AttendanceProvider] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that `verify_ledger` found: what, where, what it should be and what it is."""
+
+    check: str
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.where}: expected {self.expected}, found {self.found}"
+
+
+Check = Callable[[], Iterable[Difference]]
+_checks: list[Check] = []
+
+
+def on_reversal(hook: ReversalHook) -> ReversalHook:
+    """Register ``hook(documents, actor, reason)``: every entry of each of these documents has just been reversed."""
+    _reversal_hooks.append(hook)
+    return hook
+
+
+def on_merge(hook: MergeHook) -> MergeHook:
+    """Register ``hook(source_id, target_id)``: move a room's rows from one user to another; answers counts by name."""
+    _merge_hooks.append(hook)
+    return hook
+
+
+def ledger_check(check: Check) -> Check:
+    """Register a check that `verify_ledger` runs: yields each `Difference`."""
+    _checks.append(check)
+    return check
+
+
+def attendance_provider(provider: AttendanceProvider) -> AttendanceProvider:
+    """Register who knows 30-day attendance: ``provider(user_ids)`` answers percentages by user id, in one query."""
+    _attendance[:] = [provider]
+    return provider
+
+
+def run_reversal_hooks(documents: Collection[UUID], actor: Any, reason: str) -> None:
+    """Call every reversal hook, in the order of registration."""
+    for hook in _reversal_hooks:
+        hook(documents, actor, reason)
+
+
+def run_merge_hooks(source_id: int, target_id: int) -> dict[str, int]:
+    """Call every merge hook; the counts together."""
+    counts: dict[str, int] = {}
+    for hook in _merge_hooks:
+        counts.update(hook(source_id, target_id))
+    return counts
+
+
+def checks() -> list[Check]:
+    """The registered checks."""
+    return list(_checks)
+
+
+def attendance_30d(user_ids: Collection[int]) -> Mapping[int, Decimal]:
+    """30-day attendance percentages by user id; empty where no room knows."""
+    return _attendance[0](user_ids) if _attendance else {}

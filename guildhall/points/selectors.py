@@ -1,0 +1,327 @@
+"""Reading points. Each function says how many queries it costs; none grows with the guild's age."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When, Window
+
+from guildhall.accounts.models import User
+from guildhall.core.errors import NotFound
+from guildhall.core.fields import PointsField
+from guildhall.core.money import ZERO
+from guildhall.roster.models import Character
+
+from .hooks import attendance_30d
+from .models import Bucket, DKPPool, LedgerEntry, UserPointsSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a person has in a pool (API.md, "Points"). `available` is balance less held."""
+
+    dkp_pool_id: int
+    dkp_pool: str
+    earned: Decimal = ZERO
+    spent: Decimal = ZERO
+    adjusted: Decimal = ZERO
+    balance: Decimal = ZERO
+    held: Decimal = ZERO
+
+    @property
+    def available(self) -> Decimal:
+        return self.balance - self.held
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of API.md, amounts as `Decimal`."""
+        return {
+            "dkp_pool_id": self.dkp_pool_id,
+            "dkp_pool": self.dkp_pool,
+            "earned": self.earned,
+            "spent": self.spent,
+            "adjusted": self.adjusted,
+            "balance": self.balance,
+            "held": self.held,
+            "available": self.available,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One row of the standings; `rank` is shared by equal balances."""
+
+    rank: int
+    user_id: int
+    discord_id: str | None
+    display_name: str
+    main_character: str | None
+    character_class: str | None
+    earned: Decimal
+    spent: Decimal
+    adjusted: Decimal
+    balance: Decimal
+    attendance_30d: Decimal | None = None
+
+
+def default_pool() -> DKPPool:
+    """The pool that counts where a call names none: the default one, else the oldest open one. One query.
+
+    Raises:
+        NotFound: ``no_pool`` in a guild that has none yet.
+    """
+    pool = DKPPool.objects.filter(is_active=True).order_by("-is_default", "pk").first()
+    if pool is None:
+        raise NotFound("There is no open DKP pool yet; make one first.", code="no_pool")
+    return pool
+
+
+def pool_or_default(pool_id: int | None) -> DKPPool:
+    """The pool with this id, or the default one for None.
+
+    Raises:
+        NotFound: ``unknown_pool``, ``no_pool``.
+    """
+    if pool_id is None:
+        return default_pool()
+    pool = DKPPool.objects.filter(pk=pool_id).first()
+    if pool is None:
+        raise NotFound(f"There is no DKP pool {pool_id}.", code="unknown_pool", attr="dkp_pool_id")
+    return pool
+
+
+def balance_of(*, user_id: int, pool: DKPPool) -> Balance:
+    """A person's balance now. One query, by the summary's unique index."""
+    row = UserPointsSummary.objects.filter(user_id=user_id, pool=pool).first()
+    if row is None:
+        return Balance(dkp_pool_id=pool.pk, dkp_pool=pool.name)
+    return Balance(pool.pk, pool.name, row.earned, row.spent, row.adjusted, row.balance, row.held)
+
+
+def balances_of(*, user_id: int) -> list[Balance]:
+    """A person's balance in every open pool, and in closed ones where they have something. Two queries."""
+    rows = {row.pool_id: row for row in UserPointsSummary.objects.filter(user_id=user_id)}
+    found = []
+    for pool in DKPPool.objects.order_by("-is_default", "name"):
+        row = rows.get(pool.pk)
+        if row is not None:
+            found.append(Balance(pool.pk, pool.name, row.earned, row.spent, row.adjusted, row.balance, row.held))
+        elif pool.is_active:
+            found.append(Balance(pool.pk, pool.name))
+    return found
+
+
+def balance_at(*, user_id: int, pool: DKPPool, at: dt.datetime, recorded: bool = False) -> Balance:
+    """The balance as it stood at `at`, from the entries themselves. One query.
+
+    By the time things happened (`occurred_at`); with `recorded`, by the time they were written down: what the system
+    would have shown then.
+    """
+    moment = {"created_at__lte": at} if recorded else {"occurred_at__lte": at}
+    sums = LedgerEntry.objects.filter(user_id=user_id, pool=pool, **moment).aggregate(
+        earned=Sum("amount", filter=Q(bucket=Bucket.EARNED)),
+        spent=Sum("amount", filter=Q(bucket=Bucket.SPENT)),
+        adjusted=Sum("amount", filter=Q(bucket=Bucket.ADJUSTED)),
+    )
+    earned, spent, adjusted = (sums[name] or ZERO for name in ("earned", "spent", "adjusted"))
+    return Balance(pool.pk, pool.name, earned, -spent + ZERO, adjusted, earned + spent + adjusted)
+
+
+def statement(
+    *, user_id: int, pool_id: int | None = None, since: dt.datetime | None = None, until: dt.datetime | None = None
+) -> QuerySet[LedgerEntry]:
+    """A person's entries, newest first, each with the `balance_after` it left in its pool.
+
+    The running balance is a window over the person's own entries alone, so it costs the same in any guild.
+    """
+    entries = LedgerEntry.objects.filter(user_id=user_id)
+    if pool_id is not None:
+        entries = entries.filter(pool_id=pool_id)
+    running = Window(
+        Sum("amount", output_field=PointsField()),
+        partition_by=[F("pool_id")],
+        order_by=[F("occurred_at").asc(), F("id").asc()],
+    )
+    entries = entries.annotate(balance_after=running).select_related("pool", "created_by", "reversed_by")
+    # A filter on time must not cut the window: it goes around it.
+    if since is not None or until is not None:
+        entries = _within(entries, since, until)
+    return entries.order_by("-occurred_at", "-id")
+
+
+def _within(entries: Any, since: dt.datetime | None, until: dt.datetime | None) -> Any:
+    # Django wraps a filter on a window expression into an outer query; this one carries the times along.
+    moment = Window(Sum(Value(0)), partition_by=[F("pool_id")])
+    entries = entries.annotate(_window=moment).filter(_window=0)
+    span = Q()
+    if since is not None:
+        span &= Q(occurred_at__gte=since)
+    if until is not None:
+        span &= Q(occurred_at__lte=until)
+    kept = LedgerEntry.objects.filter(span, pk=OuterRef("pk")).values("pk")[:1]
+    return entries.annotate(_kept=Subquery(kept)).filter(_kept__isnull=False)
+
+
+def ledger_version(*, pool_id: int | None = None) -> str:
+    """A text that changes with every change to a pool's summaries (to any pool's, for None). One query on an index.
+
+    Each summary's version grows under its own lock, so the sum of committed versions never repeats.
+    """
+    rows = UserPointsSummary.objects.all() if pool_id is None else UserPointsSummary.objects.filter(pool_id=pool_id)
+    found = rows.aggregate(total=Sum("version"), count=Count("pk"))
+    return f"{found['total'] or 0}.{found['count']}"
+
+
+def standings_queryset(*, pool: DKPPool, include_inactive: bool = False) -> QuerySet[Any]:
+    """The summaries of a pool, highest balance first. People merged into others and bots are left out."""
+    rows = UserPointsSummary.objects.filter(pool=pool, user__merged_into=None, user__is_bot=False)
+    if not include_inactive:
+        rows = rows.filter(user__is_active=True)
+    return rows.order_by("-balance", "user_id")
+
+
+def standings(*, rows: Sequence[Any] | QuerySet[Any]) -> list[Standing]:
+    """The given summaries (a page of `standings_queryset`) as standings. Four queries, whatever the page's size:
+    the page, the mains, the 30-day attendance, and the rank of its first row."""
+    page = list(
+        rows.values(
+            "pool_id", "user_id", "user__discord_id", "user__display_name", "user__username",
+            "earned", "spent", "adjusted", "balance",
+        )
+        if isinstance(rows, QuerySet)
+        else rows
+    )  # fmt: skip
+    if not page:
+        return []
+    users = [row["user_id"] for row in page]
+    mains = {
+        user_id: (name, character_class)
+        for user_id, name, character_class in Character.objects.filter(main_user__in=users).values_list(
+            "user_id", "name", "character_class"
+        )
+    }
+    attendance = attendance_30d(users)
+    ranks = _ranks(page)
+    found = []
+    for row, rank in zip(page, ranks, strict=True):
+        main, character_class = mains.get(row["user_id"], (None, None))
+        found.append(
+            Standing(
+                rank=rank,
+                user_id=row["user_id"],
+                discord_id=row["user__discord_id"],
+                display_name=row["user__display_name"] or row["user__username"],
+                main_character=main,
+                character_class=character_class,
+                earned=row["earned"],
+                spent=row["spent"],
+                adjusted=row["adjusted"],
+                balance=row["balance"],
+                attendance_30d=attendance.get(row["user_id"]),
+            )
+        )
+    return found
+
+
+def _ranks(page: list[dict[str, Any]]) -> list[int]:
+    """Ranks by balance, equal for equal; the page must be in order of balance to be numbered from its first row."""
+    pool_id = page[0]["pool_id"]
+    best = max(row["balance"] for row in page)
+    above = UserPointsSummary.objects.filter(
+        pool_id=pool_id,
+        balance__gt=best,
+        user__merged_into=None,
+        user__is_bot=False,
+        user__is_active=True,
+    ).count()
+    ordered = sorted((row["balance"] for row in page), reverse=True)
+    first: dict[Decimal, int] = {}
+    for position, balance in enumerate(ordered):
+        first.setdefault(balance, above + position + 1)
+    return [first[row["balance"]] for row in page]
+
+
+@dataclass(frozen=True, slots=True)
+class NameEarnings:
+    """What a character's name earned and spent for one person in one pool."""
+
+    user_id: int
+    display_name: str
+    dkp_pool_id: int
+    dkp_pool: str
+    earned: Decimal
+    spent: Decimal
+    adjusted: Decimal
+    entries: int
+    first_at: dt.datetime
+    last_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who owned a character's name when, and what it earned for whom (PRD 5.2.6, character-attribution)."""
+
+    character_name: str
+    character_id: int | None
+    owners: list[dict[str, Any]] = field(default_factory=list)
+    earnings: list[NameEarnings] = field(default_factory=list)
+
+
+def attribution(*, name: str) -> Attribution:
+    """Who owned the character called `name`, and whom its name earned points for. Three queries.
+
+    Raises:
+        NotFound: ``unknown_character`` where neither a character nor an entry knows the name.
+    """
+    from guildhall.roster.selectors import find_character, ownership_of
+
+    character = find_character(name)
+    names = [character.name] if character else [name]
+    signed = {"earned": Bucket.EARNED, "spent": Bucket.SPENT, "adjusted": Bucket.ADJUSTED}
+    sums = {
+        label: Sum(
+            Case(When(bucket=bucket, then=F("amount")), default=Value(ZERO, output_field=PointsField())),
+            output_field=PointsField(),
+        )
+        for label, bucket in signed.items()
+    }
+    from django.db.models import Max, Min
+
+    rows = (
+        LedgerEntry.objects.filter(character_name__in=[*names, name])
+        .values("user_id", "user__display_name", "user__username", "pool_id", "pool__name")
+        .annotate(**sums, entries=Count("pk"), first_at=Min("occurred_at"), last_at=Max("occurred_at"))
+        .order_by("first_at")
+    )
+    earnings = [
+        NameEarnings(
+            user_id=row["user_id"],
+            display_name=row["user__display_name"] or row["user__username"],
+            dkp_pool_id=row["pool_id"],
+            dkp_pool=row["pool__name"],
+            earned=row["earned"],
+            spent=-row["spent"] + ZERO,
+            adjusted=row["adjusted"],
+            entries=row["entries"],
+            first_at=row["first_at"],
+            last_at=row["last_at"],
+        )
+        for row in rows
+    ]
+    if character is None and not earnings:
+        raise NotFound(f"Nobody here was ever called {name[:40]}.", code="unknown_character")
+    owners = [] if character is None else ownership_of(character)
+    return Attribution(
+        character_name=character.name if character else name,
+        character_id=character.pk if character else None,
+        owners=owners,
+        earnings=earnings,
+    )
+
+
+def people_named(user_ids: Sequence[int]) -> dict[int, str]:
+    """Display names by user id. One query."""
+    return {user.pk: str(user) for user in User.objects.filter(pk__in=user_ids)}

@@ -1,0 +1,119 @@
+"""`verify_ledger`: recompute everything from nothing and name every difference (DESIGN.md 1).
+
+It reads the entries alone and believes no stored figure. Rooms add checks of their documents with
+`hooks.ledger_check`. It runs nightly, and in the tests after every scenario.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from django.db import connection, transaction
+from django.db.models import F, Q, Sum
+
+from guildhall.core.money import ZERO
+
+from . import triggers
+from .hooks import Difference, checks
+from .models import Bucket, EntryKind, Hold, LedgerEntry, PointAdjustment, UserPointsSummary
+
+
+def verify() -> list[Difference]:
+    """Every difference there is; empty if the books are right. Reads one consistent state on any database."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql" and len(connection.savepoint_ids) == 0:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return [
+            *_summaries(),
+            *_reversals(),
+            *_holds(),
+            *_adjustments(),
+            *_triggers(),
+            *(difference for check in checks() for difference in check()),
+        ]
+
+
+def _summaries() -> Iterator[Difference]:
+    figures: dict[tuple[int, int], dict[str, Decimal]] = {}
+    sums = (
+        LedgerEntry.objects.order_by()
+        .values_list("user_id", "pool_id", "bucket")
+        .annotate(total=Sum("amount"))
+        .iterator(chunk_size=5000)
+    )
+    for user_id, pool_id, bucket, total in sums:
+        figures.setdefault((user_id, pool_id), {})[bucket] = total
+    seen = set()
+    for row in UserPointsSummary.objects.order_by().iterator(chunk_size=5000):
+        key = (row.user_id, row.pool_id)
+        seen.add(key)
+        found = figures.get(key, {})
+        earned = found.get(Bucket.EARNED, ZERO)
+        spent = -found.get(Bucket.SPENT, ZERO) + ZERO
+        adjusted = found.get(Bucket.ADJUSTED, ZERO)
+        expected = {
+            "earned": earned,
+            "spent": spent,
+            "adjusted": adjusted,
+            "balance": earned - spent + adjusted,
+        }
+        for name, value in expected.items():
+            if getattr(row, name) != value:
+                yield Difference(
+                    f"summary {name}", f"user {key[0]}, pool {key[1]}", str(value), str(getattr(row, name))
+                )
+    for key in figures.keys() - seen:
+        yield Difference("summary", f"user {key[0]}, pool {key[1]}", "a row", "none")
+
+
+def _reversals() -> Iterator[Difference]:
+    wrong = LedgerEntry.objects.filter(kind=EntryKind.REVERSAL).filter(
+        ~Q(amount=-F("reverses__amount"))
+        | ~Q(user_id=F("reverses__user_id"))
+        | ~Q(pool_id=F("reverses__pool_id"))
+        | ~Q(bucket=F("reverses__bucket"))
+        | Q(reverses__kind=EntryKind.REVERSAL)
+    )
+    for entry in wrong.select_related("reverses").iterator(chunk_size=1000):
+        yield Difference("reversal", f"entry {entry.pk}", f"the opposite of {entry.reverses}", str(entry))
+
+
+def _holds() -> Iterator[Difference]:
+    held = {
+        (user_id, pool_id): total
+        for user_id, pool_id, total in Hold.objects.order_by()
+        .values_list("user_id", "pool_id")
+        .annotate(total=Sum("amount"))
+    }
+    rows = UserPointsSummary.objects.filter(Q(held__gt=ZERO) | Q(user_id__in={user_id for user_id, _ in held}))
+    seen = set()
+    for row in rows:
+        key = (row.user_id, row.pool_id)
+        seen.add(key)
+        if row.held != held.get(key, ZERO):
+            yield Difference("held", f"user {key[0]}, pool {key[1]}", str(held.get(key, ZERO)), str(row.held))
+    for key in held.keys() - seen:
+        yield Difference("held", f"user {key[0]}, pool {key[1]}", "a summary", "none")
+
+
+def _adjustments() -> Iterator[Difference]:
+    entered = dict(
+        LedgerEntry.objects.filter(kind__in=[EntryKind.ADJUSTMENT, EntryKind.REVERSAL], bucket=Bucket.ADJUSTED)
+        .exclude(document=None)
+        .order_by()
+        .values_list("document")
+        .annotate(total=Sum("amount"))
+    )
+    # An imported adjustment that counts in several pools has one entry per pool; each pool's must agree.
+    rows = PointAdjustment.objects.order_by().values_list("document", "amount", "reversed_at", "pk")
+    for document, amount, reversed_at, pk in rows.iterator(chunk_size=5000):
+        expected = ZERO if reversed_at else amount
+        if entered.get(document, ZERO) != expected:
+            yield Difference("adjustment", f"adjustment {pk}", str(expected), str(entered.get(document, ZERO)))
+
+
+def _triggers() -> Iterator[Difference]:
+    for name in triggers.missing(connection):
+        yield Difference("trigger", triggers.TABLE, name, "missing: run manage.py migrate")

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class RosterConfig(AppConfig):
+    """Ranks, characters, mains and alts, who owned what and when."""
+
+    name = "guildhall.roster"
+    label = "roster"
+    verbose_name = "Roster"

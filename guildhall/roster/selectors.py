@@ -1,0 +1,141 @@
+"""Reading the roster."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from rapidfuzz import fuzz, process, utils
+
+from guildhall.accounts.models import User
+from guildhall.core.errors import NotFound
+
+from .models import Character, CharacterAlias
+from .names import name_key
+
+
+def find_character(name: str) -> Character | None:
+    """The character called `name`, whatever the case, else the one that has it as an alias. At most two queries."""
+    key = name_key(name)
+    found = Character.objects.select_related("user", "rank", "main_character").filter(name_key=key).first()
+    if found is None:
+        alias = CharacterAlias.objects.select_related("character__user").filter(name_key=key).first()
+        found = alias.character if alias else None
+    return found
+
+
+def character_by_name(name: str) -> Character:
+    """As `find_character`.
+
+    Raises:
+        NotFound: ``unknown_character``, with names that look like it.
+    """
+    found = find_character(name)
+    if found is None:
+        near = suggest_names([name]).get(name, [])
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        raise NotFound(f"Nobody is called {name[:40]}.{hint}", code="unknown_character", attr="character_name")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a name from outside was recognised. `how` is exact, case, alias, fuzzy or none (API.md, parse-attendance);
+    with fuzzy and none there is no character, only suggestions: a guess is never acted upon."""
+
+    name: str
+    how: str
+    character: Character | None
+    suggestions: list[str]
+
+
+def match_names(names: Iterable[str], *, suggest: bool = True) -> dict[str, Match]:
+    """Recognise many names at once. Two queries for the names, one more if any needs a suggestion.
+
+    Returns:
+        A `Match` for each given name, under the name as given.
+    """
+    wanted = {name: name_key(name) for name in names}
+    keys = set(wanted.values())
+    by_key = {c.name_key: c for c in Character.objects.select_related("user", "rank").filter(name_key__in=keys)}
+    left = keys - by_key.keys()
+    aliases: dict[str, Character] = {}
+    if left:
+        rows = CharacterAlias.objects.select_related("character__user", "character__rank").filter(name_key__in=left)
+        aliases = {alias.name_key: alias.character for alias in rows}
+    unknown = [name for name, key in wanted.items() if key not in by_key and key not in aliases]
+    near = suggest_names(unknown) if unknown and suggest else {}
+    found = {}
+    for name, key in wanted.items():
+        if key in by_key:
+            how = "exact" if by_key[key].name == name.strip() else "case"
+            found[name] = Match(name, how, by_key[key], [])
+        elif key in aliases:
+            found[name] = Match(name, "alias", aliases[key], [])
+        else:
+            suggestions = near.get(name, [])
+            found[name] = Match(name, "fuzzy" if suggestions else "none", None, suggestions)
+    return found
+
+
+def suggest_names(names: Collection[str], *, limit: int = 3, cutoff: int = 72) -> dict[str, list[str]]:
+    """Characters that each unknown name probably means, the likeliest first. One query."""
+    known = list(Character.objects.exclude(status=Character.Status.REMOVED).values_list("name", flat=True))
+    found = {}
+    for name in names:
+        hits = process.extract(
+            name[:60], known, scorer=fuzz.ratio, processor=utils.default_process, limit=limit, score_cutoff=cutoff
+        )
+        found[name] = [hit[0] for hit in hits]
+    return found
+
+
+def ownership_of(character: Character) -> list[dict[str, Any]]:
+    """Who owned a character when, oldest first, as API.md's ownership history. One query."""
+    return [
+        {
+            "user_id": row.user_id,
+            "display_name": str(row.user) if row.user else None,
+            "started_at": row.started_at,
+            "ended_at": row.ended_at,
+            "reason": row.reason,
+            "changed_by": str(row.changed_by) if row.changed_by else None,
+        }
+        for row in character.ownerships.select_related("user", "changed_by")
+    ]
+
+
+def characters() -> QuerySet[Character]:
+    """Every character with what a list shows of it. Joined, so a list is one query."""
+    return Character.objects.select_related("user", "rank", "main_character")
+
+
+def hierarchy() -> QuerySet[User]:
+    """People with their characters, the main first (PRD 3.3.2). Two queries."""
+    mine = Character.objects.select_related("rank").order_by("-is_main", "name")
+    return (
+        User.objects.filter(characters__isnull=False, merged_into=None)
+        .distinct()
+        .order_by("display_name", "pk")
+        .prefetch_related(Prefetch("characters", queryset=mine))
+    )
+
+
+def find_person(*, discord_id: str | None = None, user_id: int | None = None) -> User:
+    """A person by Discord id or by id; whoever was merged into somebody is that somebody.
+
+    Raises:
+        NotFound: ``unknown_user``.
+    """
+    people = User.objects.select_related("merged_into")
+    found = (
+        people.filter(discord_id=str(discord_id)).first()
+        if discord_id is not None
+        else people.filter(pk=user_id).first()
+    )
+    if found is None:
+        who = f"Discord id {str(discord_id)[:30]}" if discord_id is not None else f"id {user_id}"
+        raise NotFound(f"Nobody here has the {who}.", code="unknown_user")
+    return found.merged_into or found
