@@ -1,0 +1,189 @@
+"""The three dialects of EQdkp Plus' API: what it writes (JSON, XML, Lua) and what it reads (JSON, XML).
+
+Answers are plain ordered dicts in PHP's manner: the key ``player:112`` means "a ``<player>`` in XML, ``[112]`` in Lua,
+the key as it stands in JSON". The renderers reproduce recorded answers byte for byte, oddities included, because the
+tools on the other side were written against exactly those bytes. ``tests/test_api_format.py`` fails if they do not.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+from xml.etree.ElementTree import Element, ParseError
+
+import defusedxml.ElementTree as SafeTree
+from defusedxml.common import DefusedXmlException
+
+from guildhall.core.errors import BadInput
+
+Answer: TypeAlias = Mapping[str, Any]
+
+JSON_TYPE = "application/json; charset=utf-8"
+XML_TYPE = "text/xml; charset=utf-8"
+MAX_BODY = 5 << 20
+
+_XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_PREDEFINED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_NUMERIC_ENTITY = re.compile(r"#(?:[xX]([0-9A-Fa-f]+)|([0-9]+))\Z")
+
+
+def render(answer: Answer, fmt: str) -> tuple[bytes, str]:
+    """The body and its content type; ``fmt`` is ``json``, ``lua``, or anything else for XML (EQdkp's default)."""
+    if fmt == "json":
+        return render_json(answer), JSON_TYPE
+    if fmt == "lua":
+        return render_lua(answer), JSON_TYPE  # the type EQdkp sends for Lua as well
+    return render_xml(answer), XML_TYPE
+
+
+def render_json(answer: Answer) -> bytes:
+    """PHP's ``json_encode``: no spaces, escaped slashes, everything beyond ASCII as ``\\uXXXX``."""
+    return json.dumps(answer, ensure_ascii=True, separators=(",", ":")).replace("/", "\\/").encode("ascii")
+
+
+def _xml_text(value: str) -> str:
+    """The text of an element as PHP's SimpleXML ``addChild`` leaves it.
+
+    It reads the value as XML text: ``&amp;`` is an ampersand, and a bare ``&`` that opens no entity loses the *whole*
+    value (``Kunark & Classic`` becomes an empty element). Old tools see what they always saw.
+    """
+    if "&" in value:
+        parts: list[str] = []
+        position = 0
+        while (start := value.find("&", position)) >= 0:
+            end = value.find(";", start)
+            if end < 0:
+                return ""
+            parts.append(value[position:start])
+            name = value[start + 1 : end]
+            numeric = _NUMERIC_ENTITY.match(name)
+            if name in _PREDEFINED:
+                parts.append(_PREDEFINED[name])
+            elif numeric:
+                code = int(numeric.group(1), 16) if numeric.group(1) else int(numeric.group(2))
+                parts.append(chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else "")
+            else:
+                parts.append(value[start : end + 1])
+            position = end + 1
+        parts.append(value[position:])
+        value = "".join(parts)
+    value = _XML_FORBIDDEN.sub("", value)
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+
+def _scalar(value: Any) -> str:
+    """A scalar the way PHP casts it to a string."""
+    if value is None or value is False:
+        return ""
+    if value is True:
+        return "1"
+    return str(value)
+
+
+def _xml_nodes(key: str, value: Any, depth: int, out: list[str]) -> None:
+    tag = key.split(":", 1)[0]
+    if tag.isdigit():
+        tag = f"i{tag}"
+    pad = "  " * depth
+    if isinstance(value, Mapping):
+        children: list[tuple[str, Any]] = [(str(k), v) for k, v in value.items()]
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        children = [(str(index), item) for index, item in enumerate(value)]
+    else:
+        content = _xml_text(_scalar(value))
+        out.append(f"{pad}<{tag}>{content}</{tag}>" if content else f"{pad}<{tag}/>")
+        return
+    if not children:
+        out.append(f"{pad}<{tag}/>")
+        return
+    out.append(f"{pad}<{tag}>")
+    for child_key, child in children:
+        _xml_nodes(child_key, child, depth + 1, out)
+    out.append(f"{pad}</{tag}>")
+
+
+def render_xml(answer: Answer) -> bytes:
+    """Two spaces a level under ``<response>``; ``player:112`` is ``<player>``, a list ``<i0>``, ``<i1>``…"""
+    out = ['<?xml version="1.0" encoding="utf-8"?>']
+    _xml_nodes("response", answer, 0, out)
+    return "\n".join(out).encode("utf-8")
+
+
+def _lua_string(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "").replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _lua(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs: list[tuple[str, Any]] = [(str(k), v) for k, v in value.items()]
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        pairs = [(str(index), item) for index, item in enumerate(value)]
+    else:
+        return _lua_string(_scalar(value))
+    parts = []
+    for key, item in pairs:
+        _, colon, number = key.partition(":")
+        if colon and number.isdigit():
+            key = number
+        shown = f"[{key}]" if key.isdigit() else f"[{_lua_string(key)}]"
+        parts.append(f"{shown} = {_lua(item)}")
+    return "{" + ",".join(parts) + "}"
+
+
+def render_lua(answer: Answer) -> bytes:
+    """One assignment ``response = {…}``; every scalar is a string there."""
+    return f"response = {_lua(answer)}".encode()
+
+
+def _element_value(element: Element) -> Any:
+    children = list(element)
+    if not children:
+        return (element.text or "").strip()
+    found: dict[str, Any] = {}
+    for child in children:
+        value = _element_value(child)
+        if child.tag in found:
+            if not isinstance(found[child.tag], list):
+                found[child.tag] = [found[child.tag]]
+            found[child.tag].append(value)
+        else:
+            found[child.tag] = value
+    return found
+
+
+def parse_body(raw: bytes) -> dict[str, Any]:
+    """The fields of a request's body: JSON or XML, told apart by the first character, whatever the header says.
+
+    Raises:
+        BadInput: ``malformed_input`` (neither, or not an object), ``too_large`` (over 5 MiB).
+    """
+    if len(raw) > MAX_BODY:
+        raise BadInput("The body is larger than 5 MiB.", code="too_large")
+    stripped = raw.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not stripped:
+        return {}
+    if stripped[:1] == b"<":
+        try:
+            root = SafeTree.fromstring(stripped, forbid_dtd=True)
+        except DefusedXmlException as error:
+            raise BadInput("The XML body must not declare a document type.", code="malformed_input") from error
+        except ParseError as error:
+            raise BadInput(f"The XML body cannot be read: {error}.", code="malformed_input") from error
+        value = _element_value(root)
+        return value if isinstance(value, dict) else {}
+    try:
+        loaded = json.loads(stripped)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"The JSON body cannot be read: {error}.", code="malformed_input") from error
+    if not isinstance(loaded, dict):
+        raise BadInput("The body must be an object with named fields.", code="malformed_input")
+    return loaded
+
+
+def escape_name(value: str) -> str:
+    """A name the way EQdkp stores it, where its API passes the stored form on (event names inside ``points``)."""
+    return html.escape(value, quote=False)
