@@ -9,4 +9,4 @@ class PointsConfig(AppConfig):
     verbose_name = "Points"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401 - registers the system check of the triggers
+        from . import checks, services  # noqa: F401 - keep the triggers in place; register the hooks

@@ -1,0 +1,44 @@
+"""Every change to points that is not a raid's, an award's or an auction's own: one verb each, one transaction.
+
+`pools` (the pools themselves), `adjustments` (give, take, undo), `rules` (decay, caps, start points), `merging` (two
+people who are one). The movements themselves are written by `points.ledger` alone.
+"""
+
+from .adjustments import adjust_points, reverse_adjustment, reverse_entry
+from .merging import MergePreview, merge_people, preview_merge
+from .pools import check_amount, create_pool, delete_pool, update_pool
+from .rules import (
+    RuleStep,
+    create_rule,
+    grant_start_points,
+    period_key,
+    preview_rule,
+    preview_start_points,
+    reverse_rule_run,
+    run_due_rules,
+    run_rule,
+    update_rule,
+)
+
+__all__ = [
+    "MergePreview",
+    "RuleStep",
+    "adjust_points",
+    "check_amount",
+    "create_pool",
+    "create_rule",
+    "delete_pool",
+    "grant_start_points",
+    "merge_people",
+    "period_key",
+    "preview_merge",
+    "preview_rule",
+    "preview_start_points",
+    "reverse_adjustment",
+    "reverse_entry",
+    "reverse_rule_run",
+    "run_due_rules",
+    "run_rule",
+    "update_pool",
+    "update_rule",
+]
