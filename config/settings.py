@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "guildhall.accounts",
     "guildhall.roster",
     "guildhall.points",
+    "guildhall.raids",
 ]
 
 MIDDLEWARE = [
