@@ -1,0 +1,51 @@
+"""What EverQuest and its tools write about raids, read into plain values. Nothing here knows points or a database.
+
+- `parse_attendance`: who was there (`/who`, raid dumps, ticks, lists, raid-log XML, zips of those);
+- `parse_guild_dump`: the guild's roster;
+- `parse_log_events`: what happened in a log (joins, loot, kills, calls, standby), as a stream.
+"""
+
+from __future__ import annotations
+
+from .attendance import parse_attendance, parse_guild_dump
+from .results import (
+    FORMATS,
+    AttendanceParse,
+    Format,
+    GuildDump,
+    GuildMember,
+    IgnoredLine,
+    IgnoredLines,
+    ParseWarning,
+    RaidLog,
+    RaidLogItem,
+    RaidLogKill,
+    RaidLogMember,
+    RaidLogZone,
+    RosterBlock,
+    RosterEntry,
+    Stay,
+)
+from .stamps import log_character
+
+__all__ = [
+    "FORMATS",
+    "AttendanceParse",
+    "Format",
+    "GuildDump",
+    "GuildMember",
+    "IgnoredLine",
+    "IgnoredLines",
+    "ParseWarning",
+    "RaidLog",
+    "RaidLogItem",
+    "RaidLogKill",
+    "RaidLogMember",
+    "RaidLogZone",
+    "RosterBlock",
+    "RosterEntry",
+    "Stay",
+    "log_character",
+    "parse_attendance",
+    "parse_guild_dump",
+]

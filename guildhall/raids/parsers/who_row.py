@@ -1,0 +1,85 @@
+"""One row of a `/who`: `[60 Warder] Stanvern (Wood Elf) <Force of Will> ZONE: templeveeshan`.
+
+One tolerant grammar for the classic client, P99, Quarm, Live, EQEmu and EverQuest Legends. It is anchored at the start
+of the message: a row that somebody quotes in chat comes after a speaker's name and is none.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .names import NameProblem, read_name
+from .results import RosterEntry
+from .vocabulary import read_class
+
+#: A longer message is no row; the bound keeps a hostile line cheap.
+LONGEST_ROW = 400
+
+ROW = re.compile(
+    r"""
+    ^\s*(?P<flags>(?:(?:AFK|OFFLINE\ MODE|TRADER|BUYER|\*[^*]+\*|<LINKDEAD>)\s*)*)
+    \[(?:(?P<hidden>ANONYMOUS|ROLEPLAYING)
+       |ANON\ \((?P<anon_level>\d{1,3})\ (?P<anon_class>[^)\]]+)\)
+       |(?P<level>\d{1,3})\ (?P<cls>[^\]]+))\]
+    \s+(?P<name>[^\s<>()\[\]]+)
+    (?:\s+\((?!Group:|USER)(?P<race>[^)]+)\))?
+    (?:\s+\(Group:\s*(?P<group>\d{1,3}|None)\))?
+    (?:\s*<(?P<guild>(?!LINKDEAD>)[^>]+)>)?
+    (?:\s+ZONE:\s*(?P<zone>.*?))?
+    (?P<tags>(?:\s*(?:LFG|<LINKDEAD>|\(USER[^)]*\)))*)\s*$
+    """,
+    re.VERBOSE,
+)
+#: What looks like the beginning of a row, to tell a damaged row from chat.
+ROW_START = re.compile(r"^\s*(?:(?:AFK|OFFLINE MODE|TRADER|BUYER|\*[^*]+\*|<LINKDEAD>)\s*)*\[(?:\d{1,3} |ANON|ROLEPL)")
+
+_FLAGS = {
+    "AFK": "afk",
+    "OFFLINE MODE": "offline",
+    "TRADER": "trader",
+    "BUYER": "buyer",
+    "<LINKDEAD>": "linkdead",
+    "LFG": "lfg",
+}
+_FLAG = re.compile(r"AFK|OFFLINE MODE|TRADER|BUYER|<LINKDEAD>|LFG")
+
+
+def read_row(text: str, line_number: int) -> RosterEntry | NameProblem | None:
+    """The entry of a row, what is wrong with its name, or None where the text is no row."""
+    if len(text) > LONGEST_ROW:
+        return None
+    match = ROW.match(text)
+    if match is None:
+        return None
+    name = read_name(match["name"])
+    if isinstance(name, NameProblem):
+        return name
+    described = read_class(match["cls"] or match["anon_class"] or "")
+    level = match["level"] or match["anon_level"]
+    group = match["group"]
+    return RosterEntry(
+        character_name=name,
+        raw_name=match["name"],
+        line_number=line_number,
+        character_class=described.base,
+        classes=described.classes,
+        title=described.title,
+        level=int(level) if level else None,
+        race=match["race"],
+        guild=match["guild"],
+        flags=_flags(match),
+        zone=(match["zone"] or "").strip() or None,
+        group=None if group is None else 0 if group == "None" else int(group),
+    )
+
+
+def _flags(match: re.Match[str]) -> frozenset[str]:
+    written = f"{match['flags']} {match['tags']}"
+    flags = {_FLAGS[found] for found in _FLAG.findall(written)}
+    if "*" in match["flags"]:
+        flags.add("gm")
+    if match["hidden"] or match["anon_level"]:
+        flags.add("anonymous")
+    if match["hidden"] == "ROLEPLAYING" or (match["hidden"] and match["guild"]):
+        flags.add("roleplaying")  # both states print [ANONYMOUS]; only /role lets the guild show
+    return frozenset(flags)
