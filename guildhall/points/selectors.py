@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When, Window
+from django.db.models import Case, Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
 from guildhall.core.fields import PointsField
 from guildhall.core.money import ZERO
 from guildhall.roster.models import Character
+from guildhall.roster.selectors import find_character, ownership_of
 
 from .hooks import attendance_30d
 from .models import Bucket, DKPPool, LedgerEntry, UserPointsSummary
@@ -135,34 +136,31 @@ def statement(
 ) -> QuerySet[LedgerEntry]:
     """A person's entries, newest first, each with the `balance_after` it left in its pool.
 
-    The running balance is a window over the person's own entries alone, so it costs the same in any guild.
+    The running balance counts every entry of the person up to that one, whatever else is filtered out, so a cut never
+    changes a figure. It walks the person's own entries alone (index `entry_statement`), so it costs the same in any guild.
     """
     entries = LedgerEntry.objects.filter(user_id=user_id)
     if pool_id is not None:
         entries = entries.filter(pool_id=pool_id)
-    running = Window(
-        Sum("amount", output_field=PointsField()),
-        partition_by=[F("pool_id")],
-        order_by=[F("occurred_at").asc(), F("id").asc()],
-    )
-    entries = entries.annotate(balance_after=running).select_related("pool", "created_by", "reversed_by")
-    # A filter on time must not cut the window: it goes around it.
-    if since is not None or until is not None:
-        entries = _within(entries, since, until)
-    return entries.order_by("-occurred_at", "-id")
-
-
-def _within(entries: Any, since: dt.datetime | None, until: dt.datetime | None) -> Any:
-    # Django wraps a filter on a window expression into an outer query; this one carries the times along.
-    moment = Window(Sum(Value(0)), partition_by=[F("pool_id")])
-    entries = entries.annotate(_window=moment).filter(_window=0)
-    span = Q()
     if since is not None:
-        span &= Q(occurred_at__gte=since)
+        entries = entries.filter(occurred_at__gte=since)
     if until is not None:
-        span &= Q(occurred_at__lte=until)
-    kept = LedgerEntry.objects.filter(span, pk=OuterRef("pk")).values("pk")[:1]
-    return entries.annotate(_kept=Subquery(kept)).filter(_kept__isnull=False)
+        entries = entries.filter(occurred_at__lte=until)
+    earlier = Q(occurred_at__lt=OuterRef("occurred_at")) | Q(
+        occurred_at=OuterRef("occurred_at"), id__lte=OuterRef("id")
+    )
+    running = (
+        LedgerEntry.objects.filter(earlier, user_id=user_id, pool_id=OuterRef("pool_id"))
+        .order_by()
+        .values("pool_id")
+        .annotate(total=Sum("amount"))
+        .values("total")
+    )
+    return (
+        entries.annotate(balance_after=Subquery(running, output_field=PointsField()))
+        .select_related("pool", "created_by", "reversed_by")
+        .order_by("-occurred_at", "-id")
+    )
 
 
 def ledger_version(*, pool_id: int | None = None) -> str:
@@ -276,8 +274,6 @@ def attribution(*, name: str) -> Attribution:
     Raises:
         NotFound: ``unknown_character`` where neither a character nor an entry knows the name.
     """
-    from guildhall.roster.selectors import find_character, ownership_of
-
     character = find_character(name)
     names = [character.name] if character else [name]
     signed = {"earned": Bucket.EARNED, "spent": Bucket.SPENT, "adjusted": Bucket.ADJUSTED}
@@ -288,8 +284,6 @@ def attribution(*, name: str) -> Attribution:
         )
         for label, bucket in signed.items()
     }
-    from django.db.models import Max, Min
-
     rows = (
         LedgerEntry.objects.filter(character_name__in=[*names, name])
         .values("user_id", "user__display_name", "user__username", "pool_id", "pool__name")
