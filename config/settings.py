@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "guildhall.roster",
     "guildhall.points",
     "guildhall.raids",
+    "guildhall.discord",
 ]
 
 MIDDLEWARE = [
@@ -267,6 +268,20 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "verify-ledger": {"task": "guildhall.points.tasks.verify_ledger_nightly", "schedule": dt.timedelta(hours=24)},
     "run-point-rules": {"task": "guildhall.points.tasks.run_due_rules", "schedule": dt.timedelta(minutes=15)},
 }
+
+# Discord (docs/discord.md). Point the two bases at `python -m tests.fake_discord` to try everything without an account.
+DISCORD_API_BASE = env.str("DISCORD_API_BASE", "https://discord.com/api/v10")
+DISCORD_OAUTH_BASE = env.str("DISCORD_OAUTH_BASE", "https://discord.com")
+DISCORD_CLIENT_ID = env.str("DISCORD_CLIENT_ID", "")
+DISCORD_CLIENT_SECRET = env.str("DISCORD_CLIENT_SECRET", "")
+DISCORD_BOT_TOKEN = env.str("DISCORD_BOT_TOKEN", "")
+DISCORD_PUBLIC_KEY = env.str("DISCORD_PUBLIC_KEY", "")
+DISCORD_GUILD_ID = env.str("DISCORD_GUILD_ID", "")
+for _name in ("STATUS", "RAIDS", "AWARDS", "AUCTIONS", "APPLICATIONS", "VOTES"):
+    globals()[f"DISCORD_WEBHOOK_{_name}"] = env.str(f"DISCORD_WEBHOOK_{_name}", "")
+# What happens when somebody changes mapped roles by hand in Discord: "enforce" puts them back, "report" only notes it.
+DISCORD_AUTHORITY = env.str("DISCORD_AUTHORITY", "enforce")
+DISCORD_TOKEN_KEYS = env.list("DISCORD_TOKEN_KEYS", [])
 
 _EMAIL = env.dj_email_url("EMAIL_URL", "console://" if DEBUG else "dummymail://")
 for _name in ("BACKEND", "HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL"):

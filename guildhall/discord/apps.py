@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class DiscordConfig(AppConfig):
+    """Discord: roles that reconcile, messages that arrive, commands in the channel."""
+
+    name = "guildhall.discord"
+    label = "discord"
+    verbose_name = "Discord"
+
+    def ready(self) -> None:
+        from . import handlers
+
+        handlers.connect()

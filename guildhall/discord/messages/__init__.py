@@ -1,0 +1,1 @@
+"""Messages: the one place that builds what Discord shows, and how each is posted once."""

@@ -1,0 +1,103 @@
+"""Which mapped roles a person should hold.
+
+The rules (PRD 3.9.1, 3.9.4): an inactive, merged or unlinked person holds none. A person's standing is that of their
+main character if it is active, else of the highest-ranking active one; without an active character no rank or trial
+role is due. Role group and "linked" follow the person; status follows the main character.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from django.db.models import QuerySet
+
+from guildhall.accounts.models import User
+from guildhall.discord.models import DiscordRoleMapping
+from guildhall.roster.models import Character
+
+Kind = DiscordRoleMapping.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The mapped roles that are due, each with why."""
+
+    user_id: int
+    discord_id: str | None
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def role_ids(self) -> list[str]:
+        """The role ids in a stable order."""
+        return sorted(self.roles)
+
+
+def active_mappings() -> list[DiscordRoleMapping]:
+    """Every mapping that counts. One query."""
+    return list(DiscordRoleMapping.objects.filter(is_active=True).select_related("rank"))
+
+
+def mapped_role_ids(mappings: Iterable[DiscordRoleMapping] | None = None) -> set[str]:
+    """The roles that this system is the authority for; no other is ever touched."""
+    return {mapping.role_id for mapping in (active_mappings() if mappings is None else mappings)}
+
+
+def standing_character(characters: Iterable[Character]) -> Character | None:
+    """The character that a person's rank is read from: the active main, else the highest-ranking active one."""
+    active = [c for c in characters if c.is_active and c.status == Character.Status.ACTIVE]
+    for character in active:
+        if character.is_main:
+            return character
+    ranked = sorted(active, key=lambda c: (c.rank is None, c.rank.order if c.rank else 0, c.pk))
+    return ranked[0] if ranked else None
+
+
+def desired_roles(
+    user_ids: Collection[int] | None = None, *, mappings: list[DiscordRoleMapping] | None = None
+) -> dict[int, Desired]:
+    """What each of these people (None: everybody linked) should hold, by user id. Three queries, whatever their number."""
+    mappings = active_mappings() if mappings is None else mappings
+    people = User.objects.filter(pk__in=list(user_ids)) if user_ids is not None else linked_people()
+    people_list = list(people)
+    owned: dict[int, list[Character]] = defaultdict(list)
+    characters = Character.objects.select_related("rank").filter(user__isnull=False)
+    if user_ids is not None:
+        characters = characters.filter(user_id__in=[person.pk for person in people_list])
+    for character in characters:
+        owned[character.user_id or 0].append(character)
+    return {person.pk: _desired(person, owned[person.pk], mappings) for person in people_list}
+
+
+def linked_people() -> QuerySet[User]:
+    """Everybody with a Discord account who is still themselves."""
+    return User.objects.filter(discord_id__isnull=False, merged_into=None, is_bot=False)
+
+
+def _desired(person: User, characters: list[Character], mappings: list[DiscordRoleMapping]) -> Desired:
+    if not person.discord_id or not person.is_active or person.merged_into_id or person.is_bot:
+        return Desired(person.pk, person.discord_id)
+    standing = standing_character(characters)
+    main = next((c for c in characters if c.is_main), standing)
+    due: dict[str, str] = {}
+    for mapping in mappings:
+        if _is_due(mapping, person, standing, main):
+            due.setdefault(mapping.role_id, mapping.meaning)
+    return Desired(person.pk, person.discord_id, due)
+
+
+def _is_due(
+    mapping: DiscordRoleMapping, person: User, standing: Character | None, main: Character | None
+) -> bool:
+    if mapping.kind == Kind.LINKED:
+        return True
+    if mapping.kind == Kind.ROLE_GROUP:
+        return person.role_group == mapping.value
+    if mapping.kind == Kind.STATUS:
+        return main is not None and main.status == mapping.value
+    if standing is None or standing.rank is None:
+        return False
+    if mapping.kind == Kind.TRIAL:
+        return standing.rank.is_trial
+    return standing.rank_id == mapping.rank_id
