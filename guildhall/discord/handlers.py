@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from guildhall.accounts.models import User
 from guildhall.accounts.services import MEMBER_CHANGED
 from guildhall.core import outbox
 from guildhall.core.models import OutboxMessage
-
-from guildhall.accounts.models import User
 
 from .client import default_client
 from .delivery import outbox_errors

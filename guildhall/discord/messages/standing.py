@@ -29,7 +29,9 @@ def standing(*, user_id: int, change: str, before: str = "", after: str = "") ->
     if person is None or change not in NEWS or person.is_bot:
         return None
     title, color = NEWS[change]
-    embed = Embed(title, f"**{escape(person)}** {mention(person.discord_id)}".strip(), color, url=page(f"/people/{person.pk}/"))
+    embed = Embed(
+        title, f"**{escape(person)}** {mention(person.discord_id)}".strip(), color, url=page(f"/people/{person.pk}/")
+    )
     if before or after:
         embed.add("Before", escape(before) if before else "–").add("Now", escape(after) if after else "–")
     return message(embed)

@@ -87,9 +87,7 @@ def _desired(person: User, characters: list[Character], mappings: list[DiscordRo
     return Desired(person.pk, person.discord_id, due)
 
 
-def _is_due(
-    mapping: DiscordRoleMapping, person: User, standing: Character | None, main: Character | None
-) -> bool:
+def _is_due(mapping: DiscordRoleMapping, person: User, standing: Character | None, main: Character | None) -> bool:
     if mapping.kind == Kind.LINKED:
         return True
     if mapping.kind == Kind.ROLE_GROUP:

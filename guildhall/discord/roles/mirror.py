@@ -65,9 +65,7 @@ def refresh_roles(client: RestClient) -> list[DiscordRole]:
     fields = ["name", "position", "color", "is_managed", "is_assignable", "is_deleted", "problem", "circumstances"]
     _upsert(DiscordRole, rows, key="role_id", fields=[*fields, "seen_at"])
     gone = DiscordRole.objects.exclude(role_id__in=list(by_id))
-    gone.update(
-        is_deleted=True, problem="The role was deleted in Discord. Map the rank to another role.", seen_at=now
-    )
+    gone.update(is_deleted=True, problem="The role was deleted in Discord. Map the rank to another role.", seen_at=now)
     for role_row in rows:
         DiscordRoleMapping.objects.filter(role_id=role_row.role_id).exclude(role_name=role_row.name).update(
             role_name=role_row.name
@@ -75,9 +73,7 @@ def refresh_roles(client: RestClient) -> list[DiscordRole]:
     return rows
 
 
-def _problem(
-    role_id: str, name: str, position: int, managed: bool, top: int, may_manage: bool, guild_id: str
-) -> str:
+def _problem(role_id: str, name: str, position: int, managed: bool, top: int, may_manage: bool, guild_id: str) -> str:
     if role_id == guild_id:
         return "This is @everyone: each member has it anyway."
     if managed:

@@ -43,7 +43,9 @@ class Drift:
 
 def drift() -> Drift:
     """The drift as far as is known without calling Discord: against what was last seen. Six queries."""
-    return compare(list(DiscordMember.objects.filter(in_server=True)), {r.role_id: r for r in DiscordRole.objects.all()})
+    return compare(
+        list(DiscordMember.objects.filter(in_server=True)), {r.role_id: r for r in DiscordRole.objects.all()}
+    )
 
 
 def compare(members: list[DiscordMember], roles: dict[str, DiscordRole]) -> Drift:
@@ -61,9 +63,7 @@ def compare(members: list[DiscordMember], roles: dict[str, DiscordRole]) -> Drif
         if member is None:
             report.absent.append(desired.user_id)
             continue
-        plan = make_plan(
-            discord_id=discord_id, desired=desired, actual=member.role_ids, mapped=mapped, roles=roles
-        )
+        plan = make_plan(discord_id=discord_id, desired=desired, actual=member.role_ids, mapped=mapped, roles=roles)
         if plan.changes:
             report.plans.append(plan)
     for member in members:

@@ -88,9 +88,7 @@ def _change(action: str, role_id: str, why: str, roles: Mapping[str, DiscordRole
 
 
 @use_case
-def request_member_sync(
-    *, discord_id: str, source: str, reason: str = "", actor_id: int | None = None
-) -> bool:
+def request_member_sync(*, discord_id: str, source: str, reason: str = "", actor_id: int | None = None) -> bool:
     """Have one member's roles put right soon. Says no, and queues nothing, where no bot is configured."""
     if not DiscordConfig.from_settings().has_bot:
         return False
@@ -104,9 +102,7 @@ def request_member_sync(
 
 
 @use_case
-def request_sync(
-    *, user_ids: Collection[int] | None, source: str, actor: User | None = None, reason: str = ""
-) -> int:
+def request_sync(*, user_ids: Collection[int] | None, source: str, actor: User | None = None, reason: str = "") -> int:
     """Have the roles of these people, or of everybody linked, put right; answers for how many.
 
     Everybody is one message: the worker lists the members in pages and asks for those alone that differ.
@@ -216,9 +212,7 @@ def _apply(client: RestClient, log: _Log, change: Change, held: set[str]) -> str
 class _Log:
     """The log rows of one member's sync."""
 
-    def __init__(
-        self, discord_id: str, person: User | None, source: str, reason: str, actor_id: int | None
-    ) -> None:
+    def __init__(self, discord_id: str, person: User | None, source: str, reason: str, actor_id: int | None) -> None:
         self.discord_id = discord_id
         self.person = person
         self.source = source
