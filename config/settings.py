@@ -281,7 +281,7 @@ for _name in ("STATUS", "RAIDS", "AWARDS", "AUCTIONS", "APPLICATIONS", "VOTES"):
     globals()[f"DISCORD_WEBHOOK_{_name}"] = env.str(f"DISCORD_WEBHOOK_{_name}", "")
 # What happens when somebody changes mapped roles by hand in Discord: "enforce" puts them back, "report" only notes it.
 DISCORD_AUTHORITY = env.str("DISCORD_AUTHORITY", "enforce")
-DISCORD_TOKEN_KEYS = env.list("DISCORD_TOKEN_KEYS", [])
+DISCORD_TOKEN_KEYS: list[str] = env.list("DISCORD_TOKEN_KEYS", [])
 
 _EMAIL = env.dj_email_url("EMAIL_URL", "console://" if DEBUG else "dummymail://")
 for _name in ("BACKEND", "HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL"):

@@ -66,9 +66,9 @@ class RedisStore:
         with self._redis.pipeline() as pipe:
             while True:
                 try:
-                    pipe.watch(name)
+                    pipe.watch(name)  # type: ignore[no-untyped-call]
                     raw = pipe.get(name)
-                    state: State = json.loads(raw) if raw else {}  # type: ignore[arg-type]
+                    state: State = json.loads(raw) if raw else {}
                     answer = function(state)
                     pipe.multi()
                     pipe.set(name, json.dumps(state), px=max(int(ttl * 1000), 1))
@@ -79,7 +79,7 @@ class RedisStore:
 
     def read(self, key: str) -> State:
         raw = self._redis.get(self._prefix + key)
-        return json.loads(raw) if raw else {}  # type: ignore[arg-type]
+        return json.loads(raw) if raw else {}
 
     def forget(self, key: str) -> None:
         self._redis.delete(self._prefix + key)
