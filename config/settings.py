@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "guildhall.roster",
     "guildhall.points",
     "guildhall.raids",
+    "guildhall.loot",
     "guildhall.discord",
 ]
 

@@ -1,0 +1,167 @@
+"""Reading items and awards, and what items went for. Each function says how many queries it costs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from rapidfuzz import fuzz, process, utils
+
+from guildhall.core.errors import NotFound
+from guildhall.core.money import ZERO, round_points
+
+from .models import Item, LootDistribution
+from .names import item_key
+
+REFERENCE_SIZE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PastPrice:
+    """One award as the price history shows it."""
+
+    award_id: int
+    awarded_at: dt.datetime
+    points_spent: Decimal
+    character_name: str
+    user_id: int
+    dkp_pool_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceReference:
+    """What an item went for (PRD 3.7.1): of all awards in force the count and the range, of the last ones the median.
+
+    `trend` compares the later half of the last paid awards with the earlier half by their medians: ``rising`` or
+    ``falling`` from a tenth of a difference on, else ``steady``; None with fewer than four. `trend_percent` is that
+    difference. Awards for nothing are counted in `awards` and left out of the rest.
+    """
+
+    item_id: int
+    item_name: str
+    awards: int = 0
+    paid_awards: int = 0
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    median: Decimal | None = None
+    last_price: Decimal | None = None
+    trend: str | None = None
+    trend_percent: Decimal | None = None
+    last: list[PastPrice] = field(default_factory=list)
+
+
+def price_reference(*, item: Item, pool_id: int | None = None, last: int = REFERENCE_SIZE) -> PriceReference:
+    """What `item` went for, in one pool or in all, however long its history. Two queries."""
+    awards = LootDistribution.objects.filter(item=item, reversed_at=None)
+    if pool_id is not None:
+        awards = awards.filter(pool_id=pool_id)
+    paid = Q(points_spent__gt=ZERO)
+    totals = awards.aggregate(
+        awards=Count("pk"),
+        paid_awards=Count("pk", filter=paid),
+        minimum=Min("points_spent", filter=paid),
+        maximum=Max("points_spent", filter=paid),
+    )
+    recent = [
+        PastPrice(row.pk, row.awarded_at, row.points_spent, row.character_name, row.user_id, row.pool_id)
+        for row in awards.filter(paid).order_by("-awarded_at", "-pk")[:last]
+    ]
+    prices = [price.points_spent for price in recent]
+    trend, percent = _trend(prices)
+    return PriceReference(
+        item_id=item.pk,
+        item_name=item.name,
+        **totals,
+        median=_median(prices) if prices else None,
+        last_price=prices[0] if prices else None,
+        trend=trend,
+        trend_percent=percent,
+        last=recent,
+    )
+
+
+def _median(prices: list[Decimal]) -> Decimal:
+    return round_points(statistics.median(prices))
+
+
+def _trend(newest_first: list[Decimal]) -> tuple[str | None, Decimal | None]:
+    if len(newest_first) < 4:
+        return None, None
+    half = len(newest_first) // 2
+    later, earlier = _median(newest_first[:half]), _median(newest_first[-half:])
+    percent = round_points((later - earlier) / earlier * 100)
+    if abs(percent) < 10:
+        return "steady", percent
+    return ("rising" if percent > 0 else "falling"), percent
+
+
+def item_by_id(item_id: Any) -> Item:
+    """The item with this id. One query.
+
+    Raises:
+        NotFound: ``unknown_item``.
+    """
+    found = Item.objects.filter(pk=item_id).first()
+    if found is None:
+        raise NotFound(f"There is no item {item_id}.", code="unknown_item", attr="item_id")
+    return found
+
+
+def find_item(name: str) -> Item | None:
+    """The item called `name`, whatever its case and apostrophes. One query."""
+    return Item.objects.filter(name_key=item_key(name)).first()
+
+
+def suggest_items(names: Collection[str], *, limit: int = 3, cutoff: int = 75) -> dict[str, list[str]]:
+    """Items that each unknown name probably means, the likeliest first. One query."""
+    known = list(Item.objects.filter(is_active=True).values_list("name", flat=True))
+    return {
+        name: [
+            hit[0]
+            for hit in process.extract(
+                name[:200],
+                known,
+                scorer=fuzz.ratio,
+                processor=utils.default_process,
+                limit=limit,
+                score_cutoff=cutoff,
+            )
+        ]
+        for name in names
+    }
+
+
+def items() -> QuerySet[Item]:
+    """Every item with what a list shows of it: how often it was awarded, and when last. One query; the counts are
+    looked up for the rows of the page alone."""
+    standing = LootDistribution.objects.filter(item=OuterRef("pk"), reversed_at=None).order_by()
+    count = standing.values("item").annotate(count=Count("pk")).values("count")
+    latest = standing.values("item").annotate(latest=Max("awarded_at")).values("latest")
+    return Item.objects.select_related("item_pool").annotate(
+        awards_count=Coalesce(Subquery(count), 0), last_awarded_at=Subquery(latest)
+    )
+
+
+def awards() -> QuerySet[LootDistribution]:
+    """Every award with what a list shows of it. Two queries, whatever its length."""
+    return LootDistribution.objects.select_related("item", "user", "pool", "raid", "awarded_by").prefetch_related(
+        "extra_pools"
+    )
+
+
+def award_by_id(award_id: Any) -> LootDistribution:
+    """The award with this id.
+
+    Raises:
+        NotFound: ``unknown_award``.
+    """
+    found = awards().filter(pk=award_id).first()
+    if found is None:
+        raise NotFound(f"There is no award {award_id}.", code="unknown_award")
+    return found
