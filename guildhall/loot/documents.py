@@ -74,4 +74,6 @@ def _compare(awards: list[LootDistribution], extra: dict[int, set[int]]) -> Iter
 
 
 def _words(figures: Mapping[tuple[int, int], Decimal]) -> str:
-    return ", ".join(f"user {user} pool {pool}: {total}" for (user, pool), total in sorted(figures.items())) or "nothing"
+    return (
+        ", ".join(f"user {user} pool {pool}: {total}" for (user, pool), total in sorted(figures.items())) or "nothing"
+    )

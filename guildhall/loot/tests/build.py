@@ -22,9 +22,7 @@ def person(
     name: str, *, points: Any = 0, pool: DKPPool | None = None, role: str = "member", discord: bool = True
 ) -> User:
     """A member with a main called `name`, a Discord id, and `points` in `pool`."""
-    user = create_person(
-        display_name=name, role_group=role, discord_id=f"9000000{next(_numbers)}" if discord else None
-    )
+    user = create_person(display_name=name, role_group=role, discord_id=f"9000000{next(_numbers)}" if discord else None)
     create_character(name=name, user=user, character_class="Cleric", level=60, actor=None)
     if pool is not None and points:
         adjust_points(user_ids=[user.pk], pool=pool, amount=points, reason="to begin with", actor=None)
