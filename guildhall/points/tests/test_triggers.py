@@ -28,6 +28,7 @@ def test_an_entry_cannot_be_deleted(member, pool, post):
         cursor.execute("DELETE FROM points_ledgerentry")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_table_cannot_be_truncated(member, pool, post):
     if connection.vendor != "postgresql":
         pytest.skip(
