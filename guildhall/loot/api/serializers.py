@@ -1,0 +1,122 @@
+"""What items and awards look like outside (API.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from guildhall.core.api.fields import PointsField
+from guildhall.core.errors import BadInput
+from guildhall.loot.models import Item, LootDistribution
+from guildhall.raids.models import ItemPool
+
+
+class ItemSerializer(serializers.ModelSerializer[Item]):
+    """An item. There is no price here: `price-history` tells what it went for."""
+
+    name = serializers.CharField(max_length=200)
+    awards_count = serializers.IntegerField(read_only=True, default=0)
+    last_awarded_at = serializers.DateTimeField(read_only=True, default=None)
+    item_pool = serializers.PrimaryKeyRelatedField(queryset=ItemPool.objects.all(), allow_null=True, required=False)
+
+    class Meta:
+        model = Item
+        fields = [
+            "id", "name", "description", "category", "item_pool", "rarity", "game_id", "metadata", "is_active",
+            "awards_count", "last_awarded_at", "created_at", "updated_at",
+        ]  # fmt: skip
+        read_only_fields = ["created_at", "updated_at"]
+
+
+class AwardSerializer(serializers.ModelSerializer[LootDistribution]):
+    """An award as it stands: names as they were then, `reversed_at` once it was undone."""
+
+    item_id = serializers.IntegerField(read_only=True)
+    user_id = serializers.IntegerField(read_only=True)
+    discord_id = serializers.CharField(source="user.discord_id", read_only=True, allow_null=True)
+    display_name = serializers.CharField(source="user.__str__", read_only=True)
+    raid_id = serializers.IntegerField(read_only=True, allow_null=True)
+    dkp_pool_id = serializers.IntegerField(source="pool_id", read_only=True)
+    dkp_pool = serializers.CharField(source="pool.name", read_only=True)
+    dkp_pool_ids = serializers.SerializerMethodField()
+    points_spent = PointsField(read_only=True)
+    awarded_by = serializers.CharField(source="awarded_by.__str__", read_only=True, default=None)
+    bid_session_id = serializers.UUIDField(source="auction", read_only=True, allow_null=True)
+    corrects = serializers.IntegerField(source="corrected_from_id", read_only=True, allow_null=True)
+
+    class Meta:
+        model = LootDistribution
+        fields = [
+            "id", "item_id", "item_name", "user_id", "discord_id", "display_name", "character_name", "raid_id",
+            "dkp_pool_id", "dkp_pool", "dkp_pool_ids", "points_spent", "awarded_at", "awarded_by", "source",
+            "bid_session_id", "note", "reversed_at", "reversal_reason", "corrects",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_dkp_pool_ids(self, award: LootDistribution) -> list[int]:
+        """Every pool that it counts in, the main one first."""
+        return [award.pool_id, *(pool.pk for pool in award.extra_pools.all())]
+
+
+class BuyerFields(serializers.Serializer[Any]):
+    """Who gets it: a character's name, a person, or both if they agree."""
+
+    character_name = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    user_id = serializers.IntegerField(required=False, allow_null=True)
+
+
+class AwardInput(BuyerFields):
+    """`POST /api/raids/{id}/loot/`."""
+
+    item_name = serializers.CharField(required=False, max_length=500)
+    item_id = serializers.IntegerField(required=False)
+    points_spent = PointsField()
+    dkp_pool_id = serializers.IntegerField(required=False, allow_null=True)
+    awarded_at = serializers.DateTimeField(required=False, allow_null=True)
+    note = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("item_name") and not attrs.get("item_id"):
+            raise BadInput("Say what it is: item_name, or item_id.", code="required", attr="item_name")
+        return attrs
+
+
+class CorrectionInput(BuyerFields):
+    """`POST /api/loot/{id}/correct/`: what is given replaces what was wrong."""
+
+    points_spent = PointsField(required=False)
+    reason = serializers.CharField(max_length=300)
+
+
+class ReasonInput(serializers.Serializer[Any]):
+    """Why something is undone."""
+
+    reason = serializers.CharField(max_length=300)
+
+
+class PastPriceSerializer(serializers.Serializer[Any]):
+    """One award in a price history."""
+
+    award_id = serializers.IntegerField()
+    awarded_at = serializers.DateTimeField()
+    points_spent = PointsField()
+    character_name = serializers.CharField()
+    user_id = serializers.IntegerField()
+    dkp_pool_id = serializers.IntegerField()
+
+
+class PriceReferenceSerializer(serializers.Serializer[Any]):
+    """What an item went for (`loot.selectors.PriceReference`)."""
+
+    item_id = serializers.IntegerField()
+    item_name = serializers.CharField()
+    awards = serializers.IntegerField()
+    paid_awards = serializers.IntegerField()
+    minimum = PointsField(allow_null=True)
+    maximum = PointsField(allow_null=True)
+    median = PointsField(allow_null=True)
+    last_price = PointsField(allow_null=True)
+    trend = serializers.ChoiceField(choices=["rising", "falling", "steady"], allow_null=True)
+    trend_percent = serializers.DecimalField(max_digits=9, decimal_places=2, allow_null=True)
+    last = PastPriceSerializer(many=True)
