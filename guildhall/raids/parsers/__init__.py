@@ -8,6 +8,21 @@
 from __future__ import annotations
 
 from .attendance import parse_attendance, parse_guild_dump
+from .events import (
+    AttendanceCall,
+    AwardSeen,
+    DumpWritten,
+    KillSeen,
+    LogEvent,
+    LootSeen,
+    PresenceMark,
+    RaidJoined,
+    RaidLeft,
+    StandbyTell,
+    TickMarker,
+    parse_log_events,
+)
+from .flow import Absence, StandingCall, afk_spans, linkdead_gaps, standing_calls
 from .results import (
     FORMATS,
     AttendanceParse,
@@ -30,13 +45,23 @@ from .stamps import log_character
 
 __all__ = [
     "FORMATS",
+    "Absence",
+    "AttendanceCall",
     "AttendanceParse",
+    "AwardSeen",
+    "DumpWritten",
     "Format",
     "GuildDump",
     "GuildMember",
     "IgnoredLine",
     "IgnoredLines",
+    "KillSeen",
+    "LogEvent",
+    "LootSeen",
     "ParseWarning",
+    "PresenceMark",
+    "RaidJoined",
+    "RaidLeft",
     "RaidLog",
     "RaidLogItem",
     "RaidLogKill",
@@ -44,8 +69,15 @@ __all__ = [
     "RaidLogZone",
     "RosterBlock",
     "RosterEntry",
+    "StandbyTell",
+    "StandingCall",
     "Stay",
+    "TickMarker",
+    "afk_spans",
+    "linkdead_gaps",
     "log_character",
     "parse_attendance",
     "parse_guild_dump",
+    "parse_log_events",
+    "standing_calls",
 ]

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guildhall.core.errors import BadInput
-from guildhall.raids.parsers import FORMATS, parse_attendance, parse_guild_dump
+from guildhall.raids.parsers import (
+    FORMATS,
+    afk_spans,
+    linkdead_gaps,
+    parse_attendance,
+    parse_guild_dump,
+    parse_log_events,
+    standing_calls,
+)
 
 from .support import RULE, log, who
 
@@ -116,3 +124,27 @@ def test_a_log_cut_anywhere_is_read_or_refused(at: int) -> None:
     whole = log(*who("[60 Warder] Tannik (Wood Elf) <Lanternwatch>", "[ANONYMOUS] Brisla  <Lanternwatch>")).encode()
     outcome(whole[:at])
     outcome(whole[at:])
+
+
+EVENT_PIECES = st.sampled_from(
+    [
+        "[Sun Mar 01 20:15:00 2026] ", "Orla tells the raid,  '", "You tell your raid, '", "Orla -> Me: ", "You told Orla '",
+        ":::", "::", ";", "+", "Raid Attendance Taken", "Attendance", "Kill", "AFK", "REMOVE", "SPENT", "ROT", "Grats ", "!grats ",
+        "LOOT: ", "*loot ", "@100", "-", "Fenn", "Cloak of Flames", " 70", " joined the raid.", " has left the raid.",
+        "--You have looted a ", "--You have looted 5 ", " from ", "'s corpse.--", " was given to ", "Druzzil Ro tells the guild, '",
+        " of <L> has killed X in Y!", "creditt", "RAIDTICK", "'", "\n", "\r", "\x00", "9" * 30, "A" * 300,
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(EVENT_PIECES | st.text(max_size=5), max_size=25).map("".join), ZONES)
+def test_any_text_as_a_log_of_events(text: str, zone: str) -> None:
+    try:
+        found = list(parse_log_events("[Sun Mar 01 20:15:00 2026] " + text, time_zone=zone))
+    except BadInput as refusal:
+        check(refusal)
+    else:
+        afk_spans(found)
+        linkdead_gaps(found)
+        standing_calls(found)
