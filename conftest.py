@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.core.management.commands.flush import Command as Flush
 from django.db import connections
 
 from guildhall.points import triggers
+
+# On MariaDB the suite runs in part: what the database itself must hold, and what races (tests/run_suite.py).
+ON_MARIADB = ("guildhall/core/", "guildhall/points/", "tests/concurrency/", "tests/migrations/")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("GUILDHALL_ONLY_ON") != "mariadb":
+        return
+    wanted, others = [], []
+    for item in items:
+        place = item.path.relative_to(config.rootpath).as_posix()
+        chosen = place.startswith(ON_MARIADB) or item.get_closest_marker("every_database")
+        (wanted if chosen else others).append(item)
+    items[:] = wanted
+    config.hook.pytest_deselected(items=others)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """SQLite's files beside the test database outlive it when a thread's connection was still open."""
+    for path in settings.VAR_DIR.glob(f"test-{os.getpid()}*"):
+        path.unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True, scope="session")

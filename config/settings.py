@@ -7,6 +7,7 @@ worker; with `DATABASE_URL` and `REDIS_URL` it runs on those, with Celery and be
 from __future__ import annotations
 
 import datetime as dt
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -20,7 +21,8 @@ if not env.bool("GUILDHALL_IGNORE_ENV_FILE", False):
     env.read_env(str(BASE_DIR / ".env"), recurse=False)
 
 TESTING = "pytest" in sys.modules
-DEBUG = env.bool("DEBUG", False)
+# `make run` sets GUILDHALL_EMBEDDED: it is for trying Guildhall, so DEBUG is on there unless DEBUG says otherwise.
+DEBUG = env.bool("DEBUG", env.bool("GUILDHALL_EMBEDDED", False))
 VAR_DIR = Path(env.str("GUILDHALL_VAR", str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
@@ -71,6 +73,7 @@ INSTALLED_APPS = [
     "guildhall.raids",
     "guildhall.loot",
     "guildhall.discord",
+    "guildhall.ops",
 ]
 
 MIDDLEWARE = [
@@ -120,7 +123,7 @@ def _database() -> dict[str, Any]:
             "PRAGMA foreign_keys=ON;",
         )
         # A file, not memory, in tests too: threads and processes must see the same database.
-        config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")} if env.bool("TEST_SQLITE_FILE", False) else {}
+        config["TEST"] = {"NAME": str(VAR_DIR / f"test-{os.getpid()}.sqlite3")}
     elif "postgresql" in engine:
         if not TESTING:
             options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 20), "timeout": 20}
@@ -135,6 +138,10 @@ DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "")
+if REDIS_URL and TESTING:
+    # Tests empty the cache: each process of pytest-xdist has a database of Redis to itself.
+    _base, _, _number = REDIS_URL.rpartition("/")
+    REDIS_URL = f"{_base}/{int(_number) + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
 if REDIS_URL:
     CACHES: dict[str, Any] = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
@@ -260,6 +267,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # One schedule for both workers: Celery beat reads it, and so does `manage.py run_jobs`.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "heartbeat": {"task": "guildhall.core.tasks.heartbeat", "schedule": dt.timedelta(seconds=30)},
+    "run-queued": {"task": "guildhall.core.tasks.run_queued", "schedule": dt.timedelta(seconds=15)},
+    "forget-finished-jobs": {"task": "guildhall.core.tasks.forget_finished_jobs", "schedule": dt.timedelta(hours=24)},
     "deliver-outbox": {"task": "guildhall.core.tasks.deliver_outbox", "schedule": dt.timedelta(seconds=2)},
     "forget-idempotency-keys": {
         "task": "guildhall.core.tasks.forget_idempotency_keys",
@@ -298,6 +308,10 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING" if TESTING else "INFO")},
     "loggers": {"django.request": {"level": "ERROR"}},
 }
+
+# Who may read /metrics: with a token whoever sends it, without one this machine alone.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+BACKUP_DIR = env.str("BACKUP_DIR", str(VAR_DIR / "backups"))
 
 # The demo door (sign in as a persona) exists only where DEBUG is on.
 DEMO_DOOR = DEBUG

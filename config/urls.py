@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("api/", include("guildhall.loot.api.urls")),
+    path("", include("guildhall.ops.urls")),
 ]
 
 # Last: what no room has answered under /api/ is a JSON 404, never a page.

@@ -103,13 +103,56 @@ class Revision(models.Model):
 
 
 class JobRun(models.Model):
-    """When a scheduled job last ran and how it ended, so that health can tell and a restart knows what is due."""
+    """When a scheduled job last ran and how it ended, so that health can tell and a restart knows what is due.
+
+    `lease_token` names who runs it now (host, process, a random part); see `core.jobs`.
+    """
 
     name = models.CharField(max_length=100, primary_key=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     succeeded_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
+    outcome = models.CharField(max_length=500, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.CharField(max_length=120, blank=True)
 
     def __str__(self) -> str:
         return self.name
+
+
+class QueuedJob(models.Model):
+    """Work asked for now and done by a worker: an import, a report. Written in the transaction that asks for it.
+
+    Run at least once: a worker that dies leaves a lease that runs out, and another takes the job over
+    (`core.jobs`). While one with the same `key` waits or runs, no second one is written: `waiting_key` is the key
+    until it has ended, then null, and unique.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        DONE = "done"
+        FAILED = "failed"
+
+    task = models.CharField(max_length=200, help_text="dotted name of the task, as Celery knows it")
+    kwargs = models.JSONField(default=dict, blank=True)
+    key = models.CharField(max_length=160, blank=True)
+    waiting_key = models.CharField(max_length=160, null=True, blank=True, editable=False)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    attempts = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=clock.now)
+    due_at = models.DateTimeField(default=clock.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.CharField(max_length=120, blank=True)
+    error = models.TextField(blank=True)
+    outcome = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["state", "due_at"]), models.Index(fields=["key"])]
+        constraints = [models.UniqueConstraint(fields=["waiting_key"], name="queued_job_waits_once")]
+
+    def __str__(self) -> str:
+        return f"{self.task} #{self.pk} {self.state}"

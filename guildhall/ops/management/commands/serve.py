@@ -1,0 +1,157 @@
+"""`manage.py serve`: the web server and the worker in one foreground command; what `make run` starts.
+
+granian serves the site with 64 threads that may block (LIBRARIES.md: WSGI is 1.8 to 3 times what else was tried; the
+live stream needs threads). The worker is `run_jobs`, or Celery with beat where `REDIS_URL` is set. Ctrl-C stops both.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connection
+
+from guildhall.accounts.models import User
+from guildhall.ops.processes import Child, Together
+
+
+def _tool(name: str) -> str:
+    """A command of this environment, whatever PATH says."""
+    return str(Path(sys.executable).with_name(name))
+
+
+class Command(BaseCommand):
+    """Serve the site and run its jobs until Ctrl-C."""
+
+    help = "Start the web server and the background worker together; Ctrl-C stops both."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="address to listen on")
+        parser.add_argument("--port", type=int, default=None, help="default: PORT, else 8000")
+        parser.add_argument("--threads", type=int, default=int(os.environ.get("WEB_THREADS", "64")))
+        parser.add_argument("--workers", type=int, default=int(os.environ.get("WEB_WORKERS", "1")))
+        parser.add_argument("--migrate", action="store_true", help="bring the database up to date first")
+        parser.add_argument("--demo", action="store_true", help="load the demo guild if nobody is in the database")
+        parser.add_argument("--no-worker", action="store_true", help="the web server alone")
+        parser.add_argument("--grace", type=float, default=60.0, help="seconds that running work gets to end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port = options["host"], options["port"] or self._port()
+        self._check_port_is_free(host, port)
+        if options["migrate"]:
+            self._migrate()
+        if options["demo"]:
+            self._load_demo()
+        children = [self._web(host, port, options["workers"], options["threads"])]
+        if not options["no_worker"]:
+            children += self._worker()
+        shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
+        address = f"http://{shown}:{port}"
+        together = Together(children, say=self._say, grace=options["grace"])
+        connection.close()
+        code = together.run(ready=lambda: self._answers(address), when_ready=lambda: self._welcome(address))
+        self._say("Stopped.")
+        if code:
+            sys.exit(code)
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    @staticmethod
+    def _port() -> int:
+        given = os.environ.get("PORT", "") or "8000"
+        if not given.isdigit() or not 0 < int(given) < 65536:
+            raise CommandError(f"PORT is “{given}”; it must be a number from 1 to 65535.")
+        return int(given)
+
+    @staticmethod
+    def _check_port_is_free(host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise CommandError(
+                    f"Port {port} on {host} cannot be used ({error.strerror}). "
+                    f"Is Guildhall running already? Another port: PORT={port + 1} make run"
+                ) from None
+
+    def _migrate(self) -> None:
+        try:
+            connection.ensure_connection()
+        except DatabaseError as error:
+            raise CommandError(f"The database does not answer: {error}. Check DATABASE_URL.") from None
+        call_command("migrate", interactive=False, verbosity=0)
+
+    def _load_demo(self) -> None:
+        if "load_demo" not in get_commands() or User.objects.filter(is_bot=False).exists():
+            return
+        self._say("The database is empty: making the demo guild (a minute or less) …")
+        call_command("load_demo", verbosity=0)
+
+    @staticmethod
+    def _web(host: str, port: int, workers: int, threads: int) -> Child:
+        return Child(
+            "web server",
+            [
+                _tool("granian"),
+                *("--interface", "wsgi", "--host", host, "--port", str(port)),
+                *("--workers", str(workers), "--blocking-threads", str(threads)),
+                *("--backlog", "1024", "--no-ws", "--log-level", "warning"),
+                *("--respawn-failed-workers", "--working-dir", str(settings.BASE_DIR)),
+                "config.wsgi:application",
+            ],
+        )
+
+    @staticmethod
+    def _worker() -> list[Child]:
+        if not settings.REDIS_URL:
+            command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_jobs", "--parent", str(os.getpid())]
+            return [Child("worker", command, restart=True)]
+        celery = [_tool("celery"), "--workdir", str(settings.BASE_DIR), "-A", "config"]
+        schedule = str(settings.VAR_DIR / "celerybeat-schedule")
+        return [
+            Child("Celery worker", [*celery, "worker", "-l", "warning", "-c", "2"], restart=True),
+            Child("Celery beat", [*celery, "beat", "-l", "warning", "-s", schedule, "--pidfile="], restart=True),
+        ]
+
+    @staticmethod
+    def _answers(address: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=2) as answer:  # noqa: S310 - our own address
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError:
+            return True  # it answers; that it is not well is for /healthz to say
+        except OSError:
+            return False
+
+    def _welcome(self, address: str) -> None:
+        self._say(f"\n  Guildhall is at {address}   (Ctrl-C stops it)\n")
+        for line in self._who():
+            self._say(f"  {line}")
+        if settings.DEBUG and not address.startswith(("http://127.", "http://localhost", "http://[::1]")):
+            self._say("  Warning: DEBUG is on and this address is not this machine's own; anybody may sign in.")
+        connection.close()
+
+    def _who(self) -> list[str]:
+        """Who one can sign in as: the demo's people where the demo door is open, else what to do."""
+        if not settings.DEMO_DOOR:
+            if User.objects.filter(is_superuser=True).exists():
+                return ["Sign in with Discord, or at /admin/ with an administrator's password."]
+            return ["Nobody can sign in yet: .venv/bin/python manage.py createsuperuser"]
+        lines = ["Sign in at /sign-in/ as any of these, without a password:"]
+        for role in ("officer", "recruiter", "developer", "member", "applicant", "guest"):
+            found = User.objects.filter(role_group=role, is_active=True, is_bot=False).order_by("id").first()
+            if found is not None:
+                lines.append(f"    {role:<10} {found.display_name or found.username}")
+        return lines if len(lines) > 1 else ["Nobody is in the database yet: manage.py createsuperuser"]

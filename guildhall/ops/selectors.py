@@ -1,0 +1,257 @@
+"""How Guildhall is: each thing an officer or a sysadmin would ask about, looked at now.
+
+Nothing here raises: a part that cannot be asked is reported as failing, in words. `api/views.py` shows it to
+officers, `/healthz` says one word of it to a load balancer, `/metrics` counts it for Prometheus.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count, Min, Q
+
+from guildhall.core import clock, jobs
+from guildhall.core.models import JobRun, OutboxMessage, QueuedJob
+from guildhall.points import triggers
+
+OK, WARNING, FAILING = "ok", "warning", "failing"
+WORKER_SILENT = dt.timedelta(minutes=3)
+OUTBOX_LATE = dt.timedelta(minutes=10)
+DISK_LOW, DISK_FULL = 0.10, 0.03  # shares of the disk that are free
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: ``ok``, ``warning`` or ``failing``; words for a person; figures for a program."""
+
+    name: str
+    status: str
+    detail: str
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Every check, and the worst of their states."""
+
+    checked_at: dt.datetime
+    checks: list[Check]
+
+    @property
+    def status(self) -> str:
+        return max((check.status for check in self.checks), key=(OK, WARNING, FAILING).index, default=OK)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "status": self.status,
+            "checked_at": self.checked_at,
+            "checks": [asdict(check) for check in self.checks],
+        }
+
+
+def health() -> Health:
+    """Look at everything. A fixed number of small queries, whatever the guild's age."""
+    looks: list[tuple[str, Callable[[], Check]]] = [
+        ("database", _database),
+        ("migrations", _migrations),
+        ("ledger_triggers", _triggers),
+        ("ledger", _ledger),
+        ("cache", _cache),
+        ("worker", _worker),
+        ("jobs", _jobs),
+        ("queue", _queue),
+        ("outbox", _outbox),
+        ("backup", _backup),
+        ("disk", _disk),
+    ]
+    checks = []
+    for name, look in looks:
+        try:
+            checks.append(look())
+        except Exception as error:  # the far side's fault is what we are here to report
+            checks.append(Check(name, FAILING, f"could not be asked: {type(error).__name__}: {error}"[:300]))
+    return Health(clock.now(), checks)
+
+
+def database_answers() -> bool:
+    """Whether the database answers a trivial question; what `/healthz` asks."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return bool(cursor.fetchone() == (1,))
+    except Exception:
+        return False
+
+
+def _database() -> Check:
+    begun = time.perf_counter()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    took = round((time.perf_counter() - begun) * 1000, 1)
+    return Check("database", OK, f"{connection.display_name} answers in {took} ms", {"milliseconds": took})
+
+
+def pending_migrations() -> list[str]:
+    """Names of the migrations that the code has and the database has not."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def _migrations() -> Check:
+    pending = pending_migrations()
+    if pending:
+        return Check("migrations", FAILING, "Run manage.py migrate: the database is behind.", {"pending": pending})
+    return Check("migrations", OK, "The database is up to date.", {"pending": []})
+
+
+def _triggers() -> Check:
+    missing = triggers.missing(connection)
+    if missing:
+        detail = f"The ledger is not protected: {', '.join(missing)} missing. Run manage.py migrate."
+        return Check("ledger_triggers", FAILING, detail, {"missing": missing})
+    return Check("ledger_triggers", OK, "The database refuses changes to the ledger.", {"missing": []})
+
+
+def _ledger() -> Check:
+    run = JobRun.objects.filter(name="verify-ledger").first()
+    if run is None or run.finished_at is None:
+        return Check("ledger", WARNING, "Not verified yet: the worker does it each night, manage.py verify_ledger now.")
+    figures = {"verified_at": run.succeeded_at, "last_run_at": run.finished_at}
+    if run.error:
+        return Check("ledger", FAILING, f"Does not add up ({run.error}). See manage.py verify_ledger.", figures)
+    if clock.now() - run.finished_at > dt.timedelta(hours=49):
+        return Check("ledger", WARNING, "Added up, but has not been verified for two days.", figures)
+    return Check("ledger", OK, "Every balance is the sum of its entries.", figures)
+
+
+def _cache() -> Check:
+    name, value = f"health:{uuid.uuid4().hex}", uuid.uuid4().hex
+    begun = time.perf_counter()
+    cache.set(name, value, 30)
+    same = cache.get(name) == value
+    cache.delete(name)
+    took = round((time.perf_counter() - begun) * 1000, 1)
+    where = "Redis" if settings.REDIS_URL else "The process's own memory"
+    if not same:
+        return Check("cache", FAILING, f"{where} forgot a value at once.", {"milliseconds": took})
+    return Check("cache", OK, f"{where} answers in {took} ms", {"milliseconds": took})
+
+
+def _worker() -> Check:
+    run = JobRun.objects.filter(name="heartbeat").first()
+    what = "Celery worker and beat" if settings.REDIS_URL else "worker (manage.py run_jobs)"
+    if run is None or run.succeeded_at is None:
+        return Check("worker", FAILING, f"No {what} has run yet: nothing scheduled happens and nothing is sent.")
+    silent = clock.now() - run.succeeded_at
+    figures = {"last_seen_at": run.succeeded_at, "seconds_ago": int(silent.total_seconds())}
+    if silent > WORKER_SILENT:
+        return Check("worker", FAILING, f"The {what} has been silent since {run.succeeded_at:%Y-%m-%d %H:%M}.", figures)
+    return Check("worker", OK, f"The {what} was seen {figures['seconds_ago']} s ago.", figures)
+
+
+def _jobs() -> Check:
+    failing = {
+        run.name: run.error for run in JobRun.objects.filter(name__in=settings.CELERY_BEAT_SCHEDULE) if run.error
+    }
+    if failing:
+        return Check("jobs", WARNING, f"Failed last time: {', '.join(sorted(failing))}.", {"failing": failing})
+    return Check("jobs", OK, f"{len(settings.CELERY_BEAT_SCHEDULE)} scheduled jobs, none failing.", {"failing": {}})
+
+
+def _queue() -> Check:
+    waiting = Q(state=QueuedJob.State.WAITING)
+    figures = QueuedJob.objects.aggregate(
+        waiting=Count("pk", filter=waiting & Q(leased_until=None)),
+        running=Count("pk", filter=waiting & ~Q(leased_until=None)),
+        failed_last_day=Count(
+            "pk", filter=Q(state=QueuedJob.State.FAILED, finished_at__gte=clock.now() - dt.timedelta(days=1))
+        ),
+        oldest=Min("due_at", filter=waiting & Q(leased_until=None)),
+    )
+    late = figures["oldest"] is not None and clock.now() - figures["oldest"] > OUTBOX_LATE
+    detail = f"{figures['waiting']} waiting, {figures['running']} running, {figures['failed_last_day']} failed today"
+    return Check("queue", WARNING if late or figures["failed_last_day"] else OK, detail, figures)
+
+
+def _outbox() -> Check:
+    pending = Q(state=OutboxMessage.State.PENDING)
+    figures = OutboxMessage.objects.filter(~Q(state=OutboxMessage.State.DELIVERED)).aggregate(
+        pending=Count("pk", filter=pending),
+        dead=Count("pk", filter=Q(state=OutboxMessage.State.DEAD)),
+        oldest_due_at=Min("due_at", filter=pending & Q(due_at__lte=clock.now())),
+    )
+    detail = f"{figures['pending']} to deliver, {figures['dead']} given up"
+    late = figures["oldest_due_at"] is not None and clock.now() - figures["oldest_due_at"] > OUTBOX_LATE
+    if late:
+        return Check("outbox", FAILING, f"{detail}; the oldest is more than ten minutes late", figures)
+    if figures["dead"]:
+        return Check("outbox", WARNING, f"{detail}: an officer can see why and send them again", figures)
+    return Check("outbox", OK, detail, figures)
+
+
+def _backup() -> Check:
+    from .backups import newest
+
+    made = newest()
+    if made is None:
+        return Check("backup", WARNING, "No backup yet: manage.py backup (docs/sysadmin.md puts it on a timer).")
+    age = clock.now() - made.made_at
+    figures = {"file": made.path.name, "made_at": made.made_at, "bytes": made.path.stat().st_size}
+    if age > dt.timedelta(days=2):
+        return Check("backup", WARNING, f"The newest backup is {age.days} days old.", figures)
+    return Check("backup", OK, f"The newest backup was made {made.made_at:%Y-%m-%d %H:%M}.", figures)
+
+
+def _disk() -> Check:
+    usage = shutil.disk_usage(settings.VAR_DIR)
+    free = usage.free / usage.total
+    figures = {"free_bytes": usage.free, "total_bytes": usage.total}
+    status = FAILING if free < DISK_FULL else WARNING if free < DISK_LOW else OK
+    return Check("disk", status, f"{usage.free / 2**30:.1f} GiB free ({free:.0%})", figures)
+
+
+def metrics() -> list[tuple[str, str, str, list[tuple[dict[str, str], float]]]]:
+    """What Prometheus reads: (name, type, help, [(labels, value)]) for each metric."""
+    now = clock.now()
+    found = health()
+    level = {OK: 0, WARNING: 1, FAILING: 2}
+    runs = list(JobRun.objects.filter(name__in=[entry.name for entry in jobs.entries()]))
+    figures = {check.name: check.figures for check in found.checks}
+    outbox, queue, disk = (figures.get(name, {}) for name in ("outbox", "queue", "disk"))
+    return [
+        (
+            "guildhall_check_status",
+            "gauge",
+            "0 ok, 1 warning, 2 failing",
+            [({"check": check.name}, level[check.status]) for check in found.checks],
+        ),
+        (
+            "guildhall_job_seconds_since_success",
+            "gauge",
+            "Seconds since a scheduled job last succeeded",
+            [({"job": run.name}, (now - run.succeeded_at).total_seconds()) for run in runs if run.succeeded_at],
+        ),
+        (
+            "guildhall_job_failing",
+            "gauge",
+            "1 if a scheduled job's last run failed",
+            [({"job": run.name}, float(bool(run.error))) for run in runs],
+        ),
+        ("guildhall_outbox_pending", "gauge", "Messages to deliver", [({}, outbox.get("pending", 0))]),
+        ("guildhall_outbox_dead", "gauge", "Messages given up", [({}, outbox.get("dead", 0))]),
+        ("guildhall_queue_waiting", "gauge", "Queued jobs that wait", [({}, queue.get("waiting", 0))]),
+        ("guildhall_queue_running", "gauge", "Queued jobs that run", [({}, queue.get("running", 0))]),
+        ("guildhall_disk_free_bytes", "gauge", "Free bytes where var/ lies", [({}, disk.get("free_bytes", 0))]),
+    ]
