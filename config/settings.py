@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "guildhall.points",
     "guildhall.raids",
     "guildhall.loot",
+    "guildhall.recruitment",
     "guildhall.discord",
     "guildhall.ops",
 ]
@@ -277,6 +278,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "store-key-usage": {"task": "guildhall.accounts.tasks.store_key_usage", "schedule": dt.timedelta(minutes=1)},
     "verify-ledger": {"task": "guildhall.points.tasks.verify_ledger_nightly", "schedule": dt.timedelta(hours=24)},
+    "close-due-votes": {
+        "task": "guildhall.recruitment.tasks.close_due_votes",
+        "schedule": dt.timedelta(seconds=15),
+    },
+    "mind-trials": {"task": "guildhall.recruitment.tasks.mind_trials", "schedule": dt.timedelta(minutes=10)},
     "run-point-rules": {"task": "guildhall.points.tasks.run_due_rules", "schedule": dt.timedelta(minutes=15)},
 }
 

@@ -1,0 +1,28 @@
+"""Every change to applications: `applying` (the applicant's side), `reviewing` (the recruiters'), `voting` (the
+members' and the clock's), `trials`, and `transitions`, through which every status change goes."""
+
+from .applying import apply, claim_application, save_draft, submit_draft, withdraw
+from .reviewing import accept_trial, add_comment, assign, edit_policy, promote_trial, reject
+from .trials import end_due_trials, remind_due_trials
+from .voting import cast_vote, close_due_votes, close_vote, start_voting, withdraw_vote
+
+__all__ = [
+    "accept_trial",
+    "add_comment",
+    "apply",
+    "assign",
+    "cast_vote",
+    "claim_application",
+    "close_due_votes",
+    "close_vote",
+    "edit_policy",
+    "end_due_trials",
+    "promote_trial",
+    "reject",
+    "remind_due_trials",
+    "save_draft",
+    "start_voting",
+    "submit_draft",
+    "withdraw",
+    "withdraw_vote",
+]

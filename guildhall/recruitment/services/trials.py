@@ -1,0 +1,61 @@
+"""A trial's reminder and its end, as the policy says, by the clock and once each (PRD 3.10.4)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from guildhall.core import clock
+from guildhall.core.transactions import use_case
+from guildhall.recruitment.models import Application, RecruitmentPolicy
+
+from .reviewing import promote_trial, reject
+from .transitions import announce, lock, policy
+from .voting import start_voting
+
+S = Application.Status
+
+
+@use_case
+def _remind(application_id: int) -> bool:
+    locked = lock(application_id)
+    if locked.status != S.TRIAL_ACCEPTED or locked.trial_reminded_at is not None:
+        return False
+    locked.trial_reminded_at = clock.now()
+    locked.save()
+    announce(locked, "trial_reminder")
+    return True
+
+
+def remind_due_trials() -> int:
+    """Remind the recruiters of trials that end soon; answers how many."""
+    soon = clock.now() + dt.timedelta(days=policy().trial_reminder_days)
+    due = Application.objects.filter(status=S.TRIAL_ACCEPTED, trial_ends_at__lte=soon, trial_reminded_at=None)
+    return sum(_remind(pk) for pk in list(due.values_list("pk", flat=True)))
+
+
+@use_case
+def _end(application_id: int) -> bool:
+    locked = lock(application_id)
+    if locked.status != S.TRIAL_ACCEPTED or locked.trial_ended_at is not None:
+        return False
+    if locked.trial_ends_at is None or clock.now() < locked.trial_ends_at:
+        return False
+    locked.trial_ended_at = clock.now()
+    locked.save()
+    wish = policy().trial_end
+    ends = RecruitmentPolicy.TrialEnd
+    if wish == ends.PROMOTE:
+        promote_trial(application=locked, actor=None, reason="the trial ended")
+    elif wish == ends.REMOVE:
+        reject(application=locked, actor=None, reason="The trial ended without a decision to take you on.")
+    elif wish == ends.VOTE:
+        start_voting(application=locked, actor=None)
+    else:
+        announce(locked, "trial_over")
+    return True
+
+
+def end_due_trials() -> int:
+    """Apply the policy to trials that are over, each in its own transaction; answers how many."""
+    due = Application.objects.filter(status=S.TRIAL_ACCEPTED, trial_ends_at__lte=clock.now(), trial_ended_at=None)
+    return sum(_end(pk) for pk in list(due.values_list("pk", flat=True)))

@@ -1,0 +1,68 @@
+"""What joining means: an account, a character, a rank, a role (PRD 3.10.3). Called inside the deciding transaction."""
+
+from __future__ import annotations
+
+from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.services import create_person, set_role_group
+from guildhall.core import audit
+from guildhall.recruitment.models import Application
+from guildhall.roster.models import Character, Rank
+from guildhall.roster.selectors import find_character
+from guildhall.roster.services import create_character, reassign_character, set_rank, update_character
+
+
+def ensure_person(application: Application, *, role: str, actor: User | None) -> User:
+    """The applicant's account, made where there is none; with at least `role`."""
+    user = application.user
+    if user is None and application.discord_id:
+        user = User.objects.filter(discord_id=application.discord_id).first()
+    if user is None:
+        user = create_person(
+            display_name=application.character_name,
+            role_group=role,
+            discord_id=application.discord_id or None,
+            discord_username=application.discord_username,
+            email=application.email,
+            actor=actor,
+        )
+    elif user.role_group in (RoleGroup.GUEST, RoleGroup.APPLICANT) and user.role_group != role:
+        user = set_role_group(user=user, role_group=role, actor=actor, reason=f"application {application.pk}")
+    application.user = user
+    return user
+
+
+def ensure_character(
+    application: Application, *, user: User, rank: Rank | None, actor: User | None
+) -> Character | None:
+    """The applicant's character, made or linked, with `rank`. A character that is somebody else's is left alone.
+
+    Returns:
+        The character; None where its name belongs to another person, which the audit trail then says.
+    """
+    character = application.character or find_character(application.character_name)
+    if character is None:
+        character = create_character(
+            name=application.character_name,
+            user=user,
+            character_class=application.character_class,
+            level=application.level,
+            rank=rank,
+            actor=actor,
+        )
+    elif character.user_id is None:
+        character = reassign_character(character=character, user=user, actor=actor, reason="application accepted")
+    elif character.user_id != user.pk:
+        audit.record(
+            action="recruitment.character_conflict",
+            summary=f"{character} belongs to {character.user}, not to the applicant {user}: sort it out by hand",
+            actor=actor,
+            target=application,
+        )
+        return None
+    if character.status != Character.Status.ACTIVE:
+        character = update_character(character=character, actor=actor, status=Character.Status.ACTIVE)
+    if rank is not None:
+        set_rank(character=character, rank=rank, actor=actor, reason=f"application {application.pk}")
+        character.refresh_from_db()
+    application.character = character
+    return character
