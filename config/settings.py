@@ -44,6 +44,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["*"] if DEBUG or TESTING else ["local
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 SITE_URL = env.str("SITE_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").rstrip("/")
 GUILD_NAME = env.str("GUILD_NAME", "Guildhall")
+# The guild tags that count as ours in a /who. Empty: nobody is judged by the tag.
+GUILD_TAGS = env.list("GUILD_TAGS", [])
 GUILD_TIME_ZONE = env.str("GUILD_TIME_ZONE", "UTC")
 
 INSTALLED_APPS = [
@@ -297,6 +299,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "mind-trials": {"task": "guildhall.recruitment.tasks.mind_trials", "schedule": dt.timedelta(minutes=10)},
     "run-point-rules": {"task": "guildhall.points.tasks.run_due_rules", "schedule": dt.timedelta(minutes=15)},
+    "refresh-attendance": {
+        "task": "guildhall.raids.tasks.refresh_attendance_summaries",
+        "schedule": dt.timedelta(hours=6),
+    },
 }
 
 # Discord (docs/discord.md). Point the two bases at `python -m tests.fake_discord` to try everything without an account.
