@@ -67,6 +67,9 @@ INSTALLED_APPS = [
     "django_filters",
     "corsheaders",
     "simple_history",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
     # The house, in the order of DESIGN.md: a room may use the rooms above it.
     "guildhall.core",
     "guildhall.accounts",
@@ -76,6 +79,7 @@ INSTALLED_APPS = [
     "guildhall.loot",
     "guildhall.recruitment",
     "guildhall.discord",
+    "guildhall.discord.signin",
     "guildhall.ops",
 ]
 
@@ -88,6 +92,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "guildhall.accounts.middleware.RateLimitMiddleware",
@@ -167,6 +172,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+# Sign-in: a name and a password, or Discord through allauth (guildhall/discord/signin).
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+ACCOUNT_ADAPTER = "guildhall.discord.signin.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_UNIQUE_EMAIL = False
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if env.bool("HTTPS", False) else "http"
+SOCIALACCOUNT_ADAPTER = "guildhall.discord.signin.adapter.SocialAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False  # they would be stored in clear; guildhall.discord.tokens keeps them encrypted
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

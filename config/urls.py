@@ -10,10 +10,15 @@ from guildhall.core.api.errors import api_not_found
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("api/", include("guildhall.loot.api.urls")),
+<<<<<<< HEAD
     path("", include("guildhall.ops.urls")),
+=======
+    path("api/", include("guildhall.discord.api.urls")),
+>>>>>>> 5513cb9 (Sign in with Discord, link accounts, claim characters, and the endpoints of roles and members)
 ]
 
 # Last: what no room has answered under /api/ is a JSON 404, never a page.
