@@ -14,11 +14,8 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("api/", include("guildhall.loot.api.urls")),
-<<<<<<< HEAD
     path("", include("guildhall.ops.urls")),
-=======
     path("api/", include("guildhall.discord.api.urls")),
->>>>>>> 5513cb9 (Sign in with Discord, link accounts, claim characters, and the endpoints of roles and members)
 ]
 
 # Last: what no room has answered under /api/ is a JSON 404, never a page.
