@@ -10,13 +10,18 @@ from guildhall.core.api.errors import api_not_found
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("api/", include("guildhall.loot.api.urls")),
     path("", include("guildhall.ops.urls")),
-    path("api/", include("guildhall.discord.api.urls")),
 ]
+
+urlpatterns += [path("", include("guildhall.web.urls"))]
 
 # Last: what no room has answered under /api/ is a JSON 404, never a page.
 urlpatterns += [re_path(r"^api/", api_not_found)]
+
+handler400 = "guildhall.web.views.errors.bad_request"
+handler403 = "guildhall.web.views.errors.forbidden"
+handler404 = "guildhall.web.views.errors.not_found"
+handler500 = "guildhall.web.views.errors.server_error"

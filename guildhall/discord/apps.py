@@ -11,8 +11,6 @@ class DiscordConfig(AppConfig):
     verbose_name = "Discord"
 
     def ready(self) -> None:
-        from . import handlers, merging
-        from .linking import messages  # noqa: F401 - registers what claimants are told
+        from . import handlers
 
         handlers.connect()
-        merging.connect()

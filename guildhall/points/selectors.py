@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Case, Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 
@@ -18,7 +19,7 @@ from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_character, ownership_of
 
 from .hooks import attendance_30d
-from .models import Bucket, DKPPool, LedgerEntry, UserPointsSummary
+from .models import Bucket, DKPPool, Hold, LedgerEntry, PointRuleRun, UserPointsSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,12 @@ def balance_at(*, user_id: int, pool: DKPPool, at: dt.datetime, recorded: bool =
 
 
 def statement(
-    *, user_id: int, pool_id: int | None = None, since: dt.datetime | None = None, until: dt.datetime | None = None
+    *,
+    user_id: int,
+    pool_id: int | None = None,
+    kind: str = "",
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
 ) -> QuerySet[LedgerEntry]:
     """A person's entries, newest first, each with the `balance_after` it left in its pool.
 
@@ -142,6 +148,8 @@ def statement(
     entries = LedgerEntry.objects.filter(user_id=user_id)
     if pool_id is not None:
         entries = entries.filter(pool_id=pool_id)
+    if kind:
+        entries = entries.filter(kind=kind)
     if since is not None:
         entries = entries.filter(occurred_at__gte=since)
     if until is not None:
@@ -158,9 +166,65 @@ def statement(
     )
     return (
         entries.annotate(balance_after=Subquery(running, output_field=PointsField()))
-        .select_related("pool", "created_by", "reversed_by")
+        .select_related("pool", "created_by", "reversed_by__created_by")
         .order_by("-occurred_at", "-id")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a balance: the entries of a kind that count in a figure, how many and what they add up to."""
+
+    bucket: str
+    kind: str
+    entries: int
+    total: Decimal
+
+
+def explanation(*, user_id: int, pool_id: int, at: dt.datetime | None = None) -> list[Part]:
+    """What a balance is made of (DESIGN.md, "The ledger", 8): its entries by figure and kind; they add up to it.
+
+    One query over the person's own entries in the pool.
+    """
+    entries = LedgerEntry.objects.filter(user_id=user_id, pool_id=pool_id)
+    if at is not None:
+        entries = entries.filter(occurred_at__lte=at)
+    rows = entries.order_by().values_list("bucket", "kind").annotate(n=Count("pk"), total=Sum("amount"))
+    order = list(Bucket.values)
+    return sorted((Part(*row) for row in rows), key=lambda part: (order.index(part.bucket), part.kind))
+
+
+def entry(entry_id: int) -> LedgerEntry:
+    """One movement with its person, pool and reversal. One query.
+
+    Raises:
+        NotFound: ``unknown_entry``.
+    """
+    found = LedgerEntry.objects.select_related("user", "pool", "reversed_by__created_by").filter(pk=entry_id).first()
+    if found is None:
+        raise NotFound(f"There is no entry {entry_id}.", code="unknown_entry")
+    return found
+
+
+def entries_of_document(document: UUID) -> list[LedgerEntry]:
+    """The movements that stand or fall together as one document, reversals left out. One query."""
+    rows = LedgerEntry.objects.filter(document=document, reverses=None)
+    return list(rows.select_related("user", "pool", "reversed_by").order_by("pk"))
+
+
+def rule_runs_by_document(documents: Collection[UUID]) -> dict[UUID, PointRuleRun]:
+    """The runs of point rules with these documents. One query."""
+    return {run.document: run for run in PointRuleRun.objects.filter(document__in=list(documents))}
+
+
+def holds_of(*, user_id: int, pool_id: int) -> list[Hold]:
+    """What ties up a person's points in a pool, the largest first. One query."""
+    return list(Hold.objects.filter(user_id=user_id, pool_id=pool_id).order_by("-amount", "pk"))
+
+
+def pools() -> list[DKPPool]:
+    """Every pool, the default one first, closed ones last. One query."""
+    return list(DKPPool.objects.order_by("-is_active", "-is_default", "name"))
 
 
 def ledger_version(*, pool_id: int | None = None) -> str:
@@ -181,9 +245,49 @@ def standings_queryset(*, pool: DKPPool, include_inactive: bool = False) -> Quer
     return rows.order_by("-balance", "user_id")
 
 
-def standings(*, rows: Sequence[Any] | QuerySet[Any]) -> list[Standing]:
+STANDING_ORDERS = {
+    "balance": "balance",
+    "earned": "earned",
+    "spent": "spent",
+    "adjusted": "adjusted",
+    "name": "user__display_name",
+}
+
+
+def standings_list(
+    *, pool: DKPPool, search: str = "", character_class: str = "", rank_id: int | None = None, order: str = "-balance"
+) -> QuerySet[Any]:
+    """`standings_queryset`, narrowed down and ordered for a list. Hand a page of it to `standings` with
+    ``consecutive=False``: the rank stays the one in the whole pool.
+
+    Args:
+        search: part of a person's name or of one of their characters' names.
+        character_class, rank_id: of the person's main.
+        order: a name of `STANDING_ORDERS`, downwards with a leading ``-``.
+    """
+    rows = standings_queryset(pool=pool)
+    if search:
+        owners = Character.objects.filter(name__icontains=search, user__isnull=False).values("user_id")
+        rows = rows.filter(Q(user__display_name__icontains=search) | Q(user_id__in=owners))
+    if character_class or rank_id is not None:
+        mains = Character.objects.filter(main_user__isnull=False)
+        if character_class:
+            mains = mains.filter(character_class=character_class)
+        if rank_id is not None:
+            mains = mains.filter(rank_id=rank_id)
+        rows = rows.filter(user_id__in=mains.values("user_id"))
+    column = STANDING_ORDERS.get(order.lstrip("-"), "balance")
+    return rows.order_by(f"-{column}" if order.startswith("-") else column, "user_id")
+
+
+def standings(*, rows: Sequence[Any] | QuerySet[Any], consecutive: bool = True) -> list[Standing]:
     """The given summaries (a page of `standings_queryset`) as standings. Four queries, whatever the page's size:
-    the page, the mains, the 30-day attendance, and the rank of its first row."""
+    the page, the mains, the 30-day attendance, and the ranks.
+
+    Args:
+        consecutive: the page follows the whole pool without gaps, highest balance first; the rank of its first row
+            then gives all others.
+    """
     page = list(
         rows.values(
             "pool_id", "user_id", "user__discord_id", "user__display_name", "user__username",
@@ -202,7 +306,7 @@ def standings(*, rows: Sequence[Any] | QuerySet[Any]) -> list[Standing]:
         )
     }
     attendance = attendance_30d(users)
-    ranks = _ranks(page)
+    ranks = _ranks(page, consecutive=consecutive)
     found = []
     for row, rank in zip(page, ranks, strict=True):
         main, character_class = mains.get(row["user_id"], (None, None))
@@ -224,22 +328,28 @@ def standings(*, rows: Sequence[Any] | QuerySet[Any]) -> list[Standing]:
     return found
 
 
-def _ranks(page: list[dict[str, Any]]) -> list[int]:
-    """Ranks by balance, equal for equal; the page must be in order of balance to be numbered from its first row."""
-    pool_id = page[0]["pool_id"]
-    best = max(row["balance"] for row in page)
-    above = UserPointsSummary.objects.filter(
-        pool_id=pool_id,
-        balance__gt=best,
-        user__merged_into=None,
-        user__is_bot=False,
-        user__is_active=True,
-    ).count()
-    ordered = sorted((row["balance"] for row in page), reverse=True)
+def _ranks(page: list[dict[str, Any]], *, consecutive: bool) -> list[int]:
+    """Ranks by balance in the whole pool, equal for equal. One query.
+
+    A consecutive page is numbered from its first row; for any other one the balances above its lowest are counted.
+    """
+    everybody = UserPointsSummary.objects.filter(
+        pool_id=page[0]["pool_id"], user__merged_into=None, user__is_bot=False, user__is_active=True
+    )
     first: dict[Decimal, int] = {}
-    for position, balance in enumerate(ordered):
-        first.setdefault(balance, above + position + 1)
-    return [first[row["balance"]] for row in page]
+    if consecutive:
+        above = everybody.filter(balance__gt=max(row["balance"] for row in page)).count()
+        ordered = sorted((row["balance"] for row in page), reverse=True)
+        for position, balance in enumerate(ordered):
+            first.setdefault(balance, above + position + 1)
+        return [first[row["balance"]] for row in page]
+    lowest = min(row["balance"] for row in page)
+    rank = 1
+    counts = everybody.filter(balance__gte=lowest).order_by("-balance").values_list("balance").annotate(n=Count("pk"))
+    for balance, people in counts:
+        first[balance] = rank
+        rank += people
+    return [first.get(row["balance"], rank) for row in page]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,14 +387,14 @@ def attribution(*, name: str) -> Attribution:
     character = find_character(name)
     names = [character.name] if character else [name]
     signed = {"earned": Bucket.EARNED, "spent": Bucket.SPENT, "adjusted": Bucket.ADJUSTED}
-    sums: dict[str, Any] = {
+    sums = {
         label: Sum(
             Case(When(bucket=bucket, then=F("amount")), default=Value(ZERO, output_field=PointsField())),
             output_field=PointsField(),
         )
         for label, bucket in signed.items()
     }
-    rows: Any = (
+    rows = (
         LedgerEntry.objects.filter(character_name__in=[*names, name])
         .values("user_id", "user__display_name", "user__username", "pool_id", "pool__name")
         .annotate(**sums, entries=Count("pk"), first_at=Min("occurred_at"), last_at=Max("occurred_at"))

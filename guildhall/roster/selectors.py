@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 from rapidfuzz import fuzz, process, utils
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
 
-from .models import Character, CharacterAlias
+from .models import Character, CharacterAlias, Rank, RankChange
 from .names import name_key
 
 
@@ -112,12 +112,20 @@ def characters() -> QuerySet[Character]:
     return Character.objects.select_related("user", "rank", "main_character")
 
 
-def hierarchy() -> QuerySet[User]:
-    """People with their characters, the main first (PRD 3.3.2). Two queries."""
+def hierarchy(*, search: str = "") -> QuerySet[User]:
+    """People with their characters, the main first (PRD 3.3.2). Two queries.
+
+    Args:
+        search: part of the person's name or of one of their characters' names.
+    """
     mine = Character.objects.select_related("rank").order_by("-is_main", "name")
+    owners = Character.objects.filter(user__isnull=False)
+    people = User.objects.filter(merged_into=None)
+    if search:
+        found = owners.filter(name__icontains=search).values("user_id")
+        people = people.filter(Q(display_name__icontains=search) | Q(pk__in=found))
     return (
-        User.objects.filter(characters__isnull=False, merged_into=None)
-        .distinct()
+        people.filter(pk__in=owners.values("user_id"))
         .order_by("display_name", "pk")
         .prefetch_related(Prefetch("characters", queryset=mine))
     )
@@ -133,9 +141,77 @@ def find_person(*, discord_id: str | None = None, user_id: int | None = None) ->
     found = (
         people.filter(discord_id=str(discord_id)).first()
         if discord_id is not None
-        else people.filter(pk=user_id or 0).first()
+        else people.filter(pk=user_id).first()
     )
     if found is None:
         who = f"Discord id {str(discord_id)[:30]}" if discord_id is not None else f"id {user_id}"
         raise NotFound(f"Nobody here has the {who}.", code="unknown_user")
     return found.merged_into or found
+
+
+def roster_list(
+    *, search: str = "", character_class: str = "", rank_id: int | None = None, status: str = "", order: str = "name"
+) -> QuerySet[Character]:
+    """Characters for a list, filtered and ordered; one query, joined.
+
+    Args:
+        search: part of a character's name, of an alias, or of its owner's name.
+        order: a name of `ROSTER_ORDERS`, downwards with a leading ``-``; the name decides between equals.
+    """
+    found = characters()
+    if search:
+        by_alias = CharacterAlias.objects.filter(name__icontains=search).values("character_id")
+        found = found.filter(Q(name__icontains=search) | Q(user__display_name__icontains=search) | Q(pk__in=by_alias))
+    if character_class:
+        found = found.filter(character_class=character_class)
+    if rank_id is not None:
+        found = found.filter(rank_id=rank_id)
+    if status:
+        found = found.filter(status=status)
+    field = ROSTER_ORDERS.get(order.lstrip("-"), "name")
+    down = order.startswith("-")
+    column = F(field).desc(nulls_last=True) if down else F(field).asc(nulls_last=True)
+    return found.order_by(column, "name", "pk")
+
+
+ROSTER_ORDERS = {
+    "name": "name_key",
+    "class": "character_class",
+    "level": "level",
+    "rank": "rank__order",
+    "status": "status",
+    "owner": "user__display_name",
+    "joined": "joined_at",
+}
+
+
+def character_page(character_id: int) -> Character:
+    """One character with owner, rank, main, and (prefetched) alts and aliases. Three queries.
+
+    Raises:
+        NotFound: ``unknown_character``.
+    """
+    found = (
+        characters()
+        .prefetch_related(Prefetch("alts", queryset=Character.objects.order_by("name")), "aliases")
+        .filter(pk=character_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such character.", code="unknown_character")
+    return found
+
+
+def characters_of(user_id: int) -> list[Character]:
+    """A person's characters, the main first. One query."""
+    return list(Character.objects.select_related("rank").filter(user_id=user_id).order_by("-is_main", "name"))
+
+
+def rank_history(character: Character) -> list[RankChange]:
+    """A character's changes of rank, newest first. One query."""
+    return list(character.rank_changes.select_related("from_rank", "to_rank", "changed_by"))
+
+
+def ranks() -> QuerySet[Rank]:
+    """Every rank, the highest first. One query."""
+    return Rank.objects.order_by("order", "name")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from guildhall.accounts.models import User
 from guildhall.accounts.services import announce_member_change
@@ -256,7 +257,7 @@ def set_main(*, character: Character, actor: User | None) -> Character:
 
 
 def _make_main(character: Character) -> None:
-    others = Character.objects.filter(user_id=character.user_id or 0).exclude(pk=character.pk)
+    others = Character.objects.filter(user_id=character.user_id).exclude(pk=character.pk)
     others.filter(is_main=True).update(is_main=False)
     character.is_main, character.main_character = True, None
     character.save()
@@ -434,3 +435,92 @@ def retire_character(*, character: Character, actor: User | None, reason: str = 
     locked = update_character(character=character, actor=actor, status=Character.Status.REMOVED, is_active=False)
     audit.record(action="roster.retire_character", summary=f"{locked} removed: {reason}", actor=actor, target=locked)
     return locked
+
+
+RANK_FIELDS = ("name", "order", "is_hidden", "is_trial", "is_default")
+
+
+@use_case
+def create_rank(*, name: str, actor: User | None, **values: Any) -> Rank:
+    """Make a rank.
+
+    Args:
+        values: order (1 is the highest), is_hidden, is_trial, is_default; a new default takes over from the old one.
+
+    Raises:
+        BadInput: ``required``, ``name_too_long``, ``out_of_range``, ``unknown_field``.
+        Conflict: ``name_taken``.
+    """
+    rank = Rank()
+    _set_rank_fields(rank, {"name": name, **values})
+    audit.record(action="roster.create_rank", summary=f"rank {rank} made", actor=actor, target=rank)
+    return rank
+
+
+@use_case
+def update_rank(*, rank: Rank, actor: User | None, **changes: Any) -> Rank:
+    """Change a rank.
+
+    Raises:
+        as `create_rank`.
+    """
+    locked = Rank.objects.select_for_update().filter(pk=rank.pk).first()
+    if locked is None:
+        raise NotFound(f"There is no rank {rank.pk}.", code="unknown_rank")
+    before = {name: getattr(locked, name, None) for name in changes}
+    _set_rank_fields(locked, changes)
+    audit.record(
+        action="roster.update_rank",
+        summary=f"rank {locked} changed: {', '.join(changes)}",
+        actor=actor,
+        target=locked,
+        data={"before": before, "after": dict(changes)},
+    )
+    return locked
+
+
+def _set_rank_fields(rank: Rank, values: dict[str, Any]) -> None:
+    unknown = sorted(set(values) - set(RANK_FIELDS))
+    if unknown:
+        raise BadInput(f"A rank has no {', '.join(unknown)}.", code="unknown_field", attr=unknown[0])
+    for field, value in values.items():
+        setattr(rank, field, value)
+    rank.name = str(rank.name).strip()
+    if not rank.name:
+        raise BadInput("Give the rank a name.", code="required", attr="name")
+    if len(rank.name) > 60:
+        raise BadInput("A rank's name has at most 60 characters.", code="name_too_long", attr="name")
+    if not isinstance(rank.order, int) or not 0 <= rank.order <= 32_767:
+        raise BadInput("The order of a rank is a whole number from 0 to 32767; 1 is the highest.",
+                       code="out_of_range", attr="order")  # fmt: skip
+    if rank.is_default:
+        Rank.objects.filter(is_default=True).exclude(pk=rank.pk).update(is_default=False)
+    try:
+        with transaction.atomic():
+            rank.save()
+    except IntegrityError as error:
+        raise Conflict(f"There is a rank called {rank.name} already.", code="name_taken", attr="name") from error
+    revisions.bump("roster")
+
+
+@use_case
+def delete_rank(*, rank: Rank, actor: User | None) -> None:
+    """Delete a rank that nobody holds or ever held.
+
+    Raises:
+        NotFound: ``unknown_rank``.
+        Conflict: ``rank_in_use``; hide it instead.
+    """
+    locked = Rank.objects.select_for_update().filter(pk=rank.pk).first()
+    if locked is None:
+        raise NotFound(f"There is no rank {rank.pk}.", code="unknown_rank")
+    audit.record(action="roster.delete_rank", summary=f"rank {locked} deleted", actor=actor, target=locked)
+    try:
+        with transaction.atomic():
+            locked.delete()
+    except ProtectedError as error:
+        raise Conflict(
+            f"{locked} is or was somebody's rank, and history is kept. Hide it instead: set is_hidden.",
+            code="rank_in_use",
+        ) from error
+    revisions.bump("roster")

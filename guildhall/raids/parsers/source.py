@@ -12,7 +12,7 @@ import codecs
 import io
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from guildhall.core.errors import BadInput, TooLarge
 
@@ -79,7 +79,7 @@ class Source:
         return head
 
     def _read(self, size: int) -> bytes:
-        data: Any = self._stream.read(size)  # a text stream's str, whatever the annotation says
+        data = self._stream.read(size)
         chunk = data.encode("utf-8", "replace") if isinstance(data, str) else bytes(data or b"")
         self._seen += len(chunk)
         if self._seen > self.max_bytes:

@@ -107,7 +107,7 @@ class Command(BaseCommand):
                 _tool("granian"),
                 *("--interface", "wsgi", "--host", host, "--port", str(port)),
                 *("--workers", str(workers), "--blocking-threads", str(threads)),
-                *("--backlog", "1024", "--no-ws", "--log-level", "error"),
+                *("--backlog", "1024", "--no-ws", "--log-level", "warning"),
                 *("--respawn-failed-workers", "--working-dir", str(settings.BASE_DIR)),
                 "config.wsgi:application",
             ],

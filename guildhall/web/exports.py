@@ -1,0 +1,80 @@
+"""A list as a file: CSV, XLSX or JSON, with the same columns."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from openpyxl import Workbook
+
+from guildhall.core.errors import NotFound
+
+FORMATS = ("csv", "xlsx", "json")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def table(*, name: str, file_format: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponseBase:
+    """`rows` as a download called `name`. Amounts are numbers in XLSX and text with two places elsewhere.
+
+    Raises:
+        NotFound: ``unknown_format``.
+    """
+    if file_format not in FORMATS:
+        raise NotFound(f"Exports are {', '.join(FORMATS)}.", code="unknown_format")
+    response: HttpResponseBase
+    if file_format == "csv":
+        response = StreamingHttpResponse(_csv(columns, rows), content_type="text/csv; charset=utf-8")
+    elif file_format == "json":
+        body = orjson.dumps([dict(zip(columns, map(_plain, row), strict=True)) for row in rows])
+        response = HttpResponse(body, content_type="application/json")
+    else:
+        response = HttpResponse(_xlsx(name, columns, rows), content_type=XLSX)
+    response["Content-Disposition"] = f'attachment; filename="{name}.{file_format}"'
+    return response
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
+    if isinstance(value, dt.datetime):
+        return value.isoformat(timespec="seconds")
+    return value
+
+
+def _harmless(value: Any) -> Any:
+    """A spreadsheet runs text that begins like a formula; an apostrophe keeps it text."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return value
+
+
+class _Echo:
+    def write(self, value: str) -> str:
+        return value
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield "\ufeff"
+    yield writer.writerow(columns)
+    for row in rows:
+        yield writer.writerow([_plain(_harmless(value)) for value in row])
+
+
+def _xlsx(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(name[:31])
+    sheet.append(list(columns))
+    for row in rows:
+        sheet.append(
+            [value.replace(tzinfo=None) if isinstance(value, dt.datetime) else _harmless(value) for value in row]
+        )
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()

@@ -1,0 +1,123 @@
+/* What the pages do beyond links and forms. Everything works without it, a little less comfortably. */
+"use strict";
+
+(function () {
+  const root = document.documentElement;
+  let theme = null;
+  try { theme = localStorage.getItem("theme"); } catch { /* storage may be forbidden */ }
+  if (theme) root.dataset.theme = theme;
+
+  function switchTheme() {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark"
+      : !window.matchMedia("(prefers-color-scheme: light)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* as above */ }
+  }
+
+  document.addEventListener("click", function (event) {
+    const target = event.target;
+    if (target.closest("[data-theme-switch]")) { switchTheme(); return; }
+    const menu = target.closest("[data-menu-button]");
+    if (menu) {
+      const open = menu.getAttribute("aria-expanded") !== "true";
+      menu.setAttribute("aria-expanded", String(open));
+      document.getElementById("menu").classList.toggle("open", open);
+      return;
+    }
+    const copy = target.closest("[data-copy]");
+    if (copy) {
+      const text = document.querySelector(copy.dataset.copy).textContent.trim();
+      navigator.clipboard.writeText(text).then(function () { copy.textContent = "Copied"; });
+      return;
+    }
+    const all = target.closest("[data-tick-all]");
+    if (all) {
+      document.querySelectorAll(all.dataset.tickAll).forEach(function (box) { box.checked = all.checked; });
+      return;
+    }
+    document.querySelectorAll(".drop details[open]").forEach(function (details) {
+      if (!details.contains(target)) details.open = false;
+    });
+  });
+
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Escape") return;
+    document.querySelectorAll(".drop details[open]").forEach(function (details) { details.open = false; });
+  });
+
+  /* A question before what cannot be taken back lightly; a second press of a button that is still working does nothing. */
+  document.addEventListener("submit", function (event) {
+    const form = event.target;
+    const words = (event.submitter && event.submitter.dataset.confirm) || form.dataset.confirm;
+    if (words && !window.confirm(words)) { event.preventDefault(); return; }
+    if (form.method === "post" && !event.defaultPrevented) {
+      window.setTimeout(function () {
+        form.querySelectorAll("button:not([type=button])").forEach(function (button) {
+          button.setAttribute("aria-disabled", "true");
+        });
+      }, 0);
+    }
+  });
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("button[aria-disabled=true]");
+    if (button) event.preventDefault();
+  }, true);
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("button[aria-disabled=true]").forEach(function (button) {
+      button.removeAttribute("aria-disabled");
+    });
+  });
+
+  /* Drop a file anywhere on a [data-drop] form: its file field takes it and the form is sent. */
+  function dropped(event, over) {
+    const zone = event.target.closest && event.target.closest("[data-drop]");
+    if (!zone) return null;
+    event.preventDefault();
+    zone.classList.toggle("dropping", over);
+    return zone;
+  }
+  document.addEventListener("dragover", function (event) { dropped(event, true); });
+  document.addEventListener("dragleave", function (event) { dropped(event, false); });
+  document.addEventListener("drop", function (event) {
+    const zone = dropped(event, false);
+    if (!zone || !event.dataTransfer.files.length) return;
+    const field = zone.querySelector("input[type=file]");
+    field.files = event.dataTransfer.files;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  document.addEventListener("change", function (event) {
+    const field = event.target;
+    if (field.matches("input[type=file][data-send]") && field.files.length) field.form.requestSubmit();
+    if (field.matches("select[data-send]")) field.form.requestSubmit();
+  });
+
+  /* Suggestions of one tap: put the name where it belongs. */
+  document.addEventListener("click", function (event) {
+    const tap = event.target.closest("[data-fill]");
+    if (!tap) return;
+    const field = document.getElementById(tap.dataset.fill);
+    field.value = tap.dataset.value;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+    field.focus();
+  });
+
+  /* Paste a log into an empty import form and it is read at once. */
+  document.addEventListener("paste", function (event) {
+    const field = event.target;
+    if (field.matches && field.matches("textarea[data-send]") && !field.value) {
+      window.setTimeout(function () { if (field.value.trim()) field.form.requestSubmit(field.form.querySelector("[data-default]")); }, 0);
+    }
+  });
+
+  /* Times that count down. */
+  function tick() {
+    document.querySelectorAll("[data-ends]").forEach(function (node) {
+      const left = Math.max(0, Math.round((Date.parse(node.dataset.ends) - Date.now()) / 1000));
+      const h = Math.floor(left / 3600), m = Math.floor(left % 3600 / 60), s = left % 60;
+      node.textContent = left ? (h ? h + " h " : "") + (h || m ? m + " min " : "") + (h ? "" : s + " s") : "over";
+    });
+  }
+  window.setInterval(tick, 1000);
+  document.addEventListener("DOMContentLoaded", tick);
+  document.addEventListener("htmx:afterSwap", tick);
+})();

@@ -1,0 +1,69 @@
+"""The standings of a pool, and the same as a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from guildhall.points import selectors as points
+from guildhall.points.models import DKPPool
+from guildhall.roster.models import CharacterClass
+from guildhall.roster.selectors import ranks
+from guildhall.web import exports
+from guildhall.web.pages import as_number, chosen, page, paginate, rows_of, searched
+
+COLUMNS = (
+    "rank", "name", "main_character", "character_class", "earned", "spent", "adjusted", "balance", "attendance_30d",
+)  # fmt: skip
+ORDERS = [*points.STANDING_ORDERS, *(f"-{name}" for name in points.STANDING_ORDERS)]
+
+
+def _asked(request: HttpRequest) -> tuple[DKPPool, Any, bool]:
+    """The pool, the rows that were asked for, and whether they are the plain standings without gaps."""
+    pool = points.pool_or_default(as_number(request.GET.get("pool"), attr="pool", what="a pool"))
+    search = searched(request)
+    character_class = chosen(request.GET.get("class"), CharacterClass.values)
+    rank_id = as_number(request.GET.get("rank"), attr="rank", what="a rank")
+    order = chosen(request.GET.get("sort"), ORDERS, "-balance")
+    rows = points.standings_list(
+        pool=pool, search=search, character_class=character_class, rank_id=rank_id, order=order
+    )
+    return pool, rows, not (search or character_class or rank_id is not None) and order == "-balance"
+
+
+@page("points:read")
+def standings(request: HttpRequest) -> HttpResponse:
+    """Who has how much: search, filter, sort, a page at a time."""
+    pool, rows, plain = _asked(request)
+    listing = paginate(request, rows)
+    context = {
+        "pool": pool,
+        "pools": points.pools(),
+        "page": listing,
+        "rows": points.standings(rows=rows_of(listing), consecutive=plain),
+        "classes": [value for value in CharacterClass.values if value],
+        "ranks": ranks(),
+        "formats": exports.FORMATS,
+    }
+    return render(request, "web/standings.html", context)
+
+
+@page("points:read")
+def standings_export(request: HttpRequest, file_format: str) -> HttpResponseBase:
+    """The standings that the page shows, all of them, as a file."""
+    pool, rows, plain = _asked(request)
+    found = points.standings(rows=rows, consecutive=plain)
+    return exports.table(
+        name=f"standings-{pool.name.lower().replace(' ', '-')}".encode("ascii", "ignore").decode(),
+        file_format=file_format,
+        columns=COLUMNS,
+        rows=[
+            (
+                row.rank, row.display_name, row.main_character, row.character_class, row.earned, row.spent,
+                row.adjusted, row.balance, row.attendance_30d,
+            )
+            for row in found
+        ],
+    )  # fmt: skip

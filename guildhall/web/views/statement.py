@@ -1,0 +1,139 @@
+"""A person's points: what they have, why, and what it was on any day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+
+from guildhall.accounts.models import User
+from guildhall.accounts.permissions import principal_of
+from guildhall.core import clock
+from guildhall.points import selectors as points
+from guildhall.points import services as point_services
+from guildhall.points.models import DKPPool, EntryKind, LedgerEntry
+from guildhall.roster.selectors import characters_of, find_person
+from guildhall.web import exports, sources
+from guildhall.web.pages import Done, Form, as_moment, as_number, chosen, officers, page, paginate
+from guildhall.web.pages import me as signed_in
+
+
+def _balances(person: User, pools: Collection[points.Balance], at: dt.datetime | None) -> list[points.Balance]:
+    if at is None:
+        return list(pools)
+    by_id = {pool.pk: pool for pool in points.pools()}
+    return [points.balance_at(user_id=person.pk, pool=by_id[row.dkp_pool_id], at=at) for row in pools]
+
+
+@page("points:read")
+def mine(request: HttpRequest) -> HttpResponse:
+    """One's own statement."""
+    return _statement(request, signed_in(request).pk)
+
+
+@page("points:read")
+def statement(request: HttpRequest, user_id: int) -> HttpResponse:
+    """What a person has in each pool, what it is made of, and every movement with the balance it left."""
+    return _statement(request, user_id)
+
+
+def _statement(request: HttpRequest, user_id: int) -> HttpResponse:
+    person = find_person(user_id=user_id)
+    pool_id = as_number(request.GET.get("pool"), attr="pool", what="a pool")
+    kind = chosen(request.GET.get("kind"), EntryKind.values)
+    at = as_moment(request.GET.get("at"), attr="at")
+    balances = points.balances_of(user_id=person.pk)
+    chosen_pool = _chosen(balances, pool_id)
+    rows = points.statement(user_id=person.pk, pool_id=pool_id, kind=kind, until=at)
+    listing = paginate(request, rows)
+    entries = list(listing.object_list)
+    context = {
+        "person": person,
+        "is_me": person.pk == signed_in(request).pk,
+        "characters": characters_of(person.pk),
+        "balances": _balances(person, balances, at),
+        "page": listing,
+        "entries": entries,
+        "sources": sources.links(entries),
+        "kinds": EntryKind.choices,
+        "pool": chosen_pool,
+        "at": at,
+        "today": clock.now(),
+        "formats": exports.FORMATS,
+    }
+    return render(request, "web/statement.html", context)
+
+
+def _chosen(balances: Iterable[points.Balance], pool_id: int | None) -> points.Balance | None:
+    rows = list(balances)
+    return next((row for row in rows if row.dkp_pool_id == pool_id), rows[0] if rows else None)
+
+
+@page("points:read")
+def explain(request: HttpRequest, user_id: int, pool_id: int) -> HttpResponse:
+    """What a balance is made of: its entries by figure and kind, and what holds part of it."""
+    person = find_person(user_id=user_id)
+    pool: DKPPool = points.pool_or_default(pool_id)
+    at = as_moment(request.GET.get("at"), attr="at")
+    balance = (
+        points.balance_of(user_id=person.pk, pool=pool)
+        if at is None
+        else points.balance_at(user_id=person.pk, pool=pool, at=at)
+    )
+    context = {
+        "person": person,
+        "pool": pool,
+        "at": at,
+        "balance": balance,
+        "parts": points.explanation(user_id=person.pk, pool_id=pool.pk, at=at),
+        "holds": [] if at else sources.holds(points.holds_of(user_id=person.pk, pool_id=pool.pk)),
+    }
+    return render(request, "web/explain.html", context)
+
+
+@page("points:read")
+def statement_export(request: HttpRequest, user_id: int, file_format: str) -> HttpResponseBase:
+    """The statement as a file, with the same filters."""
+    person = find_person(user_id=user_id)
+    rows: Any = points.statement(
+        user_id=person.pk,
+        pool_id=as_number(request.GET.get("pool"), attr="pool", what="a pool"),
+        kind=chosen(request.GET.get("kind"), EntryKind.values),
+        until=as_moment(request.GET.get("at"), attr="at"),
+    )
+    return exports.table(
+        name=f"statement-{person.pk}",
+        file_format=file_format,
+        columns=("id", "occurred_at", "pool", "kind", "amount", "balance_after", "character_name", "description"),
+        rows=[
+            (
+                row.pk, row.occurred_at, row.pool.name, row.kind, row.amount, row.balance_after,
+                row.character_name, row.description,
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+@page(may=officers)
+def reverse_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
+    """Undo one movement, with what it belongs to, after saying why."""
+    entry: LedgerEntry = points.entry(entry_id)
+    form = Form(request)
+    back = reverse("web:statement", args=[entry.user_id])
+
+    def act() -> Done:
+        undone = point_services.reverse_entry(
+            entry_id=entry.pk, reason=form.text("reason"), actor=principal_of(request).user
+        )
+        return Done(back, f"Undone: {undone.description}.")
+
+    if form.sent and (response := form.run(act)) is not None:
+        return response
+    siblings = points.entries_of_document(entry.document) if entry.document else [entry]
+    context = {"form": form, "entry": entry, "siblings": siblings, "back": back}
+    return render(request, "web/reverse_entry.html", context, status=form.status)
