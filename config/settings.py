@@ -41,9 +41,11 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["*"] if DEBUG or TESTING else ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 SITE_URL = env.str("SITE_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").rstrip("/")
 GUILD_NAME = env.str("GUILD_NAME", "Guildhall")
+# The guild tags that count as ours in a /who. Empty: nobody is judged by the tag.
+GUILD_TAGS = env.list("GUILD_TAGS", [])
 GUILD_TIME_ZONE = env.str("GUILD_TIME_ZONE", "UTC")
 
 INSTALLED_APPS = [
@@ -65,6 +67,9 @@ INSTALLED_APPS = [
     "django_filters",
     "corsheaders",
     "simple_history",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
     # The house, in the order of DESIGN.md: a room may use the rooms above it.
     "guildhall.core",
     "guildhall.accounts",
@@ -74,6 +79,7 @@ INSTALLED_APPS = [
     "guildhall.loot",
     "guildhall.recruitment",
     "guildhall.discord",
+    "guildhall.discord.signin",
     "guildhall.ops",
     "guildhall.web",
     "guildhall.demo",
@@ -88,6 +94,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "guildhall.accounts.middleware.RateLimitMiddleware",
@@ -170,6 +177,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# Sign-in: a name and a password, or Discord through allauth (guildhall/discord/signin).
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+ACCOUNT_ADAPTER = "guildhall.discord.signin.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_UNIQUE_EMAIL = False
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if env.bool("HTTPS", False) else "http"
+SOCIALACCOUNT_ADAPTER = "guildhall.discord.signin.adapter.SocialAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False  # they would be stored in clear; guildhall.discord.tokens keeps them encrypted
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = True
@@ -203,7 +225,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
-CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", [])
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_EXPOSE_HEADERS = ["ETag", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
 
@@ -251,6 +273,19 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "drf_standardized_errors.openapi_hooks.postprocess_schema_enums",
     ],
     "SCHEMA_PATH_PREFIX": "/api/",
+    "ENUM_NAME_OVERRIDES": {
+        "ValidationErrorEnum": "drf_standardized_errors.openapi_serializers.ValidationErrorEnum.choices",
+        "ClientErrorEnum": "drf_standardized_errors.openapi_serializers.ClientErrorEnum.choices",
+        "ServerErrorEnum": "drf_standardized_errors.openapi_serializers.ServerErrorEnum.choices",
+        "ErrorCode401Enum": "drf_standardized_errors.openapi_serializers.ErrorCode401Enum.choices",
+        "ErrorCode403Enum": "drf_standardized_errors.openapi_serializers.ErrorCode403Enum.choices",
+        "ErrorCode404Enum": "drf_standardized_errors.openapi_serializers.ErrorCode404Enum.choices",
+        "ErrorCode405Enum": "drf_standardized_errors.openapi_serializers.ErrorCode405Enum.choices",
+        "ErrorCode406Enum": "drf_standardized_errors.openapi_serializers.ErrorCode406Enum.choices",
+        "ErrorCode415Enum": "drf_standardized_errors.openapi_serializers.ErrorCode415Enum.choices",
+        "ErrorCode429Enum": "drf_standardized_errors.openapi_serializers.ErrorCode429Enum.choices",
+        "ErrorCode500Enum": "drf_standardized_errors.openapi_serializers.ErrorCode500Enum.choices",
+    },
 }
 
 UNFOLD = {"SITE_TITLE": "Guildhall", "SITE_HEADER": "Guildhall", "SITE_SYMBOL": "castle", "SHOW_VIEW_ON_SITE": True}
@@ -288,6 +323,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "mind-trials": {"task": "guildhall.recruitment.tasks.mind_trials", "schedule": dt.timedelta(minutes=10)},
     "run-point-rules": {"task": "guildhall.points.tasks.run_due_rules", "schedule": dt.timedelta(minutes=15)},
+    "refresh-attendance": {
+        "task": "guildhall.raids.tasks.refresh_attendance_summaries",
+        "schedule": dt.timedelta(hours=6),
+    },
 }
 
 # Discord (docs/discord.md). Point the two bases at `python -m tests.fake_discord` to try everything without an account.

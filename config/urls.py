@@ -10,10 +10,12 @@ from guildhall.core.api.errors import api_not_found
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("api/", include("guildhall.loot.api.urls")),
     path("", include("guildhall.ops.urls")),
+    path("api/", include("guildhall.discord.api.urls")),
 ]
 
 urlpatterns += [path("", include("guildhall.web.urls"))]

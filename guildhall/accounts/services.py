@@ -141,7 +141,7 @@ def create_person(
 def _refuse_taken_discord_id(discord_id: str | None, *, but: int | None = None) -> None:
     if discord_id is None:
         return
-    holder = User.objects.filter(discord_id=discord_id).exclude(pk=but).first()
+    holder = User.objects.filter(discord_id=discord_id).exclude(pk=but or 0).first()
     if holder is not None:
         raise Conflict(
             f"That Discord account is linked to {holder} already. Unlink it there first, or merge the two people.",

@@ -7,3 +7,8 @@ class CoreConfig(AppConfig):
     name = "guildhall.core"
     label = "core"
     verbose_name = "House"
+
+    def ready(self) -> None:
+        from .sqlite import raise_parameter_limit
+
+        raise_parameter_limit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -13,12 +13,23 @@ from .errors import BadInput
 from .money import CENT, MAX_POINTS, parse_points
 
 if TYPE_CHECKING:
-    _PointsBase = models.Field[Decimal | int | str, Decimal]
+    # What a checker sees: the plugin of django-stubs gives a nullable field its None.
+    _ST = TypeVar("_ST", contravariant=True)
+    _GT = TypeVar("_GT", covariant=True)
+
+    class _PointsBase(models.Field[_ST, _GT]):
+        _pyi_private_set_type: Decimal | int | str
+        _pyi_private_get_type: Decimal
+        _pyi_lookup_exact_type: Decimal | int | str
 else:
-    _PointsBase = models.Field
+    _ST = _GT = Any
+
+    class _PointsBase(models.Field):
+        def __class_getitem__(cls, item: Any) -> type:
+            return cls
 
 
-class PointsField(_PointsBase):
+class PointsField(_PointsBase[_ST, _GT]):
     """An amount of points: a `Decimal` with two places in Python, a BIGINT of hundredths in the database.
 
     Whole numbers make sums and CHECK constraints exact on SQLite too, where a DECIMAL column is a float.
@@ -43,7 +54,7 @@ class PointsField(_PointsBase):
 
     def get_prep_value(self, value: Any) -> int | None:
         if value is None or hasattr(value, "resolve_expression"):
-            return value
+            return value  # type: ignore[no-any-return] # an expression stays one
         cents = Decimal(str(value) if isinstance(value, float) else value) * 100
         whole = int(cents)
         if cents != whole:

@@ -133,8 +133,9 @@ class Delivery:
 
 def backoff(attempts: int) -> dt.timedelta:
     """How long to wait after `attempts` failures: doubling from two seconds to fifteen minutes, with jitter."""
-    full = min(FIRST_RETRY * 2 ** min(attempts - 1, 12), LONGEST_RETRY)
-    return full * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    full: dt.timedelta = min(FIRST_RETRY * 2 ** min(attempts - 1, 12), LONGEST_RETRY)
+    share: float = random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    return full * share
 
 
 def _finish(message: OutboxMessage, **changes: Any) -> bool:

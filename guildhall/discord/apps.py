@@ -11,6 +11,8 @@ class DiscordConfig(AppConfig):
     verbose_name = "Discord"
 
     def ready(self) -> None:
-        from . import handlers
+        from . import handlers, merging
+        from .linking import messages  # noqa: F401 - registers what claimants are told
 
         handlers.connect()
+        merging.connect()

@@ -164,6 +164,7 @@ class DiscordToken(models.Model):
     scopes = models.CharField(max_length=200, blank=True)
     expires_at = models.DateTimeField()
     refreshed_at = models.DateTimeField(default=clock.now)
+    leased_until = models.DateTimeField(null=True, blank=True, editable=False)
     problem = models.CharField(max_length=300, blank=True)
 
     def __str__(self) -> str:

@@ -26,6 +26,7 @@ import subprocess
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,8 +176,7 @@ def _write(path: Path, made_at: dt.datetime) -> None:
         zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
     ):
         tables = {}
-        with transaction.atomic():
-            _see_one_state()
+        with _one_state():
             for model in backed_up_models():
                 table = model._meta.db_table
                 digest, count = hashlib.sha256(), 0
@@ -203,18 +203,36 @@ def _write(path: Path, made_at: dt.datetime) -> None:
         os.fsync(raw.fileno())
 
 
-def _see_one_state() -> None:
-    """Make the open transaction see one state of the database to its end."""
-    if len(connection.savepoint_ids):
-        return
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        # SQLite's transaction sees one state by itself; MariaDB's is set before it begins (`make_consistent`).
+@contextmanager
+def _one_state() -> Iterator[None]:
+    """Everything read in the block is of one moment, and nobody who writes waits for it.
+
+    Inside a transaction of the caller's (a test) it is that transaction.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "sqlite":
+        # `atomic` would begin IMMEDIATE and keep every writer out; WAL lets a plain reader see one state.
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+    elif connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next transaction, this one:
+        with transaction.atomic():
+            yield
+    else:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield
 
 
 def _columns(model: type[models.Model]) -> list[str]:
-    return [field.column for field in model._meta.concrete_fields]
+    return [str(field.column) for field in model._meta.concrete_fields]
 
 
 def _lines(model: type[models.Model]) -> Iterator[bytes]:
@@ -248,11 +266,11 @@ def _native_dump(base: Path) -> None:
     environment = dict(os.environ)
     if connection.vendor == "postgresql":
         tool, environment["PGPASSWORD"] = "pg_dump", str(config["PASSWORD"] or "")
-        flags = ["--no-owner", "--dbname", config["NAME"]]
+        flags = ["--no-owner", "--dbname", str(config["NAME"])]
         pairs = [("--host", "HOST"), ("--port", "PORT"), ("--username", "USER")]
     else:
         tool, environment["MYSQL_PWD"] = "mariadb-dump", str(config["PASSWORD"] or "")
-        flags = ["--single-transaction", "--routines", "--triggers", config["NAME"]]
+        flags = ["--single-transaction", "--routines", "--triggers", str(config["NAME"])]
         pairs = [("--host", "HOST"), ("--port", "PORT"), ("--user", "USER")]
     if shutil.which(tool) is None:
         raise BadInput(f"--native needs {tool}, which is not installed.", code="no_tool")
@@ -376,7 +394,7 @@ def _load(archive: zipfile.ZipFile, model: type[models.Model], manifest: dict[st
     table = model._meta.db_table
     about = manifest["tables"][table]
     fields = list(model._meta.concrete_fields)
-    if about["columns"] != [field.column for field in fields]:
+    if about["columns"] != _columns(model):
         raise Conflict(f"The table {table} has other columns in the backup.", code="other_version")
     readers = [_reader(field) for field in fields]
     relabel = _relabel_content_types(model, manifest)
@@ -406,7 +424,7 @@ def _load(archive: zipfile.ZipFile, model: type[models.Model], manifest: dict[st
 def _inserter(table: str, fields: list[models.Field[Any, Any]]) -> Callable[[list[list[Any]]], None]:
     """Inserts rows exactly as they are: no `auto_now`, no `save`, no signal."""
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(field.column) for field in fields)
+    columns = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     statement = f"INSERT INTO {quote(table)} ({columns}) VALUES ({marks})"  # noqa: S608 - names of our own models
 

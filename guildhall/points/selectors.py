@@ -387,14 +387,14 @@ def attribution(*, name: str) -> Attribution:
     character = find_character(name)
     names = [character.name] if character else [name]
     signed = {"earned": Bucket.EARNED, "spent": Bucket.SPENT, "adjusted": Bucket.ADJUSTED}
-    sums = {
+    sums: dict[str, Any] = {
         label: Sum(
             Case(When(bucket=bucket, then=F("amount")), default=Value(ZERO, output_field=PointsField())),
             output_field=PointsField(),
         )
         for label, bucket in signed.items()
     }
-    rows = (
+    rows: Any = (
         LedgerEntry.objects.filter(character_name__in=[*names, name])
         .values("user_id", "user__display_name", "user__username", "pool_id", "pool__name")
         .annotate(**sums, entries=Count("pk"), first_at=Min("occurred_at"), last_at=Max("occurred_at"))

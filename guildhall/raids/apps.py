@@ -7,3 +7,8 @@ class RaidsConfig(AppConfig):
     name = "guildhall.raids"
     label = "raids"
     verbose_name = "Raids"
+
+    def ready(self) -> None:
+        # These register what the ledger calls: reversals, merges, checks, attendance; and the outbox's handler.
+        from . import attendance, verification  # noqa: F401
+        from .services import reversing, summaries  # noqa: F401

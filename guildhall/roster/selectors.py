@@ -141,7 +141,7 @@ def find_person(*, discord_id: str | None = None, user_id: int | None = None) ->
     found = (
         people.filter(discord_id=str(discord_id)).first()
         if discord_id is not None
-        else people.filter(pk=user_id).first()
+        else people.filter(pk=user_id or 0).first()
     )
     if found is None:
         who = f"Discord id {str(discord_id)[:30]}" if discord_id is not None else f"id {user_id}"

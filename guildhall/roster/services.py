@@ -257,7 +257,7 @@ def set_main(*, character: Character, actor: User | None) -> Character:
 
 
 def _make_main(character: Character) -> None:
-    others = Character.objects.filter(user_id=character.user_id).exclude(pk=character.pk)
+    others = Character.objects.filter(user_id=character.user_id or 0).exclude(pk=character.pk)
     others.filter(is_main=True).update(is_main=False)
     character.is_main, character.main_character = True, None
     character.save()

@@ -76,6 +76,8 @@ def compare(members: list[DiscordMember], roles: dict[str, DiscordRole]) -> Drif
 
 def reconcile(*, client: RestClient, source: str, actor_id: int | None = None, reason: str = "") -> Drift:
     """Read everybody from Discord, report the drift and queue a sync for each that differs. May be run twice."""
+    if source == "force":
+        DiscordRole.objects.update(problem="", circumstances="")  # somebody says that it will work now: try everything
     roles = known_roles(client, force=True)
     members = store_members(list(client.members()), everybody=True)
     report = compare(members, roles)

@@ -284,8 +284,8 @@ def _pools(
                 f"Which item pools count in the pool “{pool.get('name')}” cannot be told from the export; all that it "
                 "lists are taken, and the comparison below shows what that does."
             )
-        for itempool in [*certain, *chosen]:
-            write.add(r.POOL_ITEM_POOLS, multidkp2itempool_itempool_id=itempool, multidkp2itempool_multi_id=pool_id)
+        for counted in [*certain, *chosen]:
+            write.add(r.POOL_ITEM_POOLS, multidkp2itempool_itempool_id=counted, multidkp2itempool_multi_id=pool_id)
         inherited = listed
         for event_number, event in _entries(pool.get("events"), "event"):
             write.add(

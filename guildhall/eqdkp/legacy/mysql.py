@@ -7,6 +7,7 @@ two places MySQL prints and no Python float is ever involved.
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pymysql
@@ -33,7 +34,7 @@ def _connect(url: str) -> tuple[pymysql.Connection, str]:
             database=database,
             unix_socket=query["socket"][0] if "socket" in query else None,
             charset="utf8mb4",
-            conv=dict(pymysql.converters.encoders),  # no decoders: every value arrives as text
+            conv=dict[Any, Any](pymysql.converters.encoders),  # no decoders: every value arrives as text
             connect_timeout=10,
             read_timeout=300,
             autocommit=False,

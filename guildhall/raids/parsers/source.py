@@ -12,7 +12,7 @@ import codecs
 import io
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from guildhall.core.errors import BadInput, TooLarge
 
@@ -79,7 +79,7 @@ class Source:
         return head
 
     def _read(self, size: int) -> bytes:
-        data = self._stream.read(size)
+        data: Any = self._stream.read(size)  # a text stream's str, whatever the annotation says
         chunk = data.encode("utf-8", "replace") if isinstance(data, str) else bytes(data or b"")
         self._seen += len(chunk)
         if self._seen > self.max_bytes:

@@ -146,7 +146,7 @@ def _refuse_floods(user: User | None, key: str, discord_id: str, address: str, b
     rules, now = policy(), clock.now()
     if not rules.is_open:
         raise Conflict("The guild takes no applications at the moment.", code="recruitment_closed")
-    others = Application.objects.exclude(pk=but)
+    others = Application.objects.exclude(pk=but or 0)
     same = others.filter(name_key=key)
     if user is not None:
         same = same | others.filter(user=user)

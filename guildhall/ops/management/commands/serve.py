@@ -107,7 +107,7 @@ class Command(BaseCommand):
                 _tool("granian"),
                 *("--interface", "wsgi", "--host", host, "--port", str(port)),
                 *("--workers", str(workers), "--blocking-threads", str(threads)),
-                *("--backlog", "1024", "--no-ws", "--log-level", "warning"),
+                *("--backlog", "1024", "--no-ws", "--log-level", "error"),
                 *("--respawn-failed-workers", "--working-dir", str(settings.BASE_DIR)),
                 "config.wsgi:application",
             ],

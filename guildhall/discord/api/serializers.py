@@ -1,0 +1,254 @@
+"""What comes in and goes out at `/api/discord/`, and how the schema describes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from guildhall.discord.inbound import EVENTS
+from guildhall.discord.models import Claim, DiscordRoleMapping, DiscordSyncLog
+from guildhall.roster.models import Rank
+
+DISCORD_ID: dict[str, Any] = {"min_length": 5, "max_length": 20}
+
+
+class TokenInput(serializers.Serializer[Any]):
+    """A Discord access token that was issued to this application."""
+
+    access_token = serializers.CharField(max_length=500)
+
+
+class PersonOutput(serializers.Serializer[Any]):
+    """A person, as `GET /api/users/me/` shows them."""
+
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    discord_id = serializers.CharField(allow_null=True)
+    discord_username = serializers.CharField()
+    avatar_url = serializers.CharField()
+    role_group = serializers.CharField()
+    preferences = serializers.DictField()
+    characters = serializers.ListField()
+
+
+class TokenOutput(serializers.Serializer[Any]):
+    """Our token, and whose it is."""
+
+    token = serializers.CharField()
+    user = PersonOutput()
+
+
+class RosterCharacter(serializers.Serializer[Any]):
+    """A character on the bot's roster."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    character_class = serializers.CharField()
+    level = serializers.IntegerField(allow_null=True)
+    rank = serializers.CharField(allow_null=True)
+    status = serializers.CharField()
+    is_main = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+
+
+class RosterMember(serializers.Serializer[Any]):
+    """A person with characters, rank and the Discord roles that they should hold."""
+
+    user_id = serializers.IntegerField()
+    discord_id = serializers.CharField(allow_null=True)
+    discord_username = serializers.CharField()
+    display_name = serializers.CharField()
+    role_group = serializers.CharField()
+    is_active = serializers.BooleanField()
+    rank = serializers.CharField(allow_null=True)
+    main_character = serializers.CharField(allow_null=True)
+    characters = RosterCharacter(many=True)
+    role_ids = serializers.ListField(child=serializers.CharField())
+
+
+class ChangeOutput(serializers.Serializer[Any]):
+    """One role that a member lacks or should not hold; `blocked` says why the bot cannot mend it."""
+
+    discord_id = serializers.CharField()
+    user_id = serializers.IntegerField(allow_null=True)
+    action = serializers.ChoiceField(choices=["role_add", "role_remove"])
+    role_id = serializers.CharField()
+    role_name = serializers.CharField()
+    reason = serializers.CharField()
+    blocked = serializers.CharField(allow_blank=True)
+
+
+class MemberOutput(RosterMember):
+    """One Discord account, desired and actual."""
+
+    user_id = serializers.IntegerField(allow_null=True)
+    nickname = serializers.CharField()
+    in_server = serializers.BooleanField()
+    seen_at = serializers.DateTimeField(allow_null=True)
+    problem = serializers.CharField()
+    actual_role_ids = serializers.ListField(child=serializers.CharField())
+    changes = ChangeOutput(many=True)
+
+
+class MappingSerializer(serializers.ModelSerializer[DiscordRoleMapping]):
+    """What a role stands for."""
+
+    rank = serializers.PrimaryKeyRelatedField(queryset=Rank.objects.all(), allow_null=True, required=False)
+    rank_name = serializers.CharField(source="rank.name", read_only=True, default=None)
+    value = serializers.CharField(required=False, allow_blank=True, max_length=20)
+
+    class Meta:
+        model = DiscordRoleMapping
+        fields = ["id", "role_id", "role_name", "kind", "rank", "rank_name", "value", "is_active"]
+        read_only_fields = ["role_name"]
+        validators: list[Any] = []
+
+
+class RoleOutput(serializers.Serializer[Any]):
+    """A role of the server and what it stands for."""
+
+    role_id = serializers.CharField()
+    name = serializers.CharField()
+    position = serializers.IntegerField()
+    color = serializers.IntegerField()
+    is_managed = serializers.BooleanField()
+    is_assignable = serializers.BooleanField()
+    is_deleted = serializers.BooleanField()
+    problem = serializers.CharField()
+    seen_at = serializers.DateTimeField(allow_null=True)
+    mappings = MappingSerializer(many=True)
+
+
+class SyncInput(serializers.Serializer[Any]):
+    """Whose roles to put right: these people, or everybody. `dry_run` only answers what differs."""
+
+    user_ids = serializers.ListField(child=serializers.IntegerField(min_value=1), required=False, max_length=2000)
+    dry_run = serializers.BooleanField(required=False, default=False)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+
+
+class SyncOutput(serializers.Serializer[Any]):
+    """For how many people a sync was queued; with `dry_run`, what would change."""
+
+    queued = serializers.IntegerField()
+    changes = ChangeOutput(many=True, required=False)
+    detail = serializers.CharField(required=False)
+
+
+class DriftOutput(serializers.Serializer[Any]):
+    """Where Discord and this system disagree, as of `seen`."""
+
+    seen = serializers.CharField(allow_null=True)
+    checked = serializers.IntegerField()
+    changes = ChangeOutput(many=True)
+    not_in_server = serializers.ListField(child=serializers.IntegerField())
+    not_linked = serializers.ListField(child=serializers.DictField())
+
+
+class LinkInput(serializers.Serializer[Any]):
+    """Who, and which Discord account."""
+
+    user_id = serializers.IntegerField(min_value=1)
+    discord_id = serializers.CharField(**DISCORD_ID)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300, default="")
+
+
+class SyncLogOutput(serializers.ModelSerializer[DiscordSyncLog]):
+    """One line of the log."""
+
+    user_id = serializers.IntegerField(allow_null=True)
+    display_name = serializers.SerializerMethodField()
+    actor = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DiscordSyncLog
+        fields = [
+            "id", "at", "user_id", "display_name", "discord_id", "action", "role_id", "role_name", "outcome",
+            "source", "reason", "detail", "actor", "finished_at",
+        ]  # fmt: skip
+
+    def get_display_name(self, row: DiscordSyncLog) -> str | None:
+        return str(row.user) if row.user else None
+
+    def get_actor(self, row: DiscordSyncLog) -> str | None:
+        return str(row.actor) if row.actor else None
+
+
+class MemberUpdateInput(serializers.Serializer[Any]):
+    """What a bot saw. Fields that the event does not tell are left out."""
+
+    event = serializers.ChoiceField(choices=EVENTS)
+    discord_id = serializers.CharField(**DISCORD_ID)
+    event_id = serializers.CharField(required=False, allow_blank=True, max_length=120, default="")
+    username = serializers.CharField(required=False, allow_blank=True, max_length=80)
+    global_name = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=80)
+    nickname = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=80)
+    role_ids = serializers.ListField(child=serializers.CharField(**DISCORD_ID), required=False, max_length=250)
+    occurred_at = serializers.DateTimeField(required=False)
+
+
+class MemberUpdateOutput(serializers.Serializer[Any]):
+    """What the event led to."""
+
+    event_id = serializers.CharField()
+    repeated = serializers.BooleanField()
+    linked = serializers.BooleanField()
+    user_id = serializers.IntegerField(allow_null=True)
+    changes = serializers.ListField(child=serializers.CharField())
+    action = serializers.ChoiceField(choices=["none", "reported", "sync_queued", "outdated"])
+
+
+class ClaimInput(serializers.Serializer[Any]):
+    """Either a character's name or the id of an imported person."""
+
+    character_name = serializers.CharField(required=False, max_length=120)
+    user_id = serializers.IntegerField(required=False, min_value=1)
+    message = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
+
+
+class ClaimOutput(serializers.ModelSerializer[Claim]):
+    """A claim. `code` is shown to the claimant alone."""
+
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField(source="user.__str__")
+    character_name = serializers.CharField(source="character.name", default=None)
+    person_id = serializers.IntegerField(allow_null=True)
+    person_name = serializers.SerializerMethodField()
+    code = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Claim
+        fields = [
+            "id", "kind", "state", "proof", "user_id", "display_name", "character_name", "person_id", "person_name",
+            "message", "code", "code_expires_at", "decision", "decided_at", "created_at",
+        ]  # fmt: skip
+
+    def get_person_name(self, claim: Claim) -> str | None:
+        return str(claim.person) if claim.person else None
+
+    def get_code(self, claim: Claim) -> str | None:
+        mine = claim.user_id == self.context.get("viewer_id")
+        return claim.code or None if mine and claim.state == Claim.State.OPEN else None
+
+
+class ReasonInput(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300, default="")
+
+
+class VerifyLogInput(serializers.Serializer[Any]):
+    """A log, as text or as a file, in which claim codes may have been spoken."""
+
+    text = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    file = serializers.FileField(required=False)
+
+
+class CheckOutput(serializers.Serializer[Any]):
+    """One part of the connection."""
+
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=["ok", "warning", "failed", "off"])
+    detail = serializers.CharField()

@@ -1,0 +1,202 @@
+"""Linking and unlinking a person and a Discord account (PRD 3.9.4).
+
+Invariants: one Discord id, one person (unique in the database, said in words here); each link and unlink has its audit
+row and its `DiscordSyncLog` row in the same transaction; whoever loses a link loses the mapped roles that came by it.
+"""
+
+from __future__ import annotations
+
+from allauth.socialaccount.models import SocialAccount
+from django.db import IntegrityError, transaction
+
+from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.services import (
+    announce_member_change,
+    clean_discord_id,
+    create_person,
+    personal_token,
+    unused_username,
+)
+from guildhall.core import audit, clock, revisions
+from guildhall.core.errors import BadInput, Conflict, NotAllowed
+from guildhall.core.transactions import use_case
+from guildhall.discord.models import DiscordMember, DiscordSyncLog, DiscordToken
+from guildhall.discord.roles.sync import request_member_sync
+
+from .profile import Profile
+
+
+def holder_of(discord_id: str) -> User | None:
+    """Who has this Discord id; whoever was merged is who they were merged into."""
+    person = User.objects.select_related("merged_into").filter(discord_id=discord_id).first()
+    return (person.merged_into or person) if person else None
+
+
+def profile_of(discord_id: str) -> Profile:
+    """What is known of an account without asking Discord: what the bot last saw of it."""
+    member = DiscordMember.objects.filter(discord_id=discord_id).first()
+    if member is None:
+        return Profile(id=discord_id)
+    return Profile(id=discord_id, username=member.username, global_name=member.global_name)
+
+
+@use_case
+def sign_in_with_discord(*, profile: Profile) -> User:
+    """The person behind a Discord account, made as a guest where nobody has it; their Discord data is brought up to date.
+
+    Raises:
+        NotAllowed: ``account_closed``.
+    """
+    person = holder_of(profile.id)
+    if person is None:
+        person = create_person(
+            display_name=profile.shown_name,
+            role_group=RoleGroup.GUEST,
+            username=unused_username(profile.username or profile.shown_name),
+        )
+        return link_discord(user=person, profile=profile, actor=person)
+    if not person.is_active:
+        raise NotAllowed("This account has been closed. Ask an officer to open it again.", code="account_closed")
+    locked = User.objects.select_for_update().get(pk=person.pk)
+    _take_over(locked, profile)
+    locked.is_placeholder = False
+    locked.save()
+    personal_token(locked)
+    return locked
+
+
+def _take_over(user: User, profile: Profile) -> None:
+    user.discord_id = profile.id
+    user.discord_username = profile.username or user.discord_username
+    user.discord_global_name = profile.global_name
+    user.discord_discriminator = profile.discriminator
+    user.avatar_url = profile.avatar_url
+    if profile.email:
+        user.email = profile.email
+    if not user.display_name:
+        user.display_name = profile.shown_name
+
+
+@use_case
+def link_discord(
+    *,
+    user: User,
+    actor: User | None,
+    profile: Profile | None = None,
+    discord_id: str | None = None,
+    reason: str = "",
+) -> User:
+    """Link a person to a Discord account, by the account's own consent (`profile`) or an officer's or a bot's word.
+
+    The first link makes the person's personal API token (PRD 3.1.1) and gives them their roles.
+
+    Raises:
+        BadInput: ``invalid_discord_id``, ``required``.
+        Conflict: ``discord_id_taken`` by somebody else, ``already_linked`` to another account.
+    """
+    wanted = profile.id if profile else clean_discord_id(discord_id)
+    if wanted is None:
+        raise BadInput("Name the Discord account (discord_id).", code="required", attr="discord_id")
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    if locked.merged_into_id:
+        raise Conflict(f"{locked} has been merged into {locked.merged_into}; link that person.", code="already_merged")
+    if locked.is_bot:
+        raise BadInput(f"{locked} is a bot.", code="is_bot", attr="user_id")
+    known = profile or profile_of(wanted)
+    if locked.discord_id == wanted:
+        _take_over(locked, known)
+        locked.save()
+        personal_token(locked)
+        return locked
+    if locked.discord_id:
+        raise Conflict(
+            f"{locked} is linked to another Discord account ({locked.discord_username or locked.discord_id}). "
+            "Unlink that one first.",
+            code="already_linked",
+            attr="user_id",
+            figures={"discord_id": locked.discord_id},
+        )
+    _refuse_taken(wanted, locked)
+    _take_over(locked, known)
+    try:
+        with transaction.atomic():
+            locked.save()
+    except IntegrityError as error:
+        _refuse_taken(wanted, locked)
+        raise Conflict("That Discord account was linked by somebody else just now.", code="discord_id_taken") from error
+    personal_token(locked)
+    _record(DiscordSyncLog.Action.LINK, locked, wanted, actor, reason)
+    audit.record(
+        action="discord.link",
+        summary=f"{locked} linked to Discord account {known.username or wanted}",
+        actor=actor,
+        target=locked,
+        data={"discord_id": wanted, "reason": reason},
+    )
+    announce_member_change(user_id=locked.pk, change="linked", after=known.username or wanted)
+    revisions.bump("roster")
+    for name in ("discord_id", "discord_username", "discord_global_name", "discord_discriminator", "avatar_url"):
+        setattr(user, name, getattr(locked, name))
+    return locked
+
+
+def _refuse_taken(discord_id: str, user: User) -> None:
+    holder = User.objects.filter(discord_id=discord_id).exclude(pk=user.pk).first()
+    if holder is not None:
+        raise Conflict(
+            f"That Discord account is linked to {holder} already. Unlink it there first, or merge the two people.",
+            code="discord_id_taken",
+            attr="discord_id",
+            figures={"user_id": holder.pk},
+        )
+
+
+@use_case
+def unlink_discord(*, user: User, actor: User | None, reason: str = "") -> User:
+    """Take a person's Discord account away from them; their mapped roles go with it, points and history stay.
+
+    Raises:
+        Conflict: ``not_linked``.
+        NotAllowed: ``only_way_in`` where a person would lock themselves out.
+    """
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    if not locked.discord_id:
+        raise Conflict(f"{locked} is not linked to a Discord account.", code="not_linked", attr="user_id")
+    if actor is not None and actor.pk == locked.pk and not locked.has_usable_password():
+        raise NotAllowed(
+            "Discord is your only way to sign in. Set a password first, or ask an officer to unlink you.",
+            code="only_way_in",
+        )
+    former = locked.discord_id
+    locked.discord_id = None
+    locked.discord_username = locked.discord_global_name = locked.discord_discriminator = locked.avatar_url = ""
+    locked.save()
+    SocialAccount.objects.filter(user=locked, provider="discord").delete()
+    DiscordToken.objects.filter(user=locked).delete()
+    _record(DiscordSyncLog.Action.UNLINK, locked, former, actor, reason)
+    audit.record(
+        action="discord.unlink",
+        summary=f"{locked} unlinked from Discord account {former}" + (f" ({reason})" if reason else ""),
+        actor=actor,
+        target=locked,
+        data={"discord_id": former, "reason": reason},
+    )
+    request_member_sync(
+        discord_id=former, source="unlink", reason=reason or "unlinked", actor_id=actor.pk if actor else None
+    )
+    announce_member_change(user_id=locked.pk, change="unlinked", before=former)
+    revisions.bump("roster")
+    return locked
+
+
+def _record(action: str, user: User, discord_id: str, actor: User | None, reason: str) -> None:
+    DiscordSyncLog.objects.create(
+        action=action,
+        user=user,
+        discord_id=discord_id,
+        outcome=DiscordSyncLog.Outcome.DONE,
+        source="link" if action == DiscordSyncLog.Action.LINK else "unlink",
+        reason=reason[:300],
+        actor=actor,
+        finished_at=clock.now(),
+    )

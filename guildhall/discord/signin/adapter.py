@@ -1,0 +1,84 @@
+"""How allauth's sign-in becomes one of our people.
+
+Invariant: a Discord id leads to exactly one person. Whoever was brought in under that id by a bot or an officer is
+found, not made again; whoever was merged is the person they were merged into; nobody's e-mail address ever decides.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
+from allauth.socialaccount.providers.base import AuthProcess
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import resolve_url
+
+from guildhall.core.errors import GuildhallError
+from guildhall.discord.client import DiscordConfig
+from guildhall.discord.linking.profile import Profile
+from guildhall.discord.linking.services import link_discord, sign_in_with_discord
+from guildhall.discord.tokens import TokenPair, keep_tokens
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """No account is made with a password: people come through Discord, or are brought in."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+
+class SocialAdapter(DefaultSocialAccountAdapter):
+    """Sign-in and linking through Discord."""
+
+    def list_apps(self, request: HttpRequest, provider: Any = None, client_id: Any = None) -> list[SocialApp]:
+        """The one application that the environment names; none while it is not set."""
+        config = DiscordConfig.from_settings()
+        if provider not in (None, "discord") or not config.has_sign_in:
+            return []
+        app = SocialApp(provider="discord", name="Discord", client_id=config.client_id, secret=config.client_secret)
+        app.settings = {"oauth_pkce_enabled": True}
+        return [app]
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return True
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Discord has said who this is: find or make the person, take over the profile, keep the tokens."""
+        profile = Profile.from_json(sociallogin.account.extra_data)
+        try:
+            if sociallogin.state.get("process") == AuthProcess.CONNECT and request.user.is_authenticated:
+                link_discord(user=request.user, profile=profile, actor=request.user)
+                person = request.user
+            else:
+                person = sign_in_with_discord(profile=profile)
+        except GuildhallError as error:
+            messages.error(request, error.detail)
+            target = "/" if request.user.is_authenticated else settings.LOGIN_URL
+            raise ImmediateHttpResponse(HttpResponseRedirect(resolve_url(target))) from error
+        token = sociallogin.token
+        if token is not None:
+            keep_tokens(user=person, tokens=TokenPair(token.token, token.token_secret, token.expires_at))
+        # What was linked here under this id before (a merge, an unlink) must not lead allauth elsewhere.
+        SocialAccount.objects.filter(provider="discord", uid=profile.id).exclude(user=person).delete()
+        if sociallogin.state.get("process") != AuthProcess.CONNECT and (
+            not sociallogin.is_existing or sociallogin.user.pk != person.pk
+        ):
+            account = SocialAccount.objects.filter(provider="discord", uid=profile.id, user=person).first()
+            if account is None:
+                account = sociallogin.account
+                account.pk, account.user = None, person
+                account.save()
+            sociallogin.account = account
+            sociallogin.user = person
+
+    def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:
+        """Unlinking goes through our own page, which keeps the record; allauth's is closed."""
+        raise self.validation_error("no_password")
+
+    def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
+        return "/"

@@ -1,0 +1,36 @@
+"""The two steps of the sign-in, under the names that allauth looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+
+from guildhall.discord.client import DiscordConfig
+
+from .provider import GuildhallDiscordAdapter
+
+View = Callable[..., HttpResponse]
+
+
+def _where_set_up(view: View) -> View:
+    """Back to the sign-in page, with a word why, where no Discord application is set."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not DiscordConfig.from_settings().has_sign_in:
+            messages.error(request, "Signing in with Discord is not set up here.")
+            return HttpResponseRedirect(resolve_url(settings.LOGIN_URL))
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+oauth2_login = _where_set_up(OAuth2LoginView.adapter_view(GuildhallDiscordAdapter))
+oauth2_callback = _where_set_up(OAuth2CallbackView.adapter_view(GuildhallDiscordAdapter))

@@ -1,0 +1,277 @@
+"""Attendance percentages, worked out from the raids themselves at any moment (PRD 3.10.3).
+
+What counts, in words: a raid is *held* if it has attendance, was not reversed, and its event counts for attendance (in
+the pool that is asked about, or in any of its pools). It is held *for a person* from the day they joined: the earliest
+of their characters' coming to them and of their first raid. It is *attended* if any of their characters was there in
+any of its checks and was not absent; two characters in one raid are one, and so are two checks.
+Invariant: a decision (who may vote) compares whole numbers (`Figure.reaches`), never a rounded percentage.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+
+from guildhall.core import clock
+from guildhall.points.hooks import attendance_provider
+from guildhall.points.models import DKPPool
+from guildhall.roster.models import CharacterOwnership
+
+from .models import EventPool, Raid, RaidAttendance
+from .policy import ATTENDED
+
+WINDOWS = (30, 60, 90)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How many of the raids held for a person they attended."""
+
+    attended: int
+    held: int
+
+    @property
+    def percentage(self) -> Decimal:
+        """To two places, half up; 0 where no raid was held."""
+        if not self.held:
+            return Decimal("0.00")
+        return (Decimal(self.attended * 100) / self.held).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+    def reaches(self, percent: int | Decimal) -> bool:
+        """Whether it is at least `percent`, exactly. Where no raid was held it is not."""
+        return self.held > 0 and self.attended * 100 >= Decimal(percent) * self.held
+
+
+def counting_raids(
+    *, since: dt.datetime | None = None, until: dt.datetime | None = None, pool: DKPPool | None = None
+) -> QuerySet[Raid]:
+    """The raids that were held, by time; those of `pool` alone where it is given. `since` is outside, `until` inside."""
+    standing = RaidAttendance.objects.filter(attendance_check__raid=OuterRef("pk"), reversed_at=None)
+    links = EventPool.objects.filter(event=OuterRef("event"))
+    counts = Exists(links.filter(no_attendance=False)) | ~Exists(links)
+    if pool is not None:
+        counts = Q(Exists(links.filter(no_attendance=False, pool=pool)))
+    raids = Raid.objects.filter(Exists(standing), counts, reversed_at=None, event__counts_for_attendance=True)
+    if since is not None:
+        raids = raids.filter(started_at__gt=since)
+    if until is not None:
+        raids = raids.filter(started_at__lte=until)
+    return raids.order_by("started_at", "pk")
+
+
+def joined_at(user_ids: Collection[int] | None = None, *, since: dt.datetime | None = None) -> dict[int, dt.datetime]:
+    """When each person joined: the earliest of a character's coming to them and of their first raid. Two queries.
+
+    A character that somebody else had before counts from the day it changed hands.
+
+    Args:
+        since: nobody asks what was before it. The first raid of whoever had a character by then is not looked for, so a
+            guild of ten years costs no more than a new one.
+    """
+    found: dict[int, dt.datetime] = {}
+    owned = CharacterOwnership.objects.exclude(user=None)
+    first = RaidAttendance.objects.filter(reversed_at=None, status__in=ATTENDED).exclude(user=None)
+    if user_ids is not None:
+        owned, first = owned.filter(user__in=user_ids), first.filter(user__in=user_ids)
+    earlier = CharacterOwnership.objects.filter(
+        character=OuterRef("character"), started_at__lt=OuterRef("started_at")
+    ).exclude(user=None)
+    stretches: Iterable[Any] = owned.annotate(second_hand=Exists(earlier)).values_list(
+        "user_id", "started_at", "character__joined_at", "second_hand"
+    )
+    for user_id, started_at, character_joined_at, second_hand in stretches:
+        moment = started_at if second_hand else min(started_at, character_joined_at)
+        found[user_id] = min(found.get(user_id, moment), moment)
+    if since is not None:
+        settled = [user_id for user_id, moment in found.items() if moment <= since]
+        first = (
+            first.filter(user__in=set(user_ids) - set(settled))
+            if user_ids is not None
+            else first.exclude(user__in=settled)
+        )
+    raids: Iterable[Any] = (
+        first.order_by().values_list("user_id").annotate(first=Min("attendance_check__raid__started_at"))
+    )
+    for user_id, moment in raids:
+        found[user_id] = min(found.get(user_id, moment), moment)
+    return found
+
+
+def figures(
+    *,
+    user_ids: Collection[int] | None = None,
+    days: int | None = 30,
+    at: dt.datetime | None = None,
+    pool: DKPPool | None = None,
+) -> dict[int, Figure]:
+    """Attendance over the `days` up to `at` (since they joined for None), by user id. Four queries for any number.
+
+    Args:
+        user_ids: these people, each of whom is in the answer; everybody who ever joined or raided for None.
+    """
+    moment = at or clock.now()
+    since = moment - dt.timedelta(days=days) if days is not None else None
+    held = list(counting_raids(since=since, until=moment, pool=pool).values_list("pk", "started_at"))
+    joins = joined_at(user_ids, since=since)
+    attended = _attended({pk for pk, _ in held}, user_ids, since, moment)
+    times = [started_at for _, started_at in held]
+    people = set(user_ids) if user_ids is not None else joins.keys() | attended.keys()
+    found = {}
+    for user_id in people:
+        joined = joins.get(user_id)
+        count = 0 if joined is None else len(times) - bisect_left(times, joined)
+        found[user_id] = Figure(attended=attended.get(user_id, 0), held=count)
+    return found
+
+
+def _attended(
+    raid_ids: set[int], user_ids: Collection[int] | None, since: dt.datetime | None, until: dt.datetime
+) -> dict[int, int]:
+    """How many of these raids each person was at."""
+    rows = RaidAttendance.objects.filter(
+        reversed_at=None, status__in=ATTENDED, attendance_check__raid__started_at__lte=until
+    ).exclude(user=None)
+    if since is not None:
+        rows = rows.filter(attendance_check__raid__started_at__gt=since)
+    if user_ids is not None:
+        rows = rows.filter(user__in=user_ids)
+    counts: dict[int, int] = {}
+    pairs = rows.order_by().values_list("user_id", "attendance_check__raid_id").distinct()
+    for user_id, raid_id in pairs.iterator(chunk_size=5000):
+        if user_id is not None and raid_id in raid_ids:
+            counts[user_id] = counts.get(user_id, 0) + 1
+    return counts
+
+
+def attendance_of(
+    user_id: int, *, days: int | None = 30, at: dt.datetime | None = None, pool: DKPPool | None = None
+) -> Figure:
+    """One person's attendance, as `figures`."""
+    return figures(user_ids=[user_id], days=days, at=at, pool=pool)[user_id]
+
+
+def attendance_percentage(user: Any, *, days: int | None = 30, at: dt.datetime | None = None) -> Decimal:
+    """A person's attendance in percent over the `days` up to `at`, from the raids themselves; two places.
+
+    Whoever decides by a threshold asks `attendance_of(...).reaches(threshold)`.
+    """
+    return attendance_of(user.pk, days=days, at=at).percentage
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedRaid:
+    """One raid of somebody's percentage. `counts` is false where it does not, and `reason` says why."""
+
+    raid_id: int
+    name: str
+    event: str
+    started_at: dt.datetime
+    attended: bool
+    counts: bool
+    reason: str
+    characters: list[str]
+    statuses: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a percentage is what it is: the figure, and every raid in the time with its part in it."""
+
+    figure: Figure
+    since: dt.datetime | None
+    until: dt.datetime
+    joined_at: dt.datetime | None
+    raids: list[ExplainedRaid]
+
+
+def explain_attendance(user: Any, *, days: int | None = 30, at: dt.datetime | None = None) -> Explanation:
+    """Every raid that went into a person's percentage, newest first, and those that did not, with the reason. Five queries."""
+    moment = at or clock.now()
+    since = moment - dt.timedelta(days=days) if days is not None else None
+    held = set(counting_raids(since=since, until=moment).values_list("pk", flat=True))
+    joined = joined_at([user.pk]).get(user.pk)
+    shown = Raid.objects.filter(started_at__lte=moment).select_related("event").order_by("-started_at", "-pk")
+    if since is not None:
+        shown = shown.filter(started_at__gt=since)
+    rows = RaidAttendance.objects.filter(user=user.pk, reversed_at=None).order_by("pk")
+    mine: dict[int, list[tuple[str, str]]] = {}
+    for raid_id, name, status in rows.values_list("attendance_check__raid_id", "character_name", "status"):
+        mine.setdefault(raid_id, []).append((name, status))
+    raids = []
+    for raid in shown:
+        there = mine.get(raid.pk, [])
+        reason = _why_not(raid, held, joined)
+        raids.append(
+            ExplainedRaid(
+                raid_id=raid.pk,
+                name=raid.name,
+                event=raid.event.name,
+                started_at=raid.started_at,
+                attended=any(status in ATTENDED for _, status in there),
+                counts=not reason,
+                reason=reason,
+                characters=sorted({name for name, _ in there}),
+                statuses=sorted({status for _, status in there}),
+            )
+        )
+    counting = [raid for raid in raids if raid.counts]
+    figure = Figure(attended=sum(raid.attended for raid in counting), held=len(counting))
+    return Explanation(figure, since, moment, joined, raids)
+
+
+def _why_not(raid: Raid, held: set[int], joined: dt.datetime | None) -> str:
+    if raid.reversed_at is not None:
+        return "the raid was reversed"
+    if not raid.event.counts_for_attendance:
+        return f"{raid.event} does not count for attendance"
+    if raid.pk not in held:
+        return "nobody is down for it, or its pools do not count for attendance"
+    if joined is None or raid.started_at < joined:
+        return "it was before they joined"
+    return ""
+
+
+def windows(at: dt.datetime | None = None) -> Mapping[str, dict[int, Figure]]:
+    """Everybody's figures over every window and since they joined, by window name. Five queries in all."""
+    moment = at or clock.now()
+    held = list(counting_raids(until=moment).values_list("pk", "started_at"))
+    joins = joined_at()
+    started = dict(held)
+    spans: dict[str, dt.datetime | None] = {f"{days}d": moment - dt.timedelta(days=days) for days in WINDOWS}
+    spans["lifetime"] = None
+    attended: dict[str, dict[int, int]] = {name: {} for name in spans}
+    pairs = (
+        RaidAttendance.objects.filter(reversed_at=None, status__in=ATTENDED)
+        .exclude(user=None)
+        .order_by()
+        .values_list("user_id", "attendance_check__raid_id")
+        .distinct()
+    )
+    for user_id, raid_id in pairs.iterator(chunk_size=5000):
+        when = started.get(raid_id)
+        if when is None or user_id is None:
+            continue
+        for name, since in spans.items():
+            if since is None or when > since:
+                attended[name][user_id] = attended[name].get(user_id, 0) + 1
+    times = [when for _, when in held]
+    found: dict[str, dict[int, Figure]] = {}
+    for name, since in spans.items():
+        recent = times if since is None else [when for when in times if when > since]
+        found[name] = {
+            user_id: Figure(attended[name].get(user_id, 0), len(recent) - bisect_left(recent, joined))
+            for user_id, joined in joins.items()
+        }
+    return found
+
+
+@attendance_provider
+def thirty_days(user_ids: Collection[int]) -> dict[int, Decimal]:
+    """What the standings show: everybody's percentage over 30 days, now. Four queries at most."""
+    return {user_id: figure.percentage for user_id, figure in figures(user_ids=user_ids, days=30).items()}

@@ -1,0 +1,69 @@
+"""Every change to events, raids and attendance: one verb each, one transaction, on the record.
+
+`events` (events, item pools, shares of the statuses), `raids` (raids and their checks), `awarding` (the main job),
+`amending` (putting it right: only the difference is posted), `unmatched` (names that nobody knew), `reversing` (a whole
+raid, and what follows the ledger), `summaries` (the attendance read model).
+"""
+
+from .amending import Amendment, Change, amend_attendance, preview_amendment, remove_attendee
+from .awarding import AwardResult, Credit, award_attendance, commit_parsed_attendance
+from .events import (
+    create_event,
+    delete_event,
+    delete_item_pool,
+    event_worth,
+    forget_status_share,
+    save_item_pool,
+    set_status_share,
+    update_event,
+)
+from .raids import (
+    add_check,
+    check_of,
+    create_raid,
+    delete_raid,
+    first_check,
+    lock_raid,
+    remove_check,
+    update_check,
+    update_raid,
+)
+from .reversing import reverse_raid
+from .standing import RAID_AMENDED, RAID_AWARDED, RAID_REVERSED
+from .summaries import refresh_attendance
+from .unmatched import resolve_unmatched
+
+__all__ = [
+    "RAID_AMENDED",
+    "RAID_AWARDED",
+    "RAID_REVERSED",
+    "Amendment",
+    "AwardResult",
+    "Change",
+    "Credit",
+    "add_check",
+    "amend_attendance",
+    "award_attendance",
+    "check_of",
+    "commit_parsed_attendance",
+    "create_event",
+    "create_raid",
+    "delete_event",
+    "delete_item_pool",
+    "delete_raid",
+    "event_worth",
+    "first_check",
+    "forget_status_share",
+    "lock_raid",
+    "preview_amendment",
+    "refresh_attendance",
+    "remove_attendee",
+    "remove_check",
+    "resolve_unmatched",
+    "reverse_raid",
+    "save_item_pool",
+    "set_status_share",
+    "update_check",
+    "update_event",
+    "update_raid",
+]

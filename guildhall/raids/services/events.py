@@ -1,0 +1,291 @@
+"""Events, the groups of items they draw on, and the shares of the statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from guildhall.accounts.models import User
+from guildhall.core import audit, revisions
+from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.money import ZERO, parse_points, round_points, show_points
+from guildhall.core.transactions import use_case
+from guildhall.points.models import DKPPool
+from guildhall.points.selectors import default_pool
+from guildhall.raids.models import AttendanceStatus, Event, EventPool, ItemPool, StatusShare
+from guildhall.raids.policy import share_key
+
+_EVENT_FIELDS = (
+    "name", "description", "default_points", "difficulty_modifier", "is_active", "counts_for_attendance", "icon",
+)  # fmt: skip
+
+
+def event_worth(event: Event) -> Decimal:
+    """What a raid of the event is worth: its default points times its difficulty, to two places."""
+    return round_points(event.default_points * event.difficulty_modifier)
+
+
+@use_case
+def create_event(
+    *,
+    name: str,
+    pools: Sequence[DKPPool] = (),
+    no_attendance: Sequence[DKPPool] = (),
+    item_pools: Sequence[ItemPool] = (),
+    actor: User | None = None,
+    imported: bool = False,
+    **values: Any,
+) -> Event:
+    """Make an event that pays into `pools`, the first of which is its own; into the default pool where none is named.
+
+    Args:
+        no_attendance: those of the pools in which its raids do not count as attendance.
+        imported: let two events have one name, as the old system did.
+        values: description, default_points, difficulty_modifier, is_active, counts_for_attendance, icon.
+
+    Raises:
+        BadInput: ``required``, ``name_too_long``, ``invalid_modifier``, the codes of `parse_points`.
+        Conflict: ``name_taken``.
+        NotFound: ``no_pool`` in a guild that has none yet.
+    """
+    event = Event(**_clean_event({"name": name, **values}))
+    if not imported:
+        _refuse_taken_name(event)
+    event.save()
+    _set_pools(event, list(pools) or [default_pool()], no_attendance)
+    event.item_pools.set(item_pools)
+    audit.record(
+        action="raids.create_event",
+        summary=f"event {event} made, worth {show_points(event_worth(event))}",
+        actor=actor,
+        target=event,
+    )
+    revisions.bump("raids")
+    return event
+
+
+@use_case
+def update_event(
+    *,
+    event: Event,
+    actor: User | None,
+    pools: Sequence[DKPPool] | None = None,
+    no_attendance: Sequence[DKPPool] | None = None,
+    item_pools: Sequence[ItemPool] | None = None,
+    **changes: Any,
+) -> Event:
+    """Change an event. What was paid stays as it was paid; the next award pays by the new values.
+
+    Raises:
+        BadInput, Conflict: as `create_event`.
+    """
+    locked = Event.objects.select_for_update().get(pk=event.pk)
+    changes = _clean_event(changes)
+    before = {name: str(getattr(locked, name)) for name in changes}
+    for name, value in changes.items():
+        setattr(locked, name, value)
+    if "name" in changes and before["name"] != locked.name:
+        _refuse_taken_name(locked)
+    if changes:
+        locked.save()
+    links = list(locked.event_pools.select_related("pool"))
+    if pools is not None or no_attendance is not None:
+        kept = [link.pool for link in links if link.no_attendance]
+        _set_pools(
+            locked,
+            list(pools) if pools is not None else [link.pool for link in links],
+            no_attendance if no_attendance is not None else kept,
+        )
+    if item_pools is not None:
+        locked.item_pools.set(item_pools)
+    audit.record(
+        action="raids.update_event",
+        summary=f"event {locked} changed",
+        actor=actor,
+        target=locked,
+        data={
+            "before": {**before, "pools": [link.pool_id for link in links]},
+            "after": {
+                **{name: str(value) for name, value in changes.items()},
+                "pools": list(locked.event_pools.values_list("pool_id", flat=True)),
+            },
+        },
+    )
+    revisions.bump("raids")
+    if {"counts_for_attendance"} & changes.keys() or no_attendance is not None:
+        from .standing import attendance_changed
+
+        attendance_changed()
+    return locked
+
+
+@use_case
+def delete_event(*, event: Event, actor: User | None) -> None:
+    """Delete an event of which there was never a raid.
+
+    Raises:
+        NotFound: ``unknown_event``.
+        Conflict: ``event_in_use``; make it inactive instead.
+    """
+    locked = Event.objects.select_for_update().filter(pk=event.pk).first()
+    if locked is None:
+        raise NotFound(f"There is no event {event.pk}.", code="unknown_event")
+    used = Conflict(
+        f"There are raids of {locked}, which are never deleted. Set is_active to false instead.",
+        code="event_in_use",
+        figures={"raids": locked.raids.count()},
+    )
+    if locked.raids.exists():
+        raise used
+    audit.record(action="raids.delete_event", summary=f"event {locked} deleted", actor=actor, target=locked)
+    try:
+        with transaction.atomic():
+            locked.delete()
+    except ProtectedError as error:
+        raise used from error
+    revisions.bump("raids")
+
+
+def _clean_event(values: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(values)
+    unknown = sorted(set(found) - set(_EVENT_FIELDS))
+    if unknown:
+        raise BadInput(f"An event has no {', '.join(unknown)}.", attr=unknown[0])
+    if "name" in found:
+        found["name"] = _clean_name(found["name"])
+    if "default_points" in found:
+        found["default_points"] = parse_points(found["default_points"], attr="default_points")
+    if "difficulty_modifier" in found:
+        found["difficulty_modifier"] = _clean_modifier(found["difficulty_modifier"])
+    return found
+
+
+def _clean_name(name: Any) -> str:
+    text = " ".join(str(name or "").split())
+    if not text:
+        raise BadInput("Give it a name.", code="required", attr="name")
+    if len(text) > 120:
+        raise BadInput("A name has at most 120 characters.", code="name_too_long", attr="name")
+    return text
+
+
+def _clean_modifier(value: Any) -> Decimal:
+    try:
+        modifier = Decimal(str(value).strip())
+    except InvalidOperation:
+        modifier = Decimal("NaN")
+    if isinstance(value, bool) or not modifier.is_finite() or not 0 <= modifier <= 100:
+        raise BadInput(
+            "The difficulty is a number from 0 to 100; 1 changes nothing, 1.5 gives half as much again.",
+            code="invalid_modifier",
+            attr="difficulty_modifier",
+        )
+    if modifier != modifier.quantize(Decimal("0.001")):
+        raise BadInput(
+            "The difficulty has at most three decimals.", code="too_many_decimals", attr="difficulty_modifier"
+        )
+    return modifier
+
+
+def _refuse_taken_name(event: Event) -> None:
+    if Event.objects.filter(name__iexact=event.name).exclude(pk=event.pk).exists():
+        raise Conflict(f"There is an event called {event.name} already.", code="name_taken", attr="name")
+
+
+def _set_pools(event: Event, pools: Sequence[DKPPool], no_attendance: Sequence[DKPPool]) -> None:
+    if not pools:
+        raise BadInput("An event pays into at least one pool.", code="required", attr="dkp_pools")
+    apart = {pool.pk for pool in no_attendance}
+    event.event_pools.all().delete()
+    EventPool.objects.bulk_create(
+        EventPool(event=event, pool=pool, position=position, no_attendance=pool.pk in apart)
+        for position, pool in enumerate({pool.pk: pool for pool in pools}.values())
+    )
+
+
+@use_case
+def save_item_pool(
+    *,
+    item_pool: ItemPool | None = None,
+    name: str | None = None,
+    description: str | None = None,
+    pools: Sequence[DKPPool] | None = None,
+    actor: User | None = None,
+) -> ItemPool:
+    """Make a group of items, or change one: its name, and the pools in which its awards are charged.
+
+    Raises:
+        BadInput: ``required``, ``name_too_long``.
+        Conflict: ``name_taken``.
+    """
+    group = item_pool or ItemPool()
+    if name is not None or item_pool is None:
+        group.name = _clean_name(name)
+    if description is not None:
+        group.description = description
+    try:
+        with transaction.atomic():
+            group.save()
+    except IntegrityError as error:
+        raise Conflict(f"There is an item pool called {group.name} already.", code="name_taken", attr="name") from error
+    if pools is not None:
+        group.pools.set(pools)
+    audit.record(action="raids.save_item_pool", summary=f"item pool {group} saved", actor=actor, target=group)
+    revisions.bump("raids")
+    return group
+
+
+@use_case
+def delete_item_pool(*, item_pool: ItemPool, actor: User | None) -> None:
+    """Delete a group of items that nothing refers to.
+
+    Raises:
+        Conflict: ``item_pool_in_use``.
+    """
+    audit.record(
+        action="raids.delete_item_pool", summary=f"item pool {item_pool} deleted", actor=actor, target=item_pool
+    )
+    try:
+        with transaction.atomic():
+            item_pool.delete()
+    except ProtectedError as error:
+        raise Conflict(f"There are items in {item_pool}; move them first.", code="item_pool_in_use") from error
+    revisions.bump("raids")
+
+
+@use_case
+def set_status_share(
+    *, status: str, percent: Any, pool: DKPPool | None = None, actor: User | None = None
+) -> StatusShare:
+    """Say what percentage of the points a status earns, everywhere or in one pool. What was paid stays as it was.
+
+    Raises:
+        BadInput: ``invalid_choice``, ``out_of_range``, ``not_a_number``, ``too_many_decimals``.
+    """
+    if status not in AttendanceStatus.values:
+        raise BadInput(
+            f"“{str(status)[:30]}” is no status. Use one of {', '.join(AttendanceStatus.values)}.",
+            code="invalid_choice",
+            attr="status",
+        )
+    value = parse_points(percent, attr="percent")
+    if not ZERO <= value <= 100:
+        raise BadInput("A share lies between 0 and 100 percent.", code="out_of_range", attr="percent")
+    share, _ = StatusShare.objects.update_or_create(
+        key=share_key(status, pool.pk if pool else None), defaults={"status": status, "pool": pool, "percent": value}
+    )
+    audit.record(action="raids.set_status_share", summary=str(share), actor=actor, target=share)
+    revisions.bump("raids")
+    return share
+
+
+@use_case
+def forget_status_share(*, share: StatusShare, actor: User | None) -> None:
+    """Go back to what counts without this row: the share for everywhere, or the default."""
+    audit.record(action="raids.forget_status_share", summary=f"{share}: no longer", actor=actor, target=share)
+    share.delete()
+    revisions.bump("raids")

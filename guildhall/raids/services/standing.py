@@ -1,0 +1,28 @@
+"""What every change to attendance ends with: the announcements, in the transaction of the change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guildhall.core import outbox, revisions
+from guildhall.raids.models import Raid
+
+RAID_AWARDED = "raid.awarded"
+RAID_AMENDED = "raid.amended"
+RAID_REVERSED = "raid.reversed"
+"""Outbox topics for Discord. Payload: raid_id, and check_id and counts where they apply; ids, no copies."""
+REFRESH_ATTENDANCE = "attendance.refresh"
+"""Outbox topic of this room's own: the summaries are to be computed again. One waiting message stands for many."""
+
+
+def attendance_changed() -> None:
+    """Have the attendance summaries computed again after commit, once for any number of changes."""
+    outbox.put(topic=REFRESH_ATTENDANCE, payload={}, dedupe_key=REFRESH_ATTENDANCE)
+    revisions.bump("attendance")
+
+
+def announce(topic: str, raid: Raid, **payload: Any) -> None:
+    """Tell the outside about a raid, after what was told of it before, and have attendance computed again."""
+    outbox.put(topic=topic, payload={"raid_id": raid.pk, **payload}, order_key=f"raid:{raid.pk}")
+    revisions.bump("raids")
+    attendance_changed()

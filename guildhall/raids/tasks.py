@@ -1,0 +1,13 @@
+"""Background work on raids: thin, each calls a service."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from .services import refresh_attendance
+
+
+@shared_task
+def refresh_attendance_summaries() -> str:
+    """Compute the attendance summaries again: their windows move with the days, also when nobody raids."""
+    return f"{refresh_attendance()} people"
