@@ -45,7 +45,7 @@ SUFFIX = ".ghb"
 BATCH = 2000
 NAME = re.compile(r"^guildhall-(\d{8}T\d{6}Z)(?:-[\w-]+)?\.ghb$")
 # Rows of no worth after a restore, or that the new database makes by itself.
-LEFT_OUT = {"django_session", "django_migrations", "django_content_type", "auth_permission", "auth_group_permissions"}
+LEFT_OUT = {"django_session", "django_migrations", "django_content_type", "auth_permission"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +129,14 @@ def _reader(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
     return field.to_python
 
 
-def _content_types() -> dict[int, str]:
+def _numbered_by_django() -> dict[type[models.Model], dict[int, str]]:
+    """Rows that `migrate` makes, with other numbers in each database, and what they are called in all of them."""
+    from django.contrib.auth.models import Permission
     from django.contrib.contenttypes.models import ContentType
 
-    return {row.pk: f"{row.app_label}.{row.model}" for row in ContentType.objects.all()}
+    kinds = {row.pk: f"{row.app_label}.{row.model}" for row in ContentType.objects.all()}
+    rows = Permission.objects.values_list("pk", "content_type_id", "codename")
+    return {ContentType: kinds, Permission: {pk: f"{kinds[kind]}.{codename}" for pk, kind, codename in rows}}
 
 
 # ---- making one -------------------------------------------------------------------------------------------------
@@ -193,7 +197,10 @@ def _write(path: Path, made_at: dt.datetime) -> None:
                 "migrations": sorted(
                     f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()
                 ),
-                "content_types": {str(pk): label for pk, label in _content_types().items()},
+                "numbered_by_django": {
+                    model._meta.db_table: {str(pk): name for pk, name in names.items()}
+                    for model, names in _numbered_by_django().items()
+                },
                 "ledger": ledger_totals(),
                 "tables": tables,
             }
@@ -397,7 +404,7 @@ def _load(archive: zipfile.ZipFile, model: type[models.Model], manifest: dict[st
     if about["columns"] != _columns(model):
         raise Conflict(f"The table {table} has other columns in the backup.", code="other_version")
     readers = [_reader(field) for field in fields]
-    relabel = _relabel_content_types(model, manifest)
+    renumber = _renumber(model, manifest)
     digest, count, batch = hashlib.sha256(), 0, []
     insert = _inserter(table, fields)
     try:
@@ -408,7 +415,7 @@ def _load(archive: zipfile.ZipFile, model: type[models.Model], manifest: dict[st
                     None if value is None else read(value)
                     for read, value in zip(readers, json.loads(line), strict=True)
                 ]
-                batch.append(relabel(values))
+                batch.append(renumber(values))
                 count += 1
                 if len(batch) >= BATCH:
                     insert(batch)
@@ -440,23 +447,23 @@ def _inserter(table: str, fields: list[models.Field[Any, Any]]) -> Callable[[lis
     return insert
 
 
-def _relabel_content_types(model: type[models.Model], manifest: dict[str, Any]) -> Callable[[list[Any]], list[Any]]:
-    """Content types get other numbers in another database; rows that point to them are told the new ones."""
-    from django.contrib.contenttypes.models import ContentType
+def _renumber(model: type[models.Model], manifest: dict[str, Any]) -> Callable[[list[Any]], list[Any]]:
+    """Rows that point to content types or permissions are told the numbers that those have in this database."""
+    places: dict[int, dict[str, int]] = {}
+    for index, field in enumerate(model._meta.concrete_fields):
+        for target, names in _numbered_by_django().items():
+            if field.related_model is target:
+                here = {name: pk for pk, name in names.items()}
+                there: dict[str, str] = manifest["numbered_by_django"][target._meta.db_table]
+                places[index] = {number: here[name] for number, name in there.items() if name in here}
 
-    places = [index for index, field in enumerate(model._meta.concrete_fields) if field.related_model is ContentType]
-    if not places:
-        return lambda row: row
-    here = {label: pk for pk, label in _content_types().items()}
-    there = manifest["content_types"]
-
-    def relabel(row: list[Any]) -> list[Any]:
-        for index in places:
+    def renumber(row: list[Any]) -> list[Any]:
+        for index, numbers in places.items():
             if row[index] is not None:
-                row[index] = here[there[str(row[index])]]
+                row[index] = numbers[str(row[index])]
         return row
 
-    return relabel
+    return renumber
 
 
 def _reset_sequences(chosen: list[type[models.Model]]) -> None:
