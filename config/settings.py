@@ -10,6 +10,7 @@ import datetime as dt
 import os
 import secrets
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,10 @@ TEMPLATES = [
 ]
 
 
+# Two checkouts that are tested on one server stay out of each other's way.
+_TEST_DATABASE = f"test_guildhall_{zlib.crc32(str(BASE_DIR).encode()):08x}"
+
+
 def _database() -> dict[str, Any]:
     """`DATABASE_URL` as Django wants it, with what each engine needs to be safe with money."""
     config: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'guildhall.sqlite3'}")
@@ -136,12 +141,13 @@ def _database() -> dict[str, Any]:
         # A file, not memory, in tests too: threads and processes must see the same database.
         config["TEST"] = {"NAME": str(VAR_DIR / f"test-{os.getpid()}.sqlite3")}
     elif "postgresql" in engine:
+        config["TEST"] = {"NAME": _TEST_DATABASE}
         if not TESTING:
             options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 20), "timeout": 20}
     elif "mysql" in engine:
         options.update(charset="utf8mb4", isolation_level="read committed")
         options["init_command"] = "SET sql_mode='STRICT_TRANS_TABLES', innodb_lock_wait_timeout=20"
-        config["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
+        config["TEST"] = {"NAME": _TEST_DATABASE, "CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
     return config
 
 

@@ -264,7 +264,12 @@ def test_of_many_workers_one_runs_each_job() -> None:
 def test_the_embedded_worker_runs_schedule_and_queue_and_lets_running_jobs_end() -> None:
     job = jobs.enqueue("tests.slow")
     worker = Worker()
-    thread = threading.Thread(target=worker.run)
+
+    def run() -> None:
+        worker.run()
+        connections.close_all()
+
+    thread = threading.Thread(target=run)
     thread.start()
     deadline = time.monotonic() + 20
     while calls.count("slow") < 2 and time.monotonic() < deadline:
