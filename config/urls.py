@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path("api/", include("guildhall.raids.api.urls")),
     path("api/", include("guildhall.loot.api.urls")),
     path("", include("guildhall.ops.urls")),
     path("api/", include("guildhall.discord.api.urls")),

@@ -19,7 +19,7 @@ from guildhall.core.errors import BadInput
 from guildhall.roster.names import name_key
 
 from .models import AttendanceCheck, AttendanceStatus
-from .parsers import AttendanceParse, RosterBlock, RosterEntry
+from .parsers import AttendanceParse, ParseWarning, RosterBlock, RosterEntry
 from .planning import Attendee, clean_attendees, is_outside
 
 #: How far from the raid's time a roster may lie before somebody is asked to look at it.
@@ -51,6 +51,19 @@ class Decisions:
     blocks: str | Sequence[int] = "latest"
     guilds: Sequence[str] | None = None
     not_attendance_is_fine: bool = False
+
+
+def focus_on(parse: AttendanceParse, check: AttendanceCheck) -> None:
+    """Leave out the rosters of other nights where some are of this one: a log goes back years.
+
+    Where none lies in the raid's time all stay, and `warnings_of` says so.
+    """
+    inside = [block for block in parse.blocks if not is_outside(check, block.taken_at, slack=SLACK)]
+    left_out = len(parse.blocks) - len(inside)
+    if left_out and any(block.entries for block in inside):
+        parse.blocks = inside
+        words = "1 roster was" if left_out == 1 else f"{left_out} rosters were"
+        parse.warnings.append(ParseWarning("outside_time", f"{words} taken outside the raid's time and left out."))
 
 
 def own_guilds(given: Sequence[str] | None) -> Sequence[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.db.models import Max
+from django.db import transaction
+from django.db.models import Max, ProtectedError
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, revisions
@@ -153,15 +154,20 @@ def delete_raid(*, raid: Raid, actor: User | None) -> None:
         raise NotFound(f"There is no raid {raid.pk}.", code="unknown_raid")
     entries = LedgerEntry.objects.filter(context=locked.context).count()
     people = RaidAttendance.objects.filter(attendance_check__raid=locked).count()
+    used = Conflict(
+        f"{locked} has attendance, loot or points, and history is never deleted. Reverse the raid instead: that takes "
+        "back every point of it and stays on the record.",
+        code="raid_has_entries",
+        figures={"entries": entries, "attendance": people},
+    )
     if entries or people:
-        raise Conflict(
-            f"{locked} has attendance or points, and history is never deleted. Reverse the raid instead: that takes "
-            "back every point of it and stays on the record.",
-            code="raid_has_entries",
-            figures={"entries": entries, "attendance": people},
-        )
+        raise used
     audit.record(action="raids.delete_raid", summary=f"{locked} deleted", actor=actor, target=locked)
-    locked.delete()
+    try:
+        with transaction.atomic():
+            locked.delete()
+    except ProtectedError as error:  # a later room's document hangs on it
+        raise used from error
     revisions.bump("raids")
 
 

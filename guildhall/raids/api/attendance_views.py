@@ -1,0 +1,134 @@
+"""`/api/points/parse-attendance/`, `/api/attendance/` and the shares of the statuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from guildhall.core.errors import BadInput
+from guildhall.raids import services
+from guildhall.raids.attendance import explain_attendance
+from guildhall.raids.models import AttendanceStatus, MemberAttendanceSummary, StatusShare
+from guildhall.raids.policy import shares_in_force
+from guildhall.roster.selectors import find_person, match_names
+
+from . import output
+from .reading import read_upload, refuse_large_body
+from .serializers import RosterInput, ShareSerializer, SummarySerializer
+from .views import actor_of
+
+
+class ParseAttendanceView(APIView):
+    """Reads what EverQuest wrote and says who is in it. Stores nothing."""
+
+    required_scopes = ("points:read", "points:write", "raids:read", "raids:write")
+
+    @extend_schema(
+        request=RosterInput,
+        responses={200: OpenApiTypes.OBJECT},
+        examples=[
+            OpenApiExample("pasted", value={"text": "Aelric\nBorin", "format": "auto"}, request_only=True),
+            OpenApiExample(
+                "recognised",
+                value={
+                    "format": "list",
+                    "taken_at": None,
+                    "entries": [
+                        {
+                            "character_name": "Aelric",
+                            "character_class": None,
+                            "level": None,
+                            "guild": None,
+                            "flags": [],
+                            "user_id": 3,
+                            "match": "exact",
+                            "suggestions": [],
+                        }
+                    ],
+                    "ignored_lines": 0,
+                },
+                response_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """The latest roster in the text or the file, each name with whether and how it is known here."""
+        refuse_large_body(request)
+        serializer = RosterInput(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        parse, _ = read_upload(serializer.validated_data)
+        matches = match_names([entry.character_name for entry in parse.entries])
+        return Response(output.parsed(parse, matches))
+
+
+class AttendanceSummaryView(mixins.ListModelMixin, viewsets.GenericViewSet[MemberAttendanceSummary]):
+    """Everybody's attendance over 30, 60 and 90 days and since they joined."""
+
+    required_scopes = "raids:read"
+    serializer_class = SummarySerializer
+    queryset = MemberAttendanceSummary.objects.select_related("user").filter(user__is_active=True)
+    filterset_fields = ["user"]
+    search_fields = ["user__display_name", "user__username"]
+    ordering_fields = ["percentage_30d", "percentage_60d", "percentage_90d", "percentage_lifetime", "user_id"]
+    ordering = ["-percentage_30d", "user_id"]
+
+
+class ExplainAttendanceView(APIView):
+    """Why somebody's attendance is what it is."""
+
+    required_scopes = "raids:read"
+
+    @extend_schema(
+        responses={200: OpenApiTypes.OBJECT},
+        parameters=[OpenApiParameter("days", str, description="30 unless told; 0 or “all”: since they joined")],
+    )
+    def get(self, request: Request, user_id: int) -> Response:
+        """Every raid in the time: whether it counts, whether they were there, and with whom."""
+        person = find_person(user_id=user_id)
+        text = request.query_params.get("days", "30").strip().lower()
+        if text not in ("all", "0") and not (text.isdigit() and 1 <= int(text[:6]) <= 36_500 and len(text) <= 5):
+            raise BadInput("Give days as a whole number, or “all”.", code="invalid", attr="days")
+        days = None if text in ("all", "0") else int(text)
+        return Response(output.explanation(person.pk, explain_attendance(person, days=days)))
+
+
+class StatusShareView(viewsets.GenericViewSet[StatusShare]):
+    """How much of the points each status earns."""
+
+    required_scopes: dict[str, Any] = {"GET": "raids:read", "PUT": "points:write", "DELETE": "points:write"}
+    serializer_class = ShareSerializer
+    queryset = StatusShare.objects.select_related("pool")
+    filter_backends: list[Any] = []
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def list(self, request: Request) -> Response:
+        """The shares that somebody set, and what counts everywhere for each status."""
+        shares = shares_in_force()
+        return Response(
+            {
+                "everywhere": {
+                    status: f"{shares.percent(status=status, pool_id=None):.2f}" for status in AttendanceStatus.values
+                },
+                "shares": ShareSerializer(self.get_queryset(), many=True).data,
+            }
+        )
+
+    @extend_schema(request=ShareSerializer, responses=ShareSerializer)
+    def update(self, request: Request) -> Response:
+        """Set one share: a status, a percentage, and the pool where it counts in one alone."""
+        serializer = ShareSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        share = services.set_status_share(actor=actor_of(request), **serializer.validated_data)
+        return Response(ShareSerializer(share).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: int) -> Response:
+        """Forget a share; what counts without it counts again."""
+        services.forget_status_share(share=self.get_object(), actor=actor_of(request))
+        return Response(status=204)

@@ -1,0 +1,65 @@
+"""An upload out of a request: pasted text or a file, read by the parsers without holding a large file in memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.conf import settings
+from rest_framework.request import Request
+
+from guildhall.core.errors import BadInput, TooLarge
+from guildhall.raids.parsers import AttendanceParse, parse_attendance
+
+
+def refuse_large_body(request: Request) -> None:
+    """A body that is held in memory has a limit; files are streamed from disk and have a larger one.
+
+    Raises:
+        TooLarge: ``too_large``.
+    """
+    try:
+        size = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        size = 0
+    is_form = (request.content_type or "").startswith("multipart/")
+    limit = settings.MAX_LOG_BYTES + 1024 * 1024 if is_form else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if size > limit:
+        raise TooLarge(
+            f"That is {size / 1048576:.0f} MB; at most {limit / 1048576:.0f} MB are read this way. Send the log as a file "
+            "(multipart, field “file”), or cut it to the night of the raid.",
+            figures={"bytes": size, "limit": limit},
+        )
+
+
+def read_upload(data: dict[str, Any]) -> tuple[AttendanceParse, str]:
+    """Parse what `RosterInput` took: `text` or `file`. Answers the parse and the file's name.
+
+    Raises:
+        BadInput: ``required`` where there is neither, ``both_given``, and the codes of `parse_attendance`.
+        TooLarge: ``too_large``.
+    """
+    text, upload = data.get("text"), data.get("file")
+    if upload is not None and text:
+        raise BadInput("Send either text or a file, not both.", code="both_given", attr="file")
+    if upload is None and not (text or "").strip():
+        raise BadInput(
+            "There is nothing in it. Paste what /who printed, or send the log or the dump as a file.",
+            code="empty",
+            attr="text",
+        )
+    name = str(getattr(upload, "name", "") or "") if upload is not None else str(data.get("file_name") or "")
+    parse = parse_attendance(
+        upload.file if upload is not None else str(text),
+        format=data.get("format") or "auto",
+        filename=name,
+        time_zone=data.get("time_zone") or settings.GUILD_TIME_ZONE,
+        since=_moment(data.get("since")),
+        until=_moment(data.get("until")),
+        max_bytes=settings.MAX_LOG_BYTES,
+    )
+    return parse, name
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    return value if isinstance(value, dt.datetime) else None

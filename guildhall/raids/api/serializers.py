@@ -1,0 +1,375 @@
+"""Events, raids and attendance as the API shows and takes them (API.md, "Raids")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from guildhall.accounts.models import User
+from guildhall.core.api.fields import PointsField
+from guildhall.points.models import DKPPool
+from guildhall.raids.models import (
+    AttendanceCheck,
+    AttendanceStatus,
+    AttendanceUpload,
+    Event,
+    ItemPool,
+    MemberAttendanceSummary,
+    Raid,
+    RaidAttendance,
+    StatusShare,
+    UnmatchedName,
+)
+from guildhall.raids.parsers import FORMATS
+
+
+class AliasesMixin:
+    """Takes `event_id` for `event` and the like, so that what a client reads it may also write."""
+
+    aliases: Mapping[str, str] = {}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and any(name in data for name in self.aliases):
+            data = data.copy() if hasattr(data, "copy") else dict(data)
+            for name, field in self.aliases.items():
+                if name in data and field not in data:
+                    data[field] = data[name]
+        return super().to_internal_value(data)  # type: ignore[misc]
+
+
+class PoolLinkSerializer(serializers.Serializer[Any]):
+    """One pool that an event pays into."""
+
+    id = serializers.IntegerField(source="pool_id")
+    name = serializers.CharField(source="pool.name")
+    no_attendance = serializers.BooleanField()
+
+
+class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
+    """An event. `dkp_pool` is the pool that counts where a call names none; `dkp_pools` are all that it pays into."""
+
+    aliases = {"dkp_pool_id": "dkp_pool", "dkp_pool_ids": "dkp_pools", "item_pool_ids": "item_pools"}
+
+    dkp_pool = serializers.PrimaryKeyRelatedField(queryset=DKPPool.objects.all(), required=False, allow_null=True)
+    dkp_pools = serializers.PrimaryKeyRelatedField(queryset=DKPPool.objects.all(), many=True, required=False)
+    no_attendance_pools = serializers.PrimaryKeyRelatedField(
+        queryset=DKPPool.objects.all(), many=True, required=False, help_text="pools in which it is no attendance"
+    )
+    item_pools = serializers.PrimaryKeyRelatedField(queryset=ItemPool.objects.all(), many=True, required=False)
+    name = serializers.CharField(max_length=120)
+    default_points = PointsField(required=False)
+    difficulty_modifier = serializers.DecimalField(
+        max_digits=6, decimal_places=3, min_value=0, max_value=100, required=False
+    )
+
+    class Meta:
+        model = Event
+        fields = [
+            "id", "name", "description", "dkp_pool", "dkp_pools", "no_attendance_pools", "default_points",
+            "difficulty_modifier", "item_pools", "is_active", "counts_for_attendance", "icon", "created_at",
+        ]  # fmt: skip
+        read_only_fields = ["created_at"]
+
+    def to_representation(self, instance: Event) -> dict[str, Any]:
+        links = list(instance.event_pools.all())
+        return {
+            "id": instance.pk,
+            "name": instance.name,
+            "description": instance.description,
+            "dkp_pool": links[0].pool_id if links else None,
+            "dkp_pool_id": links[0].pool_id if links else None,
+            "dkp_pool_name": links[0].pool.name if links else None,
+            "dkp_pools": [link.pool_id for link in links],
+            "no_attendance_pools": [link.pool_id for link in links if link.no_attendance],
+            "pools": PoolLinkSerializer(links, many=True).data,
+            "default_points": f"{instance.default_points:.2f}",
+            "difficulty_modifier": f"{instance.difficulty_modifier:.3f}",
+            "item_pools": [item_pool.pk for item_pool in instance.item_pools.all()],
+            "is_active": instance.is_active,
+            "counts_for_attendance": instance.counts_for_attendance,
+            "icon": instance.icon,
+            "created_at": instance.created_at,
+        }
+
+    def for_service(self, *, partial: bool) -> dict[str, Any]:
+        """What `create_event` and `update_event` take: the own pool first among the pools."""
+        values: dict[str, Any] = dict(self.validated_data)
+        own, pools = values.pop("dkp_pool", None), values.pop("dkp_pools", None)
+        if own is not None or pools is not None:
+            if pools is None and self.instance is not None:
+                pools = [link.pool for link in self.instance.event_pools.all()][1:]
+            values["pools"] = ([own] if own else []) + [pool for pool in pools or [] if pool != own]
+        if "no_attendance_pools" in values:
+            values["no_attendance"] = values.pop("no_attendance_pools")
+        return values
+
+
+class ItemPoolSerializer(serializers.ModelSerializer[ItemPool]):
+    """A group of items, and the pools in which its awards are charged."""
+
+    name = serializers.CharField(max_length=120)
+    dkp_pools = serializers.PrimaryKeyRelatedField(
+        source="pools", queryset=DKPPool.objects.all(), many=True, required=False
+    )
+
+    class Meta:
+        model = ItemPool
+        fields = ["id", "name", "description", "dkp_pools", "created_at"]
+        read_only_fields = ["created_at"]
+
+
+class AttendanceCheckSerializer(serializers.ModelSerializer[AttendanceCheck]):
+    """One attendance check of a raid; position 0 is the first, which counts where a call names none."""
+
+    points = PointsField(required=False)
+
+    class Meta:
+        model = AttendanceCheck
+        fields = ["id", "kind", "label", "taken_at", "points", "position"]
+        read_only_fields = ["position"]
+        extra_kwargs = {"taken_at": {"required": False}, "kind": {"required": False}}
+
+
+class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
+    """A raid. `points` defaults to the event's default points times its difficulty; `started_at` to now."""
+
+    aliases = {"event_id": "event", "leader_id": "leader"}
+
+    event = serializers.PrimaryKeyRelatedField(queryset=Event.objects.all())
+    leader = serializers.PrimaryKeyRelatedField(
+        queryset=User.objects.filter(merged_into=None), required=False, allow_null=True, help_text="a user id"
+    )
+    name = serializers.CharField(max_length=160, required=False, allow_blank=True, help_text="the event's where empty")
+    started_at = serializers.DateTimeField(required=False)
+    ended_at = serializers.DateTimeField(required=False, allow_null=True)
+    notes = serializers.CharField(required=False, allow_blank=True, max_length=20_000)
+    points = PointsField(required=False)
+    checks = AttendanceCheckSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Raid
+        fields = ["id", "event", "name", "started_at", "ended_at", "leader", "notes", "points", "checks"]
+
+    def to_representation(self, instance: Raid) -> dict[str, Any]:
+        links = list(instance.event.event_pools.all())
+        return {
+            "id": instance.pk,
+            "event": instance.event_id,
+            "event_id": instance.event_id,
+            "event_name": instance.event.name,
+            "dkp_pool": links[0].pool_id if links else None,
+            "dkp_pool_id": links[0].pool_id if links else None,
+            "dkp_pool_name": links[0].pool.name if links else None,
+            "dkp_pools": [link.pool_id for link in links],
+            "name": instance.name,
+            "started_at": instance.started_at,
+            "ended_at": instance.ended_at,
+            "leader": instance.leader_id,
+            "leader_name": str(instance.leader) if instance.leader else None,
+            "notes": instance.notes,
+            "points": f"{instance.points:.2f}",
+            "checks": AttendanceCheckSerializer(instance.checks.all(), many=True).data,
+            "people_count": getattr(instance, "people_count", 0),
+            "unmatched_count": getattr(instance, "unmatched_count", 0),
+            "reversed_at": instance.reversed_at,
+            "reversal_reason": instance.reversal_reason,
+            "created_at": instance.created_at,
+        }
+
+
+class AttendanceRowSerializer(serializers.ModelSerializer[RaidAttendance]):
+    """Somebody at a check, with what they earned by it."""
+
+    check_id = serializers.IntegerField(source="attendance_check_id")
+    points = PointsField()
+    given_points = PointsField(allow_null=True)
+    display_name = serializers.SerializerMethodField()
+    is_credited = serializers.SerializerMethodField()
+
+    class Meta:
+        model = RaidAttendance
+        fields = [
+            "id", "check_id", "character_name", "character_id", "user_id", "display_name", "status", "points",
+            "given_points", "amounts", "is_credited", "note", "created_at", "reversed_at", "reversal_reason",
+        ]  # fmt: skip
+
+    @extend_schema_field({"type": "string", "nullable": True})
+    def get_display_name(self, row: RaidAttendance) -> str | None:
+        return str(row.user) if row.user else None
+
+    @extend_schema_field({"type": "boolean"})
+    def get_is_credited(self, row: RaidAttendance) -> bool:
+        return row.credited_user_id is not None
+
+
+class UnmatchedSerializer(serializers.ModelSerializer[UnmatchedName]):
+    """A name that was not awarded. `reason` is unknown, no_owner, wrong_guild or offline."""
+
+    check_id = serializers.IntegerField(source="attendance_check_id")
+    character_name = serializers.CharField(source="name")
+    reason = serializers.SerializerMethodField()
+    given_points = PointsField(allow_null=True)
+
+    class Meta:
+        model = UnmatchedName
+        fields = [
+            "id", "check_id", "name", "character_name", "status", "given_points", "reason", "suggestions", "raw",
+            "resolution", "character_id", "created_at", "resolved_at",
+        ]  # fmt: skip
+
+    @extend_schema_field({"type": "string"})
+    def get_reason(self, row: UnmatchedName) -> str:
+        return str(row.raw.get("reason", "unknown"))
+
+
+class UploadSerializer(serializers.ModelSerializer[AttendanceUpload]):
+    """A log, dump or list that was committed to a check."""
+
+    check_id = serializers.IntegerField(source="attendance_check_id")
+
+    class Meta:
+        model = AttendanceUpload
+        fields = ["id", "check_id", "format", "file_name", "taken_at", "result", "created_at"]
+
+
+class AttendeeInput(serializers.Serializer[Any]):
+    """One attendee. `points` is a worth for this person in place of the check's."""
+
+    character_name = serializers.CharField(max_length=2000, trim_whitespace=True)
+    status = serializers.ChoiceField(AttendanceStatus.choices, required=False, default=AttendanceStatus.PRESENT)
+    points = PointsField(required=False, allow_null=True)
+    note = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    character_id = serializers.IntegerField(required=False, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value({"character_name": data} if isinstance(data, str) else data)
+
+
+class JSONOrText(serializers.JSONField):
+    """JSON, also where a form sends it as text."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, str):
+            try:
+                data = json.loads(data)
+            except ValueError:
+                self.fail("invalid")
+        return data
+
+
+class DecisionsInput(serializers.Serializer[Any]):
+    """What was decided on the preview: who is left out, forced, explained, late; which rosters count."""
+
+    exclude = serializers.ListField(child=serializers.CharField(), required=False)
+    force = serializers.ListField(child=serializers.CharField(), required=False)
+    characters = serializers.DictField(child=serializers.IntegerField(), required=False)
+    statuses = serializers.DictField(child=serializers.ChoiceField(AttendanceStatus.choices), required=False)
+    points = serializers.DictField(child=PointsField(), required=False)
+    remember = serializers.BooleanField(required=False, default=False)
+    blocks = JSONOrText(required=False)
+    guilds = serializers.ListField(child=serializers.CharField(max_length=120), required=False)
+    not_attendance_is_fine = serializers.BooleanField(required=False, default=False)
+
+
+class NestedDecisions(DecisionsInput):
+    """`DecisionsInput`, also where a form sends it as JSON text."""
+
+    def get_value(self, dictionary: Any) -> Any:
+        text = dictionary.get(self.field_name)
+        return text if isinstance(text, str) else super().get_value(dictionary)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, str):
+            try:
+                data = json.loads(data)
+            except ValueError as error:
+                raise serializers.ValidationError("This is no JSON object.", code="invalid") from error
+        return super().to_internal_value(data)
+
+
+class RosterInput(serializers.Serializer[Any]):
+    """What the game wrote: as text, or as a file in a multipart form."""
+
+    text = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    file = serializers.FileField(required=False, allow_empty_file=True)
+    format = serializers.ChoiceField(["auto", *FORMATS], required=False, default="auto")
+    file_name = serializers.CharField(required=False, allow_blank=True, max_length=300)
+    time_zone = serializers.CharField(
+        required=False, max_length=60, help_text="of the computer that wrote the log; the guild's where it is not given"
+    )
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+
+
+class PreviewAttendanceInput(RosterInput):
+    """An upload for one check of a raid, with what was decided so far."""
+
+    check = serializers.IntegerField(required=False, allow_null=True, help_text="the raid's first where not given")
+    decisions = NestedDecisions(required=False)
+
+
+class AwardAttendanceInput(PreviewAttendanceInput):
+    """Either `attendees`, or `text` or a `file`."""
+
+    attendees = AttendeeInput(many=True, required=False, allow_empty=True)
+
+
+class AmendAttendanceInput(serializers.Serializer[Any]):
+    """How the attendance of a check should stand. With `partial` only these people change."""
+
+    check = serializers.IntegerField(required=False, allow_null=True)
+    attendees = AttendeeInput(many=True, required=False, allow_empty=True, default=list)
+    partial = serializers.BooleanField(required=False, default=False)
+    remove = serializers.ListField(child=serializers.CharField(max_length=200), required=False, default=list)
+    preview = serializers.BooleanField(
+        required=False, default=False, help_text="show what would change; change nothing"
+    )
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300, default="")
+
+
+class RaidReasonInput(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+
+
+class ResolveInput(serializers.Serializer[Any]):
+    """Who an unmatched name is, or that it is to be let pass."""
+
+    character_id = serializers.IntegerField(required=False, allow_null=True)
+    character_name = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    ignore = serializers.BooleanField(required=False, default=False)
+    remember_alias = serializers.BooleanField(required=False, default=False)
+
+
+class ShareSerializer(serializers.ModelSerializer[StatusShare]):
+    """What percentage of the points a status earns, everywhere or in one pool."""
+
+    dkp_pool = serializers.PrimaryKeyRelatedField(
+        source="pool", queryset=DKPPool.objects.all(), required=False, allow_null=True
+    )
+    percent = serializers.DecimalField(max_digits=5, decimal_places=2, min_value=0, max_value=100)
+
+    class Meta:
+        model = StatusShare
+        fields = ["id", "status", "dkp_pool", "percent"]
+
+
+class SummarySerializer(serializers.ModelSerializer[MemberAttendanceSummary]):
+    """A person's attendance over each window and since they joined, as last computed."""
+
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField(source="user.__str__")
+
+    class Meta:
+        model = MemberAttendanceSummary
+        fields = [
+            "user_id", "display_name",
+            "attended_30d", "held_30d", "percentage_30d", "attended_60d", "held_60d", "percentage_60d",
+            "attended_90d", "held_90d", "percentage_90d", "attended_lifetime", "held_lifetime", "percentage_lifetime",
+            "computed_at",
+        ]  # fmt: skip

@@ -1,0 +1,54 @@
+"""Paths of PRD 5.2.4, 5.2.5 and the parsing part of 5.2.6."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from .attendance_views import AttendanceSummaryView, ExplainAttendanceView, ParseAttendanceView, StatusShareView
+from .views import (
+    EventViewSet,
+    ItemPoolViewSet,
+    RaidAttendanceView,
+    RaidCheckView,
+    RaidUnmatchedView,
+    RaidViewSet,
+)
+
+router = SimpleRouter()
+router.register("events", EventViewSet, basename="event")
+router.register("item-pools", ItemPoolViewSet, basename="item-pool")
+router.register("raids", RaidViewSet, basename="raid")
+
+urlpatterns = [
+    path("points/parse-attendance/", ParseAttendanceView.as_view(), name="parse-attendance"),
+    path("attendance/", AttendanceSummaryView.as_view({"get": "list"}), name="attendance-list"),
+    path("attendance/user/<int:user_id>/", ExplainAttendanceView.as_view(), name="attendance-explained"),
+    path("attendance/shares/", StatusShareView.as_view({"get": "list", "put": "update"}), name="attendance-shares"),
+    path("attendance/shares/<int:pk>/", StatusShareView.as_view({"delete": "destroy"}), name="attendance-share"),
+    path(
+        "raids/<int:raid_id>/attendance/",
+        RaidAttendanceView.as_view({"get": "list", "post": "create"}),
+        name="raid-attendance",
+    ),
+    path(
+        "raids/<int:raid_id>/attendance/<int:attendance_id>/",
+        RaidAttendanceView.as_view({"delete": "destroy"}),
+        name="raid-attendee",
+    ),
+    path("raids/<int:raid_id>/unmatched/", RaidUnmatchedView.as_view({"get": "list"}), name="raid-unmatched"),
+    path(
+        "raids/<int:raid_id>/unmatched/<int:unmatched_id>/resolve/",
+        RaidUnmatchedView.as_view({"post": "resolve"}),
+        name="raid-unmatched-resolve",
+    ),
+    path("raids/<int:raid_id>/checks/", RaidCheckView.as_view({"get": "list", "post": "create"}), name="raid-checks"),
+    path(
+        "raids/<int:raid_id>/checks/<int:check_id>/",
+        RaidCheckView.as_view(
+            {"get": "retrieve", "patch": "partial_update", "put": "partial_update", "delete": "destroy"}
+        ),
+        name="raid-check",
+    ),
+    path("", include(router.urls)),
+]
