@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "guildhall.points",
     "guildhall.raids",
     "guildhall.loot",
+    "guildhall.auctions",
     "guildhall.recruitment",
     "guildhall.discord",
     "guildhall.discord.signin",
@@ -323,6 +324,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "store-key-usage": {"task": "guildhall.accounts.tasks.store_key_usage", "schedule": dt.timedelta(minutes=1)},
     "verify-ledger": {"task": "guildhall.points.tasks.verify_ledger_nightly", "schedule": dt.timedelta(hours=24)},
+    "close-due-sessions": {
+        "task": "guildhall.auctions.tasks.close_due_sessions",
+        "schedule": dt.timedelta(seconds=2),
+    },
+    "forget-stream-events": {
+        "task": "guildhall.auctions.tasks.forget_stream_events",
+        "schedule": dt.timedelta(hours=1),
+    },
     "close-due-votes": {
         "task": "guildhall.recruitment.tasks.close_due_votes",
         "schedule": dt.timedelta(seconds=15),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -346,6 +346,53 @@ def set_hold(
     row.held += amount - before
     _store([row])
     return row
+
+
+def set_holds(
+    *, reference: UUID, pool: DKPPool, amounts: Mapping[int, Decimal], locked: dict[Key, UserPointsSummary]
+) -> None:
+    """As `set_hold` for several people at once: what `reference` ties up of each becomes ``amounts[user_id]``.
+
+    At most five statements, whatever the number of people. `locked` must hold the summary of each; people not named
+    keep what they have.
+
+    Raises:
+        BadInput: ``insufficient_points`` for the first, by id, who has too little. Nothing is written then.
+    """
+    _demand_transaction()
+    holds = {hold.user_id: hold for hold in Hold.objects.filter(reference=reference, user_id__in=list(amounts))}
+    gone: list[int] = []
+    made: list[Hold] = []
+    changed: list[Hold] = []
+    touched: list[UserPointsSummary] = []
+    for user_id in sorted(amounts):
+        amount, row, hold = amounts[user_id], locked[(user_id, pool.pk)], holds.get(user_id)
+        before = hold.amount if hold else ZERO
+        if amount == before:
+            continue
+        available = row.balance - row.held + before
+        if amount > before and amount > available and not pool.allow_negative:
+            who = User.objects.get(pk=user_id)
+            raise insufficient(who=who, pool=pool, wanted=amount, row=row, available=available)
+        if hold is None:
+            made.append(Hold(user_id=user_id, pool=pool, reference=reference, amount=amount, created_at=clock.now()))
+        elif amount == ZERO:
+            gone.append(hold.pk)
+        else:
+            hold.amount = amount
+            changed.append(hold)
+        row.held += amount - before
+        touched.append(row)
+    if gone:
+        Hold.objects.filter(pk__in=gone).delete()
+    if made:
+        Hold.objects.bulk_create(made)
+    if len(changed) == 1:
+        Hold.objects.filter(pk=changed[0].pk).update(amount=changed[0].amount)
+    elif changed:
+        Hold.objects.bulk_update(changed, ["amount"])
+    if touched:
+        _store(touched)
 
 
 def release_holds(*, reference: UUID, locked: dict[Key, UserPointsSummary] | None = None) -> int:

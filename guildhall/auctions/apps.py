@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class AuctionsConfig(AppConfig):
+    """Bid sessions, bids, how they are decided, and the live stream."""
+
+    name = "guildhall.auctions"
+    label = "auctions"
+    verbose_name = "Auctions"
+
+    def ready(self) -> None:
+        from . import documents  # noqa: F401 - registers with the hooks of points and loot

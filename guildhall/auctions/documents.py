@@ -1,0 +1,94 @@
+"""How auctions follow what happens elsewhere: awards undone or corrected, people merged; and the nightly check."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from guildhall.core.money import ZERO
+from guildhall.loot.hooks import on_correction
+from guildhall.loot.models import LootDistribution
+from guildhall.points.hooks import Difference, ledger_check, on_merge, on_reversal
+from guildhall.points.models import Hold
+
+from .models import BidHistory, BidSession, ItemBid, Mode, SessionWinner, Status
+
+
+@on_reversal
+def follow_reversals(documents: Collection[UUID], actor: Any, reason: str) -> None:
+    """A session whose award was undone, wherever that was done, is closed again and can be awarded anew."""
+    rows = list(
+        SessionWinner.objects.select_related("session").filter(
+            loot__document__in=list(documents), state=SessionWinner.State.AWARDED
+        )
+    )
+    if not rows:
+        return
+    SessionWinner.objects.filter(pk__in=[row.pk for row in rows]).update(state=SessionWinner.State.UNDONE)
+    sessions = {row.session_id: row.session for row in rows}
+    BidSession.objects.filter(pk__in=sessions, status=Status.AWARDED).update(status=Status.CLOSED)
+    from .services.sessions import announce
+
+    for session in BidSession.objects.filter(pk__in=sessions).order_by("pk"):
+        announce(session, "closed", change="award_undone", reason=reason)
+
+
+@on_correction
+def follow_corrections(old: LootDistribution, new: LootDistribution) -> None:
+    """The corrected award stands for the session's."""
+    row = SessionWinner.objects.select_related("session").filter(loot=old).first()
+    if row is None:
+        return
+    other = SessionWinner.objects.filter(session=row.session, user_id=new.user_id).exclude(pk=row.pk).first()
+    if other is not None and other.loot_id is None:
+        # Whom it should have gone to all along has a place in the session already: theirs is the one served.
+        row.loot, row.state = None, SessionWinner.State.PASSED
+        row.save(update_fields=["loot", "state"])
+        row = other
+    elif other is not None:
+        return
+    row.user_id, row.character, row.character_name = new.user_id, new.character, new.character_name
+    row.amount, row.loot, row.state = new.points_spent, new, SessionWinner.State.AWARDED
+    row.save()
+    waiting = row.session.winners.exclude(state__in=[SessionWinner.State.AWARDED, SessionWinner.State.PASSED])
+    if not waiting.exists():
+        BidSession.objects.filter(pk=row.session_id, status=Status.CLOSED).update(status=Status.AWARDED)
+    from .services.sessions import announce
+
+    row.session.refresh_from_db()
+    announce(row.session, "awarded", change="corrected", awarded=[new.user_id])
+
+
+@on_merge
+def follow_merge(source_id: int, target_id: int) -> Mapping[str, int]:
+    """What the one bid and won, the other has. Where both bid in a session the bid of who stays stands; points
+    refuse the merge of somebody who leads in an open session."""
+    taken = set(ItemBid.objects.filter(user_id=target_id).values_list("session_id", flat=True))
+    ItemBid.objects.filter(user_id=source_id, session_id__in=taken).delete()
+    won = set(SessionWinner.objects.filter(user_id=target_id).values_list("session_id", flat=True))
+    SessionWinner.objects.filter(user_id=source_id, session_id__in=won, loot=None).delete()
+    ItemBid.objects.filter(user_id=source_id).update(user_id=target_id)
+    moved = SessionWinner.objects.filter(user_id=source_id).exclude(session_id__in=won).update(user_id=target_id)
+    return {"bids": BidHistory.objects.filter(user_id=source_id).update(user_id=target_id), "auctions_won": moved}
+
+
+@ledger_check
+def holds_agree_with_sessions() -> Iterator[Difference]:
+    """Every hold belongs to a session and is what that session may come to cost; nothing else is held."""
+    expected: dict[tuple[UUID, int], Decimal] = {}
+    for bid in ItemBid.objects.select_related("session").filter(session__status=Status.OPEN):
+        if bid.leads or bid.session.mode != Mode.OPEN:
+            expected[(bid.session_id, bid.user_id)] = bid.amount
+    waiting = SessionWinner.objects.filter(session__status=Status.CLOSED, state=SessionWinner.State.WON)
+    for winner in waiting:
+        expected[(winner.session_id, winner.user_id)] = winner.amount
+    found: dict[tuple[UUID, int], Decimal] = defaultdict(lambda: ZERO)
+    for hold in Hold.objects.all():
+        found[(hold.reference, hold.user_id)] = hold.amount
+    for key in sorted(expected.keys() | found.keys(), key=str):
+        wanted, has = expected.get(key, ZERO), found.get(key, ZERO)
+        if wanted != has:
+            yield Difference("hold", f"session {key[0]}, user {key[1]}", str(wanted), str(has))

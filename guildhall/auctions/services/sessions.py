@@ -1,0 +1,292 @@
+"""A session's life until it is decided: start, pause, resume, extend, cancel. One transaction each."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from guildhall.accounts.models import User
+from guildhall.core import audit, clock, outbox
+from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.money import ZERO, parse_points
+from guildhall.core.transactions import use_case
+from guildhall.loot.models import Item
+from guildhall.loot.names import clean_item_name, item_key
+from guildhall.loot.selectors import price_reference
+from guildhall.loot.services import ensure_items, pools_for
+from guildhall.points import ledger
+from guildhall.points.models import DKPPool
+from guildhall.raids.models import Raid
+
+from .. import stream
+from ..eligibility import snapshot
+from ..models import BiddingRule, BidSession, Mode, SessionWinner, Status, TieBreak
+from ..selectors import policy_of, present_one, session_uuid, shown_reference
+
+AUCTION_OPENED = "auction.opened"
+"""Outbox topic: bidding has begun. Payload: bid_session_id."""
+AUCTION_CANCELLED = "auction.cancelled"
+"""Outbox topic: a session was called off. Payload: bid_session_id, reason."""
+
+SHORTEST, LONGEST = 5, 7 * 86_400
+MOST_ITEMS = 100
+
+
+def unit(pool: DKPPool) -> Decimal:
+    """The smallest amount a pool knows: 1, 0.1 or 0.01."""
+    return Decimal(1).scaleb(-pool.decimal_places)
+
+
+def lock_session(session_id: Any) -> BidSession:
+    """The session's row, locked: the first lock of every auction service.
+
+    Raises:
+        NotFound: ``unknown_session``.
+    """
+    found = BidSession.objects.select_for_update().filter(pk=session_uuid(session_id)).first()
+    if found is None:
+        raise NotFound(f"There is no bid session {session_id}.", code="unknown_session", attr="bid_session_id")
+    return found
+
+
+def announce(session: BidSession, kind: str, **extra: Any) -> None:
+    """Tell the stream how the session stands. Last in its transaction."""
+    emit_session(present_one(session), session.pk, kind, **extra)
+
+
+def emit_session(shown: dict[str, Any], session_id: UUID, kind: str, **extra: Any) -> None:
+    """As `announce`, for a session that has been made presentable already."""
+    # What ticks is told by `ends_at` and the server's clock of the moment of sending.
+    data = {name: value for name, value in shown.items() if name not in ("seconds_left", "server_time")}
+    stream.emit(kind=kind, session_id=session_id, data={**data, **extra})
+
+
+def tell_outside(session: BidSession, topic: str, **extra: Any) -> None:
+    """Put a message about the session in the outbox."""
+    outbox.put(topic=topic, payload={"bid_session_id": str(session.pk), **extra}, order_key=f"auction:{session.pk}")
+
+
+def _whole(value: Any, *, attr: str, least: int, most: int) -> int:
+    try:
+        number = int(str(value))
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{attr} is a whole number.", code="invalid", attr=attr) from error
+    if not least <= number <= most:
+        raise BadInput(f"{attr} may be {least} to {most}.", code="out_of_range", attr=attr)
+    return number
+
+
+def _tie_breaks(value: Any) -> list[str]:
+    chain = list(dict.fromkeys(value))
+    unknown = [rule for rule in chain if rule not in TieBreak.values]
+    if unknown:
+        raise BadInput(
+            f"{unknown[0]} is no tie-break; choose from {', '.join(TieBreak.values)}.",
+            code="invalid_choice",
+            attr="tie_breaks",
+        )
+    return chain
+
+
+@use_case
+def start_session(
+    *,
+    actor: User | None,
+    item_name: str = "",
+    item: Item | None = None,
+    raid: Raid | None = None,
+    pool: DKPPool | None = None,
+    minimum_bid: Any = None,
+    increment: Any = None,
+    duration_seconds: Any = None,
+    quantity: Any = 1,
+    mode: str | None = None,
+    anti_snipe_seconds: Any = None,
+    anti_snipe_limit: Any = None,
+    tie_breaks: Any = None,
+    note: str = "",
+) -> BidSession:
+    """Open an item for bids. What is not said comes from the pool's `BiddingPolicy`.
+
+    Args:
+        item_name: a name not in the catalogue yet makes the item.
+        pool: where bids are held and the price is paid; else as an award would choose (`loot.services.pools_for`).
+        quantity: how many identical items there are.
+
+    Raises:
+        BadInput: ``invalid_choice``, ``invalid``, ``out_of_range``, an amount's codes.
+        Conflict: ``pool_closed``, ``raid_reversed``.
+    """
+    if raid is not None and raid.reversed_at is not None:
+        raise Conflict(f"{raid} was undone; nothing can be auctioned in it.", code="raid_reversed", attr="raid_id")
+    if item is None:
+        clean = clean_item_name(item_name)
+        item = ensure_items([clean])[item_key(clean)]
+    pool = pools_for(item=item, raid=raid, pool=pool)[0]
+    ledger.open_pools([pool.pk])
+    policy = policy_of(pool)
+    mode = policy.mode if mode is None else mode
+    if mode not in Mode.values:
+        raise BadInput(f"“{mode}” is no mode; choose {', '.join(Mode.values)}.", code="invalid_choice", attr="mode")
+    now = clock.now()
+    seconds = _whole(
+        policy.duration_seconds if duration_seconds is None else duration_seconds,
+        attr="duration_seconds",
+        least=SHORTEST,
+        most=LONGEST,
+    )
+    places = pool.decimal_places
+    session = BidSession.objects.create(
+        item=item,
+        item_name=item.name,
+        raid=raid,
+        pool=pool,
+        mode=mode,
+        minimum_bid=_figure(policy.minimum_bid, minimum_bid, "minimum_bid", places),
+        increment=_figure(policy.increment, increment, "increment", places),
+        quantity=_whole(quantity, attr="quantity", least=1, most=MOST_ITEMS),
+        started_at=now,
+        ends_at=now + dt.timedelta(seconds=seconds),
+        anti_snipe_seconds=_whole(
+            policy.anti_snipe_seconds if anti_snipe_seconds is None else anti_snipe_seconds,
+            attr="anti_snipe_seconds",
+            least=0,
+            most=3600,
+        ),
+        anti_snipe_limit=_whole(
+            policy.anti_snipe_limit if anti_snipe_limit is None else anti_snipe_limit,
+            attr="anti_snipe_limit",
+            least=0,
+            most=1000,
+        ),
+        all_in_breaks_increment=policy.all_in_breaks_increment,
+        tie_breaks=_tie_breaks(policy.tie_breaks if tie_breaks is None else tie_breaks),
+        rules=_rules_for(pool),
+        seed=secrets.token_hex(16),
+        price_reference=shown_reference(price_reference(item=item, pool_id=pool.pk)),
+        note=note[:300],
+        started_by=actor,
+    )
+    audit.record(
+        action="auctions.start",
+        summary=f"bidding on {session.item_name} in {pool}, {session.mode}, {seconds} s",
+        actor=actor,
+        target=session,
+    )
+    tell_outside(session, AUCTION_OPENED)
+    announce(session, "session", change="opened")
+    return session
+
+
+def _figure(default: Decimal | int, given: Any, attr: str, places: int) -> Decimal:
+    if given is None:
+        return Decimal(default)
+    return parse_points(given, attr=attr, places=places, minimum=ZERO)
+
+
+def _rules_for(pool: DKPPool) -> list[dict[str, Any]]:
+    rules = BiddingRule.objects.filter(is_active=True).prefetch_related("ranks")
+    return [snapshot(rule) for rule in rules if rule.pool_id in (None, pool.pk)]
+
+
+def _running(session: BidSession, now: dt.datetime) -> None:
+    if session.status != Status.OPEN or session.is_over(now):
+        raise Conflict(
+            f"Bidding on {session.item_name} is over.", code="session_closed", figures={"status": session.status}
+        )
+
+
+@use_case
+def pause_session(*, session_id: Any, actor: User | None) -> BidSession:
+    """Stop the clock: no bids until it is resumed. Pausing twice changes nothing.
+
+    Raises:
+        NotFound: ``unknown_session``.
+        Conflict: ``session_closed``.
+    """
+    session = lock_session(session_id)
+    now = clock.now()
+    _running(session, now)
+    if session.paused_at is None:
+        session.paused_at = now
+        session.save(update_fields=["paused_at"])
+        audit.record(action="auctions.pause", summary=f"{session.item_name} paused", actor=actor, target=session)
+        announce(session, "session", change="paused")
+    return session
+
+
+@use_case
+def resume_session(*, session_id: Any, actor: User | None) -> BidSession:
+    """Let the clock run again, with as much time left as there was.
+
+    Raises:
+        NotFound: ``unknown_session``.
+        Conflict: ``session_closed``.
+    """
+    session = lock_session(session_id)
+    now = clock.now()
+    _running(session, now)
+    if session.paused_at is not None:
+        session.ends_at += now - session.paused_at
+        session.paused_at = None
+        session.save(update_fields=["paused_at", "ends_at"])
+        audit.record(action="auctions.resume", summary=f"{session.item_name} resumed", actor=actor, target=session)
+        announce(session, "session", change="resumed")
+    return session
+
+
+@use_case
+def extend_session(*, session_id: Any, seconds: Any, actor: User | None) -> BidSession:
+    """Give a running session more time.
+
+    Raises:
+        NotFound: ``unknown_session``.
+        BadInput: ``invalid``, ``out_of_range``.
+        Conflict: ``session_closed``.
+    """
+    more = _whole(seconds, attr="seconds", least=1, most=LONGEST)
+    session = lock_session(session_id)
+    _running(session, clock.now())
+    session.ends_at += dt.timedelta(seconds=more)
+    session.save(update_fields=["ends_at"])
+    audit.record(action="auctions.extend", summary=f"{session.item_name}: {more} s more", actor=actor, target=session)
+    announce(session, "session", change="extended")
+    return session
+
+
+@use_case
+def cancel_session(*, session_id: Any, actor: User | None, reason: str = "") -> BidSession:
+    """Call a session off, while it runs or before anything is awarded; what it held is free at once.
+
+    Cancelling twice changes nothing.
+
+    Raises:
+        NotFound: ``unknown_session``.
+        Conflict: ``already_awarded``; undo the award first.
+    """
+    session = lock_session(session_id)
+    if session.status == Status.CANCELLED:
+        return session
+    if session.winners.filter(state=SessionWinner.State.AWARDED).exists():
+        raise Conflict(f"{session.item_name} is awarded already. Undo the award first.", code="already_awarded")
+    ledger.release_holds(reference=session.pk)
+    session.status = Status.CANCELLED
+    session.paused_at = None
+    session.closed_at = session.closed_at or clock.now()
+    session.closed_by = actor
+    session.save(update_fields=["status", "paused_at", "closed_at", "closed_by"])
+    session.bids.update(leads=False)
+    session.winners.all().delete()
+    audit.record(
+        action="auctions.cancel",
+        summary=f"bidding on {session.item_name} cancelled" + (f": {reason}" if reason else ""),
+        actor=actor,
+        target=session,
+        data={"reason": reason},
+    )
+    tell_outside(session, AUCTION_CANCELLED, reason=reason)
+    announce(session, "closed", change="cancelled", reason=reason)
+    return session

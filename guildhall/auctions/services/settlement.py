@@ -1,0 +1,431 @@
+"""Closing a session, awarding what was won, undoing it, and giving it to the next.
+
+Invariants: a session is closed once, whoever asks first (its status changes under its lock); who cannot pay at that
+moment is passed over, on the record; from then on each winner's price is held until they are served. An award frees the
+hold and takes the price in one transaction, once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Max
+
+from guildhall.accounts.models import User
+from guildhall.core import audit, clock
+from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.money import ZERO, parse_points, show_points
+from guildhall.core.transactions import use_case
+from guildhall.loot.models import LootDistribution
+from guildhall.loot.services import award_item, lock_raid, reverse_award
+from guildhall.points import hooks, ledger
+from guildhall.points.models import DKPPool, UserPointsSummary
+
+from ..models import BidSession, ItemBid, SessionWinner, Status, TieBreak
+from ..resolution import Candidate, Resolution, resolve
+from .sessions import announce, lock_session, tell_outside
+
+log = logging.getLogger(__name__)
+
+AUCTION_CLOSED = "auction.closed"
+"""Outbox topic: a session was decided. Payload: bid_session_id."""
+
+State = SessionWinner.State
+
+
+@use_case
+def close_session(*, session_id: Any, actor: User | None, only_if_over: bool = False) -> BidSession:
+    """Decide a session now. Closing one that is closed changes nothing and answers it as it stands.
+
+    Args:
+        actor: who asked; None for the clock.
+        only_if_over: leave a session alone whose time is not up (the clock's own way to ask).
+
+    Raises:
+        NotFound: ``unknown_session``.
+    """
+    session = lock_session(session_id)
+    now = clock.now()
+    if session.status != Status.OPEN or (only_if_over and not session.is_over(now)):
+        return session
+    bids = list(ItemBid.objects.select_related("user").filter(session=session))
+    pool = DKPPool.objects.get(pk=session.pool_id)
+    locked = ledger.lock_summaries((bid.user_id, pool.pk) for bid in bids)
+    held = {bid.user_id: bid.amount for bid in bids if session.is_sealed or bid.leads}
+    resolution, passed_over = _decide(session, pool, bids, locked, held, taken=())
+    _write_winners(session, resolution, bids)
+    prices = {winner.candidate.user_id: winner.price for winner in resolution.winners}
+    # Everybody's promise ends here but the winners', whose price stays held until they are served.
+    ledger.set_holds(
+        reference=session.pk,
+        pool=pool,
+        amounts={bid.user_id: prices.get(bid.user_id, ZERO) for bid in bids},
+        locked=locked,
+    )
+    ItemBid.objects.filter(session=session).exclude(user_id__in=prices).update(leads=False)
+    ItemBid.objects.filter(session=session, user_id__in=prices).update(leads=True)
+    session.status = Status.CLOSED
+    session.is_rot = not resolution.winners
+    session.paused_at = None
+    session.closed_at, session.closed_by = now, actor
+    session.trace = [
+        {
+            "step": "close",
+            "at": now.isoformat(),
+            "by": str(actor) if actor else "clock",
+            "mode": session.mode,
+            "quantity": session.quantity,
+            "minimum_bid": show_points(session.minimum_bid),
+            "tie_breaks": session.tie_breaks,
+        },
+        *passed_over,
+        *resolution.trace,
+    ]
+    session.save(update_fields=["status", "is_rot", "paused_at", "closed_at", "closed_by", "trace"])
+    summary = ", ".join(f"{_name(w.candidate)} for {show_points(w.price)}" for w in resolution.winners) or "rot"
+    audit.record(action="auctions.close", summary=f"{session.item_name}: {summary}", actor=actor, target=session)
+    tell_outside(session, AUCTION_CLOSED)
+    announce(session, "closed", change="closed")
+    return session
+
+
+def close_due(*, limit: int = 200) -> int:
+    """Close every session whose time is up, each in its own transaction; answers how many. Safe in two workers."""
+    now = clock.now()
+    due = BidSession.objects.filter(status=Status.OPEN, paused_at=None, ends_at__lte=now).order_by("ends_at")
+    closed = 0
+    for pk in list(due.values_list("pk", flat=True)[:limit]):
+        try:
+            close_session(session_id=pk, actor=None, only_if_over=True)
+            closed += 1
+        except Exception:  # one session that cannot be closed must not keep the others open
+            log.exception("bid session %s could not be closed", pk)
+    return closed
+
+
+def _name(candidate: Candidate) -> str:
+    return candidate.name
+
+
+def _candidates(session: BidSession, bids: Sequence[ItemBid], without: Collection[int]) -> list[Candidate]:
+    users = [bid.user_id for bid in bids]
+    asked = set(session.tie_breaks)
+    attendance = hooks.attendance_30d(users) if TieBreak.ATTENDANCE in asked and users else {}
+    last_won: dict[int, Any] = {}
+    if TieBreak.LEAST_RECENTLY_WON in asked and users:
+        rows = LootDistribution.objects.filter(user__in=users, pool_id=session.pool_id, reversed_at=None).order_by()
+        last_won = dict(rows.values_list("user_id").annotate(latest=Max("awarded_at")))
+    return [
+        Candidate(
+            user_id=bid.user_id,
+            name=bid.character_name or str(bid.user),
+            amount=bid.amount,
+            tier=bid.tier,
+            placed_at=bid.placed_at,
+            order=bid.latest_id,
+            attendance=attendance.get(bid.user_id),
+            last_won_at=last_won.get(bid.user_id),
+        )
+        for bid in bids
+        if bid.user_id not in without
+    ]
+
+
+def _decide(
+    session: BidSession,
+    pool: DKPPool,
+    bids: Sequence[ItemBid],
+    locked: dict[ledger.Key, UserPointsSummary],
+    held: dict[int, Decimal],
+    *,
+    taken: Collection[int],
+    places: int | None = None,
+) -> tuple[Resolution, list[dict[str, Any]]]:
+    """Resolve; whoever cannot pay by the locked figures, or is no longer active, is passed over, and it is resolved
+    again without them.
+
+    Args:
+        held: what each person's bid in this session ties up now: theirs to spend on it.
+        taken: who is not to be considered: winners already, or passed.
+        places: how many are to be found; all of the session's unless told.
+    """
+    candidates = _candidates(session, bids, taken)
+    people = {bid.user_id: bid.user for bid in bids}
+    out: set[int] = set()
+    notes: list[dict[str, Any]] = []
+    while True:
+        resolution = resolve(
+            [bid for bid in candidates if bid.user_id not in out],
+            mode=session.mode,
+            quantity=session.quantity if places is None else places,
+            minimum=session.minimum_bid,
+            tie_breaks=session.tie_breaks,
+            seed=session.seed,
+        )
+        failed = False
+        for winner in resolution.winners:
+            user = people[winner.candidate.user_id]
+            row = locked[(user.pk, pool.pk)]
+            free = row.balance - row.held + held.get(user.pk, ZERO)
+            reason = ""
+            if not user.is_active:
+                reason = "the account is closed"
+            elif winner.price > free and not pool.allow_negative:
+                reason = f"only {show_points(free)} left"
+            if reason:
+                failed = True
+                out.add(user.pk)
+                notes.append(
+                    {
+                        "step": "passed_over",
+                        "user_id": user.pk,
+                        "name": winner.candidate.name,
+                        "amount": show_points(winner.candidate.amount),
+                        "reason": reason,
+                    }
+                )
+        if not failed:
+            return resolution, notes
+
+
+def _write_winners(
+    session: BidSession, resolution: Resolution, bids: Sequence[ItemBid], *, first_place: int = 1
+) -> list[SessionWinner]:
+    by_user = {bid.user_id: bid for bid in bids}
+    rows = []
+    for place, winner in enumerate(resolution.winners, start=first_place):
+        bid = by_user[winner.candidate.user_id]
+        rows.append(
+            SessionWinner(
+                session=session,
+                user_id=bid.user_id,
+                character=bid.character,
+                character_name=bid.character_name,
+                bid_amount=bid.amount,
+                amount=winner.price,
+                position=place,
+            )
+        )
+    return SessionWinner.objects.bulk_create(rows)
+
+
+@use_case
+def award_session(
+    *, session_id: Any, actor: User | None, winner: User | None = None, amount: Any = None
+) -> list[LootDistribution]:
+    """Award what was won: the price is taken, the hold freed, in one transaction. Repeating it changes nothing.
+
+    Args:
+        winner: this person alone. Somebody who did not win takes the last place not served yet (an officer's decision,
+            kept in the trace).
+        amount: another price than the decided one; for one winner alone.
+
+    Returns:
+        The awards of those asked for, also those made before.
+
+    Raises:
+        NotFound: ``unknown_session``.
+        BadInput: ``insufficient_points``, an amount's codes, ``required`` without an amount for somebody who did not bid,
+            ``winner_required`` for an amount where several are to be served.
+        Conflict: ``session_open``, ``session_cancelled``, ``no_winner``, ``already_awarded``, ``pool_closed``.
+    """
+    session = lock_session(session_id)
+    if session.is_over(clock.now()):
+        session = close_session(session_id=session.pk, actor=actor)
+    if session.status == Status.OPEN:
+        raise Conflict(f"Bidding on {session.item_name} still runs. Close it first.", code="session_open")
+    if session.status == Status.CANCELLED:
+        raise Conflict(f"Bidding on {session.item_name} was cancelled.", code="session_cancelled")
+    pool = DKPPool.objects.get(pk=session.pool_id)
+    price = None if amount is None else parse_points(amount, places=pool.decimal_places, minimum=ZERO)
+    rows = list(session.winners.select_related("user", "character", "loot"))
+    if winner is not None:
+        chosen = [row for row in rows if row.user_id == winner.pk and row.state != State.PASSED]
+        if not chosen:
+            chosen = [_instead(session, pool, rows, winner, price, actor)]
+    else:
+        chosen = [row for row in rows if row.state in (State.WON, State.AWARDED)]
+    if not chosen:
+        raise Conflict(
+            f"Nobody won {session.item_name}. Name who gets it (winner_discord_id and amount), or auction it again.",
+            code="no_winner",
+        )
+    if price is not None and winner is None and len(chosen) > 1:
+        raise BadInput(
+            "Several people won; name whom the amount is for (winner_discord_id).",
+            code="winner_required",
+            attr="winner_discord_id",
+        )
+    due = sorted((row for row in chosen if row.state != State.AWARDED), key=lambda row: row.position)
+    if due:
+        _serve(session, pool, due, price, actor)
+    made = LootDistribution.objects.select_related("item", "user", "pool").filter(
+        pk__in=[row.loot_id for row in chosen]
+    )
+    return list(made.order_by("pk"))
+
+
+def _serve(
+    session: BidSession, pool: DKPPool, due: Sequence[SessionWinner], price: Decimal | None, actor: User | None
+) -> None:
+    if session.raid is not None:
+        lock_raid(session.raid)  # before the summaries, as whoever undoes the raid does
+    locked = ledger.lock_summaries((row.user_id, pool.pk) for row in due)
+    # Freed first, taken next: between the two nobody else can see it.
+    ledger.set_holds(reference=session.pk, pool=pool, amounts={row.user_id: ZERO for row in due}, locked=locked)
+    for row in due:
+        cost = row.amount if price is None else price
+        character = row.character if row.character and row.character.user_id == row.user_id else None
+        row.loot = award_item(
+            item=session.item,
+            user=row.user,
+            character=character,
+            raid=session.raid,
+            pool=pool,
+            points_spent=cost,
+            actor=actor,
+            source=LootDistribution.Source.AUCTION,
+            auction=session.pk,
+            locked=locked,
+        )
+        row.state, row.amount = State.AWARDED, cost
+        row.save(update_fields=["state", "amount", "loot"])
+    if not session.winners.exclude(state__in=[State.AWARDED, State.PASSED]).exists():
+        session.status = Status.AWARDED
+        session.save(update_fields=["status"])
+    announce(session, "awarded", change="awarded", awarded=[row.user_id for row in due])
+
+
+def _instead(
+    session: BidSession,
+    pool: DKPPool,
+    rows: Sequence[SessionWinner],
+    winner: User,
+    price: Decimal | None,
+    actor: User | None,
+) -> SessionWinner:
+    """Somebody else than decided gets it: they take the last place not served yet."""
+    bid = ItemBid.objects.filter(session=session, user=winner).first()
+    if price is None and bid is None:
+        raise BadInput(f"{winner} did not bid on {session.item_name}; say the amount.", code="required", attr="amount")
+    waiting = [row for row in rows if row.state in (State.WON, State.UNDONE)]
+    served = sum(row.state == State.AWARDED for row in rows)
+    if not waiting and served >= session.quantity:
+        raise Conflict(
+            f"Every {session.item_name} of this session is awarded. Undo an award first.", code="already_awarded"
+        )
+    place = len(rows) + 1
+    if waiting and served + len(waiting) >= session.quantity:
+        displaced = waiting[-1]
+        place = displaced.position
+        locked = ledger.lock_summaries([(displaced.user_id, pool.pk), (winner.pk, pool.pk)])
+        ledger.set_holds(reference=session.pk, pool=pool, amounts={displaced.user_id: ZERO}, locked=locked)
+        displaced.state = State.PASSED
+        displaced.save(update_fields=["state"])
+    session.trace = [
+        *session.trace,
+        {
+            "step": "given",
+            "user_id": winner.pk,
+            "name": bid.character_name if bid else str(winner),
+            "by": str(actor) if actor else "system",
+            "at": clock.now().isoformat(),
+        },
+    ]
+    session.save(update_fields=["trace"])
+    amount = price if price is not None else bid.amount if bid else ZERO
+    row, _ = SessionWinner.objects.update_or_create(
+        session=session,
+        user=winner,
+        defaults={
+            "character": bid.character if bid else None,
+            "character_name": bid.character_name if bid else "",
+            "bid_amount": bid.amount if bid else ZERO,
+            "amount": amount,
+            "position": place,
+            "state": State.WON,
+            "loot": None,
+        },
+    )
+    return row
+
+
+@use_case
+def pass_winner(*, session_id: Any, winner: User, actor: User | None, reason: str = "") -> BidSession:
+    """A winner does not want it: the next bidder who can pay wins in their place, at the price by the mode's rule.
+
+    Raises:
+        NotFound: ``unknown_session``, ``not_a_winner``.
+        Conflict: ``already_awarded``; undo the award first. ``session_open``, ``session_cancelled``.
+    """
+    session = lock_session(session_id)
+    if session.status == Status.OPEN:
+        raise Conflict(f"Bidding on {session.item_name} still runs.", code="session_open")
+    if session.status == Status.CANCELLED:
+        raise Conflict(f"Bidding on {session.item_name} was cancelled.", code="session_cancelled")
+    rows = list(session.winners.all())
+    row = next((one for one in rows if one.user_id == winner.pk), None)
+    if row is None or row.state == State.PASSED:
+        raise NotFound(f"{winner} has not won {session.item_name}.", code="not_a_winner")
+    if row.state == State.AWARDED:
+        raise Conflict(f"{winner} has it already. Undo the award first.", code="already_awarded")
+    pool = DKPPool.objects.get(pk=session.pool_id)
+    bids = list(ItemBid.objects.select_related("user", "character").filter(session=session))
+    locked = ledger.lock_summaries((user_id, pool.pk) for user_id in {bid.user_id for bid in bids} | {winner.pk})
+    ledger.set_holds(reference=session.pk, pool=pool, amounts={winner.pk: ZERO}, locked=locked)
+    row.state = State.PASSED
+    row.save(update_fields=["state"])
+    taken = {one.user_id for one in rows}
+    resolution, notes = _decide(session, pool, bids, locked, {}, taken=taken, places=1)
+    ledger.set_holds(
+        reference=session.pk,
+        pool=pool,
+        amounts={won.candidate.user_id: won.price for won in resolution.winners},
+        locked=locked,
+    )
+    _write_winners(session, resolution, bids, first_place=max(one.position for one in rows) + 1)
+    now = clock.now()
+    session.trace = [
+        *session.trace,
+        {"step": "passed", "user_id": winner.pk, "at": now.isoformat(), "by": str(actor or "system"), "reason": reason},
+        *notes,
+        *resolution.trace,
+    ]
+    left = session.winners.filter(state__in=[State.WON, State.UNDONE]).exists()
+    served = session.winners.filter(state=State.AWARDED).exists()
+    session.status = Status.AWARDED if served and not left else Status.CLOSED
+    session.save(update_fields=["trace", "status"])
+    audit.record(
+        action="auctions.pass_winner",
+        summary=f"{winner} passes on {session.item_name}" + (f": {reason}" if reason else ""),
+        actor=actor,
+        target=session,
+    )
+    tell_outside(session, AUCTION_CLOSED)
+    announce(session, "closed", change="passed")
+    return session
+
+
+@use_case
+def undo_award(*, session_id: Any, actor: User | None, winner: User | None = None, reason: str = "") -> BidSession:
+    """Take back what a session awarded, from `winner` or from all. It can be awarded again, or passed to the next.
+
+    Raises:
+        NotFound: ``unknown_session``.
+        Conflict: ``not_awarded``.
+    """
+    session = lock_session(session_id)
+    rows = session.winners.select_related("loot").filter(state=State.AWARDED)
+    if winner is not None:
+        rows = rows.filter(user=winner)
+    awards = [row.loot for row in rows if row.loot is not None]
+    if not awards:
+        raise Conflict(f"{session.item_name} is not awarded{f' to {winner}' if winner else ''}.", code="not_awarded")
+    ledger.lock_summaries((award.user_id, award.pool_id) for award in awards)
+    for award in awards:
+        reverse_award(award=award, actor=actor, reason=reason)  # its winner follows by `documents.follow_reversals`
+    session.refresh_from_db()
+    return session
