@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("api/", include("guildhall.raids.api.urls")),
     path("api/", include("guildhall.loot.api.urls")),
+    path("api/", include("guildhall.recruitment.api.urls")),
     path("", include("guildhall.ops.urls")),
     path("api/", include("guildhall.discord.api.urls")),
 ]

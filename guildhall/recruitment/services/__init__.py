@@ -2,7 +2,7 @@
 members' and the clock's), `trials`, and `transitions`, through which every status change goes."""
 
 from .applying import apply, claim_application, save_draft, submit_draft, withdraw
-from .reviewing import accept_trial, add_comment, assign, edit_policy, promote_trial, reject
+from .reviewing import accept_trial, add_comment, assign, edit_policy, promote_trial, reject, save_question
 from .trials import end_due_trials, remind_due_trials
 from .voting import cast_vote, close_due_votes, close_vote, start_voting, withdraw_vote
 
@@ -21,6 +21,7 @@ __all__ = [
     "reject",
     "remind_due_trials",
     "save_draft",
+    "save_question",
     "start_voting",
     "submit_draft",
     "withdraw",

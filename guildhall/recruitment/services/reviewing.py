@@ -11,7 +11,7 @@ from guildhall.accounts.models import RoleGroup, User
 from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput
 from guildhall.core.transactions import use_case
-from guildhall.recruitment.models import Application, ApplicationComment, RecruitmentPolicy
+from guildhall.recruitment.models import Application, ApplicationComment, ApplicationQuestion, RecruitmentPolicy
 
 from .transitions import announce, lock, move, policy, refuse_unless
 from .welcome import ensure_character, ensure_person
@@ -172,3 +172,30 @@ def edit_policy(*, actor: User | None, **changes: Any) -> RecruitmentPolicy:
         data={name: str(value) for name, value in changes.items()},
     )
     return current
+
+
+@use_case
+def save_question(
+    *, question: ApplicationQuestion | None = None, actor: User | None, **values: Any
+) -> ApplicationQuestion:
+    """Add a question to the questionnaire, or change one. Answers given before keep their wording.
+
+    Raises:
+        BadInput: ``required`` where a choice has nothing to choose from, ``invalid`` naming the field.
+    """
+    saved = question or ApplicationQuestion()
+    for name, value in values.items():
+        setattr(saved, name, value)
+    kinds = ApplicationQuestion.Kind
+    if saved.kind in (kinds.CHOICE, kinds.MULTIPLE):
+        choices = saved.choices
+        if not isinstance(choices, list) or not choices or not all(isinstance(item, str) and item for item in choices):
+            raise BadInput("Give the choices as a list of texts.", code="required", attr="choices")
+    try:
+        saved.full_clean()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise BadInput(" ".join(messages), attr=field) from error
+    saved.save()
+    audit.record(action="recruitment.save_question", summary=f"question: {saved.wording}", actor=actor, target=saved)
+    return saved

@@ -1,0 +1,292 @@
+"""`/api/applications/`: apply, follow, review (PRD 5.2.9)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from guildhall.accounts.api.permissions import ScopePermission, principal
+from guildhall.accounts.middleware import client_address
+from guildhall.accounts.permissions import Principal
+from guildhall.core import outbox
+from guildhall.core.api.idempotency import idempotent
+from guildhall.core.errors import BadInput, NotAuthenticated, NotFound
+from guildhall.core.transactions import use_case
+from guildhall.recruitment import selectors, services
+from guildhall.recruitment.models import Application
+from guildhall.recruitment.selectors import Tier
+from guildhall.recruitment.services.applying import find_by_token
+from guildhall.roster.selectors import find_person
+
+from . import serializers as shapes
+
+S = Application.Status
+
+
+class ApplyOrScope(ScopePermission):
+    """Anybody may apply and follow their own application by its link; the rest goes by scopes."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if getattr(view, "action", None) in ("create", "by_link") and not request.user.is_authenticated:
+            return True
+        return super().has_permission(request, view)
+
+
+def input_of(shape: Any, request: Request, **options: Any) -> dict[str, Any]:
+    """The validated body."""
+    serializer = shape(data=request.data, **options)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+class ApplicationViewSet(viewsets.GenericViewSet[Application]):
+    """Applications, each as the caller may see it."""
+
+    permission_classes = [ApplyOrScope]
+    required_scopes = "recruitment"
+    serializer_class = shapes.ApplicationOutput
+    queryset = Application.objects.none()
+    lookup_value_regex = r"\d{1,18}"
+    filterset_fields = ["character_class", "assigned_to"]
+    search_fields = ["character_name", "discord_username"]
+    ordering_fields = ["submitted_at", "character_name", "level"]
+
+    @property
+    def who(self) -> Principal:
+        return principal(self.request)
+
+    def get_queryset(self) -> Any:
+        if getattr(self, "swagger_fake_view", False):
+            return Application.objects.none()
+        return selectors.visible_applications(self.who)
+
+    def _get(self, pk: Any) -> Application:
+        return selectors.get_application(self.who, int(pk))
+
+    def _staff(self, pk: Any) -> Application:
+        """The application, for somebody who works on applications."""
+        selectors.demand(self.who, Tier.RECRUITER)
+        application = self._get(pk)
+        selectors.demand(self.who, Tier.RECRUITER, application)
+        return application
+
+    def _answer(self, application: Application, status: int = 200) -> Response:
+        fresh = Application.objects.select_related("user", "assigned_to", "character").get(pk=application.pk)
+        return Response(selectors.view_of(fresh, self.who), status=status)
+
+    def _list(self, found: Any) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(found))
+        return self.get_paginated_response([selectors.view_of(row, self.who) for row in page or []])
+
+    @extend_schema(parameters=[OpenApiParameter("status", str, description="one of the statuses of API.md")])
+    def list(self, request: Request) -> Response:
+        found = self.get_queryset()
+        wanted = request.query_params.get("status")
+        if wanted:
+            # A guest filtering by voting_active must not learn from the number of answers that there is a vote.
+            shown = [row.pk for row in found if selectors.view_of(row, self.who)["status"] == wanted]
+            found = found.filter(pk__in=shown)
+        return self._list(found)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return self._answer(self._get(pk))
+
+    @extend_schema(
+        request=shapes.NewApplicationInput,
+        responses={201: shapes.CreatedApplication},
+        examples=[
+            OpenApiExample(
+                "An application",
+                request_only=True,
+                value={
+                    "character_name": "Aelinor", "server": "Firiona", "character_class": "Cleric", "level": 60,
+                    "previous_guilds": "Seekers of Norrath", "availability": "Tue, Thu, Sun from 20:00",
+                    "timezone": "Europe/Berlin", "references": "Gortor", "discord_username": "aelinor",
+                    "answers": [{"question_id": 1, "answer": "I heal."}],
+                },
+            )
+        ],
+    )  # fmt: skip
+    @idempotent
+    def create(self, request: Request) -> Response:
+        data = input_of(shapes.NewApplicationInput, request)
+        user = request.user if request.user.is_authenticated else None
+        if data.pop("draft", False):
+            if user is None:
+                raise NotAuthenticated("Sign in to keep a draft, or send the whole application at once.")
+            return self._answer(services.save_draft(user=user, **data), status=201)
+        # A recruiter or a bot brings in somebody else's application; a person brings in their own.
+        applicant = None if self.who.user is not None and selectors.tier_of(self.who) == Tier.RECRUITER else user
+        application, token = services.apply(user=applicant, address=client_address(request._request), **data)
+        shown = selectors.view_of(application, self.who, tier=max(Tier.OWN, selectors.tier_of(self.who, application)))
+        return Response({**shown, "link_token": token}, status=201)
+
+    @extend_schema(request=shapes.ApplicationInput)
+    def update(self, request: Request, pk: str) -> Response:
+        return self._edit(request, pk)
+
+    @extend_schema(request=shapes.ApplicationInput)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        return self._edit(request, pk)
+
+    def _edit(self, request: Request, pk: str) -> Response:
+        application = self._get(pk)
+        data = input_of(shapes.ApplicationInput, request)
+        assert self.who.user is not None
+        return self._answer(services.save_draft(user=self.who.user, application=application, **data))
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Withdraw; the application stays on record."""
+        self._withdraw(pk, "")
+        return Response(status=204)
+
+    def _withdraw(self, pk: Any, reason: str) -> Application:
+        application = self._get(pk)
+        if selectors.tier_of(self.who, application) == Tier.MEMBER:
+            selectors.demand(self.who, Tier.RECRUITER, application)
+        return services.withdraw(application=application, actor=self.who.user, reason=reason)
+
+    @extend_schema(request=shapes.ReasonInput)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        data = input_of(shapes.ReasonInput, request)
+        return self._answer(self._withdraw(pk, data["reason"]))
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def submit(self, request: Request, pk: str) -> Response:
+        """Submit one's draft."""
+        assert self.who.user is not None
+        application, token = services.submit_draft(
+            user=self.who.user, application=self._get(pk), address=client_address(request._request)
+        )
+        return Response({**selectors.view_of(application, self.who), "link_token": token})
+
+    @extend_schema(request=shapes.TrialInput)
+    @action(detail=True, methods=["post"], url_path="trial-accept")
+    def trial_accept(self, request: Request, pk: str) -> Response:
+        application = self._staff(pk)
+        data = input_of(shapes.TrialInput, request)
+        services.accept_trial(
+            application=application, actor=self.who.user, days=data.get("days"), reason=data.get("reason", "")
+        )
+        return self._answer(application)
+
+    @extend_schema(request=shapes.ReasonInput)
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str) -> Response:
+        application = self._staff(pk)
+        data = input_of(shapes.ReasonInput, request)
+        services.reject(application=application, actor=self.who.user, reason=data["reason"])
+        return self._answer(application)
+
+    @extend_schema(request=shapes.VotingInput)
+    @action(detail=True, methods=["post"], url_path="start-voting")
+    def start_voting(self, request: Request, pk: str) -> Response:
+        application = self._staff(pk)
+        data = input_of(shapes.VotingInput, request)
+        services.start_voting(application=application, actor=self.who.user, hours=data.get("hours"))
+        return self._answer(application)
+
+    @extend_schema(request=shapes.ReasonInput)
+    @action(detail=True, methods=["post"], url_path="promote-trial")
+    def promote_trial(self, request: Request, pk: str) -> Response:
+        application = self._staff(pk)
+        data = input_of(shapes.ReasonInput, request)
+        services.promote_trial(application=application, actor=self.who.user, reason=data["reason"])
+        return self._answer(application)
+
+    @extend_schema(request=None, responses={202: {"type": "object", "properties": {"queued": {"type": "integer"}}}})
+    @action(detail=True, methods=["post"], url_path="discord-webhook")
+    def discord_webhook(self, request: Request, pk: str) -> Response:
+        """Post the application's summary to Discord (again)."""
+        application = self._staff(pk)
+        put = use_case(
+            lambda: outbox.put(
+                topic="application.summary",
+                payload={"application_id": application.pk},
+                order_key=f"application:{application.pk}",
+            )
+        )
+        put()
+        return Response({"queued": 1}, status=202)
+
+    @action(detail=False)
+    def pending(self, request: Request) -> Response:
+        """Applications that wait for review."""
+        selectors.demand(self.who, Tier.RECRUITER)
+        return self._list(self.get_queryset().filter(status=S.SUBMITTED).order_by("submitted_at"))
+
+    @action(detail=False, url_path="voting-active")
+    def voting_active(self, request: Request) -> Response:
+        """Applications that are being voted on at this moment."""
+        selectors.demand(self.who, Tier.MEMBER)
+        return self._list(selectors.votes_running(self.who))
+
+    @action(detail=False, url_path="trial-members")
+    def trial_members(self, request: Request) -> Response:
+        """Applicants on trial."""
+        selectors.demand(self.who, Tier.MEMBER)
+        return self._list(selectors.on_trial(self.who))
+
+    @extend_schema(request=shapes.AssignInput)
+    @action(detail=True, methods=["post"])
+    def assign(self, request: Request, pk: str) -> Response:
+        application = self._staff(pk)
+        data = input_of(shapes.AssignInput, request)
+        recruiter = find_person(user_id=data["user_id"]) if data["user_id"] is not None else None
+        assert self.who.user is not None
+        services.assign(application=application, recruiter=recruiter, actor=self.who.user)
+        return self._answer(application)
+
+    @extend_schema(methods=["GET"], responses=shapes.CommentOutput(many=True))
+    @extend_schema(methods=["POST"], request=shapes.CommentInput, responses={201: shapes.CommentOutput})
+    @action(detail=True, methods=["get", "post"], pagination_class=None, filter_backends=[])
+    def comments(self, request: Request, pk: str) -> Response:
+        application = self._get(pk)
+        tier = selectors.tier_of(self.who, application)
+        if request.method in SAFE_METHODS:
+            if tier == Tier.MEMBER:
+                selectors.demand(self.who, Tier.RECRUITER, application)
+            return Response(selectors.comments_for(application, tier))
+        selectors.demand(self.who, Tier.RECRUITER, application)
+        data = input_of(shapes.CommentInput, request)
+        assert self.who.user is not None
+        comment = services.add_comment(application=application, author=self.who.user, **data)
+        shown = next(row for row in selectors.comments_for(application, tier) if row["id"] == comment.pk)
+        return Response(shown, status=201)
+
+    @extend_schema(responses=shapes.StepOutput(many=True))
+    @action(detail=True, pagination_class=None, filter_backends=[])
+    def history(self, request: Request, pk: str) -> Response:
+        """The application's way so far."""
+        application = self._get(pk)
+        return Response(selectors.steps_of(application, selectors.tier_of(self.who, application)))
+
+    @extend_schema(responses=shapes.PerformanceOutput)
+    @action(detail=True, filter_backends=[])
+    def performance(self, request: Request, pk: str) -> Response:
+        """How the trial goes, beside the guild's attendance."""
+        found = selectors.trial_performance(self._staff(pk))
+        if found is None:
+            raise NotFound("No trial has begun.", code="no_trial")
+        return Response(dataclasses.asdict(found))
+
+    @extend_schema(parameters=[OpenApiParameter("token", str, required=True)], responses=shapes.ApplicationOutput)
+    @action(detail=False, url_path="by-link", filter_backends=[], pagination_class=None)
+    def by_link(self, request: Request) -> Response:
+        """One's own application, by the secret of its private link."""
+        token = request.query_params.get("token", "")
+        if not token:
+            raise BadInput("Send the link's token.", code="required", attr="token")
+        application = find_by_token(token)
+        return Response(selectors.view_of(application, self.who, tier=Tier.OWN))

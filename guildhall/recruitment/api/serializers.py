@@ -1,0 +1,207 @@
+"""Shapes of what comes in and, for the schema, of what goes out. No rule lives here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from guildhall.recruitment.models import ApplicationComment, ApplicationQuestion, ApplicationVote, RecruitmentPolicy
+
+
+class AnswerInput(serializers.Serializer[Any]):
+    question_id = serializers.IntegerField()
+    answer = serializers.JSONField(allow_null=True)
+
+
+class ApplicationInput(serializers.Serializer[Any]):
+    """The PRD's fields (3.10.1). A draft (`draft: true`) needs an account and nothing else."""
+
+    character_name = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    server = serializers.CharField(required=False, allow_blank=True)
+    character_class = serializers.CharField(required=False, allow_blank=True)
+    level = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=100_000)
+    previous_guilds = serializers.CharField(required=False, allow_blank=True)
+    availability = serializers.CharField(required=False, allow_blank=True)
+    timezone = serializers.CharField(required=False, allow_blank=True)
+    references = serializers.CharField(required=False, allow_blank=True)
+    discord_username = serializers.CharField(required=False, allow_blank=True)
+    email = serializers.CharField(required=False, allow_blank=True)
+    answers = AnswerInput(many=True, required=False)
+
+
+class NewApplicationInput(ApplicationInput):
+    draft = serializers.BooleanField(required=False, default=False)
+
+
+class ApplicationOutput(serializers.Serializer[Any]):
+    """An application as the caller may see it; fields beyond the caller's tier are absent."""
+
+    id = serializers.IntegerField()
+    character_name = serializers.CharField()
+    server = serializers.CharField()
+    character_class = serializers.CharField()
+    level = serializers.IntegerField(allow_null=True)
+    previous_guilds = serializers.CharField()
+    availability = serializers.CharField()
+    timezone = serializers.CharField()
+    references = serializers.CharField()
+    discord_username = serializers.CharField()
+    answers = serializers.ListField(child=serializers.DictField())
+    status = serializers.CharField()
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    trial_started_at = serializers.DateTimeField(allow_null=True)
+    trial_ends_at = serializers.DateTimeField(allow_null=True)
+    email = serializers.CharField(required=False)
+    rejection_reason = serializers.CharField(required=False)
+    user_id = serializers.IntegerField(required=False, allow_null=True)
+    character_id = serializers.IntegerField(required=False, allow_null=True)
+    voting_started_at = serializers.DateTimeField(required=False, allow_null=True)
+    voting_ends_at = serializers.DateTimeField(required=False, allow_null=True)
+    decision = serializers.CharField(required=False, allow_null=True)
+    discord_id = serializers.CharField(required=False, allow_null=True)
+    assigned_to = serializers.IntegerField(required=False, allow_null=True)
+    assigned_to_name = serializers.CharField(required=False, allow_null=True)
+    voting_round = serializers.IntegerField(required=False)
+    decision_trace = serializers.JSONField(required=False, allow_null=True)
+
+
+class CreatedApplication(ApplicationOutput):
+    link_token = serializers.CharField(
+        required=False, help_text="the private link's secret; shown in this answer alone"
+    )
+
+
+class TrialInput(serializers.Serializer[Any]):
+    days = serializers.IntegerField(required=False, allow_null=True, min_value=-1000, max_value=100_000)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+
+class ReasonInput(serializers.Serializer[Any]):
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=5000)
+
+
+class VotingInput(serializers.Serializer[Any]):
+    hours = serializers.IntegerField(required=False, allow_null=True, min_value=-1000, max_value=100_000)
+
+
+class VoteInput(serializers.Serializer[Any]):
+    vote = serializers.ChoiceField(choices=ApplicationVote.Choice.choices)
+    comment = serializers.CharField(required=False, allow_blank=True)
+
+
+class OwnVoteOutput(serializers.Serializer[Any]):
+    vote = serializers.CharField()
+    comment = serializers.CharField()
+    attendance_percentage = serializers.DecimalField(max_digits=5, decimal_places=2)
+    is_counted = serializers.BooleanField()
+    vote_changes = serializers.IntegerField()
+    cast_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+
+
+class VoterOutput(OwnVoteOutput):
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField()
+    discord_id = serializers.CharField(allow_null=True)
+    raids_attended = serializers.IntegerField()
+    raids_held = serializers.IntegerField()
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+
+
+_SUMMARY: dict[str, Any] = {
+    "pass": serializers.IntegerField(),  # a reserved word, so the class is made below
+    "fail": serializers.IntegerField(),
+    "recycle": serializers.IntegerField(),
+    "total": serializers.IntegerField(),
+    "counted": serializers.IntegerField(),
+    "started_at": serializers.DateTimeField(allow_null=True),
+    "ends_at": serializers.DateTimeField(allow_null=True),
+    "status": serializers.ChoiceField(choices=["not_started", "open", "closed"]),
+    "decision": serializers.CharField(allow_null=True),
+}
+VoteSummaryOutput = type("VoteSummaryOutput", (serializers.Serializer,), dict(_SUMMARY))
+MemberVoteOutput = type("MemberVoteOutput", (VoteSummaryOutput,), {"my_vote": OwnVoteOutput(allow_null=True)})
+OfficerVoteOutput = type(
+    "OfficerVoteOutput",
+    (VoteSummaryOutput,),
+    {
+        "voters": VoterOutput(many=True),
+        "result": serializers.JSONField(),
+        "decided_at": serializers.DateTimeField(allow_null=True),
+    },
+)
+
+
+class VoteChangeOutput(serializers.Serializer[Any]):
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField()
+    round = serializers.IntegerField()
+    from_vote = serializers.CharField(allow_null=True)
+    to_vote = serializers.CharField(allow_null=True)
+    attendance_percentage = serializers.DecimalField(max_digits=5, decimal_places=2)
+    at = serializers.DateTimeField()
+
+
+class EligibilityOutput(serializers.Serializer[Any]):
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField()
+    role_group = serializers.CharField()
+    attendance_percentage = serializers.DecimalField(max_digits=5, decimal_places=2)
+    raids_attended = serializers.IntegerField()
+    raids_held = serializers.IntegerField()
+    is_eligible = serializers.BooleanField()
+    minimum = serializers.DecimalField(max_digits=5, decimal_places=2)
+    days = serializers.IntegerField()
+
+
+class CommentInput(serializers.Serializer[Any]):
+    body = serializers.CharField(allow_blank=True)
+    kind = serializers.ChoiceField(choices=ApplicationComment.Kind.choices, default="note")
+    visible_to_applicant = serializers.BooleanField(default=False)
+
+
+class CommentOutput(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    author = serializers.CharField(allow_null=True)
+    kind = serializers.CharField()
+    body = serializers.CharField()
+    visible_to_applicant = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+
+class StepOutput(serializers.Serializer[Any]):
+    to = serializers.CharField()
+    at = serializers.DateTimeField()
+    changed_by = serializers.CharField(required=False, allow_null=True)
+    reason = serializers.CharField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.CharField(allow_blank=True), **super().get_fields()}
+
+
+class AssignInput(serializers.Serializer[Any]):
+    user_id = serializers.IntegerField(allow_null=True)
+
+
+class QuestionSerializer(serializers.ModelSerializer[ApplicationQuestion]):
+    class Meta:
+        model = ApplicationQuestion
+        fields = ["id", "wording", "help_text", "kind", "choices", "required", "order", "is_active"]
+
+
+class PolicySerializer(serializers.ModelSerializer[RecruitmentPolicy]):
+    class Meta:
+        model = RecruitmentPolicy
+        exclude = ["id"]
+        extra_kwargs = {name: {"required": False} for name in ("trial_rank", "member_rank", "intro")}
+
+
+class PerformanceOutput(serializers.Serializer[Any]):
+    days = serializers.IntegerField()
+    days_left = serializers.IntegerField()
+    attendance_percentage = serializers.DecimalField(max_digits=5, decimal_places=2)
+    raids_attended = serializers.IntegerField()
+    raids_held = serializers.IntegerField()
+    guild_attendance_percentage = serializers.DecimalField(max_digits=5, decimal_places=2, allow_null=True)
+    items_won = serializers.IntegerField()

@@ -1,0 +1,101 @@
+"""The questionnaire, the policy, the statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import viewsets
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from guildhall.accounts.api.permissions import ScopePermission, principal
+from guildhall.core.errors import BadInput
+from guildhall.recruitment import selectors, services
+from guildhall.recruitment.models import ApplicationQuestion
+from guildhall.recruitment.selectors import Tier
+from guildhall.recruitment.services.transitions import policy
+
+from . import serializers as shapes
+
+
+class ReadByAnybody(ScopePermission):
+    """The questionnaire is there for people without an account; changing it goes by scope and tier."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.method in SAFE_METHODS:
+            return True
+        if not super().has_permission(request, view):
+            return False
+        return selectors.tier_of(principal(request)) == Tier.RECRUITER
+
+
+class QuestionViewSet(viewsets.ModelViewSet[ApplicationQuestion]):
+    """The questionnaire. Deleting a question retires it: answers keep the wording they were given to."""
+
+    permission_classes = [ReadByAnybody]
+    required_scopes = "recruitment"
+    serializer_class = shapes.QuestionSerializer
+    queryset = ApplicationQuestion.objects.none()
+    lookup_value_regex = r"\d{1,18}"
+    search_fields = ["wording"]
+    ordering_fields = ["order"]
+
+    def get_queryset(self) -> Any:
+        if selectors.tier_of(principal(self.request)) == Tier.RECRUITER:
+            return ApplicationQuestion.objects.all()
+        return selectors.questions()
+
+    def perform_create(self, serializer: Any) -> None:
+        serializer.instance = services.save_question(actor=principal(self.request).user, **serializer.validated_data)
+
+    def perform_update(self, serializer: Any) -> None:
+        serializer.instance = services.save_question(
+            question=serializer.instance, actor=principal(self.request).user, **serializer.validated_data
+        )
+
+    def perform_destroy(self, instance: ApplicationQuestion) -> None:
+        services.save_question(question=instance, actor=principal(self.request).user, is_active=False)
+
+
+class PolicyView(APIView):
+    """How the guild recruits: quorum, threshold, ties, trials. Members may read it; it is shown with each result."""
+
+    required_scopes = "recruitment"
+
+    @extend_schema(responses=shapes.PolicySerializer)
+    def get(self, request: Request) -> Response:
+        selectors.demand(principal(request), Tier.MEMBER)
+        return Response(shapes.PolicySerializer(policy()).data)
+
+    @extend_schema(request=shapes.PolicySerializer, responses=shapes.PolicySerializer)
+    def patch(self, request: Request) -> Response:
+        who = principal(request)
+        selectors.demand(who, Tier.RECRUITER)
+        serializer = shapes.PolicySerializer(policy(), data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        changed = services.edit_policy(actor=who.user, **serializer.validated_data)
+        return Response(shapes.PolicySerializer(changed).data)
+
+    @extend_schema(request=shapes.PolicySerializer, responses=shapes.PolicySerializer)
+    def put(self, request: Request) -> Response:
+        return self.patch(request)
+
+
+class ApplicationStatisticsView(APIView):
+    """Figures on recruitment (PRD 5.2.10)."""
+
+    required_scopes = {"GET": ("admin", "recruitment:read")}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("days", int, description="only applications of the last so many days")],
+        responses={200: {"type": "object", "additionalProperties": True}},
+    )
+    def get(self, request: Request) -> Response:
+        selectors.demand(principal(request), Tier.RECRUITER)
+        days = request.query_params.get("days")
+        if days is not None and (not days.isdigit() or not 0 < int(days[:8]) < 100_000):
+            raise BadInput("days is a whole number of days.", code="invalid", attr="days")
+        return Response(selectors.statistics(days=int(days) if days else None))

@@ -1,0 +1,146 @@
+"""Votes (PRD 5.2.9 and 3.10.5). Who may know of a vote is asked before an application is looked up, so that a guest
+gets the same answer for an application that is there and for one that is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.idempotency import idempotent
+from guildhall.core.errors import NotFound
+from guildhall.recruitment import selectors, services
+from guildhall.recruitment.models import Application
+from guildhall.recruitment.selectors import Tier
+
+from . import serializers as shapes
+from .applications import input_of
+
+
+def votable(request: Request, app_id: int, least: Tier) -> Application:
+    """The application, if the caller may know of its vote."""
+    who = principal(request)
+    selectors.demand(who, least)
+    application = selectors.get_application(who, app_id)
+    selectors.demand(who, least, application)
+    return application
+
+
+class VoteView(APIView):
+    """Vote, change the vote, take it back."""
+
+    required_scopes = "recruitment"
+
+    @extend_schema(responses=shapes.OwnVoteOutput)
+    def get(self, request: Request, app_id: int) -> Response:
+        """One's own vote."""
+        application = votable(request, app_id, Tier.MEMBER)
+        mine = selectors.own_vote(application, request.user)
+        if mine is None:
+            raise NotFound("You have not voted.", code="no_vote")
+        return Response(mine)
+
+    @extend_schema(
+        request=shapes.VoteInput,
+        responses={200: shapes.OwnVoteOutput, 201: shapes.OwnVoteOutput},
+        examples=[OpenApiExample("Pass", value={"vote": "pass", "comment": "Good heals."}, request_only=True)],
+    )
+    @idempotent
+    def post(self, request: Request, app_id: int) -> Response:
+        return self._cast(request, app_id)
+
+    @extend_schema(request=shapes.VoteInput, responses=shapes.OwnVoteOutput)
+    def put(self, request: Request, app_id: int) -> Response:
+        return self._cast(request, app_id)
+
+    @extend_schema(request=shapes.VoteInput, responses=shapes.OwnVoteOutput)
+    def patch(self, request: Request, app_id: int) -> Response:
+        return self._cast(request, app_id)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, app_id: int) -> Response:
+        application = votable(request, app_id, Tier.MEMBER)
+        services.withdraw_vote(application=application, voter=request.user)
+        return Response(status=204)
+
+    def _cast(self, request: Request, app_id: int) -> Response:
+        application = votable(request, app_id, Tier.MEMBER)
+        data = input_of(shapes.VoteInput, request)
+        had = selectors.own_vote(application, request.user) is not None
+        services.cast_vote(application=application, voter=request.user, vote=data["vote"], comment=data.get("comment"))
+        created = request.method == "POST" and not had
+        return Response(selectors.own_vote(application, request.user), status=201 if created else 200)
+
+
+class VoteSummaryView(APIView):
+    """Totals alone."""
+
+    required_scopes = "recruitment:read"
+
+    @extend_schema(responses=shapes.VoteSummaryOutput)
+    def get(self, request: Request, app_id: int) -> Response:
+        return Response(selectors.vote_summary(votable(request, app_id, Tier.MEMBER)))
+
+
+class MemberVoteView(APIView):
+    """Totals, and one's own vote."""
+
+    required_scopes = "recruitment:read"
+
+    @extend_schema(responses=shapes.MemberVoteOutput)
+    def get(self, request: Request, app_id: int) -> Response:
+        application = votable(request, app_id, Tier.MEMBER)
+        mine = selectors.own_vote(application, request.user)
+        return Response({**selectors.vote_summary(application), "my_vote": mine})
+
+
+class OfficerVoteView(APIView):
+    """Every voter, with the snapshot of their attendance and the number of changes."""
+
+    required_scopes = "recruitment:read"
+
+    @extend_schema(responses=shapes.OfficerVoteOutput)
+    def get(self, request: Request, app_id: int) -> Response:
+        return Response(selectors.officer_view(votable(request, app_id, Tier.RECRUITER)))
+
+
+class _Rows(APIView):
+    """A list for recruiters and officers."""
+
+    required_scopes = "recruitment:read"
+
+    def rows(self, application: Application) -> list[dict[str, Any]]:
+        """The rows to answer."""
+        raise NotImplementedError
+
+    def get(self, request: Request, app_id: int) -> Response:
+        rows = self.rows(votable(request, app_id, Tier.RECRUITER))
+        return Response({"count": len(rows), "next": None, "previous": None, "results": rows})
+
+
+@extend_schema(responses=shapes.VoterOutput(many=True))
+class VoteDetailsView(_Rows):
+    """Every voter of the present round."""
+
+    def rows(self, application: Application) -> list[dict[str, Any]]:
+        return selectors.voters(application)
+
+
+@extend_schema(responses=shapes.EligibilityOutput(many=True))
+class VotingEligibilityView(_Rows):
+    """Whose vote would count at this moment, and why."""
+
+    def rows(self, application: Application) -> list[dict[str, Any]]:
+        return selectors.eligibility()
+
+
+@extend_schema(responses=shapes.VoteChangeOutput(many=True))
+class VoteChangesView(_Rows):
+    """Every casting, change and withdrawal."""
+
+    def rows(self, application: Application) -> list[dict[str, Any]]:
+        return selectors.vote_changes(application)

@@ -1,0 +1,410 @@
+"""Reading applications and votes: who sees what is decided here, once, for the API, the pages and the exports.
+
+Invariant (PRD 3.10.5, "Access Control and Visibility Tiers"): guests and applicants learn nothing of a vote, not even
+that there is one; members and developers see totals and their own vote; recruiters and officers see every voter. What
+each tier gets is built from `tier_of`; `tests/test_visibility.py` goes through every endpoint and field for every role.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any
+
+from django.db.models import Avg, Count, F, Q, QuerySet
+
+from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.permissions import Principal
+from guildhall.core import clock
+from guildhall.core.errors import NotAllowed, NotFound
+
+from . import tally
+from .attendance import WINDOW_DAYS, snapshot
+from .models import Application, ApplicationComment, ApplicationQuestion, ApplicationStatusChange, ApplicationVote
+from .services.transitions import policy
+from .services.voting import VOTERS, may_vote, standing_votes
+
+S = Application.Status
+_HIDDEN_STEPS = frozenset({S.VOTING_ACTIVE, S.VOTING_COMPLETE})
+_MEMBERS_SEE = (S.TRIAL_ACCEPTED, S.VOTING_ACTIVE, S.VOTING_COMPLETE, S.APPROVED)
+
+
+class Tier(IntEnum):
+    """How much somebody may know of an application."""
+
+    NOTHING = 0
+    OWN = 1
+    MEMBER = 2
+    RECRUITER = 3
+
+
+def tier_of(who: Principal, application: Application | None = None) -> Tier:
+    """The tier of `who`, for one application or (None) at large. One's own application is never seen as a member."""
+    user = who.user
+    if user is None:
+        return Tier.NOTHING
+    own = application is not None and application.user_id is not None and application.user_id == user.pk
+    if own:
+        return Tier.OWN
+    if who.is_recruiter or who.is_bot:
+        return Tier.RECRUITER
+    if user.role_group in VOTERS:
+        return Tier.MEMBER
+    return Tier.NOTHING
+
+
+def demand(who: Principal, least: Tier, application: Application | None = None) -> None:
+    """Refuse whoever is below `least`, in words that tell nothing.
+
+    Raises:
+        NotAllowed: ``permission_denied``.
+    """
+    if tier_of(who, application) < least:
+        raise NotAllowed("You do not have permission to see this.")
+
+
+def visible_applications(who: Principal) -> QuerySet[Application]:
+    """The applications `who` may know of, with what a list shows joined in."""
+    found = Application.objects.select_related("user", "assigned_to", "character")
+    user = who.user
+    if user is None:
+        return found.none()
+    mine = Q(user=user)
+    tier = tier_of(who)
+    if tier == Tier.RECRUITER:
+        return found.filter(mine | ~Q(status=S.DRAFT))
+    if tier == Tier.MEMBER:
+        return found.filter(mine | Q(status__in=_MEMBERS_SEE))
+    return found.filter(mine)
+
+
+def get_application(who: Principal, application_id: int) -> Application:
+    """One application that `who` may know of.
+
+    Raises:
+        NotFound: ``unknown_application``, also where it is not theirs to know.
+    """
+    found = visible_applications(who).filter(pk=application_id).first()
+    if found is None:
+        raise NotFound(f"There is no application {application_id}.", code="unknown_application")
+    return found
+
+
+def votes_running(who: Principal) -> QuerySet[Application]:
+    """What is being voted on at this moment, by the clock; one's own application left out."""
+    found = visible_applications(who).filter(status=S.VOTING_ACTIVE, voting_ends_at__gt=clock.now())
+    return found.exclude(user=who.user).order_by("voting_ends_at")
+
+
+def on_trial(who: Principal) -> QuerySet[Application]:
+    """Who is on trial, the one that ends first first; one's own application left out."""
+    found = visible_applications(who).filter(trial_started_at__isnull=False)
+    on = found.filter(status__in=[S.TRIAL_ACCEPTED, S.VOTING_ACTIVE, S.VOTING_COMPLETE])
+    return on.exclude(user=who.user).order_by("trial_ends_at")
+
+
+_BASIC = (
+    "id", "character_name", "server", "character_class", "level", "previous_guilds", "availability", "timezone",
+    "references", "discord_username", "answers", "submitted_at",
+)  # fmt: skip
+
+
+def view_of(application: Application, who: Principal, *, tier: Tier | None = None) -> dict[str, Any]:
+    """An application as `who` may see it (API.md, "Recruitment"). No query beyond the joined rows.
+
+    Args:
+        tier: where the caller knows better, e.g. the holder of a private link (`Tier.OWN`).
+    """
+    tier = tier_of(who, application) if tier is None else tier
+    shown: dict[str, Any] = {name: getattr(application, name) for name in _BASIC}
+    shown["status"] = application.current_status if tier >= Tier.MEMBER else application.public_status
+    shown["trial_started_at"] = application.trial_started_at
+    shown["trial_ends_at"] = application.trial_ends_at
+    if tier in (Tier.OWN, Tier.RECRUITER):
+        shown["email"] = application.email
+        shown["rejection_reason"] = application.rejection_reason
+    if tier >= Tier.MEMBER:
+        shown["user_id"] = application.user_id
+        shown["character_id"] = application.character_id
+        shown["voting_started_at"] = application.voting_started_at
+        shown["voting_ends_at"] = application.voting_ends_at
+        shown["decision"] = application.decision or None
+    if tier == Tier.RECRUITER:
+        shown["discord_id"] = application.discord_id or (application.user.discord_id if application.user else None)
+        shown["assigned_to"] = application.assigned_to_id
+        shown["assigned_to_name"] = str(application.assigned_to) if application.assigned_to else None
+        shown["voting_round"] = application.voting_round
+        shown["decision_trace"] = application.decision_trace or None
+    return shown
+
+
+def steps_of(application: Application, tier: Tier) -> list[dict[str, Any]]:
+    """The application's way so far; without the steps of a vote, and without names, for the applicant. One query."""
+    rows = ApplicationStatusChange.objects.filter(application=application).select_related("changed_by")
+    steps = []
+    before = ""
+    for row in rows:
+        if tier < Tier.MEMBER and row.to_status in _HIDDEN_STEPS:
+            continue
+        step: dict[str, Any] = {
+            "from": before if tier < Tier.MEMBER else row.from_status,
+            "to": row.to_status,
+            "at": row.at,
+        }
+        if tier == Tier.RECRUITER:
+            step["changed_by"] = str(row.changed_by) if row.changed_by else None
+            step["reason"] = row.reason
+        # A trial that goes on after a vote looks to the applicant like the trial it was.
+        if tier < Tier.MEMBER and row.to_status == before:
+            continue
+        before = row.to_status
+        steps.append(step)
+    return steps
+
+
+def comments_for(application: Application, tier: Tier) -> list[dict[str, Any]]:
+    """The comments a tier may read: all for recruiters, those meant for the applicant for the applicant. One query."""
+    if tier in (Tier.NOTHING, Tier.MEMBER):
+        return []
+    rows = ApplicationComment.objects.filter(application=application).select_related("author")
+    if tier != Tier.RECRUITER:
+        rows = rows.filter(visible_to_applicant=True)
+    return [
+        {
+            "id": row.pk,
+            "author": str(row.author) if row.author and tier == Tier.RECRUITER else None,
+            "kind": row.kind,
+            "body": row.body,
+            "visible_to_applicant": row.visible_to_applicant,
+            "created_at": row.created_at,
+        }
+        for row in rows
+    ]
+
+
+def earlier_applications(application: Application) -> list[Application]:
+    """Former applications of the same person or character, newest first, for recruiters. One query."""
+    same = Q(name_key=application.name_key)
+    if application.user_id:
+        same |= Q(user_id=application.user_id)
+    if application.discord_id:
+        same |= Q(discord_id=application.discord_id)
+    found = Application.objects.filter(same).exclude(pk=application.pk).exclude(status=S.DRAFT)
+    return list(found.order_by("-submitted_at", "-pk"))
+
+
+def questions() -> QuerySet[ApplicationQuestion]:
+    """The questionnaire as applicants see it."""
+    return ApplicationQuestion.objects.filter(is_active=True)
+
+
+# Votes
+
+
+def vote_summary(application: Application) -> dict[str, Any]:
+    """Totals alone (API.md): what every member may see. One query.
+
+    `pass`, `fail` and `recycle` are all votes by choice; `counted` is how many count.
+    """
+    rows = ApplicationVote.objects.filter(
+        application=application, round=application.voting_round, withdrawn_at=None
+    ).aggregate(
+        passes=Count("pk", filter=Q(vote="pass")),
+        fails=Count("pk", filter=Q(vote="fail")),
+        recycles=Count("pk", filter=Q(vote="recycle")),
+        total=Count("pk"),
+        counted=Count("pk", filter=Q(is_counted=True)),
+    )
+    return {
+        "pass": rows["passes"],
+        "fail": rows["fails"],
+        "recycle": rows["recycles"],
+        "total": rows["total"],
+        "counted": rows["counted"],
+        "started_at": application.voting_started_at,
+        "ends_at": application.voting_ends_at,
+        "status": vote_state(application),
+        "decision": application.decision or None,
+    }
+
+
+def vote_state(application: Application) -> str:
+    """``not_started``, ``open`` or ``closed``, by the clock."""
+    if application.voting_ends_at is None:
+        return "not_started"
+    return "open" if application.voting_open else "closed"
+
+
+def own_vote(application: Application, user: User) -> dict[str, Any] | None:
+    """What a member sees of their own vote, None without one. One query."""
+    cast = ApplicationVote.objects.filter(
+        application=application, round=application.voting_round, voter=user, withdrawn_at=None
+    ).first()
+    return None if cast is None else _own(cast)
+
+
+def _own(cast: ApplicationVote) -> dict[str, Any]:
+    return {
+        "vote": cast.vote,
+        "comment": cast.comment,
+        "attendance_percentage": cast.attendance_percentage,
+        "is_counted": cast.is_counted,
+        "vote_changes": cast.vote_changes,
+        "cast_at": cast.cast_at,
+        "changed_at": cast.changed_at,
+    }
+
+
+def voters(application: Application) -> list[dict[str, Any]]:
+    """Every voter with their snapshot, for recruiters and officers. One query."""
+    rows = (
+        ApplicationVote.objects.filter(application=application, round=application.voting_round)
+        .select_related("voter")
+        .order_by("cast_at", "pk")
+    )
+    return [
+        {
+            "user_id": row.voter_id,
+            "display_name": str(row.voter),
+            "discord_id": row.voter.discord_id,
+            "raids_attended": row.raids_attended,
+            "raids_held": row.raids_held,
+            "withdrawn_at": row.withdrawn_at,
+            **_own(row),
+        }
+        for row in rows
+    ]
+
+
+def officer_view(application: Application) -> dict[str, Any]:
+    """The totals, each voter, and the result so far by the rules in force (or the one that was decided). Four queries."""
+    rules = tally.Rules.of(policy())
+    standing = tally.count(standing_votes(application), rules).as_trace(rules)
+    return {
+        **vote_summary(application),
+        "voters": voters(application),
+        "result": application.decision_trace or standing,
+        "decided_at": application.voting_decided_at,
+    }
+
+
+def vote_changes(application: Application) -> list[dict[str, Any]]:
+    """Every casting, change and withdrawal in every round, oldest first. One query."""
+    from .models import VoteChange
+
+    rows = VoteChange.objects.filter(vote__application=application).select_related("vote__voter").order_by("at", "pk")
+    return [
+        {
+            "user_id": row.vote.voter_id,
+            "display_name": str(row.vote.voter),
+            "round": row.vote.round,
+            "from_vote": row.from_vote or None,
+            "to_vote": row.to_vote or None,
+            "attendance_percentage": row.attendance_percentage,
+            "at": row.at,
+        }
+        for row in rows
+    ]
+
+
+def eligibility() -> list[dict[str, Any]]:
+    """Each voter with the attendance they have now, and whether a vote of theirs would count now."""
+    minimum, now = policy().minimum_attendance, clock.now()
+    rows = []
+    people = User.objects.filter(is_active=True, is_bot=False, role_group__in=[*VOTERS]).order_by("display_name", "pk")
+    for person in people:
+        seen = snapshot(person, now)
+        rows.append(
+            {
+                "user_id": person.pk,
+                "display_name": str(person),
+                "role_group": person.role_group,
+                "attendance_percentage": seen.percentage,
+                "raids_attended": seen.attended,
+                "raids_held": seen.held,
+                "is_eligible": seen.reaches(minimum),
+                "minimum": minimum,
+                "days": WINDOW_DAYS,
+            }
+        )
+    return rows
+
+
+def may_vote_on(application: Application, user: User) -> bool:
+    """Whether `user` may vote on this application right now."""
+    return application.voting_open and may_vote(user) and application.user_id != user.pk
+
+
+# Trials and statistics
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPerformance:
+    """How a trial goes: attendance since it began beside the guild's over the same days, and loot won."""
+
+    days: int
+    days_left: int
+    attendance_percentage: Decimal
+    raids_attended: int
+    raids_held: int
+    guild_attendance_percentage: Decimal | None
+    items_won: int
+
+
+def trial_performance(application: Application) -> TrialPerformance | None:
+    """The performance of somebody on trial; None where no trial has begun."""
+    from guildhall.loot.models import LootDistribution
+    from guildhall.raids.models import MemberAttendanceSummary
+
+    from .attendance import since
+
+    if application.trial_started_at is None or application.user is None:
+        return None
+    now = clock.now()
+    seen = since(application.user, application.trial_started_at, now)
+    guild = MemberAttendanceSummary.objects.filter(
+        user__is_active=True, user__role_group__in=[*VOTERS], held_30d__gt=0
+    ).aggregate(average=Avg("percentage_30d"))["average"]
+    ends = application.trial_ends_at or now
+    return TrialPerformance(
+        days=(now - application.trial_started_at).days,
+        days_left=max(0, -(-(ends - now).total_seconds() // 86_400).__int__()),
+        attendance_percentage=seen.percentage,
+        raids_attended=seen.attended,
+        raids_held=seen.held,
+        guild_attendance_percentage=None if guild is None else Decimal(guild).quantize(Decimal("0.01")),
+        items_won=LootDistribution.objects.filter(
+            user=application.user, reversed_at=None, awarded_at__gte=application.trial_started_at
+        ).count(),
+    )
+
+
+def statistics(*, days: int | None = None) -> dict[str, Any]:
+    """Figures on recruitment (PRD 5.2.10): by status, by class, by month, decisions, times. Four queries."""
+    found = Application.objects.exclude(status=S.DRAFT)
+    if days is not None:
+        found = found.filter(submitted_at__gte=clock.now() - dt.timedelta(days=days))
+    by_status = dict(found.order_by().values_list("status").annotate(number=Count("pk")))
+    by_class = dict(found.order_by().values_list("character_class").annotate(number=Count("pk")))
+    decisions = dict(found.exclude(decision="").order_by().values_list("decision").annotate(number=Count("pk")))
+    waiting = found.filter(voting_decided_at__isnull=False).aggregate(
+        time=Avg(F("voting_decided_at") - F("submitted_at"))
+    )
+    decided = by_status.get(S.APPROVED, 0) + by_status.get(S.REJECTED, 0)
+    return {
+        "total": sum(by_status.values()),
+        "by_status": {status: by_status.get(status, 0) for status in S.values if status != S.DRAFT},
+        "by_class": by_class,
+        "decisions": decisions,
+        "approval_rate": round(100 * by_status.get(S.APPROVED, 0) / decided, 2) if decided else None,
+        "average_days_to_decision": round(waiting["time"].total_seconds() / 86_400, 2) if waiting["time"] else None,
+        "open": sum(by_status.get(status, 0) for status in (S.SUBMITTED, S.TRIAL_ACCEPTED, S.VOTING_ACTIVE)),
+        "applicants_with_accounts": found.filter(user__isnull=False).count(),
+    }
+
+
+def recruiters() -> QuerySet[User]:
+    """Who may be given an application."""
+    return User.objects.filter(is_active=True, role_group__in=[RoleGroup.RECRUITER, RoleGroup.OFFICER])
