@@ -106,7 +106,7 @@ def joined_at(user_ids: Collection[int] | None = None, *, since: dt.datetime | N
 def figures(
     *,
     user_ids: Collection[int] | None = None,
-    days: int | None = 30,
+    days: float | None = 30,
     at: dt.datetime | None = None,
     pool: DKPPool | None = None,
 ) -> dict[int, Figure]:

@@ -19,10 +19,19 @@ from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.permissions import Principal
 from guildhall.core import clock
 from guildhall.core.errors import NotAllowed, NotFound
+from guildhall.loot.models import LootDistribution
+from guildhall.raids.models import MemberAttendanceSummary
 
 from . import tally
-from .attendance import WINDOW_DAYS, snapshot
-from .models import Application, ApplicationComment, ApplicationQuestion, ApplicationStatusChange, ApplicationVote
+from .attendance import WINDOW_DAYS, since, snapshots
+from .models import (
+    Application,
+    ApplicationComment,
+    ApplicationQuestion,
+    ApplicationStatusChange,
+    ApplicationVote,
+    VoteChange,
+)
 from .services.transitions import policy
 from .services.voting import VOTERS, may_vote, standing_votes
 
@@ -292,8 +301,6 @@ def officer_view(application: Application) -> dict[str, Any]:
 
 def vote_changes(application: Application) -> list[dict[str, Any]]:
     """Every casting, change and withdrawal in every round, oldest first. One query."""
-    from .models import VoteChange
-
     rows = VoteChange.objects.filter(vote__application=application).select_related("vote__voter").order_by("at", "pk")
     return [
         {
@@ -313,9 +320,11 @@ def eligibility() -> list[dict[str, Any]]:
     """Each voter with the attendance they have now, and whether a vote of theirs would count now."""
     minimum, now = policy().minimum_attendance, clock.now()
     rows = []
-    people = User.objects.filter(is_active=True, is_bot=False, role_group__in=[*VOTERS]).order_by("display_name", "pk")
+    voters_of_the_guild = User.objects.filter(is_active=True, is_bot=False, role_group__in=[*VOTERS])
+    people = list(voters_of_the_guild.order_by("display_name", "pk"))
+    figures = snapshots([person.pk for person in people], now)
     for person in people:
-        seen = snapshot(person, now)
+        seen = figures[person.pk]
         rows.append(
             {
                 "user_id": person.pk,
@@ -355,11 +364,6 @@ class TrialPerformance:
 
 def trial_performance(application: Application) -> TrialPerformance | None:
     """The performance of somebody on trial; None where no trial has begun."""
-    from guildhall.loot.models import LootDistribution
-    from guildhall.raids.models import MemberAttendanceSummary
-
-    from .attendance import since
-
     if application.trial_started_at is None or application.user is None:
         return None
     now = clock.now()
@@ -370,7 +374,7 @@ def trial_performance(application: Application) -> TrialPerformance | None:
     ends = application.trial_ends_at or now
     return TrialPerformance(
         days=(now - application.trial_started_at).days,
-        days_left=max(0, -(-(ends - now).total_seconds() // 86_400).__int__()),
+        days_left=max(0, int(-(-(ends - now).total_seconds() // 86_400))),
         attendance_percentage=seen.percentage,
         raids_attended=seen.attended,
         raids_held=seen.held,

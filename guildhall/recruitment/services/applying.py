@@ -209,14 +209,14 @@ def save_draft(*, user: User, application: Application | None = None, **values: 
         NotAllowed: ``not_yours``.
         Conflict: ``illegal_transition`` once it is submitted, ``already_member``.
     """
-    _refuse_members(user)
     if application is None:
+        _refuse_members(user)
         draft = Application.objects.filter(user=user, status=S.DRAFT).first() or Application(user=user, status=S.DRAFT)
     else:
         draft = lock(application.pk)
         if draft.user_id != user.pk:
             raise NotAllowed("This is somebody else's application.", code="not_yours")
-        refuse_unless(draft, S.DRAFT, doing="editing it")
+        refuse_unless(draft, S.DRAFT, doing="editing it", to_applicant=True)
     for name, value in _clean(values).items():
         setattr(draft, name, value)
     if "answers" in values:
@@ -235,7 +235,7 @@ def submit_draft(*, user: User, application: Application, address: str = "") -> 
     draft = lock(application.pk)
     if draft.user_id != user.pk:
         raise NotAllowed("This is somebody else's application.", code="not_yours")
-    refuse_unless(draft, S.DRAFT, doing="submitting it")
+    refuse_unless(draft, S.DRAFT, doing="submitting it", to_applicant=True)
     values = {name: getattr(draft, name) for name in (*_TEXTS, "character_name", "level")}
     answers = [{"question_id": item["question_id"], "answer": item["answer"]} for item in draft.answers]
     return _submit(draft, user, address, {**values, "answers": answers})

@@ -53,17 +53,21 @@ def lock(application_id: int) -> Application:
     return found
 
 
-def refuse_unless(application: Application, *allowed: str, doing: str) -> None:
+def refuse_unless(application: Application, *allowed: str, doing: str, to_applicant: bool = False) -> None:
     """Refuse what does not fit the status.
+
+    Args:
+        to_applicant: the applicant reads the refusal, so it speaks of the status they may know (PRD 3.10.5).
 
     Raises:
         Conflict: ``illegal_transition``.
     """
     if application.status not in allowed:
+        said = application.public_status if to_applicant else application.status
         raise Conflict(
-            f"{application.character_name}'s application {_WORDS[S(application.status)]}; {doing} is not possible now.",
+            f"{application.character_name}'s application {_WORDS[S(said)]}; {doing} is not possible now.",
             code="illegal_transition",
-            figures={"status": application.status},
+            figures={"status": said},
         )
 
 

@@ -1,0 +1,248 @@
+"""Applying: with or without an account, once, and again after a while."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.services import create_person
+from guildhall.core import outbox
+from guildhall.core.errors import BadInput, Conflict, NotAllowed, NotFound
+from guildhall.recruitment import selectors, services
+from guildhall.recruitment.models import Application, ApplicationQuestion
+from guildhall.recruitment.services.applying import find_by_token
+from guildhall.recruitment.services.transitions import TRANSITIONS, move, policy
+from guildhall.recruitment.tasks import mind_trials
+from guildhall.roster.models import Character, Rank
+from guildhall.roster.services import create_character
+
+from .conftest import FORM
+
+pytestmark = pytest.mark.django_db
+S = Application.Status
+
+
+def test_somebody_without_an_account_applies_and_follows_by_their_link(at):
+    application, token = services.apply(user=None, **FORM, email="a@example.org")
+    assert application.status == S.SUBMITTED
+    assert find_by_token(token) == application
+    assert token not in application.token_hash
+    with pytest.raises(NotFound):
+        find_by_token("")
+    guest = create_person(display_name="Later", role_group=RoleGroup.GUEST)
+    assert services.claim_application(user=guest, token=token).user == guest
+    with pytest.raises(Conflict):
+        services.claim_application(user=create_person(display_name="Thief", role_group="guest"), token=token)
+
+
+@pytest.mark.parametrize(
+    ("change", "attr"),
+    [
+        ({"character_name": ""}, "character_name"),
+        ({"character_name": "x" * 300}, "character_name"),
+        ({"character_name": "R2D2"}, "character_name"),
+        ({"level": "many"}, "level"),
+        ({"level": 0}, "level"),
+        ({"availability": ""}, "availability"),
+        ({"email": "nonsense"}, "email"),
+        ({"previous_guilds": "x" * 20_000}, "previous_guilds"),
+        ({"answers": "text"}, "answers"),
+        ({"answers": [{"question_id": 99, "answer": "x"}]}, "answers"),
+        ({"answers": [1]}, "answers"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said(at, change, attr):
+    with pytest.raises(BadInput) as refusal:
+        services.apply(user=None, **{**FORM, **change})
+    assert refusal.value.attr == attr
+    assert not Application.objects.exists()
+
+
+def test_a_second_application_of_the_same_person_or_character_is_refused(application):
+    for again in ({"user": None}, {"user": application.user, "character_name": "Other"}):
+        with pytest.raises(Conflict) as refusal:
+            services.apply(**{**FORM, **again})
+        assert refusal.value.code == "already_applied"
+
+
+def test_one_may_apply_again_after_the_cool_down(application, recruiter, at):
+    services.reject(application=application, actor=recruiter, reason="too soon")
+    with pytest.raises(Conflict) as refusal:
+        services.apply(user=application.user, **FORM)
+    assert refusal.value.code == "cooling_down"
+    at.advance(dt.timedelta(days=30))
+    again, _ = services.apply(user=application.user, **FORM)
+    assert selectors.earlier_applications(again) == [application]
+
+
+def test_floods_are_stopped(at, recruiter):
+    names = ("Floodone", "Floodtwo", "Floodthree", "Floodfour")
+    for name in names[:3]:
+        services.apply(user=None, address="1.2.3.4", **{**FORM, "character_name": name})
+    with pytest.raises(Conflict) as refusal:
+        services.apply(user=None, address="1.2.3.4", **{**FORM, "character_name": names[3]})
+    assert refusal.value.code == "too_many_applications"
+    services.edit_policy(actor=recruiter, is_open=False)
+    with pytest.raises(Conflict) as closed:
+        services.apply(user=None, **{**FORM, "character_name": names[3]})
+    assert closed.value.code == "recruitment_closed"
+
+
+def test_members_do_not_apply(at):
+    with pytest.raises(Conflict) as refusal:
+        services.apply(user=create_person(display_name="M"), **FORM)
+    assert refusal.value.code == "already_member"
+
+
+def test_a_draft_is_kept_edited_and_submitted(at):
+    guest = create_person(display_name="G", role_group=RoleGroup.GUEST)
+    question = services.save_question(actor=None, wording="Why us?", required=True)
+    draft = services.save_draft(user=guest, character_name="aelinor")
+    assert (draft.status, draft.character_name) == (S.DRAFT, "Aelinor")
+    with pytest.raises(BadInput):
+        services.submit_draft(user=guest, application=draft)
+    services.save_draft(user=guest, application=draft, **FORM)
+    with pytest.raises(BadInput) as missing:
+        services.submit_draft(user=guest, application=draft)
+    assert "Why us?" in missing.value.detail
+    with pytest.raises(NotAllowed):
+        services.save_draft(user=create_person(display_name="X", role_group="guest"), application=draft)
+    with pytest.raises(NotAllowed):
+        services.submit_draft(user=create_person(display_name="Y", role_group="guest"), application=draft)
+    services.save_draft(user=guest, application=draft, answers={str(question.pk): "The dragons."})
+    done, _ = services.submit_draft(user=guest, application=draft)
+    assert done.answers == [
+        {"question_id": question.pk, "wording": "Why us?", "kind": "long", "answer": "The dragons."}
+    ]
+    services.save_question(question=question, actor=None, wording="Why them?")
+    done.refresh_from_db()
+    assert done.answers[0]["wording"] == "Why us?"
+    with pytest.raises(Conflict):
+        services.save_draft(user=guest, application=done, level=50)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "kept", "bad"),
+    [
+        ("text", " x ", "x", "x" * 10_001),
+        ("choice", "a", "a", "z"),
+        ("multiple", ["a", "b"], ["a", "b"], ["z"]),
+        ("yes_no", "yes", True, "perhaps"),
+        ("number", "12", 12, "twelve"),
+    ],
+)
+def test_answers_fit_their_question(at, kind, good, kept, bad):
+    question = services.save_question(actor=None, wording="Q", kind=kind, choices=["a", "b"])
+    application, _ = services.apply(user=None, **FORM, answers=[{"question_id": question.pk, "answer": good}])
+    assert application.answers[0]["answer"] == kept
+    with pytest.raises(BadInput):
+        services.apply(user=None, **{**FORM, "character_name": "Other"}, answers={question.pk: bad})
+
+
+def test_a_choice_needs_choices(at):
+    with pytest.raises(BadInput):
+        services.save_question(actor=None, wording="Q", kind="choice")
+    with pytest.raises(BadInput):
+        services.save_question(actor=None, wording="")
+
+
+def test_only_legal_steps_are_taken(application, recruiter):
+    for wrong in set(S.values) - TRANSITIONS[S.SUBMITTED]:
+        with pytest.raises(Conflict):
+            move(application, wrong, actor=recruiter)
+    services.withdraw(application=application, actor=application.user)
+    for attempt in (
+        lambda: services.withdraw(application=application, actor=None),
+        lambda: services.accept_trial(application=application, actor=recruiter),
+        lambda: services.reject(application=application, actor=recruiter, reason="x"),
+        lambda: services.start_voting(application=application, actor=recruiter),
+        lambda: services.promote_trial(application=application, actor=recruiter),
+    ):
+        with pytest.raises(Conflict) as refusal:
+            attempt()
+        assert refusal.value.code == "illegal_transition"
+
+
+def test_a_trial_gives_an_account_a_character_and_an_end(at, recruiter):
+    rank = Rank.objects.create(name="Trial", is_trial=True)
+    services.edit_policy(actor=recruiter, trial_rank=rank, trial_days=10)
+    application, _ = services.apply(user=None, **FORM)
+    with pytest.raises(BadInput):
+        services.accept_trial(application=application, actor=recruiter, days=0)
+    done = services.accept_trial(application=application, actor=recruiter)
+    assert done.user.role_group == RoleGroup.APPLICANT
+    assert (done.character.name, done.character.rank) == ("Aelinor", rank)
+    assert done.trial_ends_at - done.trial_started_at == dt.timedelta(days=10)
+    performance = selectors.trial_performance(done)
+    assert (performance.days, performance.days_left, performance.raids_held) == (0, 10, 0)
+
+
+def test_somebody_elses_character_is_left_alone(at, recruiter, application):
+    owner = create_person(display_name="Owner")
+    create_character(name="Aelinor", user=owner)
+    done = services.accept_trial(application=application, actor=recruiter)
+    assert done.character is None
+    assert Character.objects.get(name="Aelinor").user == owner
+
+
+def test_an_ownerless_character_is_given_to_the_applicant(at, recruiter, application):
+    create_character(name="Aelinor")
+    services.accept_trial(application=application, actor=recruiter)
+    assert Character.objects.get(name="Aelinor").user == application.user
+
+
+@pytest.mark.parametrize(
+    ("policy_says", "status"),
+    [("remind", S.TRIAL_ACCEPTED), ("vote", S.VOTING_ACTIVE), ("promote", S.APPROVED), ("remove", S.REJECTED)],
+)
+def test_a_trials_end_goes_as_the_policy_says_once(application, recruiter, at, policy_says, status):
+    services.edit_policy(actor=recruiter, trial_end=policy_says)
+    services.accept_trial(application=application, actor=recruiter)
+    at.advance(dt.timedelta(days=27))
+    assert mind_trials() == "1 reminded, 0 ended"
+    at.advance(dt.timedelta(days=3))
+    assert mind_trials() == "0 reminded, 1 ended"
+    assert mind_trials() == "0 reminded, 0 ended"
+    application.refresh_from_db()
+    assert application.status == status
+
+
+def test_the_applicant_gets_mail_that_says_nothing_of_a_vote(at, recruiter, mailoutbox, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    application, _ = services.apply(user=None, **FORM, email="a@example.org")
+    services.accept_trial(application=application, actor=recruiter)
+    services.add_comment(application=application, author=recruiter, body="See you Tuesday", visible_to_applicant=True)
+    services.add_comment(application=application, author=recruiter, body="Hm.")
+    services.start_voting(application=application, actor=recruiter)
+    at.advance(dt.timedelta(days=2))
+    services.close_due_votes()
+    outbox.deliver_due()
+    assert len(mailoutbox) == 3
+    assert "See you Tuesday" in mailoutbox[2].body
+    assert not [mail for mail in mailoutbox if "vot" in (mail.subject + mail.body).lower()]
+
+
+def test_comments_assignments_and_reasons_are_asked_for(application, recruiter, at):
+    for bad in ({"body": " "}, {"body": "x" * 10_001}, {"body": "x", "kind": "rant"}):
+        with pytest.raises(BadInput):
+            services.add_comment(application=application, author=recruiter, **bad)
+    with pytest.raises(BadInput):
+        services.reject(application=application, actor=recruiter, reason=" ")
+    with pytest.raises(BadInput):
+        services.assign(application=application, recruiter=create_person(display_name="M"), actor=recruiter)
+    assert services.assign(application=application, recruiter=recruiter, actor=recruiter).assigned_to == recruiter
+    for bad in ({"threshold_percent": "lots"}, {"colour": 1}):
+        with pytest.raises(BadInput):
+            services.edit_policy(actor=recruiter, **bad)
+    assert policy().voting_hours == 48
+    assert User.objects.filter(role_group="recruiter").count() == 1
+    assert ApplicationQuestion.objects.count() == 0
+
+
+def test_statistics_add_up(application, recruiter, at):
+    services.reject(application=application, actor=recruiter, reason="x")
+    figures = selectors.statistics(days=30)
+    assert (figures["total"], figures["by_status"]["rejected"], figures["approval_rate"]) == (1, 1, 0.0)
