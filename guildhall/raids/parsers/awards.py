@@ -47,7 +47,6 @@ _SPENT = re.compile(
     re.IGNORECASE,
 )
 _UNDO = re.compile(r"\b(?:REMOVE|UNDO)\b", re.IGNORECASE)
-AWARD_WORDS = re.compile(rb"(?i)grat[sz]|LOOT|SPENT|\bROT\b|@\d|WINS")
 _LONGEST = 500
 
 

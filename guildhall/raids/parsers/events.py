@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypedDict
 
-from .awards import AWARD_WORDS, marker_parts, read_award
+from .awards import marker_parts, read_award
 from .chatline import CHAT_WORDS, ChatLine, read_chat
-from .lootlines import LOOT_WORDS, read_loot
+from .lootlines import read_loot
 from .names import display_name
 from .source import DEFAULT_MAX_BYTES, Input, Source, decode
 from .stamps import LocalClock, log_character, read_stamp, split_stamp
@@ -137,11 +137,6 @@ _KILLED = re.compile(
     r"^(?P<killer>[A-Za-z`]+) of <?(?P<guild>[^<>]{1,64}?)>? has killed (?P<npc>.{1,100}?) in (?P<zone>.{1,100}?)\s*!$"
 )
 _DUMPED = re.compile(r"^Outputfile Complete: (?P<name>.{1,200})$")
-_NEEDED = re.compile(
-    rb"(?i) the raid\.|"
-    + LOOT_WORDS.pattern
-    + rb"|has killed |creditt|!skadd|grat[sz]|LOOT|SPENT|\bROT\b|@\d|WINS|AFK|CRASHED|RAIDTICK|Attendance|Outputfile"
-)
 _PRESENCE = frozenset({"afk", "afkend", "crashed"})
 
 
@@ -167,11 +162,10 @@ def parse_log_events(
     """
     clock = LocalClock(time_zone)
     reader = _EventReader(clock, character or log_character(filename), standby_words)
-    extra = (
-        re.compile(b"(?i)" + b"|".join(re.escape(word.encode()) for word in standby_words)) if standby_words else None
-    )
+    asked = tuple(word.casefold().encode() for word in standby_words)
     for number, line in Source(source, max_bytes=max_bytes).lines():
-        if not _NEEDED.search(line) and not (extra and extra.search(line)):
+        low = line.lower()
+        if not _may_matter(low) and not any(word in low for word in asked):
             continue
         event = reader.read(number, line)
         if event is None or (
@@ -180,6 +174,32 @@ def parse_log_events(
         ):
             continue
         yield event
+
+
+def _may_matter(low: bytes) -> bool:
+    """Whether a line (in lower case) holds a word that an event needs: plain searches, for a log has a million lines."""
+    return (
+        b"the raid." in low
+        or b"loot" in low
+        or b" left " in low
+        or b" stole " in low
+        or b" grabbed " in low
+        or b" given to " in low
+        or b" won the " in low
+        or b"interested in" in low
+        or b"has killed" in low
+        or b"grat" in low
+        or b"spent" in low
+        or b" rot" in low
+        or b":rot" in low
+        or b"wins" in low
+        or b"@" in low
+        or b"afk" in low
+        or b"crashed" in low
+        or b"raidtick" in low
+        or b"attendance" in low
+        or b"outputfile" in low
+    )
 
 
 class _Where(TypedDict):
@@ -278,7 +298,7 @@ class _EventReader:
         )
 
     def _award(self, chat: ChatLine, common: _Where) -> AwardSeen | None:
-        award = read_award(chat.message) if not chat.is_cut and AWARD_WORDS.search(chat.message.encode()) else None
+        award = read_award(chat.message) if not chat.is_cut else None
         if award is None:
             return self._possible_award(chat, common)
         winner = award.who or (chat.speaker if award.convention == "loot_prefix" and not award.is_rot else "")

@@ -32,9 +32,6 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
 )
 _FROM = re.compile(r"^(?P<item>.+) from (?P<source>.+?(?:corpse|chest))$")
-LOOT_WORDS = re.compile(
-    rb" looted | stole | grabbed | was given to | won the | left an? |You left | was left on |interested in the"
-)
 #: A longer line is no loot line.
 _LONGEST = 400
 
