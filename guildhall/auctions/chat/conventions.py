@@ -1,0 +1,142 @@
+"""How a guild writes its auctions in chat: data that an officer may edit, no code.
+
+Every convention that is known is on at first; a guild turns off what it does not use, so that less has to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from guildhall.core.errors import BadInput
+
+#: The conventions by name: what each reads stands in `docs` of the chat package (see `GRAMMARS`).
+GRAMMARS: Mapping[str, str] = MappingProxyType(
+    {
+        "europa": ":::Item::: OPEN x2 · Item1, Item2 OPEN · :::Item::: Char 70 SPENT · Belt x2 333 ROLL",
+        "ninjalooter": "~[Item] (CLASSES) - BID IN /GU, MIN 10 DKP · Gratss Bob on [Item] (30 DKP)!",
+        "bids_window": "!Bids open Item !2 || TELLS TO ME · !Bids closed Item",
+        "freelance": "Taking bids on Item - main. Starting at 10 DKP! · GOING ONCE at 40 · Bidding CLOSED",
+        "suicide_kings": "x: Item · x",
+        "star": "*begin · *event name - 5 · *loot Foo - Sword - 100",
+        "bang": "!start Item 10 x2 · !bid Item 50 · !close Item · !dkp · !max Item 200",
+        "loot_tag": "FG Item | Item (2), with the guild's own tag",
+        "grats": "Grats Bob Item 55 DKP! · !grats Item Bob 55, in any order",
+        "loot_prefix": "LOOT: Item 45",
+        "at_price": "Item-Bob@100",
+        "plain": "Item 50 alt · 50 Item · Item - Bob - 50 dkp",
+        "rolls": "/random",
+    }
+)
+
+_CATEGORIES = MappingProxyType(
+    {
+        "2nd main": "2nd main",
+        "second main": "2nd main",
+        "main": "main",
+        "alt": "alt",
+        "box": "box",
+        "app": "app",
+    }
+)
+_FILLERS = frozenset(
+    {
+        *("dkp", "point", "points", "pts", "pt", "bid", "bids", "bidding", "i", "my", "for", "on", "at", "the", "a"),
+        *("please", "pls", "plz", "thanks", "thx", "ty", "closed", "swap", "swapping", "x1", "me", "to", "as"),
+    }
+)
+_RETRACTIONS = ("cancel", "cancel bid", "cancel my bid", "retract", "withdraw", "never mind", "nevermind", "nvm")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatConventions:
+    """One guild's conventions.
+
+    Attributes:
+        grammars: names out of `GRAMMARS` that are read.
+        bid_channels: where a bid or retraction counts (guild, raid, group, fellowship, tell, channel, say, ooc, auction,
+            shout, discord).
+        officer_channels: where openings, closings and awards count.
+        echo_prefixes: a line that begins so is somebody's tool speaking: never a bid.
+        own_prefixes: a line that begins so is our own announcement: never anything.
+        categories: words (or two words) to the category of bid they mean.
+        fillers: words of a bid that mean nothing.
+        retractions: words that take a bid back.
+        loot_tags: first or last word that makes a line an opening (`FG`).
+        comment: what begins a comment.
+        take_symbol: the sign of suicide kings.
+        count_own_tells: whether a tell that the logger sent counts as the logger's bid.
+    """
+
+    grammars: frozenset[str] = frozenset(GRAMMARS)
+    bid_channels: frozenset[str] = frozenset({"guild", "raid", "group", "tell", "channel", "discord"})
+    officer_channels: frozenset[str] = frozenset(
+        {"guild", "raid", "group", "channel", "auction", "say", "ooc", "discord"}
+    )
+    echo_prefixes: tuple[str, ...] = ("~",)
+    own_prefixes: tuple[str, ...] = ("[Guildhall]",)
+    categories: Mapping[str, str] = field(default_factory=lambda: _CATEGORIES)
+    fillers: frozenset[str] = _FILLERS
+    retractions: tuple[str, ...] = _RETRACTIONS
+    loot_tags: tuple[str, ...] = ()
+    comment: str = "||"
+    take_symbol: str = "x"
+    count_own_tells: bool = False
+
+    def reads(self, grammar: str) -> bool:
+        """Whether a convention is on."""
+        return grammar in self.grammars
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> ChatConventions:
+        """Conventions out of what an officer saved as JSON; what is not named keeps its default.
+
+        Raises:
+            BadInput: ``bad_conventions`` names the field that is unknown or of the wrong kind.
+        """
+        values: dict[str, Any] = {}
+        for name, value in data.items():
+            default = cls.__dataclass_fields__.get(name)
+            if default is None:
+                raise BadInput(f"“{name}” is no setting of the chat conventions.", code="bad_conventions", attr=name)
+            values[name] = _read(name, value)
+        return cls(**values)
+
+
+def _read(name: str, value: Any) -> Any:
+    if name in ("comment", "take_symbol"):
+        if isinstance(value, str) and 0 < len(value) <= 10:
+            return value
+        raise _bad(name, "a short text")
+    if name == "count_own_tells":
+        if isinstance(value, bool):
+            return value
+        raise _bad(name, "true or false")
+    if name == "categories":
+        if isinstance(value, Mapping) and all(
+            isinstance(part, str) and part for pair in value.items() for part in pair
+        ):
+            return {str(word).casefold(): str(category) for word, category in value.items()}
+        raise _bad(name, "words with the category each means")
+    if isinstance(value, str) or not all(isinstance(part, str) and part for part in _listed(name, value)):
+        raise _bad(name, "a list of texts")
+    texts = list(value)
+    if name == "grammars" and (unknown := set(texts) - set(GRAMMARS)):
+        raise BadInput(
+            f"Unknown conventions: {', '.join(sorted(unknown))}. Known are {', '.join(GRAMMARS)}.",
+            code="bad_conventions",
+            attr=name,
+        )
+    return frozenset(texts) if name in ("grammars", "bid_channels", "officer_channels", "fillers") else tuple(texts)
+
+
+def _listed(name: str, value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise _bad(name, "a list of texts")
+    return list(value)
+
+
+def _bad(name: str, wanted: str) -> BadInput:
+    return BadInput(f"“{name}” must be {wanted}.", code="bad_conventions", attr=name)
