@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "guildhall.recruitment",
     "guildhall.discord",
     "guildhall.discord.signin",
+    "guildhall.eqdkp",
     "guildhall.ops",
     "guildhall.web",
     "guildhall.demo",

@@ -84,6 +84,10 @@ class LegacyPoints:
         """What this character's main and all its twinks have together."""
         return self._twinks.get((self.mains.get(member, member), pool)) or Figures()
 
+    def group(self, main: int, pool: int) -> Figures:
+        """What all characters together have whose main column says ``main``."""
+        return self._twinks.get((main, pool)) or Figures()
+
     def orphans(self) -> dict[int, dict[int, Figures]]:
         """Figures booked on members that do not exist any more: by member and pool. EQdkp never shows them."""
         found: dict[int, dict[int, Figures]] = defaultdict(dict)

@@ -1,0 +1,275 @@
+"""What every step of an import shares: the run, the records of what is there already, the counts, the problems."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from guildhall.accounts.models import User
+from guildhall.core import clock
+from guildhall.core.bulk import bulk_rows
+from guildhall.core.money import ZERO
+from guildhall.core.transactions import run_in_transaction
+from guildhall.eqdkp.legacy.snapshot import Snapshot
+from guildhall.eqdkp.models import ImportRun, LegacyChange, LegacyProblem, LegacyRecord
+from guildhall.points.history import HistoryRow
+from guildhall.points.ledger import standing_entries
+
+Kind = LegacyRecord.Kind
+Beat = Callable[[str, int, int], None]
+"""``beat(step, rows done, rows in all)``: a sign of life, for the progress bar."""
+
+
+def fingerprint(*parts: object) -> str:
+    """A short fingerprint of a legacy row as it was brought; equal exactly when nothing changed."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+@dataclass(slots=True)
+class Known:
+    """A record as it is in the database (or, in a dry run, as it would be)."""
+
+    pk: int | None
+    object_id: int | None
+    content: str
+    state: str
+    created: bool
+
+    @property
+    def key(self) -> int:
+        """The key of our row; 0, which no row has, where there is none."""
+        return self.object_id or 0
+
+    @property
+    def live(self) -> bool:
+        return self.state == LegacyRecord.State.LIVE and self.object_id is not None
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the rows of one table."""
+
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    held: int = 0
+    gone: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in ("read", "new", "changed", "same", "held", "gone")}
+
+
+@dataclass
+class Context:
+    """One import under way.
+
+    Attributes:
+        commit: False for a dry run: everything is decided and counted, nothing but the run itself is written.
+        mains: the person (its key) that every member belongs to, settled by the step that brings people.
+    """
+
+    run: ImportRun
+    snapshot: Snapshot
+    commit: bool
+    actor: User | None = None
+    beat: Beat | None = None
+    counts: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    problems: list[LegacyProblem] = field(default_factory=list)
+    mains: dict[int, int] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    event_pools: dict[int, list[int]] = field(default_factory=dict)
+    itempool_pools: dict[int, list[int]] = field(default_factory=dict)
+    game: str = "eq"
+    simulated: dict[tuple[int, int, str], Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))
+    _dry: dict[str, dict[int, Known]] = field(default_factory=lambda: defaultdict(dict))
+    _maps: dict[str, dict[int, Known]] = field(default_factory=dict)
+    _new_records: list[tuple[str, int, int | None, str, bool, str, dict[str, Any]]] = field(default_factory=list)
+    _problem_count: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _fake: Iterator[int] = field(default_factory=lambda: itertools.count(-1, -1))
+    _done: int = 0
+
+    @property
+    def source(self) -> str:
+        return self.run.source
+
+    # -- records ---------------------------------------------------------------------------------------------------
+    def known(self, kind: str) -> dict[int, Known]:
+        """All records of a small kind (people, pools, events), by legacy id; kept up to date by `remember`."""
+        found = self._maps.get(kind)
+        if found is None:
+            found = self._maps[kind] = self._load(LegacyRecord.objects.filter(source=self.source, kind=kind))
+        return found
+
+    def lookup(self, kind: str, ids: Iterable[int]) -> dict[int, Known]:
+        """The records of a few rows of a large kind."""
+        wanted = list(ids)
+        found = self._load(LegacyRecord.objects.filter(source=self.source, kind=kind, legacy_id__in=wanted))
+        if not self.commit:
+            dry = self._dry[kind]
+            found.update({legacy_id: dry[legacy_id] for legacy_id in wanted if legacy_id in dry})
+        return found
+
+    @staticmethod
+    def _load(rows: Any) -> dict[int, Known]:
+        names = ("legacy_id", "pk", "object_id", "content", "state", "created")
+        return {row[0]: Known(*row[1:]) for row in rows.values_list(*names).iterator(chunk_size=5000)}
+
+    def object_id(self, kind: str, legacy_id: int) -> int | None:
+        """The row of ours that a legacy row of a small kind became; None where it was not brought."""
+        found = self.known(kind).get(legacy_id)
+        return found.object_id if found is not None and found.live else None
+
+    def remember(
+        self,
+        kind: str,
+        legacy_id: int,
+        object_id: int | None,
+        content: str,
+        *,
+        created: bool = True,
+        state: str = LegacyRecord.State.LIVE,
+        before: Known | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """Note that a legacy row is a row of ours now; written with the batch (`flush`).
+
+        ``before`` is the record that exists already, if any.
+        """
+        if kind in self._maps:
+            self._maps[kind][legacy_id] = Known(before.pk if before else None, object_id, content, state, created)
+        if not self.commit:
+            if kind == Kind.RAID:  # items and adjustments ask for their raids
+                self._dry[kind][legacy_id] = Known(before.pk if before else None, object_id, content, state, created)
+            return
+        if before is not None and before.pk is not None:
+            if self.commit:
+                changes: dict[str, Any] = {"content": content, "state": state, "object_id": object_id}
+                if data is not None:
+                    changes["data"] = data
+                if not before.live:
+                    changes.update(run=self.run, created=created)
+                LegacyRecord.objects.filter(pk=before.pk).update(**changes)
+            return
+        self._new_records.append((kind, legacy_id, object_id, content, created, state, data or {}))
+
+    def note_change(self, before: Known, was: dict[str, Any], becomes: dict[str, Any]) -> None:
+        """Keep the state before a change, so that this run can be undone without the earlier one."""
+        if self.commit and before.pk is not None:
+            LegacyChange.objects.get_or_create(
+                run=self.run, record_id=before.pk, defaults={"before": was, "after": becomes}
+            )
+
+    def fake_id(self) -> int:
+        """An id for a row that a dry run does not make."""
+        return next(self._fake)
+
+    # -- points ----------------------------------------------------------------------------------------------------
+    def simulate(self, entries: Iterable[HistoryRow], sign: int = 1) -> None:
+        """In a dry run: what these entries would move, for the proof."""
+        for entry in entries:
+            self.simulated[entry[0], entry[1], entry[3]] += entry[4] * sign
+
+    def simulate_reversal(self, documents: Iterable[UUID]) -> None:
+        """In a dry run: what reversing these documents would move."""
+        for entry in standing_entries(documents=list(documents)):
+            self.simulated[entry.user_id, entry.pool_id, entry.bucket] -= entry.amount
+
+    # -- problems --------------------------------------------------------------------------------------------------
+    def problem(
+        self, table: str, legacy_id: object, code: str, detail: str, *, held: bool = False, row: Any = None
+    ) -> None:
+        """Report a row that is broken or does not fit. ``held``: it is not brought; else it is, with a repair."""
+        outcome = LegacyProblem.Outcome.HELD if held else LegacyProblem.Outcome.REPAIRED
+        if held:
+            self.counts[table].held += 1
+        self._problem_count[code] += 1
+        self.problems.append(
+            LegacyProblem(
+                run=self.run,
+                source=self.source,
+                table=table,
+                legacy_id=str(legacy_id)[:60],
+                code=code,
+                detail=detail[:500],
+                outcome=outcome,
+                row=json.loads(json.dumps(row, default=str)) if row is not None else {},
+            )
+        )
+        if len(self.problems) > 2000:
+            self._store_problems()
+
+    @property
+    def problem_counts(self) -> dict[str, int]:
+        return dict(sorted(self._problem_count.items()))
+
+    def _store_problems(self) -> None:
+        LegacyProblem.objects.bulk_create(self.problems, ignore_conflicts=True, batch_size=500)
+        self.problems = []
+
+    # -- batches -----------------------------------------------------------------------------------------------------
+    def batch(self, work: Callable[[], None]) -> None:
+        """Do one batch as one transaction, with its records and problems; retried whole on a deadlock.
+
+        What `work` counts must come from its own rows alone, and it must not keep state that a retry would double.
+        """
+        if not self.commit:
+            work()
+            self._new_records = []
+            self._store_problems()
+            return
+        counted = {table: replace(counts) for table, counts in self.counts.items()}
+        seen, done = dict(self._problem_count), self._done
+        first = True
+
+        def whole() -> None:
+            nonlocal first
+            if not first:  # a retry: nothing was written, so nothing was counted or learnt
+                for table, counts in self.counts.items():
+                    earlier = counted.get(table, Counts())
+                    for name, value in earlier.as_dict().items():
+                        setattr(counts, name, value)
+                self._problem_count = defaultdict(int, seen)
+                self._done = done
+                self._maps.clear()
+                self.problems = []
+            first = False
+            self._new_records = []
+            work()
+            self.flush()
+
+        if transaction.get_connection().in_atomic_block:
+            whole()
+        else:
+            run_in_transaction(whole)
+
+    def flush(self) -> None:
+        """Write the pending records and problems in the batch's transaction."""
+        rows = (
+            (self.source, kind, legacy_id, object_id, content, state, created, self.run.pk, data)
+            for kind, legacy_id, object_id, content, created, state, data in self._new_records
+        )
+        fields = ("source", "kind", "legacy_id", "object_id", "content", "state", "created", "run_id", "data")
+        bulk_rows(LegacyRecord, fields, rows)
+        self._new_records = []
+        self._store_problems()
+
+    def progress(self, step: str, rows: int) -> None:
+        """Say how far it is. The run's row is touched at most a few times a second."""
+        self._done += rows
+        if self.beat is not None:
+            self.beat(step, self._done, self.run.total_rows)
+
+
+def touch(run: ImportRun, step: str, done: int) -> None:
+    """Write the progress where other processes see it."""
+    ImportRun.objects.filter(pk=run.pk).update(step=step, done_rows=done, beat_at=clock.now())

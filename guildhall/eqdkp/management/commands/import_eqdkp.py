@@ -1,0 +1,160 @@
+"""`manage.py import_eqdkp`: leave EQdkp Plus, or only look what that would do."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from guildhall.accounts.models import User
+from guildhall.core.errors import GuildhallError
+from guildhall.eqdkp.legacy.source import open_source
+from guildhall.eqdkp.models import ImportRun, LegacyProblem
+from guildhall.eqdkp.services import perform
+from guildhall.eqdkp.undo import find_run, undo_import
+
+
+class ProgressBar:
+    """A line that says how far it is and how long it will take, on a terminal; a line a step elsewhere."""
+
+    WIDTH = 28
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.live = stream.isatty()
+        self.began = time.monotonic()
+        self.last = 0.0
+        self.step = ""
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self.live:
+            if now - self.last < 0.1 and done < total:
+                return
+            self.last = now
+            share = min(done / total, 1.0) if total else 1.0
+            filled = int(share * self.WIDTH)
+            spent = now - self.began
+            left = f"about {self._span(spent / share - spent)} left" if 0.01 < share < 1 else ""
+            line = f"\r[{'█' * filled}{'·' * (self.WIDTH - filled)}] {share:4.0%}  {step} {done:,}/{total:,}  {left}"
+            self.stream.write(line.ljust(100))
+        elif step != self.step:
+            self.step = step
+            self.stream.write(f"{step} ({done:,} of {total:,} rows done)\n")
+        self.stream.flush()
+
+    @staticmethod
+    def _span(seconds: float) -> str:
+        return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+    def end(self) -> None:
+        if self.live:
+            self.stream.write("\n")
+
+
+class Command(BaseCommand):
+    help = (
+        "Bring a guild over from EQdkp Plus 2.x: from its database, a dump of it, or the exports of its API. Without "
+        "--commit nothing is changed: it reads everything and says what would happen. Exits 1 where a difference "
+        "between the old balances and the new ones has no explanation, 2 where the source cannot be used."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "sources", nargs="*", metavar="SOURCE",
+            help="mysql://user:password@host/database, or a dump (.sql, .sql.gz, .zip), or API exports (JSON or XML)",
+        )  # fmt: skip
+        parser.add_argument("--commit", action="store_true", help="do it; without this it is a dry run")
+        parser.add_argument("--prefix", help="the table prefix, where there are several installations")
+        parser.add_argument("--source", default="eqdkp", help="a name for the old installation, if there are several")
+        parser.add_argument("--report", type=Path, help="write the whole proof to this file, as JSON")
+        parser.add_argument("--undo", metavar="RUN", help="take back one import: its id, or “last”")
+        parser.add_argument("--list", action="store_true", help="the imports so far")
+        parser.add_argument("--actor", help="the username to write into the record")
+        parser.add_argument("--no-progress", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._handle(options)
+        except GuildhallError as error:
+            raise CommandError(error.detail, returncode=2) from error
+
+    def _handle(self, options: dict[str, Any]) -> None:
+        if options["list"]:
+            self._list()
+            return
+        actor = self._actor(options["actor"])
+        bar = None if options["no_progress"] else ProgressBar(sys.stderr)
+        if options["undo"]:
+            done = undo_import(run=find_run(options["undo"], source=options["source"]), actor=actor, beat=bar)
+            if bar is not None:
+                bar.end()
+            self.stdout.write(done.in_words())
+            return
+        if not options["sources"]:
+            raise CommandError("Name a source; --help says which kinds there are.", returncode=2)
+        with open_source(options["sources"], prefix=options["prefix"]) as snapshot:
+            run = perform(snapshot=snapshot, commit=options["commit"], source=options["source"], actor=actor, beat=bar)
+        if bar is not None:
+            bar.end()
+        if options["report"]:
+            options["report"].write_text(json.dumps(run.report, indent=1, ensure_ascii=False), encoding="utf-8")
+        self._say(run)
+        if run.report["unexplained"]:
+            raise CommandError(
+                f"{run.report['unexplained']} differences have no explanation; see the lines marked UNEXPLAINED.",
+                returncode=1,
+            )
+
+    def _actor(self, username: str | None) -> User | None:
+        if not username:
+            return None
+        found = User.objects.filter(username=username).first()
+        if found is None:
+            raise CommandError(f"There is no user called {username}.", returncode=2)
+        return found
+
+    def _list(self) -> None:
+        for run in ImportRun.objects.order_by("created_at"):
+            kind = "import" if run.is_commit else "dry run"
+            self.stdout.write(
+                f"{run.pk}  {run.created_at:%Y-%m-%d %H:%M}  {kind}, {run.get_state_display()}: {run.origin}"
+            )
+
+    def _say(self, run: ImportRun) -> None:
+        report, out = run.report, self.stdout.write
+        out(f"EQdkp Plus {report['version'] or '(version unknown)'} from {report['origin']}")
+        out(f"{'table':26}{'rows':>9}{'new':>9}{'changed':>9}{'same':>9}{'held':>7}{'gone':>7}   sum there → here")
+        for table, line in report["tables"].items():
+            counts = line["counts"]
+            sums = (
+                f"{line['eqdkp'].get('sum', '')} → {line['guildhall'].get('sum', '')}" if "sum" in line["eqdkp"] else ""
+            )
+            out(
+                f"{table:26}{line['eqdkp']['rows']:>9,}{counts['new']:>9,}{counts['changed']:>9,}{counts['same']:>9,}"
+                f"{counts['held']:>7,}{counts['gone']:>7,}   {sums}"
+            )
+        for note in report["notes"]:
+            out(f"note: {note}")
+        problems = LegacyProblem.objects.filter(run=run)
+        if report["problems"]:
+            out("odd rows: " + ", ".join(f"{code} {number}" for code, number in report["problems"].items()))
+            for problem in problems[:20]:
+                out(f"  {problem.table} {problem.legacy_id}: {problem.detail} [{problem.get_outcome_display()}]")
+        for text in report["claimed_differences"][:20]:
+            out(f"  UNEXPLAINED {text}")
+        out(
+            f"balances: {report['compared']} compared, {report['equal']} equal, {report['explained']} different with a "
+            f"cause, {report['unexplained']} unexplained"
+        )
+        for line in report["people"]:
+            if line["causes"] or line["difference"] != "0.00":
+                out(
+                    f"  {line['person']} in {line['pool']}: EQdkp {line['eqdkp']['current']}, "
+                    f"Guildhall {line['guildhall']['current']}: {'; '.join(line['causes'])}"
+                )
+        out("Imported." if run.is_commit else "Nothing was changed. Run it again with --commit to import.")
