@@ -172,7 +172,12 @@ def test_a_difference_nobody_can_explain_fails_the_command(tmp_path: Path, capsy
     # An import's own entry that no legacy row accounts for: as if a raid had been paid twice.
     run = ImportRun.objects.get()
     posting = ledger.Posting(
-        ours("person", 4), ours("pool", 1), EntryKind.RAID, Decimal("1.00"), dt.datetime.now(dt.UTC), document=run.document()
+        ours("person", 4),
+        ours("pool", 1),
+        EntryKind.RAID,
+        Decimal("1.00"),
+        dt.datetime.now(dt.UTC),
+        document=run.document(),
     )
     run_in_transaction(lambda: ledger.post(postings=[posting], actor=None))
     with pytest.raises(CommandError) as raised:
@@ -258,7 +263,12 @@ def test_the_real_installation_comes_over_equal_to_the_cent() -> None:
         user_id = Character.objects.get(pk=ours("member", player["id"])).user_id
         for pool in player["points"].values():
             row = summaries.get((user_id, pools[pool["multidkp_id"]]))  # type: ignore[arg-type]
-            for name, mine in (("earned", "earned"), ("spent", "spent"), ("adjustment", "adjusted"), ("current", "balance")):
+            for name, mine in (
+                ("earned", "earned"),
+                ("spent", "spent"),
+                ("adjustment", "adjusted"),
+                ("current", "balance"),
+            ):
                 shown = getattr(row, mine) if row else Decimal("0.00")
                 assert shown == Decimal(pool[f"points_{name}_with_twink"]), (player["name"], name)
                 compared += 1
