@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, Count, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value, When
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
@@ -19,7 +19,7 @@ from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_character, ownership_of
 
 from .hooks import attendance_30d
-from .models import Bucket, DKPPool, Hold, LedgerEntry, PointRuleRun, UserPointsSummary
+from .models import Bucket, DKPPool, Hold, LedgerEntry, PointRule, PointRuleRun, UserPointsSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,46 @@ def rule_runs_by_document(documents: Collection[UUID]) -> dict[UUID, PointRuleRu
 def holds_of(*, user_id: int, pool_id: int) -> list[Hold]:
     """What ties up a person's points in a pool, the largest first. One query."""
     return list(Hold.objects.filter(user_id=user_id, pool_id=pool_id).order_by("-amount", "pk"))
+
+
+def balances_in(*, pool: DKPPool, user_ids: Collection[int]) -> dict[int, Decimal]:
+    """What each of these people has in a pool, by user id; those without a summary are left out. One query."""
+    rows = UserPointsSummary.objects.filter(pool=pool, user_id__in=list(user_ids))
+    return dict(rows.values_list("user_id", "balance"))
+
+
+def rules() -> list[PointRule]:
+    """The rules that move points by the calendar, with their pools and runs (newest first). Two queries."""
+    runs = PointRuleRun.objects.select_related("run_by", "reversed_by").order_by("-at", "-pk")
+    return list(
+        PointRule.objects.select_related("pool")
+        .prefetch_related(Prefetch("runs", queryset=runs))
+        .order_by("-is_active", "pool__name", "name")
+    )
+
+
+def rule(rule_id: int) -> PointRule:
+    """One rule with its pool.
+
+    Raises:
+        NotFound: ``unknown_rule``.
+    """
+    found = PointRule.objects.select_related("pool").filter(pk=rule_id).first()
+    if found is None:
+        raise NotFound(f"There is no point rule {rule_id}.", code="unknown_rule")
+    return found
+
+
+def rule_run(run_id: int) -> PointRuleRun:
+    """One run of a rule.
+
+    Raises:
+        NotFound: ``unknown_run``.
+    """
+    found = PointRuleRun.objects.select_related("rule__pool").filter(pk=run_id).first()
+    if found is None:
+        raise NotFound(f"There is no run {run_id}.", code="unknown_run")
+    return found
 
 
 def pools() -> list[DKPPool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from guildhall.web.views import home, keys, roster, signin, standings, statement
+from guildhall.web.views import adjustments, home, keys, officers, pools, roster, rules, signin, standings, statement
 
 app_name = "web"
 
@@ -24,4 +24,13 @@ urlpatterns = [
     path("people/<int:user_id>/export.<slug:file_format>", statement.statement_export, name="statement-export"),
     path("people/<int:user_id>/pools/<int:pool_id>/", statement.explain, name="explain"),
     path("entries/<int:entry_id>/reverse/", statement.reverse_entry, name="reverse-entry"),
+    path("officers/adjust/", adjustments.adjust, name="adjust"),
+    path("officers/rules/", rules.rules, name="rules"),
+    path("officers/rules/<int:rule_id>/", rules.rule, name="rule"),
+    path("officers/rules/runs/<int:run_id>/undo/", rules.undo_run, name="undo-run"),
+    path("officers/pools/", pools.pools, name="pools"),
+    path("officers/pools/<int:pool_id>/", pools.pool, name="pool"),
+    path("officers/people/", officers.people, name="people"),
+    path("officers/people/<int:user_id>/", officers.person, name="person"),
+    path("officers/audit/", officers.audit, name="audit"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -185,3 +186,9 @@ def class_mark(name: str | None) -> SafeString:
         return mark_safe('<span class="quiet">–</span>')
     code = CLASS_CODES.get(name, name[:3].upper())
     return format_html('<abbr class="class class-{}" title="{}">{}</abbr>', code.lower(), name, code)
+
+
+@register.filter
+def pretty(data: Any) -> str:
+    """JSON as a person reads it."""
+    return json.dumps(data, indent=1, ensure_ascii=False, default=str)

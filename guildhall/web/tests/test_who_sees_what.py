@@ -14,6 +14,11 @@ PAGES = {
     "/roster/families/": set(ROLES),
     "/me/": {"officer", "recruiter", "member"},
     "/me/keys/": set(ROLES),
+    "/officers/adjust/": {"officer"},
+    "/officers/rules/": {"officer"},
+    "/officers/pools/": {"officer"},
+    "/officers/people/": {"officer"},
+    "/officers/audit/": {"officer"},
 }
 
 

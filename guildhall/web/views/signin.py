@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 from guildhall.accounts.middleware import client_address
 from guildhall.accounts.selectors import people_by_username
 from guildhall.core.errors import BadInput
+from guildhall.discord.client import DiscordConfig
 from guildhall.web.pages import Form, page
 from guildhall.web.personas import PERSONAS, Persona
 
@@ -35,8 +36,8 @@ def safe_next(request: HttpRequest) -> str:
 
 
 def _discord_url() -> str:
-    """The address of the Discord sign-in, empty where it is not set up. The Discord room names it."""
-    if not getattr(settings, "DISCORD_SIGN_IN", False):
+    """The address of the Discord sign-in, empty where it is not set up."""
+    if not DiscordConfig.from_settings().has_sign_in:
         return ""
     try:
         return reverse("discord_login")

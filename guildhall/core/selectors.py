@@ -1,0 +1,37 @@
+"""Reading the audit trail."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import Q, QuerySet
+
+from .models import AuditEvent
+
+
+def audit_events(
+    *,
+    search: str = "",
+    room: str = "",
+    actor_id: int | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> QuerySet[AuditEvent]:
+    """Who did what, newest first, with who did it. One query for a page.
+
+    Args:
+        search: part of what is said about it, or of the action's name.
+        room: the room it happened in, the first part of the action's name.
+    """
+    found = AuditEvent.objects.select_related("actor")
+    if search:
+        found = found.filter(Q(summary__icontains=search) | Q(action__icontains=search))
+    if room:
+        found = found.filter(action__startswith=f"{room}.")
+    if actor_id is not None:
+        found = found.filter(actor_id=actor_id)
+    if since is not None:
+        found = found.filter(at__gte=since)
+    if until is not None:
+        found = found.filter(at__lte=until)
+    return found.order_by("-at", "-id")
