@@ -16,7 +16,7 @@ from guildhall.discord.linking import claims
 from guildhall.discord.models import Claim
 from guildhall.roster.selectors import character_by_name, find_person
 
-from .serializers import ClaimInput, ClaimOutput, ReasonInput, VerifyLogInput
+from .serializers import ClaimInput, ClaimOutput, ClaimReasonInput, VerifyLogInput
 
 MAX_LOG_CHARACTERS = 16 * 1024 * 1024
 
@@ -65,18 +65,18 @@ class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         return self._answer(claim, 201)
 
     def _reason(self, request: Request) -> str:
-        data = ReasonInput(data=request.data)
+        data = ClaimReasonInput(data=request.data)
         data.is_valid(raise_exception=True)
         return str(data.validated_data["reason"])
 
-    @extend_schema(request=ReasonInput, responses={200: ClaimOutput})
+    @extend_schema(request=ClaimReasonInput, responses={200: ClaimOutput})
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         return self._answer(
             claims.approve_claim(claim=self.get_object(), principal=principal(request), reason=self._reason(request))
         )
 
-    @extend_schema(request=ReasonInput, responses={200: ClaimOutput})
+    @extend_schema(request=ClaimReasonInput, responses={200: ClaimOutput})
     @action(detail=True, methods=["post"])
     def refuse(self, request: Request, pk: str) -> Response:
         return self._answer(

@@ -233,7 +233,7 @@ class ClaimOutput(serializers.ModelSerializer[Claim]):
         return claim.code or None if mine and claim.state == Claim.State.OPEN else None
 
 
-class ReasonInput(serializers.Serializer[Any]):
+class ClaimReasonInput(serializers.Serializer[Any]):
     """Why."""
 
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300, default="")
