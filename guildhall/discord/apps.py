@@ -11,8 +11,9 @@ class DiscordConfig(AppConfig):
     verbose_name = "Discord"
 
     def ready(self) -> None:
-        from . import handlers, merging
+        from . import handlers, merging, news
         from .linking import messages  # noqa: F401 - registers what claimants are told
 
         handlers.connect()
         merging.connect()
+        news.connect()
