@@ -338,6 +338,18 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": dt.timedelta(seconds=15),
     },
     "mind-trials": {"task": "guildhall.recruitment.tasks.mind_trials", "schedule": dt.timedelta(minutes=10)},
+    "reconcile-discord-roles": {
+        "task": "guildhall.discord.tasks.reconcile_roles",
+        "schedule": dt.timedelta(hours=24),
+    },
+    "refresh-discord-tokens": {
+        "task": "guildhall.discord.tasks.refresh_discord_tokens",
+        "schedule": dt.timedelta(hours=1),
+    },
+    "forget-old-discord-rows": {
+        "task": "guildhall.discord.tasks.forget_old_discord_rows",
+        "schedule": dt.timedelta(hours=6),
+    },
     "run-point-rules": {"task": "guildhall.points.tasks.run_due_rules", "schedule": dt.timedelta(minutes=15)},
     "refresh-attendance": {
         "task": "guildhall.raids.tasks.refresh_attendance_summaries",

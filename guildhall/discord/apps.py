@@ -12,6 +12,7 @@ class DiscordConfig(AppConfig):
 
     def ready(self) -> None:
         from . import handlers, merging, news
+        from .interactions import commands  # noqa: F401 - registers the commands
         from .linking import messages  # noqa: F401 - registers what claimants are told
 
         handlers.connect()

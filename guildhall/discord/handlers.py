@@ -9,6 +9,7 @@ from guildhall.core.models import OutboxMessage
 
 from .client import default_client
 from .delivery import outbox_errors
+from .interactions import dispatch
 from .messages import posting, standing
 from .roles import reconcile as reconciling
 from .roles import sync
@@ -20,6 +21,7 @@ def connect() -> None:
     outbox.handler(sync.RECONCILE)(reconcile)
     outbox.handler(posting.POST)(posting.deliver_post)
     outbox.handler(posting.DIRECT)(posting.deliver_direct)
+    outbox.handler(dispatch.FOLLOW_UP)(dispatch.follow_up)
     outbox.handler(MEMBER_CHANGED)(member_changed)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from guildhall.discord.interactions.views import interactions
+
 from . import views
 from .claims import ClaimViewSet
 
@@ -25,5 +27,6 @@ urlpatterns = [
     path("discord/link-member/", views.LinkMemberView.as_view(), name="discord-link-member"),
     path("discord/unlink-member/<int:user_id>/", views.UnlinkMemberView.as_view(), name="discord-unlink-member"),
     path("discord/webhooks/member-update/", views.MemberUpdateView.as_view(), name="discord-member-update"),
+    path("discord/interactions/", interactions, name="discord-interactions"),
     path("discord/", include(router.urls)),
 ]

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from guildhall.discord.client import rest, store
+from guildhall.discord.tests.talking import Talk
+from tests.fake_discord import FakeDiscordServer
 from tests.fake_discord.fixtures import fake_discord  # noqa: F401 - a fixture
 
 
@@ -15,3 +17,9 @@ def fresh_client() -> Iterator[None]:
     rest.close()
     yield
     rest.close()
+
+
+@pytest.fixture
+def talk(fake_discord: FakeDiscordServer) -> Talk:  # noqa: F811 - the fixture
+    """Somebody in the server types, presses and fills in; answers what Discord would show."""
+    return Talk(fake_discord)
