@@ -185,6 +185,7 @@ def _work_out(
         kept.update(r.pk for r in standing if r.name_key == _key(planned))
         if planned is not best[planned.user_id]:
             continue
+        row.attendance_check = check  # the same object, so that its raid is not read again for each row
         change = _change("changed", planned, row, paid)
         same = (
             row.status == planned.attendee.status

@@ -1,0 +1,115 @@
+"""Names that nobody knew are kept, settled later, and paid then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from guildhall.core.errors import BadInput, Conflict
+from guildhall.points.models import LedgerEntry
+from guildhall.raids import services
+from guildhall.raids.models import RaidAttendance, UnmatchedName
+from guildhall.roster.models import Character
+from guildhall.roster.services import create_character
+
+from .scene import balance, character, person, raid
+
+pytestmark = pytest.mark.django_db
+
+
+def unknown(*names: Any, points: int = 10) -> list[UnmatchedName]:
+    return services.award_attendance(raid=raid(points), attendees=names, actor=None).unmatched
+
+
+def resolve(name: UnmatchedName, **how: Any) -> services.AwardResult:
+    return services.resolve_unmatched(unmatched=name, actor=None, **how)
+
+
+def test_a_name_is_paid_as_it_would_have_been() -> None:
+    aelric, borin = person("Aelric"), person("Borin")
+    one, other = unknown({"character_name": "Aelrik", "status": "late"}, {"character_name": "Borinn", "points": 3})
+    assert resolve(one, character=character("Aelric")).total == 5
+    resolve(other, character=character("Borin"))
+    assert (balance(aelric), balance(borin)) == (5, 3)
+    one.refresh_from_db()
+    assert (one.resolution, one.attendance.character_name) == ("awarded", "Aelric")
+
+
+def test_somebody_new_is_paid_once_they_are_on_the_roster() -> None:
+    from guildhall.accounts.services import create_person
+
+    name = unknown("Newbie")[0]
+    newbie = create_person(display_name="Newbie")
+    resolve(name, character=create_character(name="Newbie", user=newbie))
+    assert balance(newbie) == 10
+
+
+def test_a_name_that_turns_out_to_be_somebody_who_is_paid_already_earns_nothing() -> None:
+    aelric, night = person("Aelric", "Box"), raid(10)
+    name = services.award_attendance(raid=night, attendees=["Aelric", "Boxx"], actor=None).unmatched[0]
+    result = resolve(name, character=character("Box"))
+    name.refresh_from_db()
+    assert (result.awarded, name.resolution, balance(aelric)) == ([], "already_present", 10)
+
+
+def test_a_name_is_settled_once() -> None:
+    person("Aelric")
+    name = unknown("Aelrik")[0]
+    resolve(name, character=character("Aelric"))
+    for how in ({"character": character("Aelric")}, {"ignore": True}):
+        with pytest.raises(Conflict) as refusal:
+            resolve(name, **how)
+        assert refusal.value.code == "already_resolved"
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_an_ignored_name_earns_nothing_comes_back_no_more_and_may_be_settled_after_all() -> None:
+    aelric, night = person("Aelric"), raid(10)
+    name = services.award_attendance(raid=night, attendees=["Aelrik"], actor=None).unmatched[0]
+    resolve(name, ignore=True)
+    assert services.award_attendance(raid=night, attendees=["Aelrik"], actor=None).unmatched == []
+    assert balance(aelric) == 0
+    resolve(name, character=character("Aelric"))
+    assert balance(aelric) == 10
+
+
+def test_the_same_unknown_name_twice_is_kept_once() -> None:
+    night = raid(10)
+    for name in ("Nobody", "nobody"):
+        services.award_attendance(raid=night, attendees=[name], actor=None)
+    assert UnmatchedName.objects.count() == 1
+
+
+def test_a_character_of_nobody_cannot_be_paid() -> None:
+    name = unknown("Orphann")[0]
+    with pytest.raises(BadInput) as refusal:
+        resolve(name, character=create_character(name="Orphan"))
+    assert refusal.value.code == "no_owner"
+    with pytest.raises(BadInput) as refusal:
+        resolve(name)
+    assert refusal.value.code == "required"
+
+
+def test_a_name_of_a_reversed_raid_is_not_paid() -> None:
+    person("Aelric")
+    name = unknown("Aelrik")[0]
+    services.reverse_raid(raid=name.raid, reason="x", actor=None)
+    with pytest.raises(Conflict) as refusal:
+        resolve(name, character=character("Aelric"))
+    assert refusal.value.code == "raid_reversed"
+
+
+def test_an_alias_that_cannot_be_kept_undoes_the_payment_too() -> None:
+    aelric = person("Aelric")
+    name = unknown("Aelrik")[0]
+    create_character(name="Aelrik")
+    with pytest.raises(Conflict) as refusal:
+        resolve(name, character=character("Aelric"), remember_alias=True)
+    assert (refusal.value.code, balance(aelric), RaidAttendance.objects.count()) == ("name_taken", 0, 0)
+
+
+def test_no_name_invents_a_character() -> None:
+    before = Character.objects.count()
+    resolve(unknown("Nobody")[0], ignore=True)
+    assert Character.objects.count() == before
