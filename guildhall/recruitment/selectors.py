@@ -114,6 +114,22 @@ def on_trial(who: Principal) -> QuerySet[Application]:
     return on.exclude(user=who.user).order_by("trial_ends_at")
 
 
+def own_applications(user: User) -> QuerySet[Application]:
+    """A person's own applications, newest first."""
+    return Application.objects.filter(user=user).select_related("user", "assigned_to", "character").order_by("-pk")
+
+
+def draft_of(user: User) -> Application | None:
+    """A person's unfinished application."""
+    return Application.objects.filter(user=user, status=S.DRAFT).first()
+
+
+def votes_of(user: User) -> dict[tuple[int, int], str]:
+    """A person's own standing votes, by application and round. One query."""
+    rows = ApplicationVote.objects.filter(voter=user, withdrawn_at=None, application__status=S.VOTING_ACTIVE)
+    return {(row.application_id, row.round): row.vote for row in rows}
+
+
 _BASIC = (
     "id", "character_name", "server", "character_class", "level", "previous_guilds", "availability", "timezone",
     "references", "discord_username", "answers", "submitted_at",

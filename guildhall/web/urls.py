@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from guildhall.web.views import adjustments, home, keys, officers, pools, roster, rules, signin, standings, statement
+from guildhall.web.views import (
+    adjustments,
+    home,
+    keys,
+    officers,
+    pools,
+    recruitment,
+    roster,
+    rules,
+    signin,
+    standings,
+    statement,
+)
 
 app_name = "web"
 
@@ -33,4 +45,8 @@ urlpatterns = [
     path("officers/people/", officers.people, name="people"),
     path("officers/people/<int:user_id>/", officers.person, name="person"),
     path("officers/audit/", officers.audit, name="audit"),
+    path("apply/", recruitment.apply, name="apply"),
+    path("apply/follow/", recruitment.follow, name="follow"),
+    path("recruitment/", recruitment.recruitment, name="recruitment"),
+    path("recruitment/<int:application_id>/", recruitment.application, name="application"),
 ]

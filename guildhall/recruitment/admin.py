@@ -1,0 +1,180 @@
+"""Applications for recruiters: what they may see and do in the admin is what they may in the API.
+
+Only recruiters and officers have the permissions of this room (accounts.services.ensure_groups), so nobody else sees a
+vote here. Statuses, votes and decisions are read-only: the actions call the services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin, TabularInline
+
+from guildhall.core.errors import GuildhallError
+
+from . import services
+from .models import (
+    Application,
+    ApplicationComment,
+    ApplicationQuestion,
+    ApplicationStatusChange,
+    ApplicationVote,
+    RecruitmentPolicy,
+)
+
+
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]
+    """Rows that services write and people read."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class StepInline(ReadOnlyInline):
+    model = ApplicationStatusChange
+    fields = ["at", "from_status", "to_status", "changed_by", "reason"]
+    readonly_fields = fields
+
+
+class VoteInline(ReadOnlyInline):
+    model = ApplicationVote
+    fields = [
+        "voter",
+        "round",
+        "vote",
+        "attendance_percentage",
+        "is_counted",
+        "vote_changes",
+        "cast_at",
+        "withdrawn_at",
+    ]
+    readonly_fields = fields
+
+
+class CommentInline(ReadOnlyInline):
+    model = ApplicationComment
+    fields = ["created_at", "author", "kind", "body", "visible_to_applicant"]
+    readonly_fields = fields
+
+
+def _each(
+    model_admin: admin.ModelAdmin[Any],
+    request: HttpRequest,
+    rows: QuerySet[Application],
+    act: Callable[[Application], Any],
+) -> None:
+    """Do `act` to each row; say how many it worked for and, for the others, why not."""
+    done = 0
+    for row in rows:
+        try:
+            act(row)
+            done += 1
+        except GuildhallError as error:
+            model_admin.message_user(request, f"{row.character_name}: {error.detail}", messages.ERROR)
+    if done:
+        model_admin.message_user(request, f"Done for {done}.", messages.SUCCESS)
+
+
+@admin.register(Application)
+class ApplicationAdmin(ModelAdmin):  # type: ignore[misc]
+    """The queue."""
+
+    list_display = [
+        "character_name",
+        "character_class",
+        "level",
+        "status",
+        "submitted_at",
+        "assigned_to",
+        "trial_ends_at",
+    ]
+    list_filter = ["status", "character_class", "assigned_to"]
+    search_fields = ["character_name", "discord_username"]
+    list_select_related = ["assigned_to"]
+    list_per_page = 50
+    inlines = [StepInline, CommentInline, VoteInline]
+    actions = ["accept_trial", "start_voting", "promote_trial", "reject"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [field.name for field in Application._meta.fields]
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["token_hash", "source_address", "name_key"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
+        # Drafts are nobody's business yet, and nobody sees the vote on their own application.
+        return super().get_queryset(request).exclude(status=Application.Status.DRAFT).exclude(user=request.user)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.action(description="Take on trial")
+    def accept_trial(self, request: HttpRequest, rows: QuerySet[Application]) -> None:
+        _each(self, request, rows, lambda row: services.accept_trial(application=row, actor=request.user))  # type: ignore[arg-type]
+
+    @admin.action(description="Open the vote")
+    def start_voting(self, request: HttpRequest, rows: QuerySet[Application]) -> None:
+        _each(self, request, rows, lambda row: services.start_voting(application=row, actor=request.user))  # type: ignore[arg-type]
+
+    @admin.action(description="Promote to full member")
+    def promote_trial(self, request: HttpRequest, rows: QuerySet[Application]) -> None:
+        _each(self, request, rows, lambda row: services.promote_trial(application=row, actor=request.user))  # type: ignore[arg-type]
+
+    @admin.action(description="Reject, with the usual words")
+    def reject(self, request: HttpRequest, rows: QuerySet[Application]) -> None:
+        words = "We have decided not to take you on. Thank you for your interest."
+        _each(self, request, rows, lambda row: services.reject(application=row, actor=request.user, reason=words))  # type: ignore[arg-type]
+
+
+@admin.register(ApplicationQuestion)
+class ApplicationQuestionAdmin(SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
+    """The questionnaire."""
+
+    list_display = ["wording", "kind", "required", "order", "is_active"]
+    list_filter = ["is_active", "kind"]
+    search_fields = ["wording"]
+
+    def save_model(self, request: HttpRequest, obj: ApplicationQuestion, form: Any, change: bool) -> None:
+        values = {name: form.cleaned_data[name] for name in form.cleaned_data}
+        try:
+            saved = services.save_question(question=obj if change else None, actor=request.user, **values)  # type: ignore[arg-type]
+        except GuildhallError as error:
+            messages.set_level(request, messages.ERROR)
+            messages.error(request, error.detail)
+            return
+        obj.pk = saved.pk
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(RecruitmentPolicy)
+class RecruitmentPolicyAdmin(SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
+    """How this guild recruits: one row."""
+
+    list_display = ["__str__", "is_open", "voting_hours", "minimum_attendance", "quorum", "threshold_percent", "tie"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not RecruitmentPolicy.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: RecruitmentPolicy, form: Any, change: bool) -> None:
+        values = {name: form.cleaned_data[name] for name in form.cleaned_data}
+        saved = services.edit_policy(actor=request.user, **values)  # type: ignore[arg-type]
+        obj.pk = saved.pk
