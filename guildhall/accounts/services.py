@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
@@ -17,11 +18,12 @@ from guildhall.core.transactions import use_case
 
 from .keys import make_key
 from .models import APIKey, RoleGroup, User
-from .permissions import check_scopes, role_scopes
+from .permissions import ROLE_SCOPES, Principal, check_scopes, role_scopes
 
 HOUSE_APPS = (
     "core", "accounts", "roster", "points", "raids", "loot", "auctions", "recruitment", "discord", "eqdkp",
 )  # fmt: skip
+MOST_KEYS = 50
 MEMBER_CHANGED = "member.changed"
 """Outbox topic: something about a person changed that Discord may have to follow. Payload: user_id, change, before, after."""
 
@@ -220,6 +222,61 @@ def update_person(*, user: User, actor: User | None, **changes: Any) -> User:
     return locked
 
 
+def demand_may_grant(by: Principal, *roles: str) -> None:
+    """Pass if `by` may hand out these roles: nobody makes an officer who may do less than an officer.
+
+    Raises:
+        NotAllowed: ``role_beyond_yours``.
+    """
+    if RoleGroup.OFFICER in roles and not ROLE_SCOPES[RoleGroup.OFFICER] <= by.scopes:
+        raise NotAllowed(
+            "Only an officer may make or change an officer, and a key only if it may do all that an officer may.",
+            code="role_beyond_yours",
+        )
+
+
+def refuse_own_role(given: Any) -> None:
+    """Nobody changes their own role or standing as they change their own profile.
+
+    Raises:
+        NotAllowed: ``not_yours_to_change``.
+    """
+    for name in ("role_group", "is_active", "discord_id", "is_staff", "is_superuser"):
+        if isinstance(given, Mapping) and name in given:
+            raise NotAllowed(f"{name} is not yours to change; ask an officer.", code="not_yours_to_change")
+
+
+@use_case
+def manage_person(
+    *,
+    user: User,
+    by: Principal,
+    display_name: str | None = None,
+    role_group: str | None = None,
+    is_active: bool | None = None,
+    reason: str = "",
+) -> User:
+    """What an officer changes of a person, all or none; None leaves a thing as it is.
+
+    Raises:
+        NotAllowed: ``role_beyond_yours``, ``last_officer``; ``not_yourself`` for closing one's own account.
+        BadInput: those of the verbs.
+    """
+    if user.is_superuser and not (by.user is not None and (by.user.is_superuser or by.user.pk == user.pk)):
+        raise NotAllowed(f"{user} is an administrator; only an administrator changes that.", code="role_beyond_yours")
+    if role_group is not None and role_group != user.role_group:
+        demand_may_grant(by, user.role_group, role_group)
+        user = set_role_group(user=user, role_group=role_group, actor=by.user, reason=reason)
+    if is_active is not None and is_active != user.is_active:
+        demand_may_grant(by, user.role_group)
+        if by.user is not None and by.user.pk == user.pk:
+            raise NotAllowed("You cannot close your own account.", code="not_yourself")
+        user = _set_active(user, is_active, by.user, reason)
+    if display_name is not None:
+        user = update_person(user=user, actor=by.user, display_name=display_name)
+    return user
+
+
 @use_case
 def deactivate_person(*, user: User, actor: User | None, reason: str = "") -> User:
     """Close a person's account: they cannot sign in and their keys stop; points and history stay."""
@@ -249,6 +306,103 @@ def _set_active(user: User, active: bool, actor: User | None, reason: str) -> Us
 def personal_token(user: User) -> str:
     """The person's DRF token, made on first use (PRD 3.1.1)."""
     return str(Token.objects.get_or_create(user=user)[0].key)
+
+
+@dataclass(frozen=True, slots=True)
+class Granter:
+    """What whoever hands out a key may do, and until when the key that they came with lives (None: no end).
+
+    A key that comes of another is never stronger and never lives longer.
+    """
+
+    scopes: frozenset[str]
+    expires_at: dt.datetime | None = None
+
+    def lifetime(self, wanted: dt.datetime | None) -> dt.datetime | None:
+        """`wanted`, or the granter's own end where none is wished for.
+
+        Raises:
+            BadInput: ``outlives_granter``.
+        """
+        if self.expires_at is None:
+            return wanted
+        if wanted is not None and wanted > self.expires_at:
+            raise BadInput(
+                f"The key you use ends at {self.expires_at:%Y-%m-%d %H:%M} UTC; one made with it cannot live longer.",
+                code="outlives_granter",
+                attr="expires_at",
+            )
+        return wanted or self.expires_at
+
+    def demand_no_stronger(self, key: APIKey) -> None:
+        """Pass if `key` does nothing that the granter may not.
+
+        Raises:
+            NotAllowed: ``stronger_key``.
+        """
+        beyond = (frozenset(key.scopes) & role_scopes(key.user)) - self.scopes
+        longer = self.expires_at is not None and (key.expires_at is None or key.expires_at > self.expires_at)
+        if beyond or longer:
+            raise NotAllowed(
+                "That key can do more, or lives longer, than the one you use. Sign in yourself to change it.",
+                code="stronger_key",
+            )
+
+
+@use_case
+def create_own_key(
+    *,
+    user: User,
+    granter: Granter,
+    name: str,
+    scopes: Iterable[str] | None = None,
+    expires_at: dt.datetime | None = None,
+) -> tuple[APIKey, str]:
+    """Make a person a key of their own (API.md): never stronger, nor longer-lived, than what they came with.
+
+    Raises:
+        BadInput: as `create_api_key`; ``outlives_granter``, ``too_many_keys``.
+        NotAllowed: ``bots_have_bot_keys``.
+    """
+    if user.is_bot:
+        raise NotAllowed("A bot's keys are made by an administrator under bot-keys.", code="bots_have_bot_keys")
+    live = APIKey.objects.filter(user=user, revoked_at=None, kind=APIKey.Kind.PERSONAL).count()
+    if live >= MOST_KEYS:
+        raise BadInput(f"You have {live} keys; delete some first.", code="too_many_keys", attr="name")
+    return create_api_key(
+        user=user,
+        name=name,
+        scopes=scopes,
+        expires_at=granter.lifetime(expires_at),
+        actor=user,
+        granter_scopes=granter.scopes,
+    )
+
+
+@use_case
+def create_bot_key(
+    *,
+    granter: Granter,
+    name: str,
+    actor: User | None,
+    scopes: Iterable[str] | None = None,
+    expires_at: dt.datetime | None = None,
+) -> tuple[APIKey, str]:
+    """Make a key for the bot called `name`, which is made where there is none (API.md, bot-keys).
+
+    Raises:
+        BadInput: as `create_api_key`; ``outlives_granter``.
+        Conflict: ``username_taken``.
+    """
+    return create_api_key(
+        user=get_or_create_bot(name=name, actor=actor),
+        name=name,
+        scopes=scopes,
+        expires_at=granter.lifetime(expires_at),
+        kind=APIKey.Kind.BOT,
+        actor=actor,
+        granter_scopes=granter.scopes,
+    )
 
 
 @use_case
@@ -308,11 +462,16 @@ def get_or_create_bot(*, name: str, actor: User | None = None) -> User:
     Raises:
         Conflict: ``username_taken`` by a person.
     """
+    name = name.strip()[:150]
     user = User.objects.filter(username=name).first()
     if user is None:
-        user = User(username=name[:150], display_name=name[:80], is_bot=True, role_group=RoleGroup.GUEST)
+        user = User(username=name, display_name=name[:80], is_bot=True, role_group=RoleGroup.GUEST)
         user.set_unusable_password()
-        user.save()
+        try:
+            with transaction.atomic():
+                user.save()
+        except IntegrityError:  # somebody made it this very moment, or the names differ by what the database ignores
+            return get_or_create_bot(name=User.objects.get(username__iexact=name).username, actor=actor)
         audit.record(action="accounts.create_bot", summary=f"bot {name} made", actor=actor, target=user)
     elif not user.is_bot:
         raise Conflict(f"{name} is a person, not a bot; choose another name.", code="username_taken", attr="name")
@@ -320,11 +479,17 @@ def get_or_create_bot(*, name: str, actor: User | None = None) -> User:
 
 
 @use_case
-def rotate_api_key(*, key: APIKey, grace_seconds: int = 0, actor: User | None = None) -> tuple[APIKey, str]:
+def rotate_api_key(
+    *, key: APIKey, grace_seconds: int = 0, actor: User | None = None, granter: Granter | None = None
+) -> tuple[APIKey, str]:
     """Give a key a new text; the old one stops at once, or after `grace_seconds` (at most a day).
+
+    Args:
+        granter: where given, a key that is stronger than it is refused: a new text would hand it over.
 
     Raises:
         BadInput: ``out_of_range``.
+        NotAllowed: ``stronger_key``.
         Conflict: ``key_revoked``.
     """
     if not 0 <= grace_seconds <= 86_400:
@@ -332,6 +497,8 @@ def rotate_api_key(*, key: APIKey, grace_seconds: int = 0, actor: User | None = 
     locked = APIKey.objects.select_for_update().get(pk=key.pk)
     if locked.revoked_at is not None:
         raise Conflict("This key has been revoked; make a new one.", code="key_revoked")
+    if granter is not None:
+        granter.demand_no_stronger(locked)
     plain, prefix, digest = make_key(locked.kind)
     locked.previous_hash = locked.key_hash if grace_seconds else None
     locked.previous_valid_until = clock.now() + dt.timedelta(seconds=grace_seconds) if grace_seconds else None

@@ -19,7 +19,7 @@ from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_character, ownership_of
 
 from .hooks import attendance_30d
-from .models import Bucket, DKPPool, Hold, LedgerEntry, PointRule, PointRuleRun, UserPointsSummary
+from .models import Bucket, DKPPool, Hold, LedgerEntry, PointAdjustment, PointRule, PointRuleRun, UserPointsSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +228,26 @@ def balances_in(*, pool: DKPPool, user_ids: Collection[int]) -> dict[int, Decima
     return dict(rows.values_list("user_id", "balance"))
 
 
+def search_entries(entries: QuerySet[LedgerEntry], text: str) -> QuerySet[LedgerEntry]:
+    """Of the given entries those with `text` in their description or their character's name."""
+    return entries.filter(Q(description__icontains=text) | Q(character_name__icontains=text))
+
+
+def ledger_entries() -> QuerySet[LedgerEntry]:
+    """Every movement, newest first."""
+    return LedgerEntry.objects.order_by("-occurred_at", "-id")
+
+
+def adjustments() -> QuerySet[PointAdjustment]:
+    """Every adjustment with what a list shows of it, newest first. Joined, so a list is one query."""
+    return PointAdjustment.objects.select_related("user", "pool", "created_by")
+
+
+def rule_runs() -> QuerySet[PointRuleRun]:
+    """Runs of rules, newest first. Joined, so a list is one query."""
+    return PointRuleRun.objects.select_related("rule", "run_by")
+
+
 def rules() -> list[PointRule]:
     """The rules that move points by the calendar, with their pools and runs (newest first). Two queries."""
     runs = PointRuleRun.objects.select_related("run_by", "reversed_by").order_by("-at", "-pk")
@@ -267,12 +287,34 @@ def pools() -> list[DKPPool]:
     return list(DKPPool.objects.order_by("-is_active", "-is_default", "name"))
 
 
-def ledger_version(*, pool_id: int | None = None) -> str:
-    """A text that changes with every change to a pool's summaries (to any pool's, for None). One query on an index.
+def balances_at(*, user_id: int, at: dt.datetime, recorded: bool = False) -> list[Balance]:
+    """As `balance_at`, for every pool that is open or in which the person had something by then. Two queries."""
+    moment = {"created_at__lte": at} if recorded else {"occurred_at__lte": at}
+    sums: dict[int, dict[str, Decimal]] = {}
+    rows = LedgerEntry.objects.filter(user_id=user_id, **moment).order_by().values_list("pool_id", "bucket")
+    for pool_id, bucket, total in rows.annotate(total=Sum("amount")):
+        sums.setdefault(pool_id, {})[bucket] = total
+    found = []
+    for pool in DKPPool.objects.order_by("-is_default", "name"):
+        if not pool.is_active and pool.pk not in sums:
+            continue
+        figures = sums.get(pool.pk, {})
+        earned, adjusted = figures.get(Bucket.EARNED, ZERO), figures.get(Bucket.ADJUSTED, ZERO)
+        spent = -figures.get(Bucket.SPENT, ZERO) + ZERO
+        found.append(Balance(pool.pk, pool.name, earned, spent, adjusted, earned - spent + adjusted))
+    return found
+
+
+def ledger_version(*, pool_id: int | None = None, user_id: int | None = None) -> str:
+    """A text that changes with every change to a pool's summaries, or to a person's (to any, for None). One query.
 
     Each summary's version grows under its own lock, so the sum of committed versions never repeats.
     """
-    rows = UserPointsSummary.objects.all() if pool_id is None else UserPointsSummary.objects.filter(pool_id=pool_id)
+    rows = UserPointsSummary.objects.all()
+    if pool_id is not None:
+        rows = rows.filter(pool_id=pool_id)
+    if user_id is not None:
+        rows = rows.filter(user_id=user_id)
     found = rows.aggregate(total=Sum("version"), count=Count("pk"))
     return f"{found['total'] or 0}.{found['count']}"
 
@@ -320,6 +362,13 @@ def standings_list(
     return rows.order_by(f"-{column}" if order.startswith("-") else column, "user_id")
 
 
+STANDING_VALUES = (
+    "pool_id", "user_id", "user__discord_id", "user__display_name", "user__username",
+    "earned", "spent", "adjusted", "balance",
+)  # fmt: skip
+"""What `standings` needs of each summary, for `standings_queryset(…).values(*STANDING_VALUES)`."""
+
+
 def standings(*, rows: Sequence[Any] | QuerySet[Any], consecutive: bool = True) -> list[Standing]:
     """The given summaries (a page of `standings_queryset`) as standings. Four queries, whatever the page's size:
     the page, the mains, the 30-day attendance, and the ranks.
@@ -328,14 +377,7 @@ def standings(*, rows: Sequence[Any] | QuerySet[Any], consecutive: bool = True) 
         consecutive: the page follows the whole pool without gaps, highest balance first; the rank of its first row
             then gives all others.
     """
-    page = list(
-        rows.values(
-            "pool_id", "user_id", "user__discord_id", "user__display_name", "user__username",
-            "earned", "spent", "adjusted", "balance",
-        )
-        if isinstance(rows, QuerySet)
-        else rows
-    )  # fmt: skip
+    page = list(rows.values(*STANDING_VALUES) if isinstance(rows, QuerySet) else rows)
     if not page:
         return []
     users = [row["user_id"] for row in page]

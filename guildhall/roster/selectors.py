@@ -112,14 +112,18 @@ def characters() -> QuerySet[Character]:
     return Character.objects.select_related("user", "rank", "main_character")
 
 
-def hierarchy(*, search: str = "") -> QuerySet[User]:
-    """People with their characters, the main first (PRD 3.3.2). Two queries.
+def hierarchy(*, search: str = "", include_hidden: bool = True) -> QuerySet[User]:
+    """People with their characters, the main first (PRD 3.3.2); removed characters are left out. Two queries.
 
     Args:
         search: part of the person's name or of one of their characters' names.
+        include_hidden: whether characters of a hidden rank are shown.
     """
-    mine = Character.objects.select_related("rank").order_by("-is_main", "name")
-    owners = Character.objects.filter(user__isnull=False)
+    shown = Character.objects.exclude(status=Character.Status.REMOVED)
+    if not include_hidden:
+        shown = shown.exclude(rank__is_hidden=True)
+    mine = shown.select_related("rank").order_by("-is_main", "name")
+    owners = shown.filter(user__isnull=False)
     people = User.objects.filter(merged_into=None)
     if search:
         found = owners.filter(name__icontains=search).values("user_id")

@@ -17,6 +17,7 @@ from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.transactions import use_case
 
+from .classes import clean_class
 from .models import Character, CharacterAlias, CharacterOwnership, Rank, RankChange
 from .names import clean_new_name, name_key
 
@@ -96,7 +97,7 @@ def create_character(
         name=name,
         name_key=name_key(name),
         user=user,
-        character_class=character_class,
+        character_class=character_class.strip()[:40] if imported else clean_class(character_class),
         race=race,
         level=_clean_level(level),
         rank=rank or Rank.objects.filter(is_default=True).first(),
@@ -141,6 +142,8 @@ def update_character(*, character: Character, actor: User | None, **changes: Any
         raise BadInput(f"{', '.join(sorted(unknown))} cannot be changed here.", attr=sorted(unknown)[0])
     locked = _lock(character.pk)
     before = {field: getattr(locked, field) for field in changes}
+    if "character_class" in changes and changes["character_class"] != locked.character_class:
+        changes["character_class"] = clean_class(changes["character_class"])
     if "level" in changes:
         changes["level"] = _clean_level(changes["level"])
     if "status" in changes:

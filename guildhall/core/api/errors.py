@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from drf_standardized_errors.formatter import ExceptionFormatter as BaseFormatter
 from drf_standardized_errors.handler import ExceptionHandler as BaseHandler
 from rest_framework import exceptions
@@ -69,9 +70,11 @@ def error_body(error: GuildhallError) -> dict[str, Any]:
     return {"type": "client_error", "errors": [item]}
 
 
+@csrf_exempt
 def api_not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
     """JSON 404 for every path under /api/ that does not exist."""
-    detail = f"There is nothing at {request.path}. GET /api/schema/ lists every path."
+    slash = "" if request.path.endswith("/") else " Paths end with a slash."
+    detail = f"There is nothing at {request.path[:200]}.{slash} GET /api/schema/ lists every path."
     return JsonResponse(
         {"type": "client_error", "errors": [{"code": "not_found", "detail": detail, "attr": None}]}, status=404
     )

@@ -5,11 +5,12 @@ people who are one). The movements themselves are written by `points.ledger` alo
 """
 
 from .adjustments import adjust_points, reverse_adjustment, reverse_entry
-from .merging import MergePreview, merge_people, preview_merge
+from .merging import MergePreview, merge_people, merge_source, preview_merge
 from .pools import check_amount, create_pool, delete_pool, update_pool
 from .rules import (
     RuleStep,
     create_rule,
+    delete_rule,
     grant_start_points,
     period_key,
     preview_rule,
@@ -28,8 +29,10 @@ __all__ = [
     "create_pool",
     "create_rule",
     "delete_pool",
+    "delete_rule",
     "grant_start_points",
     "merge_people",
+    "merge_source",
     "period_key",
     "preview_merge",
     "preview_rule",

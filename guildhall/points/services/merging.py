@@ -17,7 +17,7 @@ from django.db.models import Sum
 from guildhall.accounts.models import APIKey, User
 from guildhall.accounts.services import announce_member_change
 from guildhall.core import audit, clock, revisions
-from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.money import ZERO
 from guildhall.core.transactions import use_case
 from guildhall.points import hooks, ledger
@@ -35,6 +35,18 @@ class MergePreview:
     entries: int
     balances: list[tuple[str, Decimal, Decimal]] = field(default_factory=list)
     """(pool, the source's balance, the target's balance); after the merge the target has their sum."""
+
+
+def merge_source(*, user_id: int) -> User:
+    """The person with this id, even if merged already (a merge then says into whom).
+
+    Raises:
+        NotFound: ``unknown_user``.
+    """
+    found = User.objects.select_related("merged_into").filter(pk=user_id).first()
+    if found is None:
+        raise NotFound(f"There is nobody with id {user_id}.", code="unknown_user", attr="source_user_id")
+    return found
 
 
 def preview_merge(*, source: User, target: User) -> MergePreview:

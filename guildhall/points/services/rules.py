@@ -131,6 +131,23 @@ def update_rule(*, rule: PointRule, actor: User | None, **changes: Any) -> Point
     return locked
 
 
+@use_case
+def delete_rule(*, rule: PointRule, actor: User | None) -> None:
+    """Delete a rule that never ran.
+
+    Raises:
+        Conflict: ``rule_in_use``; switch it off instead.
+    """
+    locked = PointRule.objects.select_for_update().get(pk=rule.pk)
+    if locked.runs.exists():
+        raise Conflict(
+            f"{locked} has run, and its runs stay on the record. Switch it off instead: set is_active to false.",
+            code="rule_in_use",
+        )
+    audit.record(action="points.delete_rule", summary=f"rule {locked} deleted", actor=actor, target=locked)
+    locked.delete()
+
+
 def _people(rule: PointRule) -> Q:
     """Whom the rule is about, as a condition on summaries."""
     active = Character.objects.filter(is_active=True, user__isnull=False).values("user_id")

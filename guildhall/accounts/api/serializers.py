@@ -1,0 +1,87 @@
+"""What keys and tokens look like outside (API.md, "Accounts"). A key's text is in the answer that makes it, alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from guildhall.accounts.models import APIKey
+from guildhall.accounts.permissions import SCOPES
+
+SCOPES_HELP = "Scopes: " + ", ".join(SCOPES)
+
+
+class TokenInput(serializers.Serializer[Any]):
+    """A username and its password."""
+
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False, write_only=True)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """The person's token, for `Authorization: Token <token>`."""
+
+    token = serializers.CharField()
+
+
+class KeyInput(serializers.Serializer[Any]):
+    """A new key: its name, what it may do, until when."""
+
+    name = serializers.CharField(max_length=80)
+    scopes = serializers.ListField(
+        child=serializers.CharField(max_length=40),
+        required=False,
+        allow_null=True,
+        max_length=50,
+        help_text=f"{SCOPES_HELP}. Left out: everything that whoever makes the key may do.",
+    )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="never, where left out")
+
+
+class KeySerializer(serializers.ModelSerializer[APIKey]):
+    """A key without its text: that is shown once, when it is made."""
+
+    scopes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    user_id = serializers.IntegerField(read_only=True)
+    owner = serializers.CharField(source="user.__str__", read_only=True)
+    created_by = serializers.CharField(source="created_by.__str__", read_only=True, default=None, allow_null=True)
+    is_live = serializers.SerializerMethodField(help_text="neither revoked nor expired")
+
+    class Meta:
+        model = APIKey
+        fields = [
+            "id", "name", "kind", "prefix", "scopes", "user_id", "owner", "created_at", "created_by", "expires_at",
+            "revoked_at", "previous_valid_until", "last_used_at", "usage_count", "is_live",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_is_live(self, key: APIKey) -> bool:
+        return key.is_live
+
+
+class NewKeySerializer(KeySerializer):
+    """A key with its text, for this once."""
+
+    key = serializers.SerializerMethodField(help_text="shown in this answer alone; keep it now")
+
+    class Meta(KeySerializer.Meta):
+        fields = [*KeySerializer.Meta.fields, "key"]
+        read_only_fields = fields
+
+    def get_key(self, key: APIKey) -> str:
+        return str(self.context["plain"])
+
+
+class RotateInput(serializers.Serializer[Any]):
+    """How long the old text still works beside the new one."""
+
+    grace_seconds = serializers.IntegerField(required=False, default=0, min_value=0, max_value=86_400)
+
+
+@extend_schema_serializer(component_name="BotPermissions")
+class ScopesInput(serializers.Serializer[Any]):
+    """The scopes that replace a bot key's."""
+
+    scopes = serializers.ListField(child=serializers.CharField(max_length=40), max_length=50, help_text=SCOPES_HELP)

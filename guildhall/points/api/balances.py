@@ -1,0 +1,246 @@
+"""Reading points: balances, statements, standings, attribution (PRD 5.2.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from guildhall.core import clock, revisions
+from guildhall.core.api import params
+from guildhall.core.api.etag import conditional, etag_of
+from guildhall.core.api.export import ExportMixin
+from guildhall.core.errors import NotFound
+from guildhall.points import selectors
+from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, UserPointsSummary
+from guildhall.roster.selectors import find_person
+
+from .serializers import (
+    AttributionSerializer,
+    BalanceSerializer,
+    StandingSerializer,
+    StatementSerializer,
+    UserPointsSerializer,
+)
+
+AT = [
+    OpenApiParameter("at", OpenApiTypes.DATETIME, description="the balance as it stood then, by when things happened"),
+    OpenApiParameter("recorded", OpenApiTypes.BOOL, description="with `at`: by when they were written down instead"),
+]
+ENTRY_VALUES = {
+    "dkp_pool_id": F("pool_id"),
+    "dkp_pool": F("pool__name"),
+    "reverses_entry": F("reverses_id"),
+    "reversed_by_entry": F("reversed_by__id"),
+}
+_PLAIN = (
+    "id", "occurred_at", "created_at", "user_id", "kind", "bucket", "amount", "character_name", "description",
+    "document", "context", "created_by_id",
+)  # fmt: skip
+
+
+def entry_rows(entries: QuerySet[LedgerEntry], *more: str) -> Any:
+    """Entries as plain rows, to be finished by `entry_row`."""
+    return entries.select_related(None).values(*_PLAIN, *more, **ENTRY_VALUES)
+
+
+def entry_row(row: dict[str, Any]) -> dict[str, Any]:
+    """One of `entry_rows` as `EntrySerializer` writes it."""
+    row["reverses"], row["reversed_by"] = row.pop("reverses_entry"), row.pop("reversed_by_entry")
+    return row
+
+
+def find_pool(pool_id: int) -> DKPPool:
+    """The pool with this id.
+
+    Raises:
+        NotFound: ``unknown_pool``.
+    """
+    return selectors.pool_or_default(pool_id)
+
+
+class UserPointsView(APIView):
+    """`/api/points/user/{id}/`."""
+
+    required_scopes = "points"
+
+    @extend_schema(responses=UserPointsSerializer, parameters=AT)
+    def get(self, request: Request, user_id: int) -> Any:
+        """What a person has in each pool."""
+        at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
+        person = find_person(user_id=user_id)
+        tag = etag_of(
+            request, selectors.ledger_version(user_id=person.pk), revisions.current("pools", "roster"), person.pk
+        )
+
+        def build() -> Response:
+            pools = (
+                selectors.balances_of(user_id=person.pk)
+                if at is None
+                else selectors.balances_at(user_id=person.pk, at=at, recorded=recorded)
+            )
+            return Response(
+                {
+                    "user_id": person.pk,
+                    "discord_id": person.discord_id,
+                    "display_name": str(person),
+                    "pools": [pool.as_dict() for pool in pools],
+                }
+            )
+
+        return conditional(request, tag, build)
+
+
+class UserPoolPointsView(APIView):
+    """`/api/points/user/{id}/pool/{id}/`."""
+
+    required_scopes = "points"
+
+    @extend_schema(responses=BalanceSerializer, parameters=AT)
+    def get(self, request: Request, user_id: int, dkp_pool_id: int) -> Any:
+        """What a person has in one pool."""
+        at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
+        person, pool = find_person(user_id=user_id), find_pool(dkp_pool_id)
+        tag = etag_of(request, selectors.ledger_version(user_id=person.pk, pool_id=pool.pk), pool.name, person.pk)
+
+        def build() -> Response:
+            if at is None:
+                return Response(selectors.balance_of(user_id=person.pk, pool=pool).as_dict())
+            found = selectors.balance_at(user_id=person.pk, pool=pool, at=at, recorded=recorded)
+            return Response(found.as_dict())
+
+        return conditional(request, tag, build)
+
+
+class UserPointHistoryView(ExportMixin, viewsets.GenericViewSet[LedgerEntry]):
+    """`/api/points/history/user/{id}/`."""
+
+    required_scopes = "points"
+    serializer_class = StatementSerializer
+    queryset = LedgerEntry.objects.none()
+    filter_backends: list[Any] = []
+    export_name = "statement"
+    export_columns = (
+        "id", "occurred_at", "dkp_pool", "kind", "amount", "balance_after", "character_name", "description", "reverses",
+    )  # fmt: skip
+
+    def export_rows(self, queryset: QuerySet[Any]) -> Any:
+        return (entry_row(row) for row in entry_rows(queryset, "balance_after").iterator(chunk_size=1000))
+
+    @extend_schema(
+        responses=StatementSerializer(many=True),
+        parameters=[
+            OpenApiParameter("dkp_pool", OpenApiTypes.INT, description="this pool alone (also `dkp_pool_id`)"),
+            OpenApiParameter("kind", OpenApiTypes.STR, enum=EntryKind.values),
+            OpenApiParameter("since", OpenApiTypes.DATETIME, description="from then on"),
+            OpenApiParameter("until", OpenApiTypes.DATETIME, description="up to then"),
+            OpenApiParameter("search", OpenApiTypes.STR, description="in descriptions and character names"),
+        ],
+    )
+    def list(self, request: Request, user_id: int) -> Any:
+        """A person's movements, newest first, each with the balance that it left in its pool."""
+        person = find_person(user_id=user_id)
+        tag = etag_of(
+            request, selectors.ledger_version(user_id=person.pk), revisions.current("pools", "roster"), person.pk
+        )
+        return conditional(request, tag, lambda: self._list(request, person.pk))
+
+    def _list(self, request: Request, user_id: int) -> Any:
+        pool_id = params.whole_number(request, "dkp_pool") or params.whole_number(request, "dkp_pool_id")
+        entries = selectors.statement(
+            user_id=user_id,
+            pool_id=pool_id,
+            since=params.moment(request, "since"),
+            until=params.moment(request, "until"),
+        )
+        kind = params.one_of(request, "kind", EntryKind.values)
+        if kind:
+            entries = entries.filter(kind=kind)
+        search = request.query_params.get("search", "").strip()[:100]
+        if search:
+            entries = selectors.search_entries(entries, search)
+        if self.is_export(request):
+            return self.export(entries)
+        page = self.paginate_queryset(entry_rows(entries, "balance_after"))
+        return self.get_paginated_response([entry_row(row) for row in page or []])
+
+
+_ORDERS = [*(selectors.STANDING_ORDERS), *(f"-{name}" for name in selectors.STANDING_ORDERS)]
+
+
+class LeaderboardView(ExportMixin, viewsets.GenericViewSet[UserPointsSummary]):
+    """`/api/points/leaderboard/{id}/`: read from the summaries alone, so it costs the same in any guild."""
+
+    required_scopes = "points"
+    serializer_class = StandingSerializer
+    queryset = UserPointsSummary.objects.none()
+    filter_backends: list[Any] = []
+    export_name = "standings"
+    export_columns = (
+        "rank", "user_id", "discord_id", "display_name", "main_character", "character_class", "earned", "spent",
+        "adjusted", "balance", "attendance_30d",
+    )  # fmt: skip
+
+    @extend_schema(
+        responses=StandingSerializer(many=True),
+        parameters=[
+            OpenApiParameter("search", OpenApiTypes.STR, description="in names of people and of their characters"),
+            OpenApiParameter("ordering", OpenApiTypes.STR, enum=_ORDERS),
+            OpenApiParameter("character_class", OpenApiTypes.STR, description="of the main"),
+            OpenApiParameter("rank", OpenApiTypes.INT, description="the main's rank"),
+        ],
+    )
+    def list(self, request: Request, dkp_pool_id: int) -> Any:
+        """The standings, highest balance first; equal balances share a rank."""
+        pool = find_pool(dkp_pool_id)
+        # Attendance is of the last 30 days, so a new day is news too.
+        tag = etag_of(
+            request,
+            selectors.ledger_version(pool_id=pool.pk),
+            revisions.current("roster", "pools", "raids"),
+            clock.now().date(),
+        )
+        return conditional(request, tag, lambda: self._list(request, pool))
+
+    def _list(self, request: Request, pool: DKPPool) -> Any:
+        order = params.one_of(request, "ordering", _ORDERS)
+        wanted: dict[str, Any] = {
+            "search": request.query_params.get("search", "").strip()[:100],
+            "character_class": request.query_params.get("character_class", "").strip()[:40],
+            "rank_id": params.whole_number(request, "rank"),
+        }
+        whole = order in (None, "-balance") and not any(wanted.values())
+        rows = selectors.standings_list(pool=pool, order=order or "-balance", **wanted)
+        if self.is_export(request):
+            return self.export(rows)
+        page = self.paginate_queryset(rows.values(*selectors.STANDING_VALUES))
+        found = selectors.standings(rows=page or [], consecutive=whole)
+        return self.get_paginated_response([standing_row(standing) for standing in found])
+
+    def export_rows(self, queryset: QuerySet[Any]) -> Any:
+        return [standing_row(standing) for standing in selectors.standings(rows=queryset, consecutive=False)]
+
+
+def standing_row(standing: selectors.Standing) -> dict[str, Any]:
+    """A standing as `StandingSerializer` writes it."""
+    return {name: getattr(standing, name) for name in selectors.Standing.__dataclass_fields__}
+
+
+class CharacterAttributionView(APIView):
+    """`/api/points/character-attribution/{name}/`."""
+
+    required_scopes = "points"
+
+    @extend_schema(responses=AttributionSerializer)
+    def get(self, request: Request, character_name: str) -> Response:
+        """Who owned that name when, and what it earned for whom."""
+        name = character_name.strip()
+        if not name:
+            raise NotFound("Give a character's name.", code="unknown_character")
+        return Response(AttributionSerializer(selectors.attribution(name=name[:120])).data)

@@ -1,0 +1,214 @@
+"""`/api/dkp-pools/`, `/api/points/rules/`, start points, and merging two people who are one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from guildhall.accounts.api.permissions import principal
+from guildhall.core import clock, revisions
+from guildhall.core.api.converters import ID_PATTERN
+from guildhall.core.api.etag import conditional, etag_of
+from guildhall.core.api.idempotency import idempotent
+from guildhall.core.money import ZERO
+from guildhall.points import selectors, services
+from guildhall.points.models import DKPPool, PointRule, PointRuleRun
+from guildhall.roster.selectors import find_person
+
+from .serializers import (
+    MergeInput,
+    MergeSerializer,
+    PoolSerializer,
+    ReasonInput,
+    RulePreviewSerializer,
+    RuleRunSerializer,
+    RuleSerializer,
+    StartPointsSerializer,
+)
+from .writing import reason_of
+
+
+class DKPPoolViewSet(viewsets.ModelViewSet[DKPPool]):
+    """Pools of points."""
+
+    required_scopes = "points"
+    serializer_class = PoolSerializer
+    queryset = DKPPool.objects.none()
+    lookup_value_regex = ID_PATTERN
+    filterset_fields = ["is_active", "is_default"]
+    search_fields = ["name", "description"]
+    ordering_fields = ["name", "created_at"]
+
+    def get_queryset(self) -> QuerySet[DKPPool]:
+        return DKPPool.objects.all()
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        """The pools."""
+        tag = etag_of(request, "pools", revisions.current("pools"))
+        return conditional(request, tag, lambda: super(DKPPoolViewSet, self).list(request, *args, **kwargs))
+
+    def perform_create(self, serializer: Any) -> None:
+        serializer.instance = services.create_pool(actor=principal(self.request).user, **serializer.validated_data)
+
+    def perform_update(self, serializer: Any) -> None:
+        serializer.instance = services.update_pool(
+            pool=serializer.instance, actor=principal(self.request).user, **serializer.validated_data
+        )
+
+    def perform_destroy(self, instance: DKPPool) -> None:
+        """A pool with a history stays (409 `pool_in_use`): close it with `is_active` false."""
+        services.delete_pool(pool=instance, actor=principal(self.request).user)
+
+    @extend_schema(methods=["GET"], responses=StartPointsSerializer, filters=False)
+    @extend_schema(methods=["POST"], request=None, responses=StartPointsSerializer)
+    @action(detail=True, methods=["get", "post"], url_path="start-points", pagination_class=None)
+    def start_points(self, request: Request, pk: str) -> Response:
+        """GET: who would get this pool's start points now. POST: give them; safe to repeat, nobody gets them twice."""
+        return self._grant(request, pk) if request.method == "POST" else self._start_points(pk)
+
+    def _start_points(self, pk: str) -> Response:
+        pool = selectors.pool_or_default(int(pk))
+        return self._answer(pool, [person.pk for person in services.preview_start_points(pool=pool)])
+
+    @idempotent
+    def _grant(self, request: Request, pk: str) -> Response:
+        pool = selectors.pool_or_default(int(pk))
+        given = services.grant_start_points(pool=pool, actor=principal(request).user)
+        return self._answer(pool, [one.user_id for one in given])
+
+    def _answer(self, pool: DKPPool, user_ids: Sequence[int]) -> Response:
+        figures = {"dkp_pool_id": pool.pk, "start_points": pool.start_points, "people": len(user_ids)}
+        return Response(StartPointsSerializer({**figures, "user_ids": list(user_ids)}).data)
+
+
+class RuleViewSet(viewsets.ModelViewSet[PointRule]):
+    """Decay and caps. A rule does nothing until it is run: by hand, or by the worker where it is `automatic`."""
+
+    required_scopes = "points"
+    serializer_class = RuleSerializer
+    queryset = PointRule.objects.none()
+    lookup_value_regex = ID_PATTERN
+    filterset_fields = ["pool", "kind", "period", "automatic", "is_active"]
+    search_fields = ["name"]
+    ordering_fields = ["name", "kind", "created_at"]
+
+    def get_queryset(self) -> QuerySet[PointRule]:
+        return PointRule.objects.select_related("pool")
+
+    def perform_create(self, serializer: Any) -> None:
+        serializer.instance = services.create_rule(actor=principal(self.request).user, **serializer.validated_data)
+
+    def perform_update(self, serializer: Any) -> None:
+        serializer.instance = services.update_rule(
+            rule=serializer.instance, actor=principal(self.request).user, **serializer.validated_data
+        )
+
+    def perform_destroy(self, instance: PointRule) -> None:
+        services.delete_rule(rule=instance, actor=principal(self.request).user)
+
+    @extend_schema(responses=RulePreviewSerializer, filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def preview(self, request: Request, pk: str) -> Response:
+        """What running it now would do, person by person; nothing is stored."""
+        rule = selectors.rule(int(pk))
+        steps = services.preview_rule(rule=rule)
+        found = {
+            "period": services.period_key(rule.period, clock.now()),
+            "people": len(steps),
+            "total": sum((step.change for step in steps), ZERO),
+            "steps": steps,
+        }
+        return Response(RulePreviewSerializer(found).data)
+
+    @extend_schema(request=None, responses={201: RuleRunSerializer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def run(self, request: Request, pk: str) -> Response:
+        """Run it for the present period: at most once each, 409 `already_run` after that."""
+        run = services.run_rule(rule=selectors.rule(int(pk)), actor=principal(request).user)
+        return Response(RuleRunSerializer(selectors.rule_runs().get(document=run.document)).data, status=201)
+
+    @extend_schema(responses=RuleRunSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], filter_backends=[])
+    def runs(self, request: Request, pk: str) -> Response:
+        """Its runs, newest first."""
+        page = self.paginate_queryset(selectors.rule_runs().filter(rule=selectors.rule(int(pk))))  # type: ignore[arg-type]
+        return self.get_paginated_response(RuleRunSerializer(page or [], many=True).data)
+
+
+class RuleRunViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[PointRuleRun]):
+    """Runs of rules. A run is undone as a whole; its period may then be run again."""
+
+    required_scopes = "points"
+    serializer_class = RuleRunSerializer
+    queryset = PointRuleRun.objects.none()
+    lookup_value_regex = ID_PATTERN
+    filterset_fields = ["rule", "period_key"]
+    ordering_fields = ["at", "people"]
+
+    def get_queryset(self) -> QuerySet[PointRuleRun]:
+        return selectors.rule_runs()
+
+    @extend_schema(
+        request=ReasonInput,
+        responses=RuleRunSerializer,
+        examples=[OpenApiExample("why", {"reason": "wrong percentage"}, request_only=True)],
+    )
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def reverse(self, request: Request, pk: str) -> Response:
+        """Undo a whole run."""
+        run = selectors.rule_run(int(pk))
+        services.reverse_rule_run(run=run, actor=principal(request).user, reason=reason_of(request))
+        return Response(RuleRunSerializer(self.get_queryset().get(pk=run.pk)).data)
+
+
+class MergeView(APIView):
+    """`/api/users/{id}/merge/`."""
+
+    required_scopes = "points:write"
+
+    @extend_schema(
+        request=MergeInput,
+        responses=MergeSerializer,
+        examples=[
+            OpenApiExample("look first", {"source_user_id": 31, "preview": True}, request_only=True),
+            OpenApiExample(
+                "two accounts", {"source_user_id": 31, "reason": "Aeli signed up again by mistake"}, request_only=True
+            ),
+        ],
+    )
+    @idempotent
+    def post(self, request: Request, user_id: int) -> Response:
+        """Two people turn out to be one: the source's characters, points and history become this person's."""
+        principal(request).require("roster:write")
+        given = MergeInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        data = given.validated_data
+        target = find_person(user_id=user_id)
+        source = services.merge_source(user_id=data["source_user_id"])
+        plan = services.preview_merge(source=source, target=target)
+        if not data["preview"]:
+            services.merge_people(
+                source=source, target=target, actor=principal(request).user, reason=data.get("reason", "")
+            )
+        found = {
+            "source_user_id": source.pk,
+            "target_user_id": target.pk,
+            "merged": not data["preview"],
+            "characters": plan.characters,
+            "entries": plan.entries,
+            "balances": [
+                {"dkp_pool": pool, "source_balance": mine, "target_balance": theirs}
+                for pool, mine, theirs in plan.balances
+            ],
+        }
+        return Response(MergeSerializer(found).data)

@@ -1,0 +1,276 @@
+"""What points look like outside (API.md, "Points"). Amounts are text with two places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from guildhall.core.api.fields import PointsField
+from guildhall.points.models import AltPolicy, DKPPool, EntryKind, PointAdjustment, PointRule, PointRuleRun
+
+
+class PoolSerializer(serializers.ModelSerializer[DKPPool]):
+    """A pool of points. A closed one (`is_active` false) takes no new points and no bids."""
+
+    name = serializers.CharField(max_length=80)
+    decimal_places = serializers.IntegerField(required=False, min_value=0, max_value=2)
+    alt_policy = serializers.ChoiceField(choices=AltPolicy.choices, required=False)
+    alt_share_percent = serializers.IntegerField(required=False, min_value=0, max_value=100)
+    start_points = PointsField(required=False)
+
+    class Meta:
+        model = DKPPool
+        fields = [
+            "id", "name", "description", "is_active", "is_default", "allow_negative", "decimal_places", "alt_policy",
+            "alt_share_percent", "start_points", "start_points_since", "created_at",
+        ]  # fmt: skip
+        read_only_fields = ["created_at"]
+
+
+class BalanceSerializer(serializers.Serializer[Any]):
+    """What a person has in a pool; `available` is `balance` less what their leading bids hold."""
+
+    dkp_pool_id = serializers.IntegerField()
+    dkp_pool = serializers.CharField()
+    earned = PointsField()
+    spent = PointsField()
+    adjusted = PointsField()
+    balance = PointsField()
+    held = PointsField()
+    available = PointsField()
+
+
+class UserPointsSerializer(serializers.Serializer[Any]):
+    """A person's balances, the default pool first."""
+
+    user_id = serializers.IntegerField()
+    discord_id = serializers.CharField(allow_null=True)
+    display_name = serializers.CharField()
+    pools = BalanceSerializer(many=True)
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    """One row of the standings; equal balances share a rank."""
+
+    rank = serializers.IntegerField()
+    user_id = serializers.IntegerField()
+    discord_id = serializers.CharField(allow_null=True)
+    display_name = serializers.CharField()
+    main_character = serializers.CharField(allow_null=True)
+    character_class = serializers.CharField(allow_null=True)
+    earned = PointsField()
+    spent = PointsField()
+    adjusted = PointsField()
+    balance = PointsField()
+    attendance_30d = serializers.DecimalField(
+        max_digits=5, decimal_places=2, allow_null=True, help_text="per cent of the checks of the last 30 days"
+    )
+
+
+class EntrySerializer(serializers.Serializer[Any]):
+    """One movement. `reverses` is the entry that it undoes, `reversed_by` the one that undid it."""
+
+    id = serializers.IntegerField()
+    occurred_at = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
+    user_id = serializers.IntegerField()
+    dkp_pool_id = serializers.IntegerField()
+    dkp_pool = serializers.CharField()
+    kind = serializers.ChoiceField(choices=EntryKind.choices)
+    bucket = serializers.CharField(help_text="the figure that it counts in: earned, spent or adjusted")
+    amount = PointsField()
+    character_name = serializers.CharField(allow_blank=True)
+    description = serializers.CharField(allow_blank=True)
+    reverses = serializers.IntegerField(allow_null=True)
+    reversed_by = serializers.IntegerField(allow_null=True)
+    document = serializers.UUIDField(allow_null=True, help_text="what it belongs to and is undone with")
+    context = serializers.UUIDField(allow_null=True, help_text="the raid, run or import that is part of")  # type: ignore[assignment]
+    created_by_id = serializers.IntegerField(allow_null=True)
+
+
+class StatementSerializer(EntrySerializer):
+    """A movement with the balance that it left in its pool."""
+
+    balance_after = PointsField()
+
+
+class AdjustmentInput(serializers.Serializer[Any]):
+    """Points given or, with a negative amount, taken: from one person (`user_id`) or many (`user_ids`), all or none."""
+
+    user_id = serializers.IntegerField(required=False, min_value=0)
+    discord_id = serializers.CharField(required=False, max_length=20, help_text="instead of user_id")
+    user_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=0), required=False, allow_empty=False, max_length=5000
+    )
+    dkp_pool_id = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, help_text="the default pool where left out"
+    )
+    amount = PointsField()
+    reason = serializers.CharField(max_length=200)
+    notes = serializers.CharField(required=False, allow_blank=True, max_length=5000)
+    character_name = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    occurred_at = serializers.DateTimeField(required=False)
+
+
+class AdjustmentSerializer(serializers.ModelSerializer[PointAdjustment]):
+    """An adjustment as it stands; `reversed_at` once it was undone. `notes` are for who writes points."""
+
+    user_id = serializers.IntegerField(read_only=True)
+    discord_id = serializers.CharField(source="user.discord_id", read_only=True, allow_null=True)
+    display_name = serializers.CharField(source="user.__str__", read_only=True)
+    dkp_pool_id = serializers.IntegerField(source="pool_id", read_only=True)
+    dkp_pool = serializers.CharField(source="pool.name", read_only=True)
+    amount = PointsField(read_only=True)
+    notes = serializers.SerializerMethodField()
+    created_by = serializers.CharField(source="created_by.__str__", default=None, allow_null=True, read_only=True)
+
+    class Meta:
+        model = PointAdjustment
+        fields = [
+            "id", "user_id", "discord_id", "display_name", "dkp_pool_id", "dkp_pool", "amount", "reason", "notes",
+            "character_name", "occurred_at", "created_at", "created_by", "batch", "document", "reversed_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_notes(self, adjustment: PointAdjustment) -> str:
+        return adjustment.notes if self.context.get("sees_notes") else ""
+
+
+class BulkAdjustmentSerializer(serializers.Serializer[Any]):
+    """Many adjustments made in one go."""
+
+    batch = serializers.UUIDField(allow_null=True)
+    count = serializers.IntegerField()
+    results = AdjustmentSerializer(many=True)
+
+
+class ReasonInput(serializers.Serializer[Any]):
+    """Why something is undone; it is shown beside the reversal."""
+
+    reason = serializers.CharField(max_length=300)
+
+
+class OwnerSerializer(serializers.Serializer[Any]):
+    """One stretch of a name's ownership."""
+
+    user_id = serializers.IntegerField(allow_null=True)
+    display_name = serializers.CharField(allow_null=True)
+    started_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+    changed_by = serializers.CharField(allow_null=True)
+
+
+class NameEarningsSerializer(serializers.Serializer[Any]):
+    """What a name earned and spent for one person in one pool."""
+
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField()
+    dkp_pool_id = serializers.IntegerField()
+    dkp_pool = serializers.CharField()
+    earned = PointsField()
+    spent = PointsField()
+    adjusted = PointsField()
+    entries = serializers.IntegerField()
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+
+
+class AttributionSerializer(serializers.Serializer[Any]):
+    """Who owned a name when, and what it earned for whom."""
+
+    character_name = serializers.CharField()
+    character_id = serializers.IntegerField(allow_null=True)
+    owners = OwnerSerializer(many=True)
+    earnings = NameEarningsSerializer(many=True)
+
+
+class RuleSerializer(serializers.ModelSerializer[PointRule]):
+    """A rule that moves points by the calendar: decay, caps."""
+
+    name = serializers.CharField(max_length=80)
+    dkp_pool_id = serializers.PrimaryKeyRelatedField(source="pool", queryset=DKPPool.objects.all())
+    dkp_pool = serializers.CharField(source="pool.name", read_only=True)
+    percent = serializers.DecimalField(
+        max_digits=5, decimal_places=2, min_value=0, max_value=100, required=False, allow_null=True
+    )
+    amount = PointsField(required=False, allow_null=True)
+
+    class Meta:
+        model = PointRule
+        fields = [
+            "id", "name", "dkp_pool_id", "dkp_pool", "kind", "percent", "amount", "period", "scope", "automatic",
+            "is_active", "created_at",
+        ]  # fmt: skip
+        read_only_fields = ["created_at"]
+
+
+class RuleStepSerializer(serializers.Serializer[Any]):
+    """What a rule does to one person."""
+
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField()
+    before = PointsField()
+    change = PointsField()
+    after = PointsField()
+
+
+class RulePreviewSerializer(serializers.Serializer[Any]):
+    """What running a rule now would do."""
+
+    period = serializers.CharField()
+    people = serializers.IntegerField()
+    total = PointsField()
+    steps = RuleStepSerializer(many=True)
+
+
+class RuleRunSerializer(serializers.ModelSerializer[PointRuleRun]):
+    """One run of a rule for one period; undone as a whole."""
+
+    rule_id = serializers.IntegerField(read_only=True)
+    rule = serializers.CharField(source="rule.name", read_only=True)
+    period = serializers.CharField(source="period_key", read_only=True)
+    total = PointsField(read_only=True)
+    run_by = serializers.CharField(source="run_by.__str__", default=None, allow_null=True, read_only=True)
+
+    class Meta:
+        model = PointRuleRun
+        fields = ["id", "rule_id", "rule", "period", "people", "total", "at", "run_by", "document", "reversed_at"]
+        read_only_fields = fields
+
+
+class StartPointsSerializer(serializers.Serializer[Any]):
+    """Who gets (GET) or got (POST) a pool's start points."""
+
+    dkp_pool_id = serializers.IntegerField()
+    start_points = PointsField()
+    people = serializers.IntegerField()
+    user_ids = serializers.ListField(child=serializers.IntegerField())
+
+
+class MergeInput(serializers.Serializer[Any]):
+    """The person who turns out to be this one; `preview` shows what would move and changes nothing."""
+
+    source_user_id = serializers.IntegerField(min_value=0)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
+    preview = serializers.BooleanField(required=False, default=False)
+
+
+class MergeBalanceSerializer(serializers.Serializer[Any]):
+    """A pool's balances on both sides; afterwards the target has their sum."""
+
+    dkp_pool = serializers.CharField()
+    source_balance = PointsField()
+    target_balance = PointsField()
+
+
+class MergeSerializer(serializers.Serializer[Any]):
+    """What a merge moves, or moved."""
+
+    source_user_id = serializers.IntegerField()
+    target_user_id = serializers.IntegerField()
+    merged = serializers.BooleanField()
+    characters = serializers.ListField(child=serializers.CharField())
+    entries = serializers.IntegerField()
+    balances = MergeBalanceSerializer(many=True)

@@ -1,0 +1,305 @@
+"""`/api/ranks/` and `/api/characters/` (PRD 5.2.3). Every write is a service's; DELETE retires, it loses nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from guildhall.accounts.api.permissions import principal
+from guildhall.core import revisions
+from guildhall.core.api.converters import ID_PATTERN
+from guildhall.core.api.etag import conditional, etag_of
+from guildhall.core.api.export import ExportMixin
+from guildhall.core.api.filters import IdFilter
+from guildhall.core.errors import NotFound
+from guildhall.roster import editing, ranks, selectors, services
+from guildhall.roster.models import Character, CharacterAlias, Rank
+
+from .serializers import (
+    CHARACTER_VALUES,
+    AliasInput,
+    AliasSerializer,
+    CharacterInput,
+    CharacterSerializer,
+    HierarchySerializer,
+    OwnershipSerializer,
+    RankChangeSerializer,
+    RankSerializer,
+    ReassignInput,
+    RenameInput,
+    character_row,
+)
+
+
+def sees_hidden(request: Request) -> bool:
+    """Whether this caller sees characters whose rank is hidden: whoever keeps the roster does."""
+    return principal(request).can("roster:write")
+
+
+class RankViewSet(viewsets.ModelViewSet[Rank]):
+    """The guild's ranks, the highest first."""
+
+    required_scopes = "roster"
+    serializer_class = RankSerializer
+    queryset = Rank.objects.none()
+    lookup_value_regex = ID_PATTERN
+    filterset_fields = ["is_hidden", "is_trial", "is_default"]
+    search_fields = ["name"]
+    ordering_fields = ["order", "name"]
+
+    def get_queryset(self) -> QuerySet[Rank]:
+        return Rank.objects.all()
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        tag = etag_of(request, "ranks", revisions.current("roster"))
+        return conditional(request, tag, lambda: super(RankViewSet, self).list(request, *args, **kwargs))
+
+    def perform_create(self, serializer: Any) -> None:
+        serializer.instance = ranks.create_rank(actor=principal(self.request).user, **serializer.validated_data)
+
+    def perform_update(self, serializer: Any) -> None:
+        serializer.instance = ranks.update_rank(
+            rank=serializer.instance, actor=principal(self.request).user, **serializer.validated_data
+        )
+
+    def perform_destroy(self, instance: Rank) -> None:
+        ranks.delete_rank(rank=instance, actor=principal(self.request).user)
+
+
+class CharacterFilter(django_filters.FilterSet):
+    """Filters named after the fields. Removed characters are shown only where `status` asks for them."""
+
+    character_class = django_filters.CharFilter(lookup_expr="iexact")
+    rank = IdFilter(field_name="rank_id")
+    rank_name = django_filters.CharFilter(field_name="rank__name", lookup_expr="iexact")
+    user = IdFilter(field_name="user_id")
+    main_character = IdFilter(field_name="main_character_id")
+    discord_id = django_filters.CharFilter(field_name="user__discord_id")
+    unowned = django_filters.BooleanFilter(field_name="user", lookup_expr="isnull")
+    min_level = IdFilter(field_name="level", lookup_expr="gte")
+    max_level = IdFilter(field_name="level", lookup_expr="lte")
+
+    class Meta:
+        model = Character
+        fields = ["status", "is_main", "is_active"]
+
+
+# "class" is the word people use and a reserved word in Python.
+CharacterFilter.base_filters["class"] = django_filters.CharFilter(field_name="character_class", lookup_expr="iexact")
+
+_NEW = OpenApiExample(
+    "an alt",
+    {"name": "Aelibox", "character_class": "Cleric", "level": 60, "rank": "Member", "user": 12, "is_main": False},
+    request_only=True,
+)
+
+
+class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
+    """The roster."""
+
+    required_scopes = "roster"
+    serializer_class = CharacterSerializer
+    queryset = Character.objects.none()
+    lookup_value_regex = ID_PATTERN
+    filterset_class = CharacterFilter
+    search_fields = ["name", "aliases__name", "user__display_name"]
+    ordering_fields = [
+        "name", "character_class", "level", "rank__order", "rank", "status", "joined_at", "is_main", "user", "id",
+    ]  # fmt: skip
+    ordering = ["name"]
+    export_name = "roster"
+    export_columns = (
+        "id", "name", "character_class", "race", "level", "rank_name", "status", "is_main", "main_character_name",
+        "user", "user_display_name", "joined_at", "is_active",
+    )  # fmt: skip
+
+    def get_queryset(self) -> QuerySet[Character]:
+        rows = Character.objects.all()
+        if self.action == "list" and not self.request.query_params.get("status"):
+            rows = rows.exclude(status=Character.Status.REMOVED)
+        if self.action == "list" and not sees_hidden(self.request):
+            rows = rows.exclude(rank__is_hidden=True)
+        return rows
+
+    def export_rows(self, queryset: QuerySet[Any]) -> Any:
+        return (character_row(row) for row in queryset.values(*CHARACTER_VALUES).iterator(chunk_size=1000))
+
+    def find(self, pk: Any) -> Character:
+        """The character with this id, with what is shown of it.
+
+        Raises:
+            NotFound: ``unknown_character``.
+        """
+        found = selectors.characters().filter(pk=pk).first()
+        if found is None:
+            raise NotFound(f"There is no character {pk}.", code="unknown_character")
+        return found
+
+    def answer(self, pk: Any, status: int = 200) -> Response:
+        return Response(CharacterSerializer(self.find(pk)).data, status=status)
+
+    @extend_schema(responses=CharacterSerializer(many=True))
+    def list(self, request: Request) -> Any:
+        """Characters. Those of a hidden rank are left out for everybody but who keeps the roster."""
+        tag = etag_of(request, "characters", revisions.current("roster"), sees_hidden(request))
+        return conditional(request, tag, lambda: self._list(request))
+
+    def _list(self, request: Request) -> Any:
+        queryset = self.filter_queryset(self.get_queryset())
+        if self.is_export(request):
+            return self.export(queryset)
+        page = self.paginate_queryset(queryset.values(*CHARACTER_VALUES))
+        return self.get_paginated_response([character_row(row) for row in page or []])
+
+    @extend_schema(request=CharacterInput, responses={201: CharacterSerializer}, examples=[_NEW])
+    def create(self, request: Request) -> Response:
+        """Add a character. A person's first one becomes their main unless `is_main` says otherwise."""
+        given = CharacterInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        data = dict(given.validated_data)
+        data.pop("reason", None)
+        is_active = data.pop("is_active", None)
+        made = services.create_character(actor=principal(request).user, **data)
+        if is_active is not None and is_active != made.is_active:
+            services.update_character(character=made, actor=principal(request).user, is_active=is_active)
+        return self.answer(made.pk, 201)
+
+    @extend_schema(responses=CharacterSerializer, filters=False)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """A character."""
+        return self.answer(pk)
+
+    @extend_schema(request=CharacterInput, responses=CharacterSerializer, examples=[_NEW])
+    def update(self, request: Request, pk: str) -> Response:
+        """Change a character; what is left out stays. A new name keeps the former one as an alias."""
+        return self._edit(request, pk, partial=False)
+
+    @extend_schema(
+        request=CharacterInput(partial=True),
+        responses=CharacterSerializer,
+        examples=[OpenApiExample("a promotion", {"rank": "Raider", "reason": "trial passed"}, request_only=True)],
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change what is named; what is left out stays."""
+        return self._edit(request, pk, partial=True)
+
+    def _edit(self, request: Request, pk: str, *, partial: bool) -> Response:
+        character = self.find(pk)
+        given = CharacterInput(data=request.data, partial=partial)
+        given.is_valid(raise_exception=True)
+        changes = dict(given.validated_data)
+        reason = changes.pop("reason", "")
+        editing.edit_character(character=character, actor=principal(request).user, changes=changes, reason=reason)
+        return self.answer(pk)
+
+    @extend_schema(responses={204: OpenApiResponse(description="It is off the roster; what it did stays.")})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Take a character off the roster (status `removed`). Points and history stay with whoever earned them."""
+        services.retire_character(character=self.find(pk), actor=principal(request).user)
+        return Response(status=204)
+
+    @extend_schema(
+        request=ReassignInput,
+        responses=CharacterSerializer,
+        examples=[OpenApiExample("a break", {"user_id": 31, "reason": "Aeli takes a year off"}, request_only=True)],
+    )
+    @action(detail=True, methods=["post"])
+    def reassign(self, request: Request, pk: str) -> Response:
+        """Give a character to another person, or to nobody. Points stay where they were earned."""
+        character = self.find(pk)
+        given = ReassignInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        services.reassign_character(
+            character=character,
+            user=given.validated_data["user_id"],
+            reason=given.validated_data.get("reason", ""),
+            actor=principal(request).user,
+        )
+        return self.answer(pk)
+
+    @extend_schema(responses=OwnershipSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], url_path="ownership-history", pagination_class=None)
+    def ownership_history(self, request: Request, pk: str) -> Response:
+        """Who owned it when, oldest first."""
+        return Response(selectors.ownership_of(self.find(pk)))
+
+    @extend_schema(responses=RankChangeSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], url_path="rank-history", pagination_class=None)
+    def rank_history(self, request: Request, pk: str) -> Response:
+        """Its ranks, newest first."""
+        changes = self.find(pk).rank_changes.select_related("from_rank", "to_rank", "changed_by")
+        return Response(RankChangeSerializer(changes, many=True).data)
+
+    @extend_schema(methods=["GET"], responses=AliasSerializer(many=True), filters=False)
+    @extend_schema(
+        methods=["POST"],
+        request=AliasInput,
+        responses={201: AliasSerializer},
+        examples=[OpenApiExample("a typo", {"name": "Aelli", "kind": "typo"}, request_only=True)],
+    )
+    @action(detail=True, methods=["get", "post"], pagination_class=None)
+    def aliases(self, request: Request, pk: str) -> Response:
+        """Its other names: former ones, known typos, boxes. POST adds one."""
+        character = self.find(pk)
+        if request.method == "GET":
+            return Response(AliasSerializer(character.aliases.select_related("created_by"), many=True).data)
+        given = AliasInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        made = services.add_alias(character=character, actor=principal(request).user, **given.validated_data)
+        return Response(AliasSerializer(made).data, status=201)
+
+    @extend_schema(responses={204: OpenApiResponse(description="Forgotten.")})
+    @action(detail=True, methods=["delete"], url_path=rf"aliases/(?P<alias_id>{ID_PATTERN})")
+    def forget_alias(self, request: Request, pk: str, alias_id: str) -> Response:
+        """Forget one of its other names."""
+        alias = CharacterAlias.objects.select_related("character").filter(character_id=pk, pk=alias_id).first()
+        if alias is None:
+            raise NotFound(f"This character has no alias {alias_id}.", code="unknown_alias")
+        services.remove_alias(alias=alias, actor=principal(request).user)
+        return Response(status=204)
+
+    @extend_schema(request=None, responses=CharacterSerializer)
+    @action(detail=True, methods=["post"], url_path="make-main")
+    def make_main(self, request: Request, pk: str) -> Response:
+        """Make it its owner's main; the owner's other characters become its alts."""
+        services.set_main(character=self.find(pk), actor=principal(request).user)
+        return self.answer(pk)
+
+    @extend_schema(
+        request=RenameInput,
+        responses=CharacterSerializer,
+        examples=[OpenApiExample("a new name", {"name": "Aelindra"}, request_only=True)],
+    )
+    @action(detail=True, methods=["post"])
+    def rename(self, request: Request, pk: str) -> Response:
+        """Give it a new name; the former one stays as an alias, so old logs still find it."""
+        character = self.find(pk)
+        given = RenameInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        services.rename_character(character=character, name=given.validated_data["name"], actor=principal(request).user)
+        return self.answer(pk)
+
+    @extend_schema(responses=CharacterSerializer, filters=False)
+    def by_name(self, request: Request, name: str) -> Response:
+        """The character of this name or alias, whatever the case. An unknown one is 404 with likely names."""
+        return self.answer(selectors.character_by_name(name).pk)
+
+    @extend_schema(responses=HierarchySerializer(many=True), filters=False)
+    @action(detail=False, methods=["get"], filter_backends=[])
+    def hierarchy(self, request: Request) -> Any:
+        """People with their main and its alts."""
+        hidden = sees_hidden(request)
+        tag = etag_of(request, "hierarchy", revisions.current("roster"), hidden)
+
+        def build() -> Response:
+            page = self.paginate_queryset(selectors.hierarchy(include_hidden=hidden))  # type: ignore[arg-type]
+            return self.get_paginated_response(HierarchySerializer(page, many=True).data)
+
+        return conditional(request, tag, build)

@@ -1,0 +1,55 @@
+"""Changing several things of a character at once, each by its own verb, all or none (PUT and PATCH mean this)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guildhall.accounts.models import User
+from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.transactions import use_case
+
+from .models import Character
+from .services import EDITABLE, reassign_character, rename_character, set_main, set_rank, update_character
+
+
+@use_case
+def edit_character(*, character: Character, actor: User | None, changes: dict[str, Any], reason: str = "") -> Character:
+    """Apply `changes`: the plain attributes, and `name`, `user`, `rank`, `is_main`, `main_character`.
+
+    What is as it was is left alone, so sending a character back unchanged changes nothing.
+
+    Raises:
+        BadInput: ``main_of_another``, and those of the verbs.
+        Conflict: ``is_the_main`` where a main would be left without being replaced; those of the verbs.
+    """
+    current = Character.objects.select_related("user", "rank").get(pk=character.pk)
+    if "name" in changes and changes["name"].strip() != current.name:
+        current = rename_character(character=current, name=changes["name"], actor=actor)
+    if "user" in changes and getattr(changes["user"], "pk", None) != current.user_id:
+        current = reassign_character(character=current, user=changes["user"], actor=actor, reason=reason)
+    if "rank" in changes:
+        set_rank(character=current, rank=changes["rank"], actor=actor, reason=reason)
+    plain = {name: changes[name] for name in EDITABLE if name in changes}
+    if plain:
+        update_character(character=current, actor=actor, **plain)
+    _place(Character.objects.get(pk=current.pk), actor, changes)
+    return Character.objects.select_related("user", "rank", "main_character").get(pk=current.pk)
+
+
+def _place(character: Character, actor: User | None, changes: dict[str, Any]) -> None:
+    """Main or alt. A person's main is left only by making another one the main."""
+    wish, main = changes.get("is_main"), changes.get("main_character")
+    if wish is True and main is not None:
+        raise BadInput("A main has no main of its own; leave main_character out.", attr="main_character")
+    if wish is True and not character.is_main:
+        set_main(character=character, actor=actor)
+    elif character.is_main and (wish is False or main is not None):
+        raise Conflict(
+            f"{character} is {character.user}'s main. Make another of their characters the main instead.",
+            code="is_the_main",
+            attr="is_main",
+        )
+    elif main is not None and (main.user_id != character.user_id or not main.is_main):
+        raise BadInput(
+            f"{main} is not the main of whoever owns {character}.", code="main_of_another", attr="main_character"
+        )
