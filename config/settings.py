@@ -294,6 +294,9 @@ RATE_LIMITS = {
 }
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
+# Live streams that one web process carries; each takes a thread, so the rest (WEB_THREADS) is left for other requests.
+STREAM_LIMIT = env.int("STREAM_LIMIT", max(4, env.int("WEB_THREADS", 64) // 2))
+
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/", include("guildhall.raids.api.urls")),
     path("api/", include("guildhall.loot.api.urls")),
     path("api/", include("guildhall.recruitment.api.urls")),
+    path("api/", include("guildhall.auctions.api.urls")),
     path("", include("guildhall.ops.urls")),
     path("api/", include("guildhall.discord.api.urls")),
 ]

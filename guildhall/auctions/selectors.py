@@ -13,7 +13,7 @@ from django.db.models import F, QuerySet
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
-from guildhall.core.errors import NotFound
+from guildhall.core.errors import BadInput, NotFound
 from guildhall.core.money import ZERO, show_points
 from guildhall.loot.models import Item
 from guildhall.loot.selectors import PriceReference
@@ -81,6 +81,20 @@ def winners(sessions: Iterable[UUID]) -> dict[UUID, list[SessionWinner]]:
     for winner in SessionWinner.objects.select_related("user").filter(session__in=list(sessions)):
         found[winner.session_id].append(winner)
     return found
+
+
+def only_winner(session_id: Any) -> User:
+    """The one winner who is not served yet. Two queries.
+
+    Raises:
+        NotFound: ``unknown_session``.
+        BadInput: ``winner_required`` where there are several, or none.
+    """
+    waiting = session_by_id(session_id).winners.select_related("user").exclude(state=SessionWinner.State.PASSED)
+    rows = list(waiting[:2])
+    if len(rows) != 1:
+        raise BadInput("Say which winner: winner_discord_id.", code="winner_required", attr="winner_discord_id")
+    return rows[0].user
 
 
 def shown_bid(bid: ItemBid) -> dict[str, Any]:

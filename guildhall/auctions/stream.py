@@ -116,7 +116,7 @@ def can_resume(sequence: int) -> bool:
     span = StreamEvent.objects.aggregate(first=Min("sequence"), last=Max("sequence"))
     if span["last"] is None:
         return sequence == current_sequence()
-    return span["first"] - 1 <= sequence <= span["last"]
+    return bool(span["first"] - 1 <= sequence <= span["last"])
 
 
 def forget_old_events() -> int:

@@ -191,7 +191,7 @@ def _place_bid(
         standing.append(bid)
     bid.character, bid.character_name = character, character.name if character else ""
     # No place in the order of arrival yet: the new bid ranks behind every equal one.
-    bid.amount, bid.tier, bid.placed_at, bid.latest_id = value, verdict.tier, now, None
+    bid.amount, bid.tier, bid.placed_at, bid.latest_id = value, verdict.tier, now, None  # type: ignore[assignment]
     leading = [] if session.is_sealed else rank(standing)[: session.quantity]
     after = {other.user_id for other in leading}
     entry = BidHistory.objects.create(
@@ -478,6 +478,28 @@ def try_bid(
             )
     except _Tried as tried:
         return tried.placed
+
+
+def check_funds(*, bidder: User, pool: DKPPool, amount: Any) -> Decimal:
+    """Whether `bidder` could bid `amount` in some session of `pool`: the amount as read.
+
+    Raises:
+        BadInput: an amount's codes, ``below_minimum``, ``insufficient_points``.
+        Conflict: ``pool_closed``.
+    """
+    ledger.open_pools([pool.pk])
+    value = parse_points(amount, places=pool.decimal_places)
+    if value < unit(pool):
+        raise BadInput(
+            f"A bid in {pool} is at least {show_points(unit(pool))}.",
+            code="below_minimum",
+            attr="amount",
+            figures={"amount": show_points(value), "minimum_bid": show_points(unit(pool))},
+        )
+    row = UserPointsSummary.objects.filter(user=bidder, pool=pool).first() or UserPointsSummary(user=bidder, pool=pool)
+    if value > row.balance - row.held and not pool.allow_negative:
+        raise ledger.insufficient(who=bidder, pool=pool, wanted=value, row=row)
+    return value
 
 
 @use_case

@@ -69,7 +69,12 @@ def tell_outside(session: BidSession, topic: str, **extra: Any) -> None:
     outbox.put(topic=topic, payload={"bid_session_id": str(session.pk), **extra}, order_key=f"auction:{session.pk}")
 
 
-def _whole(value: Any, *, attr: str, least: int, most: int) -> int:
+def whole(value: Any, *, attr: str, least: int, most: int) -> int:
+    """A whole number from outside, within its bounds.
+
+    Raises:
+        BadInput: ``invalid``, ``out_of_range``.
+    """
     try:
         number = int(str(value))
     except (TypeError, ValueError) as error:
@@ -79,8 +84,15 @@ def _whole(value: Any, *, attr: str, least: int, most: int) -> int:
     return number
 
 
-def _tie_breaks(value: Any) -> list[str]:
-    chain = list(dict.fromkeys(value))
+def check_tie_breaks(value: Any) -> list[str]:
+    """A chain of tie-breaks, each once.
+
+    Raises:
+        BadInput: ``invalid_choice``.
+    """
+    if not isinstance(value, list | tuple):
+        raise BadInput("tie_breaks is a list.", code="invalid", attr="tie_breaks")
+    chain = list(dict.fromkeys(str(rule) for rule in value))
     unknown = [rule for rule in chain if rule not in TieBreak.values]
     if unknown:
         raise BadInput(
@@ -132,7 +144,7 @@ def start_session(
     if mode not in Mode.values:
         raise BadInput(f"“{mode}” is no mode; choose {', '.join(Mode.values)}.", code="invalid_choice", attr="mode")
     now = clock.now()
-    seconds = _whole(
+    seconds = whole(
         policy.duration_seconds if duration_seconds is None else duration_seconds,
         attr="duration_seconds",
         least=SHORTEST,
@@ -147,23 +159,23 @@ def start_session(
         mode=mode,
         minimum_bid=_figure(policy.minimum_bid, minimum_bid, "minimum_bid", places),
         increment=_figure(policy.increment, increment, "increment", places),
-        quantity=_whole(quantity, attr="quantity", least=1, most=MOST_ITEMS),
+        quantity=whole(quantity, attr="quantity", least=1, most=MOST_ITEMS),
         started_at=now,
         ends_at=now + dt.timedelta(seconds=seconds),
-        anti_snipe_seconds=_whole(
+        anti_snipe_seconds=whole(
             policy.anti_snipe_seconds if anti_snipe_seconds is None else anti_snipe_seconds,
             attr="anti_snipe_seconds",
             least=0,
             most=3600,
         ),
-        anti_snipe_limit=_whole(
+        anti_snipe_limit=whole(
             policy.anti_snipe_limit if anti_snipe_limit is None else anti_snipe_limit,
             attr="anti_snipe_limit",
             least=0,
             most=1000,
         ),
         all_in_breaks_increment=policy.all_in_breaks_increment,
-        tie_breaks=_tie_breaks(policy.tie_breaks if tie_breaks is None else tie_breaks),
+        tie_breaks=check_tie_breaks(policy.tie_breaks if tie_breaks is None else tie_breaks),
         rules=_rules_for(pool),
         seed=secrets.token_hex(16),
         price_reference=shown_reference(price_reference(item=item, pool_id=pool.pk)),
@@ -247,7 +259,7 @@ def extend_session(*, session_id: Any, seconds: Any, actor: User | None) -> BidS
         BadInput: ``invalid``, ``out_of_range``.
         Conflict: ``session_closed``.
     """
-    more = _whole(seconds, attr="seconds", least=1, most=LONGEST)
+    more = whole(seconds, attr="seconds", least=1, most=LONGEST)
     session = lock_session(session_id)
     _running(session, clock.now())
     session.ends_at += dt.timedelta(seconds=more)

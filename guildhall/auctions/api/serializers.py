@@ -1,0 +1,314 @@
+"""What auctions take and answer (API.md, "Bidding" and "Discord")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from guildhall.auctions.models import BiddingPolicy, BiddingRule, Mode, Status, TieBreak
+from guildhall.core.api.fields import PointsField
+from guildhall.points.models import DKPPool
+from guildhall.roster.models import CharacterClass, Rank
+
+
+class SessionRef(serializers.Serializer[Any]):
+    """Which session."""
+
+    bid_session_id = serializers.CharField(max_length=64)
+
+
+class StartInput(serializers.Serializer[Any]):
+    """`POST /api/bidding/start-bid/`. What is left out comes from the pool's policy."""
+
+    item_name = serializers.CharField(max_length=500, required=False)
+    item_id = serializers.IntegerField(required=False, allow_null=True)
+    raid_id = serializers.IntegerField(required=False, allow_null=True)
+    dkp_pool_id = serializers.IntegerField(required=False, allow_null=True)
+    minimum_bid = PointsField(required=False, allow_null=True)
+    increment = PointsField(required=False, allow_null=True)
+    duration_seconds = serializers.IntegerField(required=False, allow_null=True)
+    quantity = serializers.IntegerField(required=False, default=1)
+    mode = serializers.CharField(required=False, allow_null=True, help_text=", ".join(Mode.values))
+    anti_snipe_seconds = serializers.IntegerField(required=False, allow_null=True)
+    anti_snipe_limit = serializers.IntegerField(required=False, allow_null=True)
+    tie_breaks = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text=", ".join(TieBreak.values)
+    )
+    note = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "12.50"})
+class AnyAmount(serializers.Field[Any, Any, Any, Any]):
+    """An amount that the service reads, so that its refusal comes with the session's own figures."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class PlaceInput(SessionRef):
+    """`POST /api/bidding/place-bid/`. One of `amount`, `all_in` and `steps`; a member may leave out `discord_id`."""
+
+    discord_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
+    amount = AnyAmount(required=False, allow_null=True)
+    all_in = serializers.BooleanField(required=False, default=False, help_text="everything available")
+    steps = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=1000, help_text="so many increments above the lead"
+    )
+    character_name = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=120)
+
+
+class LeadSerializer(serializers.Serializer[Any]):
+    """A leading bid."""
+
+    user_id = serializers.IntegerField()
+    discord_id = serializers.CharField(allow_null=True)
+    display_name = serializers.CharField()
+    character_name = serializers.CharField()
+    amount = PointsField()
+    tier = serializers.IntegerField()
+
+
+class WinnerSerializer(serializers.Serializer[Any]):
+    """A winner; `amount` is the price by the mode's rule."""
+
+    user_id = serializers.IntegerField()
+    discord_id = serializers.CharField(allow_null=True)
+    display_name = serializers.CharField()
+    character_name = serializers.CharField()
+    amount = PointsField()
+    bid_amount = PointsField()
+    place = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=["won", "awarded", "undone"])
+    loot_id = serializers.IntegerField(allow_null=True)
+
+
+class ReferenceSerializer(serializers.Serializer[Any]):
+    """What the item went for before, as it stood when bidding began."""
+
+    awards = serializers.IntegerField()
+    median = PointsField(allow_null=True)
+    minimum = PointsField(allow_null=True)
+    maximum = PointsField(allow_null=True)
+    last_price = PointsField(allow_null=True)
+    trend = serializers.CharField(allow_null=True)
+    trend_percent = PointsField(allow_null=True)
+
+
+class SessionOutput(serializers.Serializer[Any]):
+    """A session (API.md). A sealed one shows neither names nor amounts while it runs."""
+
+    bid_session_id = serializers.UUIDField()
+    item_name = serializers.CharField()
+    item_id = serializers.IntegerField()
+    raid_id = serializers.IntegerField(allow_null=True)
+    dkp_pool_id = serializers.IntegerField()
+    mode = serializers.ChoiceField(choices=Mode.choices)
+    status = serializers.ChoiceField(choices=Status.choices)
+    paused = serializers.BooleanField()
+    minimum_bid = PointsField()
+    increment = PointsField()
+    next_bid = PointsField()
+    quantity = serializers.IntegerField()
+    started_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    seconds_left = serializers.FloatField()
+    leading = LeadSerializer(many=True)
+    bids_count = serializers.IntegerField()
+    anti_snipe_seconds = serializers.IntegerField()
+    anti_snipes = serializers.IntegerField()
+    anti_snipe_limit = serializers.IntegerField()
+    rot = serializers.BooleanField()
+    winners = WinnerSerializer(many=True)
+    price_reference = ReferenceSerializer()
+    note = serializers.CharField()
+    server_time = serializers.DateTimeField()
+
+
+class BidOutput(serializers.Serializer[Any]):
+    """A bid of the past, accepted, refused or voided."""
+
+    bid_id = serializers.IntegerField()
+    bid_session_id = serializers.UUIDField()
+    item_name = serializers.CharField()
+    user_id = serializers.IntegerField(allow_null=True)
+    discord_id = serializers.CharField(allow_null=True)
+    display_name = serializers.CharField()
+    character_name = serializers.CharField()
+    amount = PointsField()
+    tier = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    outcome = serializers.ChoiceField(choices=["accepted", "refused", "voided"])
+    code = serializers.CharField(allow_null=True)
+    took_lead = serializers.BooleanField()
+
+
+class SessionDetail(SessionOutput):
+    """A session with its bids and, once it is over, the trace of its decision."""
+
+    bids = BidOutput(many=True)
+    tie_breaks = serializers.ListField(child=serializers.CharField())
+    rules = serializers.ListField(child=serializers.DictField())
+    trace = serializers.ListField(child=serializers.DictField())
+    seed = serializers.CharField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+
+class PlacedOutput(serializers.Serializer[Any]):
+    """An accepted bid."""
+
+    bid_id = serializers.IntegerField()
+    accepted = serializers.BooleanField()
+    amount = PointsField()
+    leads = serializers.BooleanField(help_text="false while sealed")
+    available_after = PointsField()
+    leading = LeadSerializer(many=True)
+    ends_at = serializers.DateTimeField()
+    bid_session_id = serializers.UUIDField()
+    price_reference = ReferenceSerializer()
+    server_time = serializers.DateTimeField()
+
+
+class WinnerRef(serializers.Serializer[Any]):
+    """Which of a session's winners."""
+
+    winner_discord_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
+    winner_user_id = serializers.IntegerField(required=False, allow_null=True)
+
+
+class AwardInput(SessionRef, WinnerRef):
+    """`POST /api/bidding/award-item/`."""
+
+    amount = PointsField(required=False, allow_null=True)
+
+
+class ReasonInput(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=300)
+
+
+class ExtendInput(serializers.Serializer[Any]):
+    """How much longer."""
+
+    seconds = serializers.IntegerField()
+
+
+class PassInput(WinnerRef, ReasonInput):
+    """Which winner passes, and why."""
+
+
+class VoidInput(ReasonInput):
+    """Whose bid is taken back, and why."""
+
+    discord_id = serializers.CharField(max_length=40)
+
+
+class MaxBidOutput(serializers.Serializer[Any]):
+    """How much somebody can bid."""
+
+    discord_id = serializers.CharField()
+    user_id = serializers.IntegerField()
+    dkp_pool_id = serializers.IntegerField()
+    balance = PointsField()
+    held = PointsField()
+    available = PointsField()
+    max_bid = PointsField()
+
+
+class ValidateInput(serializers.Serializer[Any]):
+    """`POST /api/discord/validate-bid/`."""
+
+    discord_id = serializers.CharField(max_length=40)
+    amount = AnyAmount()
+    bid_session_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=64)
+    dkp_pool_id = serializers.IntegerField(required=False, allow_null=True)
+    character_name = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=120)
+
+
+class ValidateOutput(serializers.Serializer[Any]):
+    """Whether a bid would be accepted now; `code` and `reason` say why not."""
+
+    valid = serializers.BooleanField()
+    code = serializers.CharField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+    balance = PointsField()
+    held = PointsField()
+    available = PointsField()
+
+
+class HeardBid(serializers.Serializer[Any]):
+    """A bid that a bot heard in its own auction."""
+
+    discord_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
+    amount = PointsField()
+    character_name = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=120)
+    at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class ResultInput(serializers.Serializer[Any]):
+    """`POST /api/discord/bid-results/`."""
+
+    discord_id = serializers.CharField(max_length=40)
+    item_name = serializers.CharField(max_length=500)
+    winning_bid = PointsField()
+    character_name = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=120)
+    raid_id = serializers.IntegerField(required=False, allow_null=True)
+    dkp_pool_id = serializers.IntegerField(required=False, allow_null=True)
+    bids = HeardBid(many=True, required=False)
+    external_reference = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=120,
+        help_text="your own number of the auction; sent again it answers the award made before",
+    )  # fmt: skip
+
+
+class BalanceOutput(serializers.Serializer[Any]):
+    """What somebody has, pool by pool."""
+
+    discord_id = serializers.CharField()
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField()
+    pools = serializers.ListField(child=serializers.DictField())
+
+
+class RuleSerializer(serializers.ModelSerializer[BiddingRule]):
+    """A bidding rule: whoever meets all its conditions may not bid, may bid at most `cap`, or bids in `tier`."""
+
+    dkp_pool_id = serializers.PrimaryKeyRelatedField(
+        source="pool", queryset=DKPPool.objects.all(), allow_null=True, required=False
+    )
+    cap = PointsField(required=False, allow_null=True)
+    ranks = serializers.PrimaryKeyRelatedField(many=True, queryset=Rank.objects.all(), required=False)
+    roles = serializers.ListField(child=serializers.CharField(), required=False)
+    character_classes = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text=", ".join(v for v in CharacterClass.values if v)
+    )
+    item_categories = serializers.ListField(child=serializers.CharField(), required=False)
+
+    class Meta:
+        model = BiddingRule
+        fields = [
+            "id", "name", "dkp_pool_id", "position", "is_active", "effect", "cap", "tier", "ranks", "roles",
+            "character_kind", "is_trial", "attendance_below", "character_classes", "item_categories",
+            "item_not_for_class",
+        ]  # fmt: skip
+
+
+class PolicySerializer(serializers.ModelSerializer[BiddingPolicy]):
+    """What sessions of a pool start with."""
+
+    dkp_pool_id = serializers.IntegerField(source="pool_id", read_only=True)
+    minimum_bid = PointsField(required=False)
+    increment = PointsField(required=False)
+    tie_breaks = serializers.ListField(child=serializers.CharField(), required=False)
+
+    class Meta:
+        model = BiddingPolicy
+        fields = [
+            "dkp_pool_id", "mode", "minimum_bid", "increment", "duration_seconds", "anti_snipe_seconds",
+            "anti_snipe_limit", "all_in_breaks_increment", "tie_breaks",
+        ]  # fmt: skip

@@ -1,0 +1,69 @@
+"""`GET /api/bidding/stream/`: the live stream, a plain Django view because DRF would want to render it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_GET
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from guildhall.accounts.api.authentication import KeyAuthentication
+from guildhall.accounts.permissions import ANONYMOUS, Principal, principal_for
+from guildhall.auctions import stream
+from guildhall.auctions.selectors import awaiting_award, present_many, running
+from guildhall.core import clock
+from guildhall.core.api.errors import error_body
+from guildhall.core.errors import BadInput, GuildhallError, NotAuthenticated
+
+RETRY_SECONDS = 15
+
+
+def running_sessions() -> dict[str, Any]:
+    """Every running session and those that wait to be awarded: what a new subscriber begins with."""
+    return {"sessions": present_many([*running(), *awaiting_award()[:50]]), "server_time": clock.now()}
+
+
+def _caller(request: HttpRequest) -> Principal:
+    try:
+        found = KeyAuthentication().authenticate(Request(request))
+    except AuthenticationFailed as error:
+        raise NotAuthenticated(str(error.detail)) from error
+    if found is not None:
+        return principal_for(*found)
+    return principal_for(request.user) if request.user.is_authenticated else ANONYMOUS
+
+
+def _resume_from(request: HttpRequest) -> int | None:
+    text = request.headers.get("Last-Event-ID", "") or request.GET.get("last_event_id", "")
+    if not text.strip():
+        return None
+    if not text.strip().isdigit() or len(text) > 18:
+        raise BadInput("Last-Event-ID is the number of an event.", code="invalid", attr="Last-Event-ID")
+    return int(text)
+
+
+@require_GET
+def bidding_stream(request: HttpRequest) -> HttpResponseBase:
+    """Server-sent events ``session``, ``bid``, ``closed`` and ``awarded``, resumed after `Last-Event-ID`.
+
+    A new subscriber first gets ``hello`` with every running session; so does one whose last event is no longer kept.
+    503 with `Retry-After` where every place is taken.
+    """
+    try:
+        _caller(request).require("bidding:read")
+        flow = stream.subscribe(
+            resume_from=_resume_from(request), snapshot=running_sessions, limit=settings.STREAM_LIMIT
+        )
+    except GuildhallError as error:
+        refusal: HttpResponse = JsonResponse(error_body(error), status=error.status)
+        if error.status == 503:
+            refusal["Retry-After"] = str(RETRY_SECONDS)
+        return refusal
+    response = StreamingHttpResponse(flow, content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache, no-transform"
+    response["X-Accel-Buffering"] = "no"  # or nginx keeps the events to itself
+    return response

@@ -1,0 +1,41 @@
+"""Paths of PRD 5.2.7 (bidding) and the bidding half of 5.2.8."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from . import discord_views, views
+from .stream_view import bidding_stream
+
+router = SimpleRouter()
+router.register("bidding/rules", views.RuleViewSet, basename="bidding-rule")
+
+SESSION = "bidding/<str:bid_session_id>/"
+
+urlpatterns = [
+    path("items/<int:item_id>/bid-history/", views.ItemBidHistoryView.as_view(), name="item-bid-history"),
+    path("bidding/start-bid/", views.StartBidView.as_view(), name="start-bid"),
+    path("bidding/place-bid/", views.PlaceBidView.as_view(), name="place-bid"),
+    path("bidding/close-bid/", views.CloseBidView.as_view(), name="close-bid"),
+    path("bidding/award-item/", views.AwardItemView.as_view(), name="award-item"),
+    path("bidding/active/", views.ActiveBidsView.as_view(), name="active-bids"),
+    path("bidding/stream/", bidding_stream, name="bidding-stream"),
+    path("bidding/me/", views.MyPurseView.as_view(), name="bidding-me"),
+    path("bidding/policies/<int:dkp_pool_id>/", views.PolicyView.as_view(), name="bidding-policy"),
+    path("bidding/user/<str:discord_id>/max-bid/", views.MaxBidView.as_view(), name="max-bid"),
+    path("", include(router.urls)),
+    path(SESSION, views.SessionView.as_view(), name="bid-session"),
+    path(f"{SESSION}bids/", views.SessionBidsView.as_view(), name="bid-session-bids"),
+    path(f"{SESSION}pause/", views.PauseView.as_view(), name="bid-session-pause"),
+    path(f"{SESSION}resume/", views.ResumeView.as_view(), name="bid-session-resume"),
+    path(f"{SESSION}extend/", views.ExtendView.as_view(), name="bid-session-extend"),
+    path(f"{SESSION}cancel/", views.CancelView.as_view(), name="bid-session-cancel"),
+    path(f"{SESSION}pass/", views.PassView.as_view(), name="bid-session-pass"),
+    path(f"{SESSION}undo-award/", views.UndoAwardView.as_view(), name="bid-session-undo-award"),
+    path(f"{SESSION}void-bid/", views.VoidBidView.as_view(), name="bid-session-void-bid"),
+    path("discord/bid-results/", discord_views.BidResultsView.as_view(), name="discord-bid-results"),
+    path("discord/user/<str:discord_id>/balance/", discord_views.UserBalanceView.as_view(), name="discord-balance"),
+    path("discord/validate-bid/", discord_views.ValidateBidView.as_view(), name="discord-validate-bid"),
+    path("discord/active-bids/", views.ActiveBidsView.as_view(), name="discord-active-bids"),
+]
