@@ -117,7 +117,11 @@ def test_a_whole_auction_by_a_bot(bot: APIClient, pool: Any, aeli: User, borel: 
     assert bot.post("/api/bidding/award-item/", award).json() == loot.json()
     assert (balance(aeli, pool), balance(borel, pool)) == ("100.00/0.00", "55.00/0.00")
     detail = bot.get(f"/api/bidding/{session['bid_session_id']}/").json()
-    assert (detail["status"], len(detail["bids"]), detail["trace"][0]["step"]) == ("awarded", 3, "close")  # the refused bid too
+    assert (detail["status"], len(detail["bids"]), detail["trace"][0]["step"]) == (
+        "awarded",
+        3,
+        "close",
+    )  # the refused bid too
     history = bot.get(f"/api/items/{session['item_id']}/bid-history/").json()
     assert [row["amount"] for row in history["results"]] == ["45.00", "40.00"]
 
