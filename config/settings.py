@@ -332,6 +332,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "guildhall.discord.tasks.reconcile_roles",
         "schedule": dt.timedelta(hours=24),
     },
+    "follow-auctions-in-discord": {
+        "task": "guildhall.discord.tasks.follow_auctions",
+        "schedule": dt.timedelta(seconds=5),
+    },
     "refresh-discord-tokens": {
         "task": "guildhall.discord.tasks.refresh_discord_tokens",
         "schedule": dt.timedelta(hours=1),

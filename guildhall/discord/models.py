@@ -230,6 +230,7 @@ class DiscordPost(models.Model):
     channel_id = models.CharField(max_length=20, blank=True)
     created_at = models.DateTimeField(default=clock.now, db_index=True)
     posted_at = models.DateTimeField(null=True, blank=True)
+    shown = models.CharField(max_length=120, blank=True, help_text="what it showed last, for what changes often")
 
     def __str__(self) -> str:
         return self.key

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from guildhall.auctions.services.sessions import AUCTION_CANCELLED, AUCTION_OPENED
+from guildhall.auctions.services.settlement import AUCTION_CLOSED
 from guildhall.core import outbox
 from guildhall.core.models import OutboxMessage
 from guildhall.loot.services import LOOT_AWARDED, LOOT_REVERSED
@@ -15,6 +17,7 @@ from guildhall.raids.services.standing import RAID_AMENDED, RAID_AWARDED, RAID_R
 from guildhall.recruitment.models import Application
 
 from .messages import awards, raids, recruitment  # noqa: F401 - registers the builders
+from .messages.auctions import find_session, show_auction
 from .messages.posting import direct_message, post
 from .messages.recruitment import TOLD_TO_APPLICANT
 
@@ -41,6 +44,8 @@ def connect() -> None:
         outbox.handler(topic)(raid_news)
     for topic in (LOOT_AWARDED, LOOT_REVERSED):
         outbox.handler(topic)(loot_news)
+    for topic in (AUCTION_OPENED, AUCTION_CANCELLED, AUCTION_CLOSED):
+        outbox.handler(topic)(auction_news)
     for news in APPLICATION_NEWS:
         outbox.handler(f"application.{news}")(application_news)
     outbox.handler("points.adjusted")(no_news)
@@ -67,7 +72,17 @@ def loot_news(message: OutboxMessage) -> str:
     corrected = message.payload.get("corrects")
     if corrected:
         post(kind="awards", build="award", key=f"award:{corrected}", edits=True, award_id=corrected)
+    session = find_session(str(message.payload.get("auction") or ""))
+    if session is not None:
+        show_auction(session=session)
     return "queued" if queued else "no channel"
+
+
+@transaction.atomic
+def auction_news(message: OutboxMessage) -> str:
+    """An auction began, ended or was called off: its message follows."""
+    session = find_session(message.payload["bid_session_id"])
+    return "queued" if session is not None and show_auction(session=session) else "no channel"
 
 
 @transaction.atomic

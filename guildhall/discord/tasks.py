@@ -10,6 +10,7 @@ from guildhall.core import clock
 
 from .client import DiscordConfig, default_client
 from .interactions.verify import forget_old
+from .messages.auctions import follow_auctions as follow
 from .models import DiscordPost, InboundEvent
 from .roles.sync import request_sync
 from .tokens import refresh_lapsing
@@ -33,6 +34,12 @@ def refresh_discord_tokens() -> str:
         return "no sign-in is set up"
     refreshed, failed = refresh_lapsing(client=default_client())
     return f"{refreshed} refreshed, {failed} not"
+
+
+@shared_task
+def follow_auctions() -> str:
+    """Every few seconds: bring the messages of running auctions up to date."""
+    return f"{follow()} messages to change"
 
 
 @shared_task

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import loot, people, points, raids, recruitment
+from . import auctions, loot, people, points, raids, recruitment
 
-__all__ = ["loot", "people", "points", "raids", "recruitment"]
+__all__ = ["auctions", "loot", "people", "points", "raids", "recruitment"]
