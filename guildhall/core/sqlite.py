@@ -15,6 +15,7 @@ PARAMETERS = 32_766
 def raise_parameter_limit() -> None:
     """Let Django use as many parameters in one statement as SQLite takes."""
     if sqlite3.sqlite_version_info >= (3, 32, 0):
-        from django.db.backends.sqlite3.features import DatabaseFeatures
+        # By `base`: its `features` cannot be imported first, and on another database nothing has imported either yet.
+        from django.db.backends.sqlite3.base import DatabaseWrapper
 
-        DatabaseFeatures.max_query_params = PARAMETERS
+        DatabaseWrapper.features_class.max_query_params = PARAMETERS
