@@ -126,13 +126,11 @@ def clean_attendees(attendees: Iterable[Any]) -> list[Attendee]:
 
 
 def _clean(given: Any, attr: str) -> Attendee:
-    values = (
-        {name: getattr(given, name) for name in Attendee.__dataclass_fields__}
-        if isinstance(given, Attendee)
-        else {"character_name": given}
-        if isinstance(given, str)
-        else dict(given)
-    )
+    values: dict[str, Any]
+    if isinstance(given, Attendee):
+        values = {name: getattr(given, name) for name in Attendee.__dataclass_fields__}
+    else:
+        values = {"character_name": given} if isinstance(given, str) else dict(given)
     name = " ".join(str(values.get("character_name") or "").split())
     if not name:
         raise BadInput("Give the character's name.", code="required", attr=f"{attr}.character_name")
@@ -189,7 +187,7 @@ def plan_attendance(
     matches = _match(attendees)
     standing = list(RaidAttendance.objects.filter(attendance_check=check, reversed_at=None).order_by("pk"))
     # The row that credits a person, else any of theirs: an import keeps rows that paid without crediting.
-    credited = {row.user_id: row for row in standing if row.user_id is not None}
+    credited: dict[int | None, RaidAttendance] = {row.user_id: row for row in standing if row.user_id is not None}
     credited.update({row.credited_user_id: row for row in standing if row.credited_user_id is not None})
     named = {row.name_key: row for row in standing}
     ours = {guild.casefold() for guild in own_guilds}

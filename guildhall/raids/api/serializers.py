@@ -323,7 +323,7 @@ class AmendAttendanceInput(serializers.Serializer[Any]):
 
     check = serializers.IntegerField(required=False, allow_null=True)
     attendees = AttendeeInput(many=True, required=False, allow_empty=True, default=list)
-    partial = serializers.BooleanField(required=False, default=False)
+    partial = serializers.BooleanField(required=False, default=False)  # type: ignore[assignment]
     remove = serializers.ListField(child=serializers.CharField(max_length=200), required=False, default=list)
     preview = serializers.BooleanField(
         required=False, default=False, help_text="show what would change; change nothing"

@@ -264,7 +264,7 @@ def _row(planned: Planned, plan: Plan, actor: User | None, upload: AttendanceUpl
     row.given_points = planned.attendee.points if planned.verdict == Verdict.AWARD else None
     row.note = note[:300]
     row.upload = upload or row.upload
-    if row.pk is None:
+    if row._state.adding:
         row.created_by = actor
     return row
 
@@ -309,8 +309,8 @@ _CHANGING = [
 
 def _store(rows: Sequence[RaidAttendance], seconds: Sequence[RaidAttendance]) -> None:
     """Write attendance rows: new ones in one statement, changed ones in another."""
-    new = [row for row in [*rows, *seconds] if row.pk is None]
-    changed = [row for row in rows if row.pk is not None]
+    new = [row for row in [*rows, *seconds] if row._state.adding]
+    changed = [row for row in rows if not row._state.adding]
     try:
         with transaction.atomic():
             RaidAttendance.objects.bulk_create(new, batch_size=ledger.BATCH)

@@ -82,7 +82,7 @@ def _award_resolved(
     attendee = Attendee(character_name=row.name, status=row.status, points=row.given_points, character_id=character.pk)
     plan = plan_attendance(check=check, attendees=[attendee], force_all=True)
     result = carry_out(plan, actor=actor, quiet=True)
-    credit: Credit | None = (result.awarded or [None])[0]
+    credit: Credit | None = next(iter(result.awarded), None)
     row.character = character
     row.attendance_id = credit.attendance_id if credit else None
     outcome = UnmatchedName.Resolution.AWARDED if credit else UnmatchedName.Resolution.ALREADY_PRESENT
