@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from environs import Env
+from environs import Env, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -374,8 +374,16 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "guildhall@localhost")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "lines": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "guildhall.core.logs.JSONFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": env.str("LOG_FORMAT", "lines", validate=validate.OneOf(["lines", "json"])),
+        }
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING" if TESTING else "INFO")},
     "loggers": {"django.request": {"level": "ERROR"}},
 }
