@@ -21,6 +21,8 @@ from django.db import DatabaseError, connection
 
 from guildhall.accounts.models import User
 from guildhall.ops.processes import Child, Together
+from guildhall.ops.selectors import pending_migrations
+from guildhall.points import triggers
 
 
 def _tool(name: str) -> str:
@@ -46,10 +48,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"] or self._port()
         self._check_port_is_free(host, port)
-        if options["migrate"]:
-            self._migrate()
-        if options["demo"]:
-            self._load_demo()
+        try:
+            if options["migrate"]:
+                self._migrate()
+            if options["demo"]:
+                self._load_demo()
+        except KeyboardInterrupt:
+            raise CommandError("Stopped before it was ready. What was half done was undone; start it again.") from None
         children = [self._web(host, port, options["workers"], options["threads"])]
         if not options["no_worker"]:
             children += self._worker()
@@ -91,7 +96,9 @@ class Command(BaseCommand):
             connection.ensure_connection()
         except DatabaseError as error:
             raise CommandError(f"The database does not answer: {error}. Check DATABASE_URL.") from None
-        call_command("migrate", interactive=False, verbosity=0)
+        if pending_migrations() or triggers.missing(connection):
+            self._say("Bringing the database up to date …")
+            call_command("migrate", interactive=False, verbosity=0)
 
     def _load_demo(self) -> None:
         if "load_demo" not in get_commands() or User.objects.filter(is_bot=False).exists():
