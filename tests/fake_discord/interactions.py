@@ -92,11 +92,11 @@ class Interactor:
                     stored["original"] = dict(answer.get("data") or {})
         return Reply(status, answer, stored)
 
-    def slash(self, person: Person, name: str, *, channel_id: str = "", url: str = "", **options: Any) -> Reply:
+    def slash(self, person: Person, name: str, /, *, channel_id: str = "", url: str = "", **options: Any) -> Reply:
         """`person` types ``/name option:value``; ``sub=`` names a subcommand."""
         return self.send(self.command(person, name, channel_id=channel_id, **options), url=url)
 
-    def command(self, person: Person, name: str, *, channel_id: str = "", **options: Any) -> dict[str, Any]:
+    def command(self, person: Person, name: str, /, *, channel_id: str = "", **options: Any) -> dict[str, Any]:
         """The interaction of a slash command, not yet sent."""
         return self.build(COMMAND, command_data(name, **options), person=person, channel_id=channel_id)
 
@@ -110,7 +110,7 @@ class Interactor:
             channel_id=channel_id,
         )
 
-    def complete(self, person: Person, name: str, focused: str, typed: str, **options: Any) -> dict[str, Any]:
+    def complete(self, person: Person, name: str, focused: str, typed: str, /, **options: Any) -> dict[str, Any]:
         """The interaction of somebody typing into an option that completes, not yet sent."""
         data = command_data(name, **{**options, focused: typed})
         inner = data["options"][0]["options"] if "sub" in options else data["options"]
@@ -121,7 +121,7 @@ class Interactor:
 
 
 def command_data(
-    name: str, *, sub: str = "", attachment: dict[str, Any] | None = None, **options: Any
+    name: str, /, *, sub: str = "", attachment: dict[str, Any] | None = None, **options: Any
 ) -> dict[str, Any]:
     """The ``data`` of a command: option types follow from the values' Python types."""
     kinds = {bool: 5, int: 4, float: 10}

@@ -192,6 +192,12 @@ def answer_interaction(state: FakeState, request: Request) -> Answer:
     return Answer(204)
 
 
+def get_file(state: FakeState, request: Request) -> Answer:
+    """An attached file."""
+    found = state.files.get(request.params["file"])
+    return Answer(200, html=found.decode("latin-1")) if found is not None else Answer(404, html="gone")
+
+
 # -- commands ---------------------------------------------------------------------------------------------------------
 
 

@@ -69,6 +69,7 @@ ROUTES = [
     _route("POST", "/webhooks/{webhook}/{token}", messages.execute_webhook, globally=False),
     _route("PATCH", "/webhooks/{webhook}/{token}/messages/{message}", messages.edit_webhook_message, globally=False),
     _route("POST", "/interactions/{interaction}/{token}/callback", messages.answer_interaction, limited=False),
+    _route("GET", "/attachments/{file}", messages.get_file, limited=False),
     _route("GET", "/applications/@me", messages.get_application),
     _route("PATCH", "/applications/@me", messages.patch_application),
     _route("GET", "/applications/{app}/commands", messages.list_commands),

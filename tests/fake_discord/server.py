@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Answer) -> None:
         if answer.html is not None:
-            body, kind = answer.html.encode(), "text/html; charset=utf-8"
+            body, kind = answer.html.encode("utf-8"), "text/html; charset=utf-8"
         elif answer.body is not None:
             body, kind = json.dumps(answer.body).encode(), "application/json"
         else:

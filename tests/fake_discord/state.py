@@ -220,6 +220,7 @@ class FakeState:
         self.tokens: dict[str, AccessToken] = {}
         self.commands: dict[str, list[dict[str, Any]]] = {}
         self.interactions: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, bytes] = {}
         self.members_intent = True
         self.token_lifetime = 604_800
         self.requests: list[LoggedRequest] = []
@@ -341,6 +342,13 @@ class FakeState:
             app = Application(self.new_id(), name, secrets.token_urlsafe(16), secrets.token_urlsafe(24), bot.id)
             self.applications[app.id] = app
             return app
+
+    def add_file(self, content: bytes, *, base: str) -> str:
+        """A file as somebody attached it; answers its address on the server at `base`."""
+        with self.lock:
+            file_id = self.new_id()
+            self.files[file_id] = content
+            return f"{base}/attachments/{file_id}"
 
     def remove_member(self, user_id: str) -> None:
         """The person leaves the guild."""

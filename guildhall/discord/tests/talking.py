@@ -21,6 +21,7 @@ class Talk:
     def __init__(self, fake: FakeDiscordServer) -> None:
         self.fake = fake
         self.client = Client(raise_request_exception=True)
+        self.client.post(PATH)  # the first request of a process loads all paths
 
     def send(self, payload: dict[str, Any], *, timestamp: int | None = None, **headers: str) -> HttpResponse:
         body, signed = self.fake.interactor.signed(payload, timestamp=timestamp)
@@ -30,7 +31,7 @@ class Talk:
         self.fake.state.interactions[payload["token"]]["answered"] = True
         return response
 
-    def slash(self, person: Person, name: str, **options: Any) -> dict[str, Any]:
+    def slash(self, person: Person, name: str, /, **options: Any) -> dict[str, Any]:
         """The callback body of a slash command."""
         return self._json(self.send(self.fake.interactor.command(person, name, **options)))
 
@@ -44,7 +45,7 @@ class Talk:
         data = {"custom_id": custom_id, "components": rows}
         return self._json(self.send(self.fake.interactor.build(MODAL, data, person=person)))
 
-    def complete(self, person: Person, name: str, focused: str, typed: str, **options: Any) -> list[str]:
+    def complete(self, person: Person, name: str, focused: str, typed: str, /, **options: Any) -> list[str]:
         """The values suggested while somebody types."""
         answer = self._json(self.send(self.fake.interactor.complete(person, name, focused, typed, **options)))
         assert answer["type"] == 8
