@@ -48,6 +48,11 @@ class Guild:
     personas: dict[str, User]
     ranks: dict[str, Rank]
     names: Names
+    renamed: dict[int, str] = field(default_factory=dict)
+
+    def current_name(self, character: Character) -> str:
+        """What a character is called now; it may have been renamed since it was made."""
+        return self.renamed.get(character.pk, character.name)
 
     @property
     def officer(self) -> User:
@@ -81,7 +86,7 @@ def make_people(*, rng: random.Random, start: dt.datetime, now: dt.datetime) -> 
             )
             personas[persona.username] = user
         people = [personas["officer"], personas["raidleader"], personas["recruiter"], personas["member"]]
-        while len(people) < PEOPLE - 4:
+        while len(people) < PEOPLE - 3:
             number = len(people)
             role = RoleGroup.DEVELOPER if number == 6 else RoleGroup.OFFICER if number == 4 else RoleGroup.MEMBER
             name = names.make()
@@ -95,8 +100,6 @@ def make_people(*, rng: random.Random, start: dt.datetime, now: dt.datetime) -> 
             main = _character(user, user.display_name, rank, rng, joined, personas["officer"])
             keenness = 0.93 if number < 4 else rng.betavariate(3.2, 1.7)
             players.append(Player(user, main, joined, keenness))
-        held.set(now - dt.timedelta(days=12))
-        players += _newcomers(names, rng, ranks, personas, now)
         _alts(names, rng, ranks, players, personas["officer"], held)
         _some_leave(rng, players, start, now)
         _strays(names, rng, ranks, personas["officer"])
@@ -137,23 +140,6 @@ def _character(
     )
 
 
-def _newcomers(
-    names: Names, rng: random.Random, ranks: dict[str, Rank], personas: dict[str, User], now: dt.datetime
-) -> list[Player]:
-    """Trial members: the applicant persona and two more."""
-    joined = now - dt.timedelta(days=12)
-    found = [Player(personas["applicant"], None, joined, 0.8)]
-    for _ in range(2):
-        name = names.make()
-        user = create_person(display_name=name, role_group=RoleGroup.APPLICANT, discord_username=name.lower())
-        found.append(Player(user, None, joined, 0.75))
-    for player in found:
-        player.main = _character(
-            player.user, player.user.display_name, ranks["Trial"], rng, joined, personas["recruiter"]
-        )
-    return found
-
-
 def _alts(
     names: Names,
     rng: random.Random,
@@ -162,7 +148,7 @@ def _alts(
     actor: User,
     held: clock.FrozenClock,
 ) -> None:
-    left = CHARACTERS - len(players) - 3
+    left = CHARACTERS - len(players) - 5
     keen = [player for player in players if player.user.role_group != RoleGroup.APPLICANT]
     for number in range(left):
         player = keen[number % len(keen)] if number < len(keen) else rng.choice(keen)
@@ -182,7 +168,7 @@ def _alts(
 
 
 def _some_leave(rng: random.Random, players: list[Player], start: dt.datetime, now: dt.datetime) -> None:
-    for player in rng.sample(players[8:-3], 5):
+    for player in rng.sample(players[8:], 5):
         first = max(player.joined, start) + dt.timedelta(days=60)
         if first < now - dt.timedelta(days=40):
             player.left = first + (now - dt.timedelta(days=40) - first) * rng.random()
@@ -208,4 +194,5 @@ def remember_typos(*, guild: Guild, rng: random.Random) -> None:
         )
     renamed = guild.players[9].main
     if renamed is not None:
-        roster.rename_character(character=renamed, name=guild.names.make(), actor=guild.officer)
+        changed = roster.rename_character(character=renamed, name=guild.names.make(), actor=guild.officer)
+        guild.renamed[renamed.pk] = changed.name

@@ -16,7 +16,11 @@ from django.db import transaction
 from guildhall.accounts.selectors import people
 from guildhall.core import clock
 from guildhall.core.errors import Conflict
+from guildhall.core.outbox import settle_pending
+from guildhall.raids.services import refresh_attendance
+from guildhall.roster.selectors import characters
 
+from .doings import auction, open_the_vote, recruit
 from .people import Guild, make_people, remember_typos
 from .season import play_season
 
@@ -52,6 +56,19 @@ def load_demo(*, seed: int = 1, today: dt.datetime | None = None) -> Loaded:
     with transaction.atomic():
         guild: Guild = make_people(rng=rng, start=start, now=now)
         remember_typos(guild=guild, rng=rng)
-        counts = play_season(guild=guild, rng=rng, start=start, now=now)
-    mains_and_alts = sum(1 + len(player.alts) for player in guild.players)
-    return Loaded({"people": len(guild.players) + 1, "characters": mains_and_alts + 3, **counts})
+        applications = recruit(guild=guild, now=now)
+        season = play_season(guild=guild, rng=rng, start=start, now=now)
+        open_the_vote(guild=guild, now=now)
+        running = auction(season=season, now=now)
+        refresh_attendance(at=now)
+        settle_pending(outcome="part of the demo guild's past")
+    counts = {
+        "people": people().count(),
+        "characters": characters().count(),
+        "pools": len(season.pools),
+        "raids": len(season.raids),
+        **season.counts,
+        **applications,
+        **running,
+    }
+    return Loaded(counts)
