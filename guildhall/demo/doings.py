@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.db.models import QuerySet
+
 from guildhall.accounts.models import User
 from guildhall.auctions import services as auctions
 from guildhall.core import clock
 from guildhall.core.money import ZERO
 from guildhall.points.selectors import balances_in
-from guildhall.recruitment.models import Application
+from guildhall.recruitment.models import Application, ApplicationQuestion
 from guildhall.recruitment.services import applying, reviewing, voting
 from guildhall.roster.models import Character
 
@@ -44,9 +46,7 @@ def _apply(user: User | None, name: str, character_class: str, level: int) -> Ap
     return application
 
 
-def _questions():  # type: ignore[no-untyped-def]
-    from guildhall.recruitment.models import ApplicationQuestion
-
+def _questions() -> QuerySet[ApplicationQuestion]:
     return ApplicationQuestion.objects.filter(is_active=True).order_by("order", "pk")
 
 
@@ -72,7 +72,7 @@ def recruit(*, guild: Guild, now: dt.datetime) -> dict[str, int]:
         held.set(now - dt.timedelta(days=14))
         tried = reviewing.accept_trial(application=tried, actor=recruiter, reason="We always need clerics.")
         for application, keenness in ((voted, 0.9), (tried, 0.8)):
-            main = Character.objects.filter(user_id=application.user_id, is_main=True).first()
+            main = Character.objects.filter(user=application.user, is_main=True).first() if application.user else None
             if application.user is not None:
                 guild.players.append(Player(application.user, main, application.trial_started_at or now, keenness))
     return {"applications": 4}

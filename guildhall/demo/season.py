@@ -69,7 +69,8 @@ def _calendar(start: dt.datetime, now: dt.datetime) -> list[tuple[dt.datetime, s
     found: list[tuple[dt.datetime, str]] = []
     day = start.replace(hour=20, minute=0)
     while day < now - dt.timedelta(hours=21):
-        if day.weekday() in (1, 3):
+        # The second night falls out every third week.
+        if day.weekday() == 1 or (day.weekday() == 3 and day.isocalendar().week % 3):
             found.append((day, "raid"))
         if day.weekday() == 6 and day.isocalendar().week % 2:
             found.append((day.replace(hour=15), "weekend"))
@@ -161,8 +162,10 @@ def _raid_night(season: Season, at: dt.datetime, held: clock.FrozenClock) -> Non
     there = _who(season, at)
     held.set(at + dt.timedelta(minutes=10))
     _award(season, raid, None, there)
-    moments: list[tuple[str, str, int, str]] = [(Kind.HOURLY, "second hour", 120, "3")]
-    if season.rng.random() < 0.5:
+    moments: list[tuple[str, str, int, str]] = []
+    if season.rng.random() < 0.4:
+        moments.append((Kind.HOURLY, "second hour", 120, "3"))
+    if season.rng.random() < 0.3:
         moments.append((Kind.KILL, "last kill", 190, "5"))
     for kind, label, minutes, worth in moments:
         held.set(at + dt.timedelta(minutes=minutes))
@@ -188,7 +191,9 @@ def _weekend(season: Season, at: dt.datetime, held: clock.FrozenClock) -> None:
     season.raids.append(raid)
 
 
-def _award(season: Season, raid: Raid, check: AttendanceCheck | None, there: list[tuple[Player, dict[str, Any]]]) -> None:
+def _award(
+    season: Season, raid: Raid, check: AttendanceCheck | None, there: list[tuple[Player, dict[str, Any]]]
+) -> None:
     rows = [row for _, row in there]
     rng = season.rng
     strangers = rng.sample(STRANGERS, 1) if rng.random() < 0.06 else []
@@ -273,7 +278,9 @@ def _mistakes(season: Season) -> None:
     character that changed hands, a penalty taken back."""
     guild, rng = season.guild, season.rng
     leader, officer = guild.leader, guild.officer
-    raids.reverse_raid(raid=season.raids[len(season.raids) // 3], reason="Booked twice: see the raid before", actor=leader)
+    raids.reverse_raid(
+        raid=season.raids[len(season.raids) // 3], reason="Booked twice: see the raid before", actor=leader
+    )
     standing = [award for award in season.awards[len(season.awards) // 2 :] if award.points_spent > 20]
     dear, wrong, returned = rng.sample(standing, 3)
     loot.correct_award(award=dear, points_spent=dear.points_spent - 10, reason="Typed 10 too many", actor=leader)
