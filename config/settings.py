@@ -47,6 +47,8 @@ SITE_URL = env.str("SITE_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").rstr
 GUILD_NAME = env.str("GUILD_NAME", "Guildhall")
 # The guild tags that count as ours in a /who. Empty: nobody is judged by the tag.
 GUILD_TAGS = env.list("GUILD_TAGS", [])
+# Whether strangers may read points, raids and events through /api.php, as EQdkp Plus lets them.
+EQDKP_API_GUESTS = env.bool("EQDKP_API_GUESTS", True)
 GUILD_TIME_ZONE = env.str("GUILD_TIME_ZONE", "UTC")
 
 INSTALLED_APPS = [

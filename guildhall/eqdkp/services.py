@@ -32,6 +32,7 @@ from guildhall.eqdkp.importer.raids import import_raids
 from guildhall.eqdkp.importer.rest import import_calendar, import_comments, import_logs
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.snapshot import Snapshot
+from guildhall.eqdkp.legacy.values import text
 from guildhall.eqdkp.models import ImportRun, LegacyProblem, LegacyRecord
 from guildhall.raids.models import RaidAttendance
 
@@ -108,7 +109,15 @@ def begin(
         run.origin, run.prefix, run.version = snapshot.origin[:300], snapshot.prefix, snapshot.version
         run.fingerprint, run.is_commit = print_, commit
         run.state = ImportRun.State.RUNNING if commit else ImportRun.State.READING
-        run.settings = {**{key: config[key] for key in KEPT_SETTINGS if key in config}, "worker": _worker()}
+        run.settings = {
+            **{key: text(config[key]) for key in KEPT_SETTINGS if key in config},
+            "roles": [[role.id, role.name] for role in snapshot.rows(r.ROLES)],
+            "raid_groups": [
+                {"id": group.id, "name": group.name, "color": group.color, "default": group.default}
+                for group in snapshot.rows(r.RAID_GROUPS)
+            ],
+            "worker": _worker(),
+        }
         run.total_rows = sum(snapshot.count(spec) for spec in r.SPECS if spec.name in _COUNTED)
         run.done_rows, run.error, run.beat_at = 0, "", clock.now()
         run.save()

@@ -8,6 +8,7 @@ their points apart, and the report says so. Nobody becomes an officer by an impo
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -200,7 +201,7 @@ class _NewUsers:
         self.taken: set[str] = set()
         self.users: list[User] = []
 
-    def add(self, wanted: str, display_name: str, email: str, role: str) -> User:
+    def add(self, wanted: str, display_name: str, email: str, role: str, since: dt.datetime | None = None) -> User:
         base = unused_username(wanted or "person")
         name, number = base, 2
         while name in self.taken:
@@ -209,6 +210,8 @@ class _NewUsers:
         user = User(
             username=name, display_name=display_name[:80], email=email[:254], role_group=role, is_placeholder=True
         )
+        if since is not None:
+            user.date_joined = since
         user.set_unusable_password()
         self.users.append(user)
         return user
@@ -254,7 +257,9 @@ def _accounts(ctx: Context, by_account: dict[int, PersonPlan], existing: dict[st
                 continue
             role = RoleGroup.MEMBER if plan is not None else RoleGroup.GUEST
             shown = plan.main.name if plan is not None else account.username
-            user = fresh.add(account.username, shown or f"Account {account.id}", account.email, role)
+            user = fresh.add(
+                account.username, shown or f"Account {account.id}", account.email, role, account.registered
+            )
             pending.append((account, user, content, before))
         if ctx.commit:
             fresh.store()
@@ -311,7 +316,8 @@ def _persons(ctx: Context, plans: list[PersonPlan], existing: dict[str, Characte
                 used.add(found)
                 ctx.remember(Kind.PERSON, plan.main_id, found, "", created=False, before=before)
                 continue
-            user = fresh.add(plan.main.name, plan.main.name or f"Character {plan.main.id}", "", RoleGroup.MEMBER)
+            shown = plan.main.name or f"Character {plan.main.id}"
+            user = fresh.add(shown, shown, "", RoleGroup.MEMBER, plan.main.created)
             pending.append((plan, user, before))
         if ctx.commit:
             fresh.store()

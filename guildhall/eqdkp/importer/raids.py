@@ -254,7 +254,12 @@ def _create(ctx: Context, new: Sequence[tuple[r.LegacyRaid, RaidState, str, Know
         writer.add(checks[raid_row.pk], raid_row.context, state, state.present, set())
     writer.store()
     for raid_row, (legacy, _, content, before) in zip(made, new, strict=True):
-        ctx.remember(Kind.RAID, legacy.id, raid_row.pk, content, before=before)
+        ctx.remember(Kind.RAID, legacy.id, raid_row.pk, content, before=before, data=_data(legacy))
+
+
+def _data(raid: r.LegacyRaid) -> dict[str, Any]:
+    """What the old API shows of a raid and no raid of ours has."""
+    return {"added_by": raid.added_by, "event": raid.event_id}
 
 
 def entries_of(state: RaidState, present: Sequence[Present]) -> Iterator[HistoryRow]:
@@ -366,7 +371,7 @@ def _change(ctx: Context, legacy: r.LegacyRaid, state: RaidState, content: str, 
     rows.new += added
     rows.gone += removed
     rows.same += len(state.present) - added
-    ctx.remember(Kind.RAID, legacy.id, raid.pk, content, before=before, created=before.created)
+    ctx.remember(Kind.RAID, legacy.id, raid.pk, content, before=before, created=before.created, data=_data(legacy))
 
 
 def sync(
