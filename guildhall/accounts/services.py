@@ -78,7 +78,7 @@ def clean_discord_id(value: Any) -> str | None:
     if value in (None, ""):
         return None
     text = str(value).strip()
-    if not re.fullmatch(r"\d{5,20}", text):
+    if not re.fullmatch(r"[0-9]{5,20}", text):
         raise BadInput(
             "A Discord id is a number of up to 20 digits, sent as text (in Discord: right-click the person, Copy User ID).",
             code="invalid_discord_id",

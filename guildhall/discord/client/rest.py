@@ -44,7 +44,7 @@ CIRCUIT_FAILURES = 6
 CIRCUIT_PAUSES = (5.0, 15.0, 30.0, 60.0)
 NO_MENTIONS: dict[str, Any] = {"parse": []}
 MAJOR = ("guild", "channel", "webhook")
-_SNOWFLAKE = re.compile(r"^\d{1,25}$")
+_SNOWFLAKE = re.compile(r"^[0-9]{1,25}$")
 
 
 class RestClient:
