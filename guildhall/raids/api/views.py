@@ -18,6 +18,7 @@ from guildhall.core.api.idempotency import idempotent
 from guildhall.core.errors import BadInput, NotFound
 from guildhall.raids import selectors, services
 from guildhall.raids.models import AttendanceCheck, Event, ItemPool, Raid, RaidAttendance, UnmatchedName
+from guildhall.raids.parsers import AttendanceParse
 from guildhall.raids.planning import Attendee
 from guildhall.raids.services import check_of
 from guildhall.raids.uploads import Decisions, focus_on
@@ -277,13 +278,23 @@ class RaidAttendanceView(viewsets.GenericViewSet[RaidAttendance]):
     @extend_schema(
         request=AwardAttendanceInput, responses={200: OpenApiTypes.OBJECT}, examples=[_LIST, _TEXT, _AWARDED]
     )
-    @idempotent
     def create(self, request: Request, raid_id: int) -> Response:
         """Award attendance: from a list, from pasted text, or from a file. A name nobody knows is kept, not dropped."""
         refuse_large_body(request)
         data = _valid(AwardAttendanceInput, request)
+        listed = data.get("attendees") is not None and not data.get("file") and not data.get("text")
+        # A large log is read before the transaction begins, so that nobody waits for it.
+        upload = None if listed else read_upload(data)
+        return self._award(request, raid_id, data, upload)
+
+    create.is_idempotent = True  # type: ignore[attr-defined]
+
+    @idempotent
+    def _award(
+        self, request: Request, raid_id: int, data: dict[str, Any], upload: tuple[AttendanceParse, str] | None
+    ) -> Response:
         raid = selectors.raid_with_id(raid_id)
-        if data.get("attendees") is not None and not data.get("file") and not data.get("text"):
+        if upload is None:
             result = services.award_attendance(
                 raid=raid,
                 attendees=[Attendee(**row) for row in data["attendees"]],
@@ -291,7 +302,7 @@ class RaidAttendanceView(viewsets.GenericViewSet[RaidAttendance]):
                 actor=actor_of(request),
             )
         else:
-            parse, name = read_upload(data)
+            parse, name = upload
             focus_on(parse, check_of(raid, data.get("check")))
             result = services.commit_parsed_attendance(
                 raid=raid,
