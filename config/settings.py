@@ -46,7 +46,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 SITE_URL = env.str("SITE_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").rstrip("/")
 GUILD_NAME = env.str("GUILD_NAME", "Guildhall")
 # The guild tags that count as ours in a /who. Empty: nobody is judged by the tag.
-GUILD_TAGS = env.list("GUILD_TAGS", [])
+GUILD_TAGS: list[str] = env.list("GUILD_TAGS", [])
 # Whether strangers may read points, raids and events through /api.php, as EQdkp Plus lets them.
 EQDKP_API_GUESTS = env.bool("EQDKP_API_GUESTS", True)
 GUILD_TIME_ZONE = env.str("GUILD_TIME_ZONE", "UTC")
