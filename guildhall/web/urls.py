@@ -6,6 +6,7 @@ from django.urls import path
 
 from guildhall.web.views import (
     adjustments,
+    discord,
     home,
     keys,
     officers,
@@ -44,6 +45,8 @@ urlpatterns = [
     path("officers/pools/<int:pool_id>/", pools.pool, name="pool"),
     path("officers/people/", officers.people, name="people"),
     path("officers/people/<int:user_id>/", officers.person, name="person"),
+    path("officers/discord/", discord.discord, name="discord"),
+    path("me/discord/", discord.my_discord, name="my-discord"),
     path("officers/audit/", officers.audit, name="audit"),
     path("apply/", recruitment.apply, name="apply"),
     path("apply/follow/", recruitment.follow, name="follow"),

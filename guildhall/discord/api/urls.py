@@ -9,10 +9,12 @@ from guildhall.discord.interactions.views import interactions
 
 from . import views
 from .claims import ClaimViewSet
+from .deliveries import DeliveryViewSet
 
 router = SimpleRouter()
 router.register("role-mappings", views.MappingViewSet, basename="discord-mapping")
 router.register("audit-log", views.AuditLogView, basename="discord-log")
+router.register("deliveries", DeliveryViewSet, basename="discord-delivery")
 router.register("claims", ClaimViewSet, basename="discord-claim")
 
 urlpatterns = [

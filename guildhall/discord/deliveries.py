@@ -1,0 +1,75 @@
+"""What waits to go out, what was given up, and putting it back: for officers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Min, Q, QuerySet
+
+from guildhall.accounts.models import User
+from guildhall.core import audit, outbox
+from guildhall.core.errors import Conflict, NotFound
+from guildhall.core.models import OutboxMessage
+from guildhall.core.transactions import use_case
+
+State = OutboxMessage.State
+# Topics of other rooms' own (e-mail, attendance) are theirs; what is announced or sent to Discord is ours.
+OURS = Q(topic__startswith="discord.") | Q(topic__regex=r"^(member|raid|loot|auction|application|points)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How the way to Discord stands."""
+
+    waiting: int
+    failing: int
+    dead: int
+    oldest: object | None
+
+
+def queue() -> Queue:
+    """Counts of what waits, what has failed at least once and is tried again, and what was given up. One query."""
+    rows = OutboxMessage.objects.filter(OURS).exclude(state=State.DELIVERED)
+    found = rows.aggregate(
+        waiting=Count("pk", filter=Q(state=State.PENDING)),
+        failing=Count("pk", filter=Q(state=State.PENDING) & ~Q(last_error="")),
+        dead=Count("pk", filter=Q(state=State.DEAD)),
+        oldest=Min("created_at", filter=Q(state=State.PENDING)),
+    )
+    return Queue(**found)
+
+
+def deliveries(*, state: str = State.DEAD) -> QuerySet[OutboxMessage]:
+    """Messages in a state, newest first."""
+    return OutboxMessage.objects.filter(OURS, state=state).order_by("-id")
+
+
+@use_case
+def resend(*, message_id: int, actor: User | None) -> OutboxMessage:
+    """Put a message that was given up back in the queue.
+
+    Raises:
+        NotFound: ``unknown_delivery``.
+        Conflict: ``not_dead`` where it was not given up.
+    """
+    found = OutboxMessage.objects.select_for_update().filter(OURS, pk=message_id).first()
+    if found is None:
+        raise NotFound(f"There is no delivery {message_id}.", code="unknown_delivery")
+    if found.state != State.DEAD:
+        raise Conflict("This was not given up; it goes on by itself.", code="not_dead")
+    message = outbox.resend(message_id=message_id)
+    audit.record(
+        action="discord.resend", summary=f"{found.topic} #{found.pk} put back in the queue", actor=actor, target=found
+    )
+    return message
+
+
+@use_case
+def resend_all(*, actor: User | None) -> int:
+    """Put everything that was given up back in the queue, oldest first; answers how many."""
+    ids = list(deliveries().order_by("id").values_list("pk", flat=True))
+    for message_id in ids:
+        outbox.resend(message_id=message_id)
+    if ids:
+        audit.record(action="discord.resend", summary=f"{len(ids)} deliveries put back in the queue", actor=actor)
+    return len(ids)

@@ -1,0 +1,175 @@
+"""Discord: the officers' page (connection, roles, drift, claims, deliveries) and everybody's own (link, claims)."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+
+from guildhall.accounts.models import RoleGroup
+from guildhall.accounts.permissions import principal_of
+from guildhall.core.errors import BadInput, NotFound
+from guildhall.discord import deliveries, selectors
+from guildhall.discord.client import DiscordConfig, default_client
+from guildhall.discord.connection import Check, check_connection
+from guildhall.discord.linking import claims
+from guildhall.discord.linking.services import unlink_discord
+from guildhall.discord.models import Claim, DiscordRoleMapping
+from guildhall.discord.roles import mapping as mappings
+from guildhall.discord.roles.sync import request_sync
+from guildhall.roster.models import Character, Rank
+from guildhall.roster.selectors import character_by_name
+from guildhall.web.pages import Done, Form, go, me, officers, page
+
+
+def _claim(form: Form) -> Claim:
+    number = form.number("claim", what="a claim")
+    found = Claim.objects.filter(pk=number or 0).first()
+    if found is None:
+        raise NotFound("There is no such claim.", code="unknown_claim")
+    return found
+
+
+@page(may=officers)
+def discord(request: HttpRequest) -> HttpResponse:
+    """Everything an officer does about Discord. Only “Test the connection” calls Discord itself."""
+    actor, principal = me(request), principal_of(request)
+    add, drop, sync = Form(request, "map"), Form(request, "drop"), Form(request, "sync")
+    approve, refuse = Form(request, "approve"), Form(request, "refuse")
+    resend, resend_all = Form(request, "resend"), Form(request, "resend-all")
+    test = Form(request, "test")
+
+    def make_mapping() -> Done:
+        meaning, _, value = add.text("meaning").partition(":")
+        rank = Rank.objects.filter(pk=value).first() if meaning == "rank" and value.isdigit() else None
+        made = mappings.create_mapping(
+            role_id=add.text("role_id"),
+            kind=meaning,
+            rank=rank,
+            value="" if meaning == "rank" else value,
+            actor=actor,
+        )
+        return go("discord", message=f"From now on: {made}.", fragment="roles")
+
+    def drop_mapping() -> Done:
+        found = DiscordRoleMapping.objects.filter(pk=drop.number("mapping", what="a mapping") or 0).first()
+        if found is None:
+            raise NotFound("This mapping is gone already.", code="unknown_mapping")
+        mappings.delete_mapping(mapping=found, actor=actor)
+        return go("discord", message=f"No longer: {found}. Whoever holds the role keeps it.", fragment="roles")
+
+    def sync_all() -> Done:
+        force = sync.flag("force")
+        count = request_sync(user_ids=None, source="force" if force else "sync", actor=actor)
+        if not count:
+            raise BadInput("No bot is set up, or nobody is linked yet.", code="nothing_to_sync")
+        return go("discord", message=f"The worker compares {count} people with Discord now.", fragment="drift")
+
+    def approve_claim() -> Done:
+        made = claims.approve_claim(claim=_claim(approve), principal=principal, reason=approve.text("reason"))
+        return go("discord", message=f"Approved: {made}.", fragment="claims")
+
+    def refuse_claim() -> Done:
+        made = claims.refuse_claim(claim=_claim(refuse), principal=principal, reason=refuse.text("reason"))
+        return go("discord", message=f"Refused: {made}.", fragment="claims")
+
+    def send_again() -> Done:
+        message = deliveries.resend(message_id=resend.number("message", what="a message") or 0, actor=actor)
+        return go("discord", message=f"{message.topic} #{message.pk} is back in the queue.", fragment="deliveries")
+
+    def send_all_again() -> Done:
+        count = deliveries.resend_all(actor=actor)
+        return go("discord", message=f"{count} messages are back in the queue.", fragment="deliveries")
+
+    forms = (
+        (add, make_mapping),
+        (drop, drop_mapping),
+        (sync, sync_all),
+        (approve, approve_claim),
+        (refuse, refuse_claim),
+        (resend, send_again),
+        (resend_all, send_all_again),
+    )
+    for form, action in forms:
+        if form.sent and (response := form.run(action)) is not None:
+            return response
+    checks: list[Check] = check_connection(default_client()) if test.sent else []
+    config = DiscordConfig.from_settings()
+    context = {
+        "test": test,
+        "checks": checks,
+        "config": config,
+        "add": add,
+        "drop": drop,
+        "sync": sync,
+        "approve": approve,
+        "refuse": refuse,
+        "resend": resend,
+        "resend_all": resend_all,
+        "refused": next((form.error for form, _ in forms if form.error), None),
+        "roles": selectors.roles_with_meaning(),
+        "mappings": DiscordRoleMapping.objects.select_related("rank"),
+        "meanings": _meanings(),
+        "drift": selectors.drift_report(),
+        "claims": Claim.objects.filter(state=Claim.State.OPEN).select_related("user", "character", "person"),
+        "log": selectors.sync_log()[:25],
+        "queue": deliveries.queue(),
+        "dead": deliveries.deliveries()[:25],
+    }
+    return render(request, "web/discord.html", context, status=max(form.status for form, _ in forms))
+
+
+def _meanings() -> list[tuple[str, str]]:
+    """What a role can stand for, as ``(value, words)`` for the form."""
+    listed = [(f"rank:{rank.pk}", f"rank {rank}") for rank in Rank.objects.all()]
+    listed += [(f"role_group:{value}", f"role group {label.lower()}") for value, label in RoleGroup.choices]
+    listed += [(f"status:{value}", f"main character is {label.lower()}") for value, label in Character.Status.choices]
+    return [*listed, ("trial:", "on trial"), ("linked:", "everybody who is linked")]
+
+
+@page()
+def my_discord(request: HttpRequest) -> HttpResponse:
+    """My Discord account, and the characters or the imported person that I say are mine."""
+    user, principal = me(request), principal_of(request)
+    unlink, claim, withdraw = Form(request, "unlink"), Form(request, "claim"), Form(request, "withdraw")
+
+    def cut() -> Done:
+        unlink_discord(user=user, actor=user)
+        return go("my-discord", message="Your Discord account is no longer linked.")
+
+    def say_mine() -> Done:
+        character = character_by_name(claim.text("character_name"))
+        owner = character.user
+        if owner is not None and owner.is_placeholder and claim.flag("whole"):
+            made = claims.claim_person(user=user, person=owner, message=claim.text("message"))
+        else:
+            made = claims.claim_character(user=user, character=character, message=claim.text("message"))
+        return go("my-discord", message=f"You claim {made.character or made.person}. See below how to prove it.")
+
+    def take_back() -> Done:
+        claims.withdraw_claim(claim=_claim(withdraw), principal=principal)
+        return go("my-discord", message="The claim is withdrawn.")
+
+    forms = ((unlink, cut), (claim, say_mine), (withdraw, take_back))
+    for form, action in forms:
+        if form.sent and (response := form.run(action)) is not None:
+            return response
+    context = {
+        "unlink": unlink,
+        "claim": claim,
+        "withdraw": withdraw,
+        "refused": next((form.error for form in (unlink, withdraw) if form.error), None),
+        "connect_url": _connect_url(),
+        "claims": Claim.objects.filter(user=user).select_related("character", "person")[:50],
+    }
+    return render(request, "web/my_discord.html", context, status=max(form.status for form, _ in forms))
+
+
+def _connect_url() -> str:
+    """Where linking begins, empty where no Discord application is set up."""
+    if not DiscordConfig.from_settings().has_sign_in:
+        return ""
+    try:
+        return f"{reverse('discord_login')}?process=connect"
+    except NoReverseMatch:
+        return ""
