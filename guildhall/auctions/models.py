@@ -334,9 +334,12 @@ class ChatLine(models.Model):
     """A line of chat that was applied: the same line does nothing a second time, whoever sends it."""
 
     fingerprint = models.CharField(max_length=64, unique=True)
+    text_key = models.CharField(max_length=64, blank=True, help_text="the same words whenever they were said")
     line = models.CharField(max_length=500)
     kind = models.CharField(max_length=20)
-    said_at = models.DateTimeField(null=True, blank=True)
+    said_at = models.DateTimeField(
+        null=True, blank=True, help_text="by the clock of the PC that wrote the log, as if it were UTC"
+    )
     applied_at = models.DateTimeField(default=clock.now)
     applied_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -345,6 +348,7 @@ class ChatLine(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        indexes = [models.Index(fields=["text_key", "said_at"], name="chat_line_said")]
 
     def __str__(self) -> str:
         return self.line

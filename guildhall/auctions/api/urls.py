@@ -6,6 +6,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from . import discord_views, views
+from .chat_view import ParseChatView
 from .stream_view import bidding_stream
 
 router = SimpleRouter()
@@ -19,6 +20,7 @@ urlpatterns = [
     path("bidding/place-bid/", views.PlaceBidView.as_view(), name="place-bid"),
     path("bidding/close-bid/", views.CloseBidView.as_view(), name="close-bid"),
     path("bidding/award-item/", views.AwardItemView.as_view(), name="award-item"),
+    path("bidding/parse-chat/", ParseChatView.as_view(), name="parse-chat"),
     path("bidding/active/", views.ActiveBidsView.as_view(), name="active-bids"),
     path("bidding/stream/", bidding_stream, name="bidding-stream"),
     path("bidding/me/", views.MyPurseView.as_view(), name="bidding-me"),

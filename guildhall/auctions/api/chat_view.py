@@ -1,0 +1,98 @@
+"""`POST /api/bidding/parse-chat/`: what chat lines say about auctions and, if asked, done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from guildhall.accounts.api.permissions import principal
+from guildhall.auctions.services.chat import Heard, apply_chat, read_chat, shown_event
+from guildhall.core.errors import BadInput
+from guildhall.loot.services import find_raid
+from guildhall.points.selectors import pool_or_default
+
+from . import people
+from .views import given
+
+
+class ChatText(serializers.CharField):
+    """Text out of a log, as it comes: a junky log holds NUL bytes, which mean nothing."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_blank=True, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return str(super().to_internal_value(data)).replace("\x00", "")
+
+
+class ChatInput(serializers.Serializer[Any]):
+    """Lines of a log or of Discord, as `text` or `lines`."""
+
+    text = ChatText(required=False)
+    lines = serializers.ListField(child=ChatText(), required=False)
+    logger = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=120, help_text="whose log it is: who “You” are"
+    )
+    speaker = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=120, help_text="who said lines that name nobody"
+    )
+    apply = serializers.BooleanField(required=False, default=False)
+    raid_id = serializers.IntegerField(required=False, allow_null=True)
+    dkp_pool_id = serializers.IntegerField(required=False, allow_null=True)
+    trusted_speakers = serializers.ListField(child=serializers.CharField(max_length=120), required=False, default=list)
+
+
+class ParseChatView(APIView):
+    """Bids, openings, statuses, closings, awards, cancellations, rolls and `!` commands in chat lines.
+
+    With ``apply`` they are done, each line once, however often it is sent; only bots and officers may. A name that is
+    only alike comes back as ``ambiguous`` with suggestions and is never applied.
+    """
+
+    required_scopes = {"POST": ("bidding:read", "bidding:write")}
+
+    @extend_schema(
+        request=ChatInput,
+        responses=OpenApiTypes.OBJECT,
+        examples=[
+            OpenApiExample(
+                "a log",
+                {
+                    "text": "[Mon Nov 23 20:15:02 2026] Aeli tells the raid,  'Cloak of Flames 40'",
+                    "logger": "Fenn",
+                    "apply": True,
+                },
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        data = given(ChatInput, request)
+        lines: Any = data.get("text") if data.get("text") is not None else data.get("lines")
+        if lines is None:
+            raise BadInput("Send the lines as text, or as a list in lines.", code="required", attr="text")
+        if data["apply"]:
+            principal(request).require("bidding:write")
+            people.runs_auctions(request)
+        events = read_chat(lines, logger=data.get("logger") or None, speaker=data.get("speaker") or None)
+        if data["apply"]:
+            pool_id = data.get("dkp_pool_id")
+            heard = apply_chat(
+                events,
+                actor=principal(request).user,
+                raid=find_raid(data.get("raid_id")),
+                pool=pool_or_default(pool_id) if pool_id is not None else None,
+                trusted=data["trusted_speakers"],
+            )
+        else:
+            heard = [Heard(event) for event in events]
+        shown = [shown_event(one) for one in heard]
+        counts = Counter(event["kind"] for event in shown)
+        return Response({"events": shown, "counts": dict(counts), "applied": data["apply"]})
