@@ -9,7 +9,8 @@ changes, or where it has several words; but "Espri" is not found in "Pebblesprin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process, utils
@@ -21,6 +22,8 @@ ITEM_LIKENESS = 75
 #: … and how alike where only some words of its name are given ("cloak" for "Cloak of Flames").
 _SUBSET_LIKENESS = 88
 NAME_LIKENESS = 70
+#: How many letters of a name its index goes by.
+_START = 8
 _LONG_WORD = re.compile(r"[A-Za-z]{4}")
 _PREFIXES = ("spell: ", "song: ")
 
@@ -35,11 +38,16 @@ class Found:
 
 
 class ItemMatcher:
-    """Finds the names of items in messages; later ones can be added, as auctions open."""
+    """Finds the names of items in messages; later ones can be added, as auctions open.
+
+    Spellings are kept by their first letters: a message costs its own length, however many items a guild has known.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names: dict[str, str] = {}
-        self._spellings: list[tuple[str, str]] = []
+        self._by_spelling: dict[str, str] = {}
+        self._by_start: defaultdict[str, list[str]] = defaultdict(list)
+        self._likeable: list[str] = []
         for name in names:
             self.add(name)
 
@@ -49,58 +57,62 @@ class ItemMatcher:
         if not folded or folded in self._names:
             return
         self._names[folded] = name
-        spellings = [(folded, name)]
+        self._likeable.append(utils.default_process(name))
+        spellings = [folded]
         for prefix in _PREFIXES:
             if folded.startswith(prefix) and len(folded) > len(prefix) + 3:
-                spellings.append((folded.removeprefix(prefix), name))
-        self._spellings.extend(spellings)
-        self._spellings.sort(key=lambda spelling: -len(spelling[0]))
+                spellings.append(folded.removeprefix(prefix))
+        for spelling in spellings:
+            if spelling not in self._by_spelling:
+                self._by_start[spelling[:_START]].append(spelling)
+            if spelling not in self._by_spelling or spelling == folded:
+                self._by_spelling[spelling] = name
 
     @property
     def names(self) -> list[str]:
         """All items, as they were given."""
         return list(self._names.values())
 
-    def __contains__(self, folded: object) -> bool:
-        return folded in self._names
-
     def exact(self, text: str) -> str | None:
         """The item whose name is all of `text`, else None."""
-        folded = fold(text)
-        return self._names.get(folded) or next((name for spelling, name in self._spellings if spelling == folded), None)
+        return self._by_spelling.get(fold(text))
 
     def find(self, message: str) -> list[Found]:
-        """The items in a plain message, longest first read, in order of their place; each only once."""
+        """The items in a plain message in order of their place; where names overlap, the longest is meant."""
         low = fold(message)
-        present = [spelling for spelling in self._spellings if spelling[0] in low]
+        places = sorted(self._places(low), key=lambda found: found.start - found.end)
         taken: list[Found] = []
-        for may_touch in (False, True):
-            for spelling, name in present:
-                at = low.find(spelling)
-                while at >= 0:
-                    end = at + len(spelling)
-                    is_free = all(end <= found.start or at >= found.end for found in taken)
-                    if is_free and (_stands_free(low, at, end) or (may_touch and _may_touch(message, at, end))):
-                        taken.append(Found(name, at, end))
-                    at = low.find(spelling, end)
+        for stands in (_stands_free, _may_touch):
+            for found in places:
+                is_free = all(found.end <= other.start or found.start >= other.end for other in taken)
+                if is_free and stands(message, found.start, found.end):
+                    taken.append(found)
             if taken:
                 break
-        taken.sort(key=lambda found: found.start)
-        return taken
+        return sorted(taken, key=lambda found: found.start)
 
-    def like(self, text: str, limit: int = 3) -> tuple[str, ...]:
-        """Items that are alike, best first."""
-        text = text.strip()
-        if len(text) < 3:
+    def _places(self, low: str) -> Iterator[Found]:
+        for start in range(len(low)):
+            for length in range(1, _START + 1):  # a name shorter than the index is its own start
+                for spelling in self._by_start.get(low[start : start + length], ()):
+                    if (length == _START or len(spelling) == length) and low.startswith(spelling, start):
+                        yield Found(self._by_spelling[spelling], start, start + len(spelling))
+
+    def like(self, text: str, limit: int = 3, among: Collection[str] | None = None) -> tuple[str, ...]:
+        """Items that are alike, best first; `among` names those that come into question."""
+        asked = utils.default_process(text)
+        if len(asked) < 3:
             return ()
+        names = self.names if among is None else list(among)
+        choices = self._likeable if among is None else [utils.default_process(name) for name in names]
         scores: dict[str, float] = {}
         for scorer, cutoff in ((fuzz.token_sort_ratio, ITEM_LIKENESS), (fuzz.token_set_ratio, _SUBSET_LIKENESS)):
-            if scorer is fuzz.token_set_ratio and not _LONG_WORD.search(text):
+            if scorer is fuzz.token_set_ratio and not _LONG_WORD.search(asked):
                 continue  # a few letters are part of anything
-            for name, score, _index in process.extract(
-                text, self.names, scorer=scorer, processor=utils.default_process, limit=limit, score_cutoff=cutoff
+            for _choice, score, index in process.extract(
+                asked, choices, scorer=scorer, limit=limit, score_cutoff=cutoff
             ):
-                scores[name] = max(score, scores.get(name, 0))
+                scores[names[index]] = max(score, scores.get(names[index], 0))
         return tuple(sorted(scores, key=lambda name: (-scores[name], name))[:limit])
 
 
@@ -110,6 +122,7 @@ def _stands_free(text: str, start: int, end: int) -> bool:
 
 
 def _may_touch(text: str, start: int, end: int) -> bool:
+    """Whether a name may stand there though letters touch it: a link without blanks around it."""
     if " " in text[start:end]:
         return True
     before, after = text[start - 1 : start], text[end : end + 1]

@@ -395,7 +395,7 @@ class _Reader:
             reason = "which_item" if len(open_items) > 1 else "no_item"
             bid = replace(bid, problem=reason, detail="It does not say which item.", suggestions=tuple(open_items[:5]))
             return self._doubtful(said, bid, convention)
-        likely = tuple(item for item in self.items.like(" ".join(stray)) if item in open_items)
+        likely = self.items.like(" ".join(stray), among=open_items)
         if not likely and convention != "bang":
             return None
         detail = f"“{' '.join(stray)[:60]}” names no item on auction."
