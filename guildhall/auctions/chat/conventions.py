@@ -12,7 +12,7 @@ from typing import Any
 
 from guildhall.core.errors import BadInput
 
-#: The conventions by name: what each reads stands in `docs` of the chat package (see `GRAMMARS`).
+#: The conventions by name, with examples of what each reads.
 GRAMMARS: Mapping[str, str] = MappingProxyType(
     {
         "europa": ":::Item::: OPEN x2 · Item1, Item2 OPEN · :::Item::: Char 70 SPENT · Belt x2 333 ROLL",

@@ -1,7 +1,7 @@
 """What people mean in chat, as values. Nothing is applied here, and nothing is guessed: a doubt is an `Ambiguous`.
 
-Invariant: an item or a person in an event other than `Ambiguous` was named exactly (whatever the case). A likeness only
-ever comes as a suggestion.
+Invariant: the item and the person of a bid, a retraction, an award or a closing were named exactly (whatever the case). A
+likeness only ever comes as a suggestion, with an `Ambiguous` or with an item that an opening names for the first time.
 """
 
 from __future__ import annotations

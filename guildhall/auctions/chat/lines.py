@@ -62,6 +62,15 @@ class Spoken:
         return digest(self.text_key, self.time_text, str(self.occurrence))
 
 
+@dataclass(frozen=True, slots=True)
+class GameLine:
+    """A line that the game itself wrote; nobody said it."""
+
+    line_number: int
+    text: str
+    local_time: dt.datetime | None = None
+
+
 def digest(*parts: str) -> str:
     """A short, stable hash of texts."""
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
@@ -69,8 +78,8 @@ def digest(*parts: str) -> str:
 
 def spoken_lines(
     lines: str | Iterable[str], *, logger: str | None, speaker: str | None, known_items: Iterable[str] = ()
-) -> Iterator[Spoken | tuple[int, str, dt.datetime | None]]:
-    """Each line as something said, or, where it is a line of the game itself, as (number, text, local time).
+) -> Iterator[Spoken | GameLine]:
+    """Each line as something said, or as a line of the game itself.
 
     `speaker` is who said what names nobody (one person's Discord message). Blank lines are passed over.
     """
@@ -87,7 +96,7 @@ def spoken_lines(
         if chat is not None:
             yield _said(chat, number, line, local, folded)
         elif stamp is not None or text.startswith(("**A Magic Die", "**It could have")):
-            yield number, text, local
+            yield GameLine(number, text, local)
         elif found := _HEADING.match(text):
             heading = (found["who"].strip(), found["time"])
         else:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from guildhall.raids.parsers.names import display_name
 
+from .lines import GameLine
+
 _THROWN = re.compile(r"^\*\*A Magic Die is rolled by (?P<who>[A-Za-z`]{2,20})\.(?P<rest>.*)$")
 _RESULT = re.compile(
     r"\*{0,2}It could have been any number from (?P<low>[\d,]{1,12}) to (?P<high>[\d,]{1,12}), "
@@ -42,8 +44,9 @@ class DiceReader:
     def __init__(self) -> None:
         self._thrown: deque[tuple[str, int, dt.datetime | None]] = deque()
 
-    def read(self, number: int, text: str, local: dt.datetime | None) -> Rolled | None:
+    def read(self, line: GameLine) -> Rolled | None:
         """The roll that this line completes, else None."""
+        number, text, local = line.line_number, line.text, line.local_time
         thrown = _THROWN.match(text)
         result = _RESULT.search(thrown["rest"]) if thrown else _RESULT.match(text)
         if thrown and not result:

@@ -234,6 +234,8 @@ def test_a_bid_is_heard_in_each_channel(line: str) -> None:
         "Magus Delira tells you, 'I'll give you 50 for that Cloak of Flames'",
         "You told Orla, 'Cloak of Flames 50'",
         "You told Orla '[queued], Cloak of Flames 50'",
+        "You told Orla, '!bid Cloak of Flames 50'",
+        "Orla auctions, '~!bid Cloak of Flames 50'",
         "Orla tells the raid,  '~[Cloak of Flames] 50'",
         "Orla tells the raid,  '[Guildhall] Cloak of Flames 50 by Fenn'",
         "Bobbin says, 'Orla tells the raid,  'Cloak of Flames 50''",
