@@ -186,6 +186,7 @@ def test_an_item_within_a_characters_name_is_not_meant() -> None:
     event = bid("Cloak of Flames 50 Pebblespring", active_items=[CLOAK, "Espri"])
     assert (event.item, event.character_name) == (CLOAK, "Pebblespring")
     assert bid("Cloak of Flames 50 Dkpp").character_name == "Dkpp"
+    assert said("Pebblespring 50", active_items=["Espri"]) is None
 
 
 def test_a_spell_is_named_with_and_without_its_prefix() -> None:

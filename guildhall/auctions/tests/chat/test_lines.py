@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guildhall.auctions.chat import Ambiguous, Awarded, Bid, ChatConventions, Opened, parse_chat
+from guildhall.auctions.chat import Ambiguous, Awarded, Bid, ChatConventions, Opened, parse_chat, reader
 from guildhall.core.errors import BadInput, TooLarge
 
 from .support import CLOAK, ITEMS, KNOWN, PEOPLE, heard, raid
@@ -101,9 +101,11 @@ def test_a_text_is_as_good_as_its_lines() -> None:
     assert [event.line_number for event in events] == [1, 3]
 
 
-def test_too_many_lines_are_refused() -> None:
+def test_too_many_lines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_LINES", 10)
     with pytest.raises(TooLarge):
-        parse_chat("x\n" * 60_000)
+        parse_chat("hail\n" * 11)
+    assert parse_chat("hail\n" * 10) == []
 
 
 @pytest.mark.parametrize(

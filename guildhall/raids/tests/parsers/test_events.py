@@ -192,8 +192,9 @@ def test_the_servers_broadcast_of_a_kill(message: str) -> None:
     assert (found.npc, found.zone, found.killer, found.guild) == ("Innoruuk", "Plane of Hate", "Kadda", "Lanternwatch")
 
 
-def test_a_player_cannot_fake_the_broadcast() -> None:
-    assert events("Mallora tells the guild, 'Kadda of <Lanternwatch> has killed Innoruuk in Plane of Hate!'") == []
+@pytest.mark.parametrize("speaker", ["Mallora", "Magus Delira"])
+def test_nobody_else_can_fake_the_broadcast(speaker: str) -> None:
+    assert events(f"{speaker} tells the guild, 'Kadda of <Lanternwatch> has killed Innoruuk in Plane of Hate!'") == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import tracemalloc
 
 import pytest
 
@@ -191,4 +192,35 @@ def test_rosters_outside_the_time_of_the_raid_are_left_out_and_counted() -> None
 
 
 def test_a_line_of_megabytes_is_cut_and_the_next_one_read() -> None:
-    assert names("x" * 3_000_000 + "\r\n" + GOOD) == ["Tannik", "Brisla"]
+    parse = parse_attendance(log("hail") + "x" * 3_000_000 + "\r\n" + GOOD)
+    assert [entry.character_name for entry in parse.entries] == ["Tannik", "Brisla"]
+    assert parse.line_count == 7
+
+
+class Evening(io.RawIOBase):
+    """A log of `size` bytes that is never held whole: combat, with a /who now and then."""
+
+    def __init__(self, size: int) -> None:
+        combat = log("Tannik hits a shade for 12 points of damage.") * 5_000
+        self._part = (combat + GOOD).encode()
+        self._left = size
+        self._at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        size = min(size, self._left)
+        self._left -= size
+        start, self._at = self._at, (self._at + size) % len(self._part)
+        return (self._part * (size // len(self._part) + 2))[start : start + size]
+
+
+def test_memory_does_not_grow_with_the_log() -> None:
+    def peak(megabytes: int) -> int:
+        tracemalloc.start()
+        try:
+            parse = parse_attendance(Evening(megabytes * 1024 * 1024))  # type: ignore[arg-type]
+            assert len(parse.blocks) >= megabytes
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(6) < peak(2) + 1024 * 1024
