@@ -1,0 +1,235 @@
+"""Both systems side by side for weeks: an import run again brings what is new, changed or gone, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from guildhall.core.transactions import run_in_transaction
+from guildhall.eqdkp.models import ImportRun
+from guildhall.eqdkp.undo import undo_import
+from guildhall.points import ledger
+from guildhall.points.models import LedgerEntry, PointAdjustment
+from guildhall.raids.models import Raid, RaidAttendance
+from guildhall.roster.models import Character, Rank
+
+from .importing import balance, bring, equal, ours, proven
+from .maker import DAY, START, LegacyGuild, sample_guild
+
+pytestmark = pytest.mark.django_db
+
+
+def row(guild: LegacyGuild, table: str, **wanted: int) -> dict:  # type: ignore[type-arg]
+    return next(r for r in guild.tables[table] if all(r[k] == v for k, v in wanted.items()))
+
+
+def drop(guild: LegacyGuild, table: str, **wanted: int) -> None:
+    guild.tables[table] = [r for r in guild.tables[table] if not all(r[k] == v for k, v in wanted.items())]
+
+
+def new_raid(g: LegacyGuild) -> None:
+    g.raid(7, 3, 2, [1, 4])
+    g.item(4, "New Sword", 4, 1.5, raid=7, itempool=2)
+    g.adjustment(4, 5, 3, event=3, raid=7)
+
+
+def raid_worth_more(g: LegacyGuild) -> None:
+    row(g, "raids", raid_id=1)["raid_value"] = 8
+
+
+def raid_on_another_day(g: LegacyGuild) -> None:
+    row(g, "raids", raid_id=1)["raid_date"] = START + 50 * DAY
+
+
+def raid_of_another_event(g: LegacyGuild) -> None:
+    row(g, "raids", raid_id=1)["event_id"] = 2
+
+
+def somebody_was_not_there(g: LegacyGuild) -> None:
+    drop(g, "raid_attendees", raid_id=1, member_id=2)
+
+
+def somebody_was_there_too(g: LegacyGuild) -> None:
+    g.add("raid_attendees", raid_id=1, member_id=5)
+
+
+def raid_deleted(g: LegacyGuild) -> None:
+    drop(g, "raids", raid_id=2)
+    drop(g, "raid_attendees", raid_id=2)
+
+
+def item_cheaper(g: LegacyGuild) -> None:
+    row(g, "items", item_id=2)["item_value"] = 0.5
+
+
+def item_bought_by_another(g: LegacyGuild) -> None:
+    row(g, "items", item_id=3)["member_id"] = 4
+
+
+def item_in_another_pool(g: LegacyGuild) -> None:
+    row(g, "items", item_id=1)["itempool_id"] = 2
+
+
+def item_deleted(g: LegacyGuild) -> None:
+    drop(g, "items", item_id=1)
+
+
+def adjustment_changed(g: LegacyGuild) -> None:
+    row(g, "adjustments", adjustment_id=3).update(adjustment_value=-5, event_id=1)
+
+
+def adjustment_deleted(g: LegacyGuild) -> None:
+    drop(g, "adjustments", adjustment_id=3)
+
+
+def event_counts_in_another_pool(g: LegacyGuild) -> None:
+    g.tables["multidkp2event"].append(
+        {"multidkp2event_multi_id": 2, "multidkp2event_event_id": 1, "multidkp2event_no_attendance": 0}
+    )
+
+
+def item_pool_counts_nowhere_else(g: LegacyGuild) -> None:
+    drop(g, "multidkp2itempool", multidkp2itempool_itempool_id=2, multidkp2itempool_multi_id=2)
+
+
+def twink_is_his_own_main(g: LegacyGuild) -> None:
+    row(g, "members", member_id=3)["member_main_id"] = 3
+
+
+def twink_of_somebody_else(g: LegacyGuild) -> None:
+    row(g, "members", member_id=2)["member_main_id"] = 4
+
+
+def another_main(g: LegacyGuild) -> None:
+    for member in (1, 2, 3):
+        row(g, "members", member_id=member)["member_main_id"] = 2
+
+
+def a_new_member(g: LegacyGuild) -> None:
+    g.member(7, "Newcomer", main=4)
+    g.raid(7, 1, 5.5, [7])
+
+
+def a_renamed_pool(g: LegacyGuild) -> None:
+    row(g, "multidkp", multidkp_id=2)["multidkp_name"] = "Farming"
+
+
+CHANGES: list[Callable[[LegacyGuild], None]] = [
+    new_raid, raid_worth_more, raid_on_another_day, raid_of_another_event, somebody_was_not_there, somebody_was_there_too,
+    raid_deleted, item_cheaper, item_bought_by_another, item_in_another_pool, item_deleted, adjustment_changed,
+    adjustment_deleted, event_counts_in_another_pool, item_pool_counts_nowhere_else, twink_is_his_own_main,
+    twink_of_somebody_else, another_main, a_new_member, a_renamed_pool,
+]  # fmt: skip
+
+
+def figures() -> dict[tuple[str, str], tuple[Decimal, ...]]:
+    """Every person's figures by main character and pool."""
+    from guildhall.points.models import UserPointsSummary
+
+    mains = dict(Character.objects.filter(is_main=True).values_list("user_id", "name"))
+    return {
+        (mains.get(s.user_id, str(s.user_id)), s.pool.name): (s.earned, s.spent, s.adjusted)
+        for s in UserPointsSummary.objects.select_related("pool")
+        if (s.earned, s.spent, s.adjusted) != (0, 0, 0)
+    }
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_change_there_arrives_here_and_can_be_taken_back(
+    tmp_path: Path, change: Callable[[LegacyGuild], None]
+) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    before, raids = figures(), Raid.objects.filter(reversed_at=None).count()
+    change(guild)
+    foreseen = bring(guild, tmp_path, commit=False)
+    equal(foreseen)
+    second = bring(guild, tmp_path)
+    equal(second)
+    assert foreseen.counts == second.counts
+    again = bring(guild, tmp_path)
+    equal(again)
+    assert all(counts["new"] == counts["changed"] == counts["gone"] == 0 for counts in again.counts.values()), (
+        again.counts
+    )
+    undo_import(run=again)
+    undo_import(run=second)
+    assert figures() == before
+    assert Raid.objects.filter(reversed_at=None).count() == raids
+    equal(bring(guild, tmp_path))  # and it can be brought again
+
+
+def test_all_changes_at_once(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    for change in (new_raid, raid_worth_more, somebody_was_there_too, raid_deleted, item_cheaper, item_bought_by_another,
+                   adjustment_changed, event_counts_in_another_pool, twink_of_somebody_else):  # fmt: skip
+        change(guild)
+    equal(bring(guild, tmp_path))
+
+
+def test_only_what_differs_is_touched(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    entries = LedgerEntry.objects.count()
+    somebody_was_there_too(guild)
+    run = bring(guild, tmp_path)
+    assert LedgerEntry.objects.count() == entries + 1
+    assert (run.counts["raids"]["changed"], run.counts["raid_attendees"]["new"]) == (1, 1)
+
+
+def test_a_changed_note_moves_no_points(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    entries = LedgerEntry.objects.count()
+    row(guild, "raids", raid_id=1)["raid_note"] = "a better note"
+    row(guild, "member_ranks", rank_id=1)["rank_name"] = "Veteran"
+    row(guild, "members", member_id=4).update(member_name="Corana", member_status=0)
+    equal(bring(guild, tmp_path))
+    assert LedgerEntry.objects.count() == entries
+    assert Raid.objects.get(pk=ours("raid", 1)).notes == "a better note"
+    assert Rank.objects.filter(name="Veteran").exists()
+    assert not Character.objects.get(name="Corana").is_active
+
+
+def test_what_an_officer_undid_here_stays_undone(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    row_ = RaidAttendance.objects.get(attendance_check__raid_id=ours("raid", 1), character__name="Cora")
+    run_in_transaction(
+        lambda: ledger.reverse_entries(
+            entries=ledger.standing_entries(documents=[row_.document]), actor=None, reason="was asleep"
+        )
+    )
+    before = balance(4, 1)
+    somebody_was_there_too(guild)
+    run = bring(guild, tmp_path)
+    proven(run)
+    assert balance(4, 1) == before
+    assert balance(5, 1) == Decimal("-988.66")
+
+
+def test_two_people_here_stay_two_after_a_merge_elsewhere(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    another_main(guild)
+    bring(guild, tmp_path)
+    betti = Character.objects.get(name="Bëtti")
+    assert betti.is_main
+    assert set(Character.objects.filter(main_character=betti).values_list("name", flat=True)) == {"Árni", "Zed"}
+    assert ours("person", 2) == betti.user_id
+
+
+def test_an_adjustment_undone_here_is_not_brought_back(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    adjustment = PointAdjustment.objects.get(pk=ours("adjustment", 1))
+    from guildhall.points.services.adjustments import reverse_adjustment
+
+    reverse_adjustment(adjustment=adjustment, reason="no", actor=None)
+    row(guild, "adjustments", adjustment_id=1)["adjustment_reason"] = "a bonus"
+    proven(bring(guild, tmp_path))
+    assert not ImportRun.objects.filter(state=ImportRun.State.FAILED).exists()

@@ -1,0 +1,122 @@
+"""Taking back one import, and nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from guildhall.accounts.models import User
+from guildhall.core.errors import Conflict
+from guildhall.core.transactions import run_in_transaction
+from guildhall.eqdkp.models import CalendarEvent, ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
+from guildhall.eqdkp.undo import undo_import
+from guildhall.loot.models import Item, LootDistribution
+from guildhall.points import ledger
+from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
+from guildhall.points.services.merging import merge_people
+from guildhall.raids.models import Event, Raid, RaidAttendance
+from guildhall.raids.services.awarding import award_attendance
+from guildhall.roster.models import Character, Rank
+
+from .importing import bring, equal, ours
+from .maker import sample_guild
+
+pytestmark = pytest.mark.django_db
+
+
+def test_where_nobody_built_on_it_everything_goes(tmp_path: Path) -> None:
+    run = bring(sample_guild(), tmp_path)
+    entries = LedgerEntry.objects.count()
+    done = undo_import(run=run)
+    assert done.kept == []
+    assert done.reversed_entries == entries
+    for model in (Character, Rank, Raid, RaidAttendance, Event, LootDistribution, PointAdjustment, Item, CalendarEvent,
+                  LegacyComment, LegacyLog, LegacyProblem):  # fmt: skip
+        assert not model.objects.exists(), model
+    # The ledger forgets nothing, so what it speaks of stays, closed: pools, and people without any points.
+    assert not any(summary.balance or summary.earned or summary.spent for summary in UserPointsSummary.objects.all())
+    assert not User.objects.filter(is_active=True).exists()
+    assert not DKPPool.objects.filter(is_active=True).exists()
+    assert not LegacyRecord.objects.exclude(state="undone").exists()
+
+
+def test_it_can_be_brought_again(tmp_path: Path) -> None:
+    undo_import(run=bring(sample_guild(), tmp_path))
+    people = User.objects.count()
+    equal(bring(sample_guild(), tmp_path))
+    assert User.objects.filter(is_active=True).count() == 5
+    assert User.objects.count() <= people + 1  # the same people, opened again; the lurker had nothing to remember
+    assert DKPPool.objects.filter(is_active=True).count() == 2
+
+
+def test_what_somebody_built_on_stays_with_its_points_reversed(tmp_path: Path) -> None:
+    run = bring(sample_guild(), tmp_path)
+    somebody = User.objects.create_user("real", display_name="Really Dain")
+    merge_people(source=User.objects.get(pk=ours("person", 5)), target=somebody, actor=None, reason="claimed")
+    raid = Raid.objects.get(pk=ours("raid", 2))
+    added = Character.objects.get(name="O`Malley")
+    award_attendance(raid=raid, attendees=["O`Malley"], actor=None)
+    done = undo_import(run=run)
+    kept = " / ".join(done.kept)
+    assert "raid Fear & Hate" in kept
+    assert "character Dain: its owner has claimed it" in kept
+    assert "character O`Malley: it was used here" in kept
+    assert Character.objects.filter(pk=added.pk).exists()
+    assert Raid.objects.get(pk=raid.pk).reversed_at is None
+    # O`Malley's five and a half points of this very site are all that is left.
+    assert [s.balance for s in UserPointsSummary.objects.exclude(balance=0)] == [Decimal("5.50")]
+    assert somebody.is_active
+    assert Character.objects.count() == 2
+
+
+def test_points_of_this_site_are_not_touched(tmp_path: Path) -> None:
+    person = User.objects.create_user("somebody", display_name="Somebody")
+    pool = DKPPool.objects.create(name="Farm", is_default=True)
+    Character.objects.create(name="Cora", name_key="cora", user=person, is_main=True)
+    posting = ledger.Posting(person.pk, pool.pk, EntryKind.ADJUSTMENT, Decimal("9.00"), dt.datetime.now(dt.UTC))
+    run_in_transaction(lambda: ledger.post(postings=[posting], actor=None))
+    undo_import(run=bring(sample_guild(), tmp_path))
+    assert UserPointsSummary.objects.get(user=person, pool=pool).balance == Decimal("9.00")
+    assert User.objects.get(pk=person.pk).is_active
+    assert DKPPool.objects.get(pk=pool.pk).is_active
+    assert Character.objects.get().name == "Cora"
+
+
+def test_only_the_later_import_goes_and_never_the_earlier_one_first(tmp_path: Path) -> None:
+    guild = sample_guild()
+    first = bring(guild, tmp_path)
+    guild.tables["raids"][0]["raid_value"] = 9
+    guild.raid(7, 1, 5.5, [1])
+    second = bring(guild, tmp_path)
+    with pytest.raises(Conflict, match="Take that back first"):
+        undo_import(run=first)
+    undo_import(run=second)
+    assert Raid.objects.filter(reversed_at=None).count() == 6
+    assert Raid.objects.get(pk=ours("raid", 1)).points == Decimal("5.50")
+    undo_import(run=first)
+    assert not Raid.objects.exists()
+
+
+def test_it_is_taken_back_once(tmp_path: Path) -> None:
+    run = bring(sample_guild(), tmp_path)
+    undo_import(run=run)
+    with pytest.raises(Conflict, match="already"):
+        undo_import(run=run)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(sample_guild().write(tmp_path / "g.sql"))
+    call_command("import_eqdkp", path, "--commit", "--no-progress")
+    assert "Imported." in capsys.readouterr().out
+    call_command("import_eqdkp", "--undo", "last", "--no-progress")
+    assert "movements reversed" in capsys.readouterr().out
+    call_command("import_eqdkp", "--list")
+    assert "taken back" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="no import “last”"):
+        call_command("import_eqdkp", "--undo", "last")
+    assert ImportRun.objects.get().state == ImportRun.State.UNDONE
