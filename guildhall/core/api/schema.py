@@ -80,6 +80,14 @@ class GuildhallSchema(AutoSchema):
         parts = [part for part in self.path.split("/") if part and not part.startswith("{")]
         return [parts[1] if len(parts) > 1 else "api"]
 
+    def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
+        """Two rooms may both have a `ReasonInput`: a component carries its room's name."""
+        name: str = super()._get_serializer_name(serializer, direction, bypass_extensions)
+        serializer_class = serializer if isinstance(serializer, type) else type(serializer)
+        parts = serializer_class.__module__.split(".")
+        room = parts[1].capitalize() if parts[0] == "guildhall" and len(parts) > 1 else ""
+        return name if room in ("", "Core") or name.startswith(room) else f"{room}{name}"
+
     def get_override_parameters(self) -> list[Any]:
         found = list(super().get_override_parameters())
         if self.method == "POST" and self._is_idempotent():

@@ -24,7 +24,11 @@ urlpatterns = [
     path("points/parse-attendance/", ParseAttendanceView.as_view(), name="parse-attendance"),
     path("attendance/", AttendanceSummaryView.as_view({"get": "list"}), name="attendance-list"),
     path("attendance/user/<int:user_id>/", ExplainAttendanceView.as_view(), name="attendance-explained"),
-    path("attendance/shares/", StatusShareView.as_view({"get": "list", "put": "update"}), name="attendance-shares"),
+    path(
+        "attendance/shares/",
+        StatusShareView.as_view({"get": "list", "put": "update", "patch": "update"}),
+        name="attendance-shares",
+    ),
     path("attendance/shares/<int:pk>/", StatusShareView.as_view({"delete": "destroy"}), name="attendance-share"),
     path(
         "raids/<int:raid_id>/attendance/",

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from guildhall.core.api.converters import register
 
+from .admin import BulkRankUpdateView, RosterAuditView
 from .people import MeView, UserViewSet
 from .views import CharacterViewSet, RankViewSet
 
@@ -24,5 +25,7 @@ urlpatterns = [
         name="user",
     ),
     path("characters/by-name/<str:name>/", CharacterViewSet.as_view({"get": "by_name"}), name="character-by-name"),
+    path("admin/roster-audit/", RosterAuditView.as_view(), name="roster-audit"),
+    path("admin/bulk-rank-update/", BulkRankUpdateView.as_view(), name="bulk-rank-update"),
     path("", include(router.urls)),
 ]

@@ -19,7 +19,7 @@ from guildhall.core.api.etag import conditional, etag_of
 from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.errors import NotFound
-from guildhall.roster import editing, ranks, selectors, services
+from guildhall.roster import selectors, services
 from guildhall.roster.models import Character, CharacterAlias, Rank
 
 from .serializers import (
@@ -62,15 +62,15 @@ class RankViewSet(viewsets.ModelViewSet[Rank]):
         return conditional(request, tag, lambda: super(RankViewSet, self).list(request, *args, **kwargs))
 
     def perform_create(self, serializer: Any) -> None:
-        serializer.instance = ranks.create_rank(actor=principal(self.request).user, **serializer.validated_data)
+        serializer.instance = services.create_rank(actor=principal(self.request).user, **serializer.validated_data)
 
     def perform_update(self, serializer: Any) -> None:
-        serializer.instance = ranks.update_rank(
+        serializer.instance = services.update_rank(
             rank=serializer.instance, actor=principal(self.request).user, **serializer.validated_data
         )
 
     def perform_destroy(self, instance: Rank) -> None:
-        ranks.delete_rank(rank=instance, actor=principal(self.request).user)
+        services.delete_rank(rank=instance, actor=principal(self.request).user)
 
 
 class CharacterFilter(django_filters.FilterSet):
@@ -196,7 +196,7 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
         given.is_valid(raise_exception=True)
         changes = dict(given.validated_data)
         reason = changes.pop("reason", "")
-        editing.edit_character(character=character, actor=principal(request).user, changes=changes, reason=reason)
+        services.edit_character(character=character, actor=principal(request).user, changes=changes, reason=reason)
         return self.answer(pk)
 
     @extend_schema(responses={204: OpenApiResponse(description="It is off the roster; what it did stays.")})

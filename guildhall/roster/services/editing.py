@@ -7,9 +7,10 @@ from typing import Any
 from guildhall.accounts.models import User
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import use_case
+from guildhall.roster.models import Character
 
-from .models import Character
-from .services import EDITABLE, reassign_character, rename_character, set_main, set_rank, update_character
+from .characters import EDITABLE, reassign_character, rename_character, set_main, update_character
+from .ranks import set_rank
 
 
 @use_case

@@ -1,30 +1,30 @@
-"""Every change to the roster: one verb each, one transaction, on the record. No change here moves points."""
+"""Characters: made, changed, renamed, given to somebody else, retired."""
 
 from __future__ import annotations
 
 import datetime as dt
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
 
 from guildhall.accounts.models import User
 from guildhall.accounts.services import announce_member_change
 from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.transactions import use_case
-
-from .classes import clean_class
-from .models import Character, CharacterAlias, CharacterOwnership, Rank, RankChange
-from .names import clean_new_name, name_key
+from guildhall.roster.classes import clean_class
+from guildhall.roster.models import Character, CharacterAlias, CharacterOwnership, Rank, RankChange
+from guildhall.roster.names import clean_new_name, name_key
 
 EDITABLE = ("character_class", "race", "level", "status", "joined_at", "note", "is_active")
 
 
-def _lock(character_id: int) -> Character:
+def lock_character(character_id: int) -> Character:
+    """The character, locked for the rest of the transaction.
+
+    Raises:
+        NotFound: ``unknown_character``.
+    """
     try:
         return Character.objects.select_for_update().get(pk=character_id)
     except Character.DoesNotExist as error:
@@ -140,7 +140,7 @@ def update_character(*, character: Character, actor: User | None, **changes: Any
     unknown = set(changes) - set(EDITABLE)
     if unknown:
         raise BadInput(f"{', '.join(sorted(unknown))} cannot be changed here.", attr=sorted(unknown)[0])
-    locked = _lock(character.pk)
+    locked = lock_character(character.pk)
     before = {field: getattr(locked, field) for field in changes}
     if "character_class" in changes and changes["character_class"] != locked.character_class:
         changes["character_class"] = clean_class(changes["character_class"])
@@ -180,7 +180,7 @@ def rename_character(*, character: Character, name: str, actor: User | None) -> 
         Conflict: ``name_taken``.
     """
     name = clean_new_name(name)
-    locked = _lock(character.pk)
+    locked = lock_character(character.pk)
     former, key = locked.name, name_key(name)
     if Character.objects.filter(name_key=key).exclude(pk=locked.pk).exists():
         raise _name_taken(name)
@@ -251,7 +251,7 @@ def set_main(*, character: Character, actor: User | None) -> Character:
     if character.user_id is None:
         raise BadInput(f"{character} belongs to nobody; give it an owner first.", code="main_without_owner")
     User.objects.select_for_update().get(pk=character.user_id)
-    locked = _lock(character.pk)
+    locked = lock_character(character.pk)
     _make_main(locked)
     audit.record(action="roster.set_main", summary=f"{locked} is now {locked.user}'s main", actor=actor, target=locked)
     announce_member_change(user_id=locked.user_id or 0, change="main", after=locked.name)
@@ -280,7 +280,7 @@ def reassign_character(
     """
     ids = sorted({pk for pk in (character.user_id, user.pk if user else None) if pk})
     list(User.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
-    locked = _lock(character.pk)
+    locked = lock_character(character.pk)
     former_id = locked.user_id
     if former_id == (user.pk if user else None):
         raise Conflict(f"{locked} belongs to {user or 'nobody'} already.", code="same_owner", attr="user_id")
@@ -319,211 +319,8 @@ def reassign_character(
 
 
 @use_case
-def set_rank(
-    *,
-    character: Character,
-    rank: Rank | None,
-    actor: User | None,
-    reason: str = "",
-    batch: uuid.UUID | None = None,
-) -> RankChange | None:
-    """Give a character a rank; None if it has that rank already."""
-    locked = _lock(character.pk)
-    before = locked.rank
-    if before == rank:
-        return None
-    locked.rank = rank
-    locked.save()
-    change = RankChange.objects.create(
-        character=locked, from_rank=before, to_rank=rank, changed_by=actor, reason=reason[:300], batch=batch
-    )
-    audit.record(
-        action="roster.set_rank",
-        summary=f"{locked}: {before or 'no rank'} → {rank or 'no rank'}",
-        actor=actor,
-        target=locked,
-        data={"reason": reason, "batch": str(batch) if batch else None},
-    )
-    if locked.user_id:
-        announce_member_change(user_id=locked.user_id, change="rank", before=str(before or ""), after=str(rank or ""))
-    revisions.bump("roster")
-    return change
-
-
-@dataclass(frozen=True, slots=True)
-class RankStep:
-    """One character's part of a bulk rank update."""
-
-    character_id: int
-    name: str
-    before: str | None
-    after: str | None
-    changes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BulkRankResult:
-    """What a bulk rank update would do or did; `batch` undoes it."""
-
-    batch: uuid.UUID | None
-    steps: list[RankStep]
-
-
-def preview_bulk_rank(*, character_ids: Sequence[int], rank: Rank | None) -> BulkRankResult:
-    """What giving `rank` to these characters would change. Two queries.
-
-    Raises:
-        NotFound: ``unknown_character`` naming those that are not there.
-    """
-    found = {c.pk: c for c in Character.objects.select_related("rank").filter(pk__in=character_ids)}
-    missing = [pk for pk in character_ids if pk not in found]
-    if missing:
-        raise NotFound(
-            f"There is no character {', '.join(map(str, missing[:10]))}.",
-            code="unknown_character",
-            attr="character_ids",
-        )
-    steps = [
-        RankStep(
-            c.pk,
-            c.name,
-            str(c.rank) if c.rank else None,
-            str(rank) if rank else None,
-            c.rank_id != getattr(rank, "pk", None),
-        )
-        for c in sorted(found.values(), key=lambda c: c.name)
-    ]
-    return BulkRankResult(batch=None, steps=steps)
-
-
-@use_case
-def bulk_set_rank(
-    *, character_ids: Sequence[int], rank: Rank | None, actor: User | None, reason: str = ""
-) -> BulkRankResult:
-    """Give many characters a rank in one transaction; `undo_bulk_rank` takes the batch back.
-
-    Raises:
-        NotFound: ``unknown_character``; nothing is changed then.
-    """
-    locked = list(Character.objects.select_for_update().filter(pk__in=character_ids).order_by("pk"))
-    result = preview_bulk_rank(character_ids=character_ids, rank=rank)
-    batch = uuid.uuid4()
-    for character in locked:
-        set_rank(character=character, rank=rank, actor=actor, reason=reason, batch=batch)
-    return BulkRankResult(batch=batch, steps=result.steps)
-
-
-@use_case
-def undo_bulk_rank(*, batch: uuid.UUID, actor: User | None) -> list[Character]:
-    """Give every character of a bulk update its former rank, unless its rank has been changed again since.
-
-    Raises:
-        NotFound: ``unknown_batch``.
-    """
-    changes = list(RankChange.objects.filter(batch=batch).select_related("character", "from_rank", "to_rank"))
-    if not changes:
-        raise NotFound("There is no bulk rank update with this batch id.", code="unknown_batch", attr="batch")
-    undone = []
-    for change in sorted(changes, key=lambda change: change.character_id):
-        character = _lock(change.character_id)
-        if character.rank_id == change.to_rank_id:
-            set_rank(character=character, rank=change.from_rank, actor=actor, reason=f"bulk update {batch} undone")
-            undone.append(character)
-    return undone
-
-
-@use_case
 def retire_character(*, character: Character, actor: User | None, reason: str = "") -> Character:
     """Take a character off the roster without losing what it did: DELETE in the API means this."""
     locked = update_character(character=character, actor=actor, status=Character.Status.REMOVED, is_active=False)
     audit.record(action="roster.retire_character", summary=f"{locked} removed: {reason}", actor=actor, target=locked)
     return locked
-
-
-RANK_FIELDS = ("name", "order", "is_hidden", "is_trial", "is_default")
-
-
-@use_case
-def create_rank(*, name: str, actor: User | None, **values: Any) -> Rank:
-    """Make a rank.
-
-    Args:
-        values: order (1 is the highest), is_hidden, is_trial, is_default; a new default takes over from the old one.
-
-    Raises:
-        BadInput: ``required``, ``name_too_long``, ``out_of_range``, ``unknown_field``.
-        Conflict: ``name_taken``.
-    """
-    rank = Rank()
-    _set_rank_fields(rank, {"name": name, **values})
-    audit.record(action="roster.create_rank", summary=f"rank {rank} made", actor=actor, target=rank)
-    return rank
-
-
-@use_case
-def update_rank(*, rank: Rank, actor: User | None, **changes: Any) -> Rank:
-    """Change a rank.
-
-    Raises:
-        as `create_rank`.
-    """
-    locked = Rank.objects.select_for_update().filter(pk=rank.pk).first()
-    if locked is None:
-        raise NotFound(f"There is no rank {rank.pk}.", code="unknown_rank")
-    before = {name: getattr(locked, name, None) for name in changes}
-    _set_rank_fields(locked, changes)
-    audit.record(
-        action="roster.update_rank",
-        summary=f"rank {locked} changed: {', '.join(changes)}",
-        actor=actor,
-        target=locked,
-        data={"before": before, "after": dict(changes)},
-    )
-    return locked
-
-
-def _set_rank_fields(rank: Rank, values: dict[str, Any]) -> None:
-    unknown = sorted(set(values) - set(RANK_FIELDS))
-    if unknown:
-        raise BadInput(f"A rank has no {', '.join(unknown)}.", code="unknown_field", attr=unknown[0])
-    for field, value in values.items():
-        setattr(rank, field, value)
-    rank.name = str(rank.name).strip()
-    if not rank.name:
-        raise BadInput("Give the rank a name.", code="required", attr="name")
-    if len(rank.name) > 60:
-        raise BadInput("A rank's name has at most 60 characters.", code="name_too_long", attr="name")
-    if not isinstance(rank.order, int) or not 0 <= rank.order <= 32_767:
-        raise BadInput("The order of a rank is a whole number from 0 to 32767; 1 is the highest.",
-                       code="out_of_range", attr="order")  # fmt: skip
-    if rank.is_default:
-        Rank.objects.filter(is_default=True).exclude(pk=rank.pk).update(is_default=False)
-    try:
-        with transaction.atomic():
-            rank.save()
-    except IntegrityError as error:
-        raise Conflict(f"There is a rank called {rank.name} already.", code="name_taken", attr="name") from error
-    revisions.bump("roster")
-
-
-@use_case
-def delete_rank(*, rank: Rank, actor: User | None) -> None:
-    """Delete a rank that nobody holds or ever held.
-
-    Raises:
-        NotFound: ``unknown_rank``.
-        Conflict: ``rank_in_use``; hide it instead.
-    """
-    locked = Rank.objects.select_for_update().filter(pk=rank.pk).first()
-    if locked is None:
-        raise NotFound(f"There is no rank {rank.pk}.", code="unknown_rank")
-    audit.record(action="roster.delete_rank", summary=f"rank {locked} deleted", actor=actor, target=locked)
-    try:
-        with transaction.atomic():
-            locked.delete()
-    except ProtectedError as error:
-        raise Conflict(
-            f"{locked} is or was somebody's rank, and history is kept. Hide it instead: set is_hidden.",
-            code="rank_in_use",
-        ) from error
-    revisions.bump("roster")

@@ -1,0 +1,136 @@
+"""`/api/admin/roster-audit/` and `/api/admin/bulk-rank-update/` (PRD 5.2.10)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.idempotency import idempotent
+from guildhall.core.errors import BadInput
+from guildhall.roster import services
+from guildhall.roster.audit import ADVICE, Audit, roster_audit
+from guildhall.roster.models import Rank
+
+from .serializers import RankField
+
+KEEPERS = ("roster:write", "admin")
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """One thing out of order."""
+
+    detail = serializers.CharField()
+    user_id = serializers.IntegerField(allow_null=True)
+    display_name = serializers.CharField(allow_null=True)
+    character_id = serializers.IntegerField(allow_null=True)
+    character_name = serializers.CharField(allow_null=True)
+
+
+class RosterAuditSerializer(serializers.Serializer[Any]):
+    """The findings by kind; `advice` says what to do about each kind."""
+
+    total = serializers.IntegerField()
+    advice = serializers.DictField(child=serializers.CharField())
+
+    def get_fields(self) -> dict[str, Any]:
+        return {
+            **super().get_fields(),
+            **{name: FindingSerializer(many=True) for name in Audit.__dataclass_fields__},
+        }
+
+
+class RosterAuditView(APIView):
+    """`GET /api/admin/roster-audit/`."""
+
+    required_scopes = {"GET": KEEPERS}
+
+    @extend_schema(responses=RosterAuditSerializer)
+    def get(self, request: Request) -> Response:
+        """People without a main, mains of nobody, characters without an owner, ranks out of step."""
+        audit = roster_audit()
+        return Response({"total": audit.total, "advice": ADVICE, **asdict(audit)})
+
+
+class BulkRankInput(serializers.Serializer[Any]):
+    """Either `character_ids` and `rank`, or `undo` with the batch of an earlier update."""
+
+    character_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=0), required=False, allow_empty=False, max_length=2000
+    )
+    rank = RankField(queryset=Rank.objects.all(), required=False, allow_null=True, help_text="an id or a name")
+    rank_id = RankField(queryset=Rank.objects.all(), required=False, allow_null=True, help_text="as `rank`")
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
+    preview = serializers.BooleanField(required=False, default=False, help_text="show it, change nothing")
+    undo = serializers.UUIDField(required=False, help_text="the batch to take back")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "rank_id" in attrs:
+            attrs["rank"] = attrs.pop("rank_id")
+        if "undo" not in attrs and not {"character_ids", "rank"} <= attrs.keys():
+            missing = "rank" if "character_ids" in attrs else "character_ids"
+            raise BadInput("Name the characters (character_ids) and the rank.", code="required", attr=missing)
+        return attrs
+
+
+class RankStepSerializer(serializers.Serializer[Any]):
+    """One character's part; `changes` is false where it has that rank already."""
+
+    character_id = serializers.IntegerField()
+    name = serializers.CharField()
+    before = serializers.CharField(allow_null=True)
+    after = serializers.CharField(allow_null=True)
+    changes = serializers.BooleanField()
+
+
+class BulkRankSerializer(serializers.Serializer[Any]):
+    """What was done, or would be. `batch` takes it back: send it as `undo`."""
+
+    preview = serializers.BooleanField()
+    batch = serializers.UUIDField(allow_null=True)
+    changed = serializers.IntegerField()
+    steps = RankStepSerializer(many=True)
+
+
+class BulkRankUpdateView(APIView):
+    """`POST /api/admin/bulk-rank-update/`."""
+
+    required_scopes = {"POST": KEEPERS}
+
+    @extend_schema(
+        request=BulkRankInput,
+        responses=BulkRankSerializer,
+        examples=[
+            OpenApiExample(
+                "look first", {"character_ids": [4, 8], "rank": "Raider", "preview": True}, request_only=True
+            ),
+            OpenApiExample(
+                "do it", {"character_ids": [4, 8], "rank": "Raider", "reason": "Trial passed"}, request_only=True
+            ),
+            OpenApiExample("take it back", {"undo": "f1b2c9de-6a41-4a53-93a4-0f8f2f8d5a11"}, request_only=True),
+        ],
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Give many characters a rank, all or none; or undo it, where the rank has not been changed again since."""
+        given = BulkRankInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        data, actor = given.validated_data, principal(request).user
+        if "undo" in data:
+            return self._answer(services.undo_bulk_rank(batch=data["undo"], actor=actor), preview=False)
+        who: dict[str, Any] = {"character_ids": data["character_ids"], "rank": data["rank"]}
+        if data["preview"]:
+            return self._answer(services.preview_bulk_rank(**who), preview=True)
+        done = services.bulk_set_rank(**who, actor=actor, reason=data.get("reason", ""))
+        return self._answer(done, preview=False)
+
+    def _answer(self, result: services.BulkRankResult, *, preview: bool) -> Response:
+        changed = sum(step.changes for step in result.steps)
+        found = {"preview": preview, "batch": result.batch, "changed": changed, "steps": result.steps}
+        return Response(BulkRankSerializer(found).data)
