@@ -79,6 +79,17 @@ class Principal:
             raise NotAllowed(f"This needs the permission {' or '.join(scopes)}; ask an officer for it.")
 
     @property
+    def person(self) -> User:
+        """The user, for what needs one.
+
+        Raises:
+            NotAuthenticated: nobody is signed in.
+        """
+        if self.user is None:
+            raise NotAuthenticated("Sign in, or send a key in the Authorization header.")
+        return self.user
+
+    @property
     def is_bot(self) -> bool:
         """A service account with an administrator's grant."""
         return self.user is not None and self.user.is_bot

@@ -28,7 +28,7 @@ from .models import (
 )
 
 
-class ReadOnlyInline(TabularInline):  # type: ignore[misc]
+class ReadOnlyInline(TabularInline):
     """Rows that services write and people read."""
 
     extra = 0
@@ -87,7 +87,7 @@ def _each(
 
 
 @admin.register(Application)
-class ApplicationAdmin(ModelAdmin):  # type: ignore[misc]
+class ApplicationAdmin(ModelAdmin):
     """The queue."""
 
     list_display = [
@@ -114,7 +114,8 @@ class ApplicationAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
         # Drafts are nobody's business yet, and nobody sees the vote on their own application.
-        return super().get_queryset(request).exclude(status=Application.Status.DRAFT).exclude(user=request.user)
+        found: QuerySet[Application] = super().get_queryset(request)
+        return found.exclude(status=Application.Status.DRAFT).exclude(user=request.user.pk)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -141,7 +142,7 @@ class ApplicationAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(ApplicationQuestion)
-class ApplicationQuestionAdmin(SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
+class ApplicationQuestionAdmin(SimpleHistoryAdmin, ModelAdmin):
     """The questionnaire."""
 
     list_display = ["wording", "kind", "required", "order", "is_active"]
@@ -163,7 +164,7 @@ class ApplicationQuestionAdmin(SimpleHistoryAdmin, ModelAdmin):  # type: ignore[
 
 
 @admin.register(RecruitmentPolicy)
-class RecruitmentPolicyAdmin(SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
+class RecruitmentPolicyAdmin(SimpleHistoryAdmin, ModelAdmin):
     """How this guild recruits: one row."""
 
     list_display = ["__str__", "is_open", "voting_hours", "minimum_attendance", "quorum", "threshold_percent", "tie"]

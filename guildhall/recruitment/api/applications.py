@@ -139,8 +139,7 @@ class ApplicationViewSet(viewsets.GenericViewSet[Application]):
     def _edit(self, request: Request, pk: str) -> Response:
         application = self._get(pk)
         data = input_of(shapes.ApplicationInput, request)
-        assert self.who.user is not None
-        return self._answer(services.save_draft(user=self.who.user, application=application, **data))
+        return self._answer(services.save_draft(user=self.who.person, application=application, **data))
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
@@ -165,9 +164,8 @@ class ApplicationViewSet(viewsets.GenericViewSet[Application]):
     @idempotent
     def submit(self, request: Request, pk: str) -> Response:
         """Submit one's draft."""
-        assert self.who.user is not None
         application, token = services.submit_draft(
-            user=self.who.user, application=self._get(pk), address=client_address(request._request)
+            user=self.who.person, application=self._get(pk), address=client_address(request._request)
         )
         return Response({**selectors.view_of(application, self.who), "link_token": token})
 
@@ -244,8 +242,7 @@ class ApplicationViewSet(viewsets.GenericViewSet[Application]):
         application = self._staff(pk)
         data = input_of(shapes.AssignInput, request)
         recruiter = find_person(user_id=data["user_id"]) if data["user_id"] is not None else None
-        assert self.who.user is not None
-        services.assign(application=application, recruiter=recruiter, actor=self.who.user)
+        services.assign(application=application, recruiter=recruiter, actor=self.who.person)
         return self._answer(application)
 
     @extend_schema(methods=["GET"], responses=shapes.CommentOutput(many=True))
@@ -260,8 +257,7 @@ class ApplicationViewSet(viewsets.GenericViewSet[Application]):
             return Response(selectors.comments_for(application, tier))
         selectors.demand(self.who, Tier.RECRUITER, application)
         data = input_of(shapes.CommentInput, request)
-        assert self.who.user is not None
-        comment = services.add_comment(application=application, author=self.who.user, **data)
+        comment = services.add_comment(application=application, author=self.who.person, **data)
         shown = next(row for row in selectors.comments_for(application, tier) if row["id"] == comment.pk)
         return Response(shown, status=201)
 

@@ -39,7 +39,7 @@ class VoteView(APIView):
     def get(self, request: Request, app_id: int) -> Response:
         """One's own vote."""
         application = votable(request, app_id, Tier.MEMBER)
-        mine = selectors.own_vote(application, request.user)
+        mine = selectors.own_vote(application, principal(request).person)
         if mine is None:
             raise NotFound("You have not voted.", code="no_vote")
         return Response(mine)
@@ -64,16 +64,18 @@ class VoteView(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, app_id: int) -> Response:
         application = votable(request, app_id, Tier.MEMBER)
-        services.withdraw_vote(application=application, voter=request.user)
+        services.withdraw_vote(application=application, voter=principal(request).person)
         return Response(status=204)
 
     def _cast(self, request: Request, app_id: int) -> Response:
         application = votable(request, app_id, Tier.MEMBER)
         data = input_of(shapes.VoteInput, request)
-        had = selectors.own_vote(application, request.user) is not None
-        services.cast_vote(application=application, voter=request.user, vote=data["vote"], comment=data.get("comment"))
+        had = selectors.own_vote(application, principal(request).person) is not None
+        services.cast_vote(
+            application=application, voter=principal(request).person, vote=data["vote"], comment=data.get("comment")
+        )
         created = request.method == "POST" and not had
-        return Response(selectors.own_vote(application, request.user), status=201 if created else 200)
+        return Response(selectors.own_vote(application, principal(request).person), status=201 if created else 200)
 
 
 class VoteSummaryView(APIView):
@@ -94,7 +96,7 @@ class MemberVoteView(APIView):
     @extend_schema(responses=shapes.MemberVoteOutput)
     def get(self, request: Request, app_id: int) -> Response:
         application = votable(request, app_id, Tier.MEMBER)
-        mine = selectors.own_vote(application, request.user)
+        mine = selectors.own_vote(application, principal(request).person)
         return Response({**selectors.vote_summary(application), "my_vote": mine})
 
 
