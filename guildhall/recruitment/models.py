@@ -3,6 +3,7 @@
 Invariants:
 - A status changes only along `TRANSITIONS`, under a lock on the application, with a row in `ApplicationStatusChange`
   (`services.transitions.move`).
+- A character has one open application: `open_key` is its `name_key` while the application is open and unique.
 - A person has one vote in a round of an application (unique), and its attendance is the snapshot of the moment they voted.
 - Whether a vote is open is computed from the clock and `voting_ends_at`, wherever it is asked; `voting_decided_at` is set once.
 - Guests and applicants never learn that there is a vote: `public_status` is what they see.
@@ -119,6 +120,9 @@ class Application(models.Model):
     )
     character_name = models.CharField(max_length=60)
     name_key = models.CharField(max_length=200, editable=False, db_index=True)
+    open_key = models.CharField(
+        max_length=200, unique=True, null=True, blank=True, editable=False, help_text="name_key while it is open"
+    )
     server = models.CharField(max_length=60, blank=True)
     character_class = models.CharField(max_length=40, blank=True)
     level = models.PositiveIntegerField(null=True, blank=True)

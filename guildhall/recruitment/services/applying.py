@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core import clock
@@ -153,10 +154,7 @@ def _refuse_floods(user: User | None, key: str, discord_id: str, address: str, b
     if discord_id:
         same = same | others.filter(discord_id=discord_id)
     if same.filter(status__in=OPEN).exists():
-        raise Conflict(
-            "There is an open application of this person or character already. Follow that one, or withdraw it first.",
-            code="already_applied",
-        )
+        raise _already_applied()
     rejected = same.filter(status=S.REJECTED).order_by("-updated_at").first()
     if rejected is not None:
         step = rejected.status_changes.filter(to_status=S.REJECTED).order_by("-at").first()
@@ -172,6 +170,13 @@ def _refuse_floods(user: User | None, key: str, discord_id: str, address: str, b
         address and today.filter(source_address=address).count() >= rules.most_a_day_from_one
     ):
         raise Conflict("Too many applications today; please come back tomorrow.", code="too_many_applications")
+
+
+def _already_applied() -> Conflict:
+    return Conflict(
+        "There is an open application of this person or character already. Follow that one, or withdraw it first.",
+        code="already_applied",
+    )
 
 
 def _address_key(address: str) -> str:
@@ -245,6 +250,8 @@ def _submit(
     application: Application, user: User | None, address: str, values: Mapping[str, Any]
 ) -> tuple[Application, str]:
     _refuse_members(user)
+    if user is not None:
+        User.objects.select_for_update().get(pk=user.pk)  # one person's two windows take turns
     for name in REQUIRED:
         if values.get(name) in (None, "") and not (name == "discord_username" and user and user.discord_username):
             raise BadInput(f"Please fill in: {name.replace('_', ' ')}.", code="required", attr=name)
@@ -264,7 +271,11 @@ def _submit(
     application.token_hash, application.source_address = hash_token(token), address_key
     application.submitted_at = clock.now()
     application.save()
-    move(application, S.SUBMITTED, actor=user)
+    try:
+        with transaction.atomic():
+            move(application, S.SUBMITTED, actor=user)
+    except IntegrityError as error:  # the same character was sent in by somebody else a moment ago
+        raise _already_applied() from error
     return application, token
 
 

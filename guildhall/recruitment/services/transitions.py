@@ -88,6 +88,7 @@ def move(application: Application, to: str, *, actor: User | None, reason: str =
             figures={"status": before, "wanted": to},
         )
     application.status = to
+    application.open_key = application.name_key if to in OPEN else None
     application.save()
     ApplicationStatusChange.objects.create(
         application=application, from_status=before, to_status=to, at=clock.now(), changed_by=actor, reason=reason
