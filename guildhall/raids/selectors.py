@@ -111,13 +111,14 @@ def raids_of_person(user_id: int) -> QuerySet[Raid]:
 
 @dataclass(frozen=True, slots=True)
 class BlockSummary:
-    """One roster of an upload, for choosing among several."""
+    """One roster of an upload, for choosing among several. `points` is there where the file names a worth (a tick)."""
 
     position: int
     source: str
     taken_at: dt.datetime | None
     zone: str | None
     label: str
+    points: Decimal | None
     names: int
     is_chosen: bool
 
@@ -207,6 +208,7 @@ def _summaries(parse: AttendanceParse, chosen: Collection[RosterBlock]) -> list[
             taken_at=block.taken_at,
             zone=block.zone,
             label=block.label,
+            points=block.points,
             names=len(block.entries),
             is_chosen=any(block is other for other in chosen),
         )

@@ -73,6 +73,7 @@ def preview(found: Preview) -> dict[str, Any]:
                 "taken_at": block.taken_at,
                 "zone": block.zone,
                 "label": block.label,
+                "points": show_points(block.points) if block.points is not None else None,
                 "names": block.names,
                 "is_chosen": block.is_chosen,
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,12 @@ from guildhall.raids.models import (
     UnmatchedName,
 )
 from guildhall.raids.parsers import FORMATS
+
+
+def _time(moment: dt.datetime | None) -> str | None:
+    """A time as DRF's own field writes it; the browsable API's forms read nothing else."""
+    text: str | None = serializers.DateTimeField().to_representation(moment) if moment else None
+    return text
 
 
 class AliasesMixin:
@@ -92,7 +99,7 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
             "is_active": instance.is_active,
             "counts_for_attendance": instance.counts_for_attendance,
             "icon": instance.icon,
-            "created_at": instance.created_at,
+            "created_at": _time(instance.created_at),
         }
 
     def for_service(self, *, partial: bool) -> dict[str, Any]:
@@ -166,8 +173,8 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
             "dkp_pool_name": links[0].pool.name if links else None,
             "dkp_pools": [link.pool_id for link in links],
             "name": instance.name,
-            "started_at": instance.started_at,
-            "ended_at": instance.ended_at,
+            "started_at": _time(instance.started_at),
+            "ended_at": _time(instance.ended_at),
             "leader": instance.leader_id,
             "leader_name": str(instance.leader) if instance.leader else None,
             "notes": instance.notes,
@@ -175,9 +182,9 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
             "checks": AttendanceCheckSerializer(instance.checks.all(), many=True).data,
             "people_count": getattr(instance, "people_count", 0),
             "unmatched_count": getattr(instance, "unmatched_count", 0),
-            "reversed_at": instance.reversed_at,
+            "reversed_at": _time(instance.reversed_at),
             "reversal_reason": instance.reversal_reason,
-            "created_at": instance.created_at,
+            "created_at": _time(instance.created_at),
         }
 
 
