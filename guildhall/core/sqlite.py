@@ -18,4 +18,4 @@ def raise_parameter_limit() -> None:
         # By `base`: its `features` cannot be imported first, and on another database nothing has imported either yet.
         from django.db.backends.sqlite3.base import DatabaseWrapper
 
-        DatabaseWrapper.features_class.max_query_params = PARAMETERS
+        DatabaseWrapper.features_class.max_query_params = PARAMETERS  # type: ignore[method-assign, assignment]

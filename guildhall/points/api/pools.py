@@ -141,7 +141,7 @@ class RuleViewSet(viewsets.ModelViewSet[PointRule]):
     def runs(self, request: Request, pk: str) -> Response:
         """Its runs, newest first."""
         page = self.paginate_queryset(selectors.rule_runs().filter(rule=selectors.rule(int(pk))))  # type: ignore[arg-type]
-        return self.get_paginated_response(RuleRunSerializer(page or [], many=True).data)
+        return self.get_paginated_response(RuleRunSerializer(list(page or ()), many=True).data)
 
 
 class RuleRunViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[PointRuleRun]):
