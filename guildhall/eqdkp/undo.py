@@ -201,7 +201,7 @@ class _Undo:
         record, before = change.record, change.before
         if record.kind == Kind.RAID:
             raid = Raid.objects.get(pk=record.object_id or 0)
-            raids.sync(record.run, raid, raids.RaidState.from_json(before), actor=self.actor)
+            raids.sync(record.run, raid, raids.RaidState.from_json(before), actor=self.actor, without=self.run)
         elif record.kind == Kind.ITEM:
             award = LootDistribution.objects.get(pk=record.object_id or 0)
             if award.reversed_at is None:
@@ -219,7 +219,8 @@ class _Undo:
         elif record.kind == Kind.MEMBER:
             character = Character.objects.filter(pk=record.object_id or 0).first()
             if character is not None:
-                apply_character(character, before, is_main=character.is_main)
+                values = {name: value for name, value in before.items() if name != "is_main"}
+                apply_character(character, values, is_main=bool(before.get("is_main")))
         else:
             model = User if record.kind == Kind.USER else _MODELS.get(record.kind)
             if model is not None:

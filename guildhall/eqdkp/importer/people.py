@@ -488,7 +488,7 @@ def _change_character(
         return
     values = character_values(ctx, member)
     was = {name: getattr(character, name) for name in values}
-    was.update(name=character.name, user_id=character.user_id)
+    was.update(name=character.name, user_id=character.user_id, is_main=character.is_main)
     becomes = dict(values, name=character.name, user_id=user_id)
     if name_key(member.name) != character.name_key:
         if Character.objects.filter(name_key=name_key(member.name)).exists():

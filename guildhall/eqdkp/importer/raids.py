@@ -374,10 +374,40 @@ def _change(ctx: Context, legacy: r.LegacyRaid, state: RaidState, content: str, 
     ctx.remember(Kind.RAID, legacy.id, raid.pk, content, before=before, created=before.created, data=_data(legacy))
 
 
+def _match(wanted: Sequence[Present], rows: Sequence[RaidAttendance]) -> tuple[list[Present], set[int]]:
+    """Which of the wanted attendances are there already, the same name first: those missing, and the keys of the rest."""
+    kept: set[int] = set()
+    missing = list(wanted)
+    for by_name in (True, False):
+        available: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        for row in rows:
+            if row.pk not in kept:
+                name = (row.character_name,) if by_name else ()
+                available[row.user_id, row.points, *name].append(row.pk)
+        left = []
+        for present in missing:
+            name = (present.name,) if by_name else ()
+            found = available.get((present.user_id, present.points, *name))
+            if found:
+                kept.add(found.pop(0))
+            else:
+                left.append(present)
+        missing = left
+    return missing, kept
+
+
 def sync(
-    run: ImportRun, raid: Raid, state: RaidState, *, actor: User | None, dry: Context | None = None
+    run: ImportRun,
+    raid: Raid,
+    state: RaidState,
+    *,
+    actor: User | None,
+    dry: Context | None = None,
+    without: ImportRun | None = None,
 ) -> tuple[int, int, bool]:
     """Make a raid stand as `state` says, touching only what differs; with ``dry`` nothing is written.
+
+    What the import ``without`` wrote does not count as there: it is being taken back.
 
     Returns:
         Attendances posted, attendances reversed, and whether the raid itself changed.
@@ -387,19 +417,9 @@ def sync(
     repost = current.started_at != state.started_at or (
         bool(current.present) and set(current.pools) != set(state.pools)
     )
-    available: dict[tuple[int | None, Decimal], list[RaidAttendance]] = defaultdict(list)
-    if not repost:
-        for row in reversed(rows):
-            available[row.user_id, row.points].append(row)
-    missing: list[Present] = []
-    for present in state.present:
-        candidates = available.get((present.user_id, present.points), [])
-        if not candidates:
-            missing.append(present)
-            continue
-        same_name = next((row for row in candidates if row.character_name == present.name), candidates[-1])
-        candidates.remove(same_name)
-    surplus = [row for group in available.values() for row in group] if not repost else rows
+    usable = [] if repost else [row for row in rows if without is None or row.document.hex[:16] != without.key]
+    missing, kept = _match(state.present, usable)
+    surplus = [row for row in rows if row.pk not in kept]
     surplus = [row for row in surplus if row.reversed_at is None]
     fields = ("event_id", "name", "started_at", "notes", "points")
     touched = [name for name in fields if getattr(raid, name) != getattr(state, name)]
