@@ -1,0 +1,255 @@
+"""What the channels show: one message each, changed as things change, and nothing to whom it is not meant for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from guildhall.accounts.services import set_role_group
+from guildhall.auctions.services import close_session, place_bid, start_session
+from guildhall.core import clock
+from guildhall.core.models import OutboxMessage
+from guildhall.discord.messages.auctions import follow_auctions
+from guildhall.discord.tests.people import Guild, deliver, make_guild
+from guildhall.discord.tests.talking import text_of
+from guildhall.loot.services import award_item, reverse_award
+from guildhall.points.models import DKPPool
+from guildhall.points.services import adjust_points
+from guildhall.raids.models import Event, EventPool
+from guildhall.raids.services.awarding import award_attendance
+from guildhall.raids.services.raids import create_raid
+from guildhall.raids.services.reversing import reverse_raid
+from guildhall.recruitment.models import Application
+from guildhall.recruitment.services.applying import apply
+from guildhall.recruitment.services.reviewing import accept_trial, add_comment, reject
+from guildhall.recruitment.services.voting import cast_vote, close_vote, start_voting
+from tests.fake_discord import FakeDiscordServer
+
+pytestmark = pytest.mark.django_db
+
+KINDS = ["STATUS", "RAIDS", "AWARDS", "AUCTIONS", "APPLICATIONS", "VOTES"]
+
+
+class Channels:
+    """The channels behind the webhooks."""
+
+    def __init__(self, fake: FakeDiscordServer, settings: Any) -> None:
+        self.fake = fake
+        self.ids = {}
+        for kind in KINDS:
+            channel = fake.state.add_channel(kind.lower())
+            hook = fake.state.add_webhook(channel)
+            setattr(settings, f"DISCORD_WEBHOOK_{kind}", f"{fake.url}/api/webhooks/{hook.id}/{hook.token}")
+            self.ids[kind.lower()] = channel.id
+
+    def __getitem__(self, kind: str) -> list[str]:
+        deliver()
+        return [text_of(m) for m in self.fake.state.messages_in(self.ids[kind])]
+
+    def raw(self, kind: str) -> list[dict]:
+        deliver()
+        return self.fake.state.messages_in(self.ids[kind])
+
+
+@pytest.fixture
+def channels(fake_discord: FakeDiscordServer, settings: Any) -> Channels:
+    return Channels(fake_discord, settings)
+
+
+@pytest.fixture
+def guild(channels: Channels) -> Guild:
+    DKPPool.objects.create(name="Main", is_default=True)
+    return make_guild(channels.fake)
+
+
+def test_people_who_come_and_rise_are_told_of(guild: Guild, channels: Channels) -> None:
+    user, _, _ = guild.join("Anna")
+    set_role_group(user=user, role_group="recruiter", actor=None)
+    told = channels["status"]
+    assert "New in the guild" in told[0]
+    assert "Before member" in told[1]
+    assert "Now recruiter" in told[1]
+
+
+def test_a_raid_is_one_message_that_changes(guild: Guild, channels: Channels) -> None:
+    guild.join("Anna")
+    guild.join("Bert")
+    event = Event.objects.create(name="Plane of Fear", default_points=10)
+    EventPool.objects.create(event=event, pool=DKPPool.objects.get())
+    raid = create_raid(event=event, started_at=clock.now() - dt.timedelta(minutes=1), actor=None)
+    award_attendance(raid=raid, attendees=["Anna", "Stranger"], actor=None)
+    assert "People 1" in channels["raids"][0]
+    assert "Stranger" in channels["raids"][0]
+    award_attendance(raid=raid, attendees=["Bert"], actor=None)
+    assert len(channels["raids"]) == 1
+    assert "People 2" in channels["raids"][0]
+    reverse_raid(raid=raid, reason="wrong night", actor=None)
+    assert "Undone: wrong night" in channels["raids"][0]
+
+
+def test_an_award_is_struck_through_when_it_is_undone(guild: Guild, channels: Channels) -> None:
+    user, _, character = guild.join("Anna")
+    adjust_points(user_ids=[user.pk], pool=DKPPool.objects.get(), amount=50, reason="x", actor=None)
+    award = award_item(item_name="Cloak of Flames", character_name=character.name, points_spent=30, actor=None)
+    assert "30.00 Main" in channels["awards"][0]
+    reverse_award(award=award, actor=None, reason="misclick")
+    assert channels["awards"][0].startswith("\n~~Cloak of Flames~~")
+
+
+def test_an_auction_is_one_message_with_buttons_until_it_is_over(guild: Guild, channels: Channels) -> None:
+    user, account, _ = guild.join("Anna")
+    adjust_points(user_ids=[user.pk], pool=DKPPool.objects.get(), amount=50, reason="x", actor=None)
+    session = start_session(actor=None, item_name="Cloak of Flames", minimum_bid=5, increment=5, duration_seconds=600)
+    (shown,) = channels.raw("auctions")
+    assert [b["label"] for b in shown["components"][0]["components"]] == ["+1 step", "Bid…", "All in"]
+    assert follow_auctions() == 0
+    place_bid(session_id=session.pk, amount="15", bidder=user, actor=user)
+    assert follow_auctions() == 1
+    assert "**15.00** Anna" in channels["auctions"][0]
+    assert follow_auctions() == 0
+    close_session(session_id=session.pk, actor=None)
+    (shown,) = channels.raw("auctions")
+    assert shown["components"] == []
+    assert f"<@{account.id}>" in text_of(shown)
+    assert shown["allowed_mentions"] == {"parse": []}
+
+
+def test_a_sealed_auction_shows_no_amount_and_no_name(guild: Guild, channels: Channels) -> None:
+    user, _, _ = guild.join("Anna")
+    adjust_points(user_ids=[user.pk], pool=DKPPool.objects.get(), amount=50, reason="x", actor=None)
+    session = start_session(
+        actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600, mode="sealed"
+    )
+    place_bid(session_id=session.pk, amount="17", bidder=user, actor=user)
+    deliver()
+    follow_auctions()
+    (text,) = channels["auctions"]
+    assert "Anna" not in text
+    assert "17.00" not in text
+    assert "Bids 1" in text
+
+
+# -- recruitment: who is told what (PRD 3.10.5) -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def applicant(guild: Guild) -> Any:
+    return guild.join("Finn", role_group="applicant")
+
+
+@pytest.fixture
+def application(applicant: Any) -> Application:
+    made, _ = apply(
+        user=applicant[0], character_name="Finnius", character_class="Bard", level=60, availability="evenings",
+        timezone="CET", references="**Anna** @everyone", discord_username="finn",
+    )  # fmt: skip
+    return made
+
+
+def told_applicant(guild: Guild, account: Any) -> list[str]:
+    deliver()
+    found = [c for c in guild.fake.state.channels.values() if c.recipients == [account.id]]
+    return [text_of(m) for c in found for m in guild.fake.state.messages_in(c.id)]
+
+
+def test_an_application_is_shown_to_recruiters_and_follows_its_status(
+    guild: Guild, channels: Channels, application: Application
+) -> None:
+    (text,) = channels["applications"]
+    assert "New application" in text
+    assert "@everyone" not in text
+    accept_trial(application=application, actor=None)
+    texts = channels["applications"]
+    assert any("On trial" in t for t in texts)
+    assert any("Trial accepted" in t for t in texts)
+
+
+def test_a_vote_is_announced_with_buttons_and_its_result_is_totals_alone(
+    guild: Guild, channels: Channels, application: Application
+) -> None:
+    voter, _, _ = guild.join("Secretvoter")
+    start_voting(application=application, actor=None)
+    (shown,) = channels.raw("votes")
+    assert len(shown["components"][0]["components"]) == 3
+    cast_vote(application=application, voter=voter, vote="pass", comment="a secret comment")
+    with clock.frozen(clock.now() + dt.timedelta(hours=49)):
+        close_vote(application=Application.objects.get(pk=application.pk))
+        (shown,) = channels.raw("votes")
+    text = text_of(shown)
+    assert shown["components"] == []
+    assert "counted of 1" in text
+    for kind in KINDS:
+        said = " ".join(t for t in channels[kind.lower()] if "New in the guild" not in t)
+        assert "Secretvoter" not in said
+        assert "secret comment" not in said
+
+
+def test_the_applicant_is_never_told_of_a_vote(
+    guild: Guild, channels: Channels, application: Application, applicant: Any
+) -> None:
+    accept_trial(application=application, actor=None)
+    start_voting(application=application, actor=None)
+    with clock.frozen(clock.now() + dt.timedelta(hours=49)):
+        close_vote(application=Application.objects.get(pk=application.pk))
+        told = told_applicant(guild, applicant[1])
+    assert any("Your trial begins" in t for t in told)
+    assert not any("vot" in t.lower() or "quorum" in t.lower() for t in told)
+
+
+def test_internal_notes_do_not_reach_the_applicant(
+    guild: Guild, channels: Channels, application: Application, applicant: Any
+) -> None:
+    recruiter, _, _ = guild.join("Rita", role_group="recruiter")
+    add_comment(application=application, author=recruiter, body="smells of trouble", visible_to_applicant=False)
+    add_comment(application=application, author=recruiter, body="when can you raid?", visible_to_applicant=True)
+    told = " ".join(told_applicant(guild, applicant[1]))
+    assert "smells of trouble" not in told
+    assert "when can you raid?" in told
+
+
+def test_a_rejection_tells_its_reason(
+    guild: Guild, channels: Channels, application: Application, applicant: Any
+) -> None:
+    reject(application=application, actor=None, reason="We are full of bards.")
+    assert any("We are full of bards." in t for t in told_applicant(guild, applicant[1]))
+
+
+def test_an_id_typed_into_a_form_is_no_address(guild: Guild, channels: Channels) -> None:
+    victim = guild.fake.state.add_person("victim")
+    apply(
+        user=None, character_name="Finnius", character_class="Bard", level=60, availability="x", timezone="CET",
+        discord_username="victim", discord_id=victim.id,
+    )  # fmt: skip
+    assert told_applicant(guild, victim) == []
+
+
+def test_nothing_is_given_up_where_no_channel_is_set_up(fake_discord: FakeDiscordServer) -> None:
+    DKPPool.objects.create(name="Main", is_default=True)
+    guild = make_guild(fake_discord)
+    user, _, character = guild.join("Anna")
+    adjust_points(user_ids=[user.pk], pool=DKPPool.objects.get(), amount=50, reason="x", actor=None)
+    award_item(item_name="Cloak", character_name=character.name, points_spent=3, actor=None)
+    start_session(actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600)
+    apply(user=None, character_name="Finnius", character_class="Bard", level=60, availability="x", timezone="CET",
+          discord_username="finn")  # fmt: skip
+    deliver()
+    assert not OutboxMessage.objects.filter(state="dead").exists()
+
+
+def test_a_deleted_message_is_shown_again(guild: Guild, channels: Channels) -> None:
+    session = start_session(actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600)
+    deliver()
+    channels.fake.state.messages[channels.ids["auctions"]].clear()
+    close_session(session_id=session.pk, actor=None)
+    assert "Nobody bid" in channels["auctions"][0]
+
+
+def test_a_deleted_webhook_is_given_up_with_words(guild: Guild, channels: Channels) -> None:
+    channels.fake.state.webhooks.clear()
+    guild.join("Anna")
+    deliver()
+    dead = OutboxMessage.objects.filter(state="dead").first()
+    assert dead is not None
+    assert "Make a new one" in dead.last_error
