@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 SHORTEST = 3
 LONGEST = 15
@@ -24,6 +25,7 @@ class NameProblem:
     detail: str
 
 
+@lru_cache(maxsize=2048)
 def read_name(text: str) -> str | NameProblem:
     """The display form (capital, then lower case) of a character name, or what is wrong with it."""
     name = text.strip()

@@ -158,7 +158,7 @@ class AttendanceParse:
     """What `parse_attendance` found. `blocks` stand in the order of the input.
 
     `warnings` are those of the input as a whole; each block has its own beside them (`all_warnings` joins them).
-    `raid_log` carries the kills, stays and items of a raid-log XML, else None.
+    `raid_log` carries the kills, stays and items of a raid-log XML, else None. `line_count` counts the lines of a log.
     """
 
     format: Format

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 
+from guildhall.core.errors import TooLarge
+
 from .names import NameProblem, read_name
 from .results import Format, IgnoredLines, RosterBlock, RosterEntry
 from .stamps import TIME_DOUBTS, LocalClock
@@ -14,6 +16,7 @@ from .vocabulary import read_class
 
 #: More rows than any raid or guild has: the rest of the file is counted, not kept.
 MAX_ROWS = 20_000
+MAX_LINES = 100_000
 LONGEST_FIELD = 300
 
 
@@ -23,13 +26,20 @@ class TableReader:
     def __init__(self, source: Format, ignored: IgnoredLines, filename: str = "") -> None:
         self.block = RosterBlock(source, filename=filename)
         self.ignored = ignored
-        self.line_count = 0
         self._keys: set[str] = set()
 
     def rows(self, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-        """The lines that are not blank, with their numbers; the rest beyond `MAX_ROWS` entries is only counted."""
+        """The lines that are not blank, with their numbers; the rest beyond `MAX_ROWS` entries is only counted.
+
+        Raises:
+            TooLarge: ``too_large`` beyond `MAX_LINES` lines.
+        """
         for number, line in lines:
-            self.line_count = number
+            if number > MAX_LINES:
+                raise TooLarge(
+                    f"This has more than {MAX_LINES:,} lines: it is longer than any dump. Send the file of one raid.",
+                    figures={"max_lines": MAX_LINES},
+                )
             if not line.strip():
                 continue
             if len(self.block.entries) >= MAX_ROWS:

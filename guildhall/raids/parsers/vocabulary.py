@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _TITLES: dict[str, tuple[str, ...]] = {
     "Warrior": ("Champion", "Myrmidon", "Warlord", "Overlord", "Vanquisher", "Imperator"),
@@ -99,6 +100,7 @@ def _is_plain(text: str, base: str) -> bool:
     return _squeeze(text) in {_squeeze(base), *(_squeeze(form) for form in _SHORT_FORMS[base])}
 
 
+@lru_cache(maxsize=2048)
 def read_class(text: str) -> ClassText:
     """Read the class part of a row: `Warder`, `Shadow Knight`, `Huntmaster (Ranger)` or `WAR/ROG/BER`.
 

@@ -67,6 +67,7 @@ class WhoReader:
         self._friends_since: tuple[dt.datetime | None, int] | None = None
         self._roster_lines = 0
         self._blank_lines = 0
+        self._kept_entries = 0
         self._is_dropping = False
 
     def read(self, lines: Iterable[tuple[int, bytes]]) -> None:
@@ -92,7 +93,9 @@ class WhoReader:
             self._blank_lines += 1
             return
         text = decode(payload)
-        if _HEADING.match(text):
+        if ROW_START.match(text):
+            self._row(number, stamp, text)
+        elif _HEADING.match(text):
             self._heading(number, stamp)
         elif _FRIENDS.match(text):
             self._end_all("missing_footer")
@@ -103,8 +106,6 @@ class WhoReader:
             self._cut_short(number, stamp)
         elif self._open and _RULE.match(text):
             self._roster_lines += 1
-        elif ROW_START.match(text):
-            self._row(number, stamp, text)
 
     # -- the parts of a roster -------------------------------------------------------------------------------------
 
@@ -260,10 +261,9 @@ class WhoReader:
         if block.zone is None and len(zones) == 1:
             block.zone = zones.pop()
         self.blocks.append(block)
-        while len(self.blocks) > MAX_BLOCKS or (
-            len(self.blocks) > 1 and sum(len(kept.entries) for kept in self.blocks) > MAX_ENTRIES
-        ):
-            del self.blocks[0]
+        self._kept_entries += len(block.entries)
+        while len(self.blocks) > MAX_BLOCKS or (len(self.blocks) > 1 and self._kept_entries > MAX_ENTRIES):
+            self._kept_entries -= len(self.blocks.pop(0).entries)
             self._is_dropping = True
 
     def _finish(self) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from guildhall.core.errors import BadInput
+from guildhall.core.errors import BadInput, TooLarge
 from guildhall.raids.parsers import parse_attendance
 
 from .support import utc
@@ -135,3 +135,8 @@ def test_a_bad_row_is_kept_as_ignored_with_its_line_and_reason() -> None:
         (4, "bad_name"),
         (5, "name_too_long"),
     ]
+
+
+def test_a_dump_longer_than_any_is_refused() -> None:
+    with pytest.raises(TooLarge):
+        parse_attendance("1\tVulla\t120\tDruid\t\n" * 100_001)
