@@ -140,8 +140,8 @@ class RuleViewSet(viewsets.ModelViewSet[PointRule]):
     @action(detail=True, methods=["get"], filter_backends=[])
     def runs(self, request: Request, pk: str) -> Response:
         """Its runs, newest first."""
-        page = self.paginate_queryset(selectors.rule_runs().filter(rule=selectors.rule(int(pk))))  # type: ignore[arg-type]
-        return self.get_paginated_response(RuleRunSerializer(list(page or ()), many=True).data)
+        page: Any = self.paginate_queryset(selectors.rule_runs().filter(rule=selectors.rule(int(pk))))  # type: ignore[arg-type]
+        return self.get_paginated_response(RuleRunSerializer(page or [], many=True).data)
 
 
 class RuleRunViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[PointRuleRun]):
