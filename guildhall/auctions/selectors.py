@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
@@ -64,6 +64,17 @@ def awaiting_award() -> QuerySet[BidSession]:
     """Sessions that are closed with somebody still to be served, the latest first."""
     waiting = SessionWinner.objects.filter(state=SessionWinner.State.WON).values("session_id")
     return BidSession.objects.filter(status=Status.CLOSED, pk__in=waiting).order_by("-closed_at")
+
+
+def finished() -> QuerySet[BidSession]:
+    """Sessions that are awarded, cancelled or went to rot, the latest first, with their winners. Three queries."""
+    over = Q(status__in=[Status.AWARDED, Status.CANCELLED]) | Q(status=Status.CLOSED, is_rot=True)
+    return (
+        BidSession.objects.filter(over)
+        .select_related("pool")
+        .prefetch_related(Prefetch("winners", SessionWinner.objects.select_related("user")))
+        .order_by("-closed_at")
+    )
 
 
 def leaders(sessions: Iterable[UUID]) -> dict[UUID, list[ItemBid]]:

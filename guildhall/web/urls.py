@@ -6,6 +6,7 @@ from django.urls import path
 
 from guildhall.web.views import (
     adjustments,
+    auctions,
     discord,
     home,
     keys,
@@ -50,6 +51,8 @@ urlpatterns = [
     path("officers/audit/", officers.audit, name="audit"),
     path("apply/", recruitment.apply, name="apply"),
     path("apply/follow/", recruitment.follow, name="follow"),
+    path("auctions/", auctions.auctions, name="auctions"),
+    path("auctions/<str:bid_session_id>/", auctions.auction, name="auction"),
     path("recruitment/", recruitment.recruitment, name="recruitment"),
     path("recruitment/<int:application_id>/", recruitment.application, name="application"),
 ]

@@ -1,0 +1,48 @@
+"""The trace of a decision in sentences, for whoever asks why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .models import TieBreak
+
+_RULES = {
+    TieBreak.EARLIEST.value: "who bid it first",
+    TieBreak.ATTENDANCE.value: "attendance in 30 days",
+    TieBreak.LEAST_RECENTLY_WON.value: "whose last win is longest ago",
+    TieBreak.ROLL.value: "a roll",
+}
+
+
+def tell(step: Mapping[str, Any], names: Mapping[int, str]) -> str:
+    """One step of `BidSession.trace` as a sentence. `names` are people by id."""
+    kind = step.get("step")
+    if kind == "close":
+        items = f"{step['quantity']} items" if step["quantity"] != 1 else "one item"
+        return f"Closed by {step['by']}: {items}, minimum {step['minimum_bid']}."
+    if kind == "tier":
+        bids = ", ".join(f"{bid['name']} {bid['amount']}" for bid in step["bids"])
+        return f"Tier {step['tier']}, the best first: {bids}."
+    if kind == "tie":
+        order = ", ".join(
+            f"{names.get(user_id, user_id)} ({step['values'].get(str(user_id))})" for user_id in step["order"]
+        )
+        seed = f", seed {step['seed']}" if "seed" in step else ""
+        rule = _RULES.get(step["rule"], step["rule"])
+        decided = "" if step.get("decided", True) else " It decides nothing."
+        return f"A tie at {step['amount']}, by {rule}{seed}: {order}.{decided}"
+    if kind == "winner":
+        return f"Place {step['place']}: {step['name']} bid {step['amount']} and pays {step['price']} ({step['rule']})."
+    if kind == "passed_over":
+        return f"{step['name']} ({step['amount']}) is passed over: {step['reason']}."
+    if kind == "passed":
+        because = f" ({step['reason']})" if step.get("reason") else ""
+        return f"{names.get(step['user_id'], step['user_id'])} passes{because}; the next is asked for by {step['by']}."
+    if kind == "given":
+        return f"{step['by']} gives it to {step['name']}."
+    if kind == "rot":
+        return "Nobody is left to take it."
+    if kind == "reported":
+        return f"Run elsewhere and reported by {step['by']}."
+    return str(dict(step))

@@ -1,0 +1,341 @@
+// The auction room: state from the server, kept current by the live stream, or by asking where there is no stream.
+// The countdown runs by the server's clock: every answer and every event says what time it is there.
+"use strict";
+(() => {
+  const state = JSON.parse(document.getElementById("auctions-state").textContent);
+  const room = document.getElementById("auctions");
+  const live = document.getElementById("live");
+  const none = document.getElementById("none");
+  const picker = document.getElementById("character");
+  const sessions = new Map();
+  const cards = new Map();
+  const mine = new Set(); // sessions I have bid in, to tell "outbid" from "not bid"
+  let offset = null; // server clock minus this machine's, in milliseconds
+  let polling = 0;
+
+  const make = (tag, name, text) => {
+    const node = document.createElement(tag);
+    if (name) node.className = name;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+  const points = (value) => String(value).replace(/\.00$/, "");
+  const now = () => Date.now() + (offset ?? 0);
+  const hear = (time) => {
+    // What came by the shortest way says the time best: it can only be late, never early.
+    if (!time) return;
+    const seen = Date.parse(time) - Date.now();
+    offset = offset === null ? seen : Math.max(offset, seen);
+  };
+
+  async function ask(path, body) {
+    const options = { headers: { Accept: "application/json" }, credentials: "same-origin" };
+    if (body !== undefined) {
+      options.method = "POST";
+      options.body = JSON.stringify(body);
+      Object.assign(options.headers, {
+        "Content-Type": "application/json",
+        "X-CSRFToken": room.dataset.token,
+        "Idempotency-Key": `${Date.now()}-${Math.random().toString(36).slice(2)}`,
+      });
+    }
+    const answer = await fetch(path, options);
+    const data = answer.status === 304 || answer.status === 204 ? null : await answer.json();
+    if (!answer.ok) throw new Error(data?.errors?.[0]?.detail || `The server answered ${answer.status}.`);
+    return data;
+  }
+
+  // -- the purse ------------------------------------------------------------------------------------------------
+  function showPurses(pools) {
+    state.pools = pools;
+    const box = document.getElementById("purses");
+    box.replaceChildren(...pools.map((pool) => {
+      const row = make("div", "purse");
+      row.dataset.pool = pool.dkp_pool_id;
+      for (const [label, name] of [["", "dkp_pool"], ["Balance", "balance"], ["Held", "held"], ["Available", "available"]]) {
+        const part = make("span", name === "available" ? "free" : "", label ? `${label} ` : "");
+        part.append(make("b", name, name === "dkp_pool" ? pool[name] : points(pool[name])));
+        row.append(part);
+      }
+      return row;
+    }));
+    for (const session of sessions.values()) draw(session);
+  }
+  let purseTimer = 0;
+  function refreshPurses() {
+    if (purseTimer) return;
+    purseTimer = setTimeout(async () => {
+      purseTimer = 0;
+      try { showPurses((await ask("/api/bidding/me/")).pools); } catch { /* the next event asks again */ }
+    }, 150);
+  }
+  const purseOf = (session) => state.pools.find((pool) => pool.dkp_pool_id === session.dkp_pool_id);
+
+  // -- one auction ----------------------------------------------------------------------------------------------
+  const isRunning = (session) => session.status === "open";
+  const ended = (session) => isRunning(session) && !session.paused && Date.parse(session.ends_at) <= now();
+
+  function card(session) {
+    const node = make("article", "lot");
+    node.dataset.session = session.bid_session_id;
+    const head = make("div", "lot-head");
+    const title = make("h2");
+    const link = make("a");
+    link.href = `/auctions/${session.bid_session_id}/`;
+    title.append(link);
+    head.append(title, make("span", "clock"));
+    const run = make("div", "run");
+    run.append(make("i"));
+    const tags = make("div", "chips-line small quiet");
+    const leads = make("ul", "leads");
+    leads.setAttribute("aria-live", "polite");
+    const said = make("p", "said");
+    said.setAttribute("role", "status");
+    node.append(head, run, tags, leads);
+    const parts = { node, link, clock: head.lastChild, bar: run.firstChild, tags, leads, said };
+    if (state.me.may_bid) node.append(bidRow(session, parts));
+    node.append(said);
+    if (state.me.officer) { parts.run = make("div", "run-row"); node.append(parts.run); }
+    return parts;
+  }
+
+  function bidRow(session, parts) {
+    const id = session.bid_session_id;
+    const row = make("div", "bid-row");
+    parts.step = make("button", "", "Bid");
+    parts.step.type = "button";
+    parts.step.dataset.act = "step";
+    parts.step.addEventListener("click", () => bid(id, { steps: 1 }));
+    parts.allIn = make("button", "second", "All in");
+    parts.allIn.type = "button";
+    parts.allIn.dataset.act = "all-in";
+    parts.allIn.addEventListener("click", () => {
+      if (confirm(`All in on ${session.item_name}: ${points(spendable(sessions.get(id)))} points?`)) bid(id, { all_in: true });
+    });
+    const form = make("form");
+    parts.amount = make("input");
+    parts.amount.inputMode = "decimal";
+    parts.amount.placeholder = "amount";
+    parts.amount.setAttribute("aria-label", `Amount to bid on ${session.item_name}`);
+    const send = make("button", "second", "Bid it");
+    form.append(parts.amount, send);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (parts.amount.value.trim()) bid(id, { amount: parts.amount.value.trim() });
+    });
+    row.append(parts.step, parts.allIn, form);
+    parts.row = row;
+    return row;
+  }
+
+  const myLead = (session) => session.leading.find((one) => one.user_id === state.me.user_id);
+  function spendable(session) {
+    const purse = purseOf(session);
+    return (Number(purse?.available ?? 0) + Number(myLead(session)?.amount ?? 0)).toFixed(2);
+  }
+
+  async function bid(id, what) {
+    const parts = cards.get(id);
+    parts.row.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+    try {
+      const body = { bid_session_id: id, ...what };
+      if (picker) body.character_name = picker.value;
+      const placed = await ask("/api/bidding/place-bid/", body);
+      mine.add(id);
+      hear(placed.server_time);
+      say(parts, `Your bid of ${points(placed.amount)} is in. ${points(placed.available_after)} left.`, "good");
+      if (parts.amount) parts.amount.value = "";
+    } catch (error) {
+      say(parts, error.message, "bad");
+    }
+    parts.row.querySelectorAll("button").forEach((button) => { button.disabled = false; });
+    refreshPurses();
+  }
+  const say = (parts, words, how = "") => { parts.said.textContent = words; parts.said.className = `said ${how}`; };
+
+  function draw(session) {
+    const id = session.bid_session_id;
+    let parts = cards.get(id);
+    if (!parts) { parts = card(session); cards.set(id, parts); }
+    parts.link.textContent = session.item_name + (session.quantity > 1 ? ` × ${session.quantity}` : "");
+    const reference = session.price_reference || {};
+    const facts = [session.mode === "open" ? "open" : session.mode === "sealed" ? "sealed" : "second price"];
+    facts.push(`${session.bids_count} bid${session.bids_count === 1 ? "" : "s"}`);
+    if (reference.median) facts.push(`usually ${points(reference.median)} (${points(reference.minimum)}–${points(reference.maximum)}${reference.trend && reference.trend !== "steady" ? `, ${reference.trend}` : ""})`);
+    parts.tags.textContent = facts.join(" · ");
+    const rows = isRunning(session) ? session.leading : session.winners;
+    parts.leads.replaceChildren(...rows.map((one) => {
+      const line = make("li", one.user_id === state.me.user_id ? "me" : "");
+      line.append(make("span", "who", one.character_name || one.display_name), make("b", "amount", points(one.amount)));
+      return line;
+    }));
+    if (!rows.length) {
+      const words = isRunning(session) ? (session.mode === "open" ? `From ${points(session.minimum_bid)}` : "Bids are sealed") : "Nobody";
+      parts.leads.append(make("li", "quiet", words));
+    }
+    const lead = myLead(session);
+    if (lead) mine.add(id);
+    const open = session.mode === "open" && isRunning(session);
+    parts.node.classList.toggle("leading", Boolean(open && lead));
+    parts.node.classList.toggle("outbid", Boolean(open && !lead && mine.has(id)));
+    if (parts.row) {
+      parts.row.hidden = !isRunning(session) || session.paused || ended(session);
+      parts.step.hidden = session.mode !== "open";
+      const next = lead ? (Number(lead.amount) + Math.max(Number(session.increment), 0.01)).toFixed(2) : session.next_bid;
+      parts.step.textContent = `${lead ? "Raise to" : "Bid"} ${points(next)}`;
+      parts.allIn.textContent = `All in ${points(spendable(session))}`;
+    }
+    if (parts.run) drawRunRow(session, parts);
+    tick(session, parts);
+    arrange();
+  }
+
+  function drawRunRow(session, parts) {
+    const id = session.bid_session_id;
+    const act = (label, path, body, sure) => {
+      const button = make("button", "second small", label);
+      button.type = "button";
+      button.dataset.run = label;
+      button.addEventListener("click", async () => {
+        if (sure && !confirm(sure)) return;
+        button.disabled = true;
+        try {
+          const answer = await ask(path, body);
+          if (answer.bid_session_id) take(answer);
+          else take(await ask(`/api/bidding/${id}/`));
+          say(parts, "Done.", "good");
+        } catch (error) { say(parts, error.message, "bad"); button.disabled = false; }
+      });
+      return button;
+    };
+    const base = `/api/bidding/${id}`;
+    const buttons = [];
+    if (isRunning(session)) {
+      buttons.push(session.paused ? act("Go on", `${base}/resume/`, {}) : act("Pause", `${base}/pause/`, {}));
+      buttons.push(act("30 s more", `${base}/extend/`, { seconds: 30 }));
+      buttons.push(act("Close now", "/api/bidding/close-bid/", { bid_session_id: id }));
+    }
+    const waiting = session.winners.filter((one) => one.state === "won");
+    if (session.status === "closed" && waiting.length) {
+      buttons.push(act("Award", "/api/bidding/award-item/", { bid_session_id: id }));
+      for (const one of waiting) {
+        buttons.push(act(`${one.character_name || one.display_name} passes`, `${base}/pass/`, { winner_user_id: one.user_id }));
+      }
+    }
+    if (isRunning(session) || session.status === "closed") {
+      buttons.push(act("Cancel", `${base}/cancel/`, {}, `Call off the auction of ${session.item_name}? Every bid is freed.`));
+    }
+    const key = JSON.stringify([session.status, session.paused, waiting]);
+    if (parts.run.dataset.key !== key) { parts.run.dataset.key = key; parts.run.replaceChildren(...buttons); }
+  }
+
+  function tick(session, parts) {
+    const end = Date.parse(session.ends_at);
+    const left = (end - now()) / 1000;
+    let words, kind = "";
+    if (session.status === "cancelled") { words = "cancelled"; kind = "over"; }
+    else if (session.status === "awarded") { words = "awarded"; kind = "over"; }
+    else if (!isRunning(session)) { words = session.rot ? "rot" : "closed"; kind = "over"; }
+    else if (session.paused) { words = "paused"; kind = "paused"; }
+    else if (left <= 0) { words = "closing"; kind = "over"; }
+    else {
+      const whole = Math.ceil(left);
+      const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60, seconds = String(whole % 60).padStart(2, "0");
+      words = hours ? `${hours}:${String(minutes).padStart(2, "0")}:${seconds}` : `${minutes}:${seconds}`;
+      kind = left <= 10 ? "soon" : "";
+    }
+    if (parts.clock.textContent !== words) parts.clock.textContent = words;
+    parts.clock.className = `clock ${kind}`;
+    const span = (end - Date.parse(session.started_at)) / 1000;
+    parts.bar.style.transform = `scaleX(${isRunning(session) ? Math.max(0, Math.min(1, left / span)) : 0})`;
+    if (parts.row && ended(session)) parts.row.hidden = true;
+  }
+
+  function arrange() {
+    const order = [...sessions.values()].sort((one, other) =>
+      Number(isRunning(other)) - Number(isRunning(one)) || Date.parse(one.ends_at) - Date.parse(other.ends_at)
+      || one.bid_session_id.localeCompare(other.bid_session_id));
+    const nodes = order.map((session) => cards.get(session.bid_session_id)?.node).filter(Boolean);
+    nodes.forEach((node, place) => { if (room.children[place] !== node) room.insertBefore(node, room.children[place] || null); });
+    while (room.children.length > nodes.length) room.lastChild.remove();
+    none.hidden = nodes.length > 0;
+  }
+
+  function take(session) {
+    hear(session.server_time);
+    sessions.set(session.bid_session_id, session);
+    draw(session);
+    const gone = ["awarded", "cancelled"].includes(session.status) || session.rot;
+    if (gone) {
+      setTimeout(() => {
+        const latest = sessions.get(session.bid_session_id);
+        if (latest && !isRunning(latest) && latest.status === session.status) {
+          sessions.delete(session.bid_session_id);
+          cards.delete(session.bid_session_id);
+          arrange();
+        }
+      }, 8000);
+    }
+  }
+  function takeAll(list) {
+    const kept = new Set(list.map((session) => session.bid_session_id));
+    for (const id of [...sessions.keys()]) if (!kept.has(id) && isRunning(sessions.get(id))) { sessions.delete(id); cards.delete(id); }
+    list.forEach(take);
+    arrange();
+  }
+
+  // -- the stream, and asking where there is none ------------------------------------------------------------------
+  let source = null;
+  function listen() {
+    source = new EventSource("/api/bidding/stream/");
+    const on = (kind, act) => source.addEventListener(kind, (event) => {
+      const data = JSON.parse(event.data);
+      hear(data.server_time);
+      act(data);
+      stopPolling();
+      live.textContent = "Live";
+      live.dataset.state = "live";
+    });
+    on("hello", (data) => { takeAll(data.sessions); refreshPurses(); });
+    for (const kind of ["session", "bid", "closed", "awarded"]) on(kind, (data) => { take(data); refreshPurses(); });
+    source.onopen = () => { live.textContent = "Live"; live.dataset.state = "live"; stopPolling(); };
+    source.onerror = () => {
+      live.textContent = "Asking every few seconds";
+      live.dataset.state = "polling";
+      startPolling();
+      // A refusal (every place is taken) closes it for good: come back for a place later.
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 15000);
+    };
+  }
+  async function poll() {
+    try {
+      const answer = await ask("/api/bidding/active/?page_size=200");
+      const closing = [...sessions.values()].filter((one) => isRunning(one) && !answer.results.some((row) => row.bid_session_id === one.bid_session_id));
+      answer.results.forEach(take);
+      for (const one of closing) take(await ask(`/api/bidding/${one.bid_session_id}/`));
+      refreshPurses();
+    } catch { live.textContent = "The server cannot be reached; trying again"; }
+  }
+  const startPolling = () => { if (!polling) { polling = setInterval(poll, 3000); poll(); } };
+  const stopPolling = () => { clearInterval(polling); polling = 0; };
+
+  // -- officers start auctions --------------------------------------------------------------------------------------
+  const startForm = document.getElementById("start-form");
+  startForm?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const words = document.querySelector("[data-start-answer]");
+    const body = Object.fromEntries([...new FormData(startForm)].filter(([, value]) => value !== ""));
+    try {
+      take(await ask("/api/bidding/start-bid/", body));
+      words.textContent = `${body.item_name} is up for bids.`;
+      startForm.elements.item_name.value = "";
+    } catch (error) { words.textContent = error.message; }
+  });
+
+  showPurses(state.pools);
+  state.sessions.forEach(take);
+  arrange();
+  setInterval(() => { for (const [id, parts] of cards) { const session = sessions.get(id); if (session) tick(session, parts); } }, 200);
+  if (window.EventSource && !new URLSearchParams(location.search).has("poll")) listen();
+  else { live.textContent = "Asking every few seconds"; live.dataset.state = "polling"; startPolling(); }
+})();
