@@ -142,5 +142,8 @@ def _webhook(client: RestClient, config: DiscordConfig, kind: str) -> Check:
     name = f"Webhook {kind}"
     if not config.webhooks.get(kind):
         return Check(name, "off", f"DISCORD_WEBHOOK_{kind.upper()} is not set; nothing is posted for this.")
+    channel = config.channel(kind)
+    if channel:
+        return Check(name, "ok", f"The bot posts in #{client.channel(channel).get('name') or channel}.")
     info = client.webhook_info(kind)
     return Check(name, "ok", f"Posts as {info.get('name') or 'a webhook'}.", {"channel_id": str(info["channel_id"])})

@@ -67,6 +67,11 @@ class DiscordConfig:
         """Whether people can sign in with Discord."""
         return bool(self.client_id and self.client_secret)
 
+    def channel(self, kind: str) -> str:
+        """The channel that the bot itself posts to for `kind`, where its id is set in place of a webhook's address."""
+        address = self.webhooks.get(kind, "")
+        return address if re.fullmatch(r"[0-9]{5,20}", address) else ""
+
     def webhook(self, kind: str) -> tuple[str, str]:
         """The id and token of the webhook for `kind`.
 

@@ -160,6 +160,16 @@ class RestClient:
             body |= {"nonce": nonce[:25], "enforce_nonce": True}
         return self._dict("POST", "/channels/{channel}/messages", body=body, repeatable=bool(nonce), channel=channel_id)
 
+    def edit_message(self, channel_id: str, message_id: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a message of the bot's own."""
+        return self._dict(
+            "PATCH",
+            "/channels/{channel}/messages/{message}",
+            body=_message(message),
+            channel=channel_id,
+            message=message_id,
+        )
+
     def direct_message(self, discord_id: str, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, Any]:
         """Post to a person."""
         channel = self._dict("POST", "/users/@me/channels", body={"recipient_id": discord_id}, repeatable=True)

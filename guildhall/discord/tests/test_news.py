@@ -253,3 +253,20 @@ def test_a_deleted_webhook_is_given_up_with_words(guild: Guild, channels: Channe
     dead = OutboxMessage.objects.filter(state="dead").first()
     assert dead is not None
     assert "Make a new one" in dead.last_error
+
+
+def test_with_a_channels_id_the_bot_itself_posts_once_though_the_connection_is_cut(
+    guild: Guild, channels: Channels, settings: Any
+) -> None:
+    settings.DISCORD_WEBHOOK_AUCTIONS = channels.ids["auctions"]
+    channels.fake.faults.cut_after_rate = 0.5
+    channels.fake.faults.only = "/channels/"
+    session = start_session(actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600)
+    deliver()
+    channels.fake.faults.reset()
+    OutboxMessage.objects.filter(state="pending").update(due_at=clock.now())
+    assert len(channels["auctions"]) == 1
+    close_session(session_id=session.pk, actor=None)
+    (shown,) = channels.raw("auctions")
+    assert shown["components"] == []
+    assert shown["author"]["username"] == "guildhall-bot"
