@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -272,3 +272,8 @@ def purse(user: User, pool: DKPPool, session: BidSession | None = None) -> dict[
         "own_hold": own,
         "max_bid": max(ZERO, balance - held + own),
     }
+
+
+def sessions_by_reference(references: Collection[UUID]) -> dict[UUID, BidSession]:
+    """The sessions that holds with these references are for: a hold's reference is its session's id. One query."""
+    return BidSession.objects.in_bulk(list(references))

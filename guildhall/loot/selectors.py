@@ -8,8 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from rapidfuzz import fuzz, process, utils
 
@@ -165,3 +166,68 @@ def award_by_id(award_id: Any) -> LootDistribution:
     if found is None:
         raise NotFound(f"There is no award {award_id}.", code="unknown_award")
     return found
+
+
+ITEM_ORDERS = {"name": "name", "awards": "awards_count", "last": "last_awarded_at", "category": "category"}
+
+
+def items_list(*, search: str = "", category: str = "", order: str = "name") -> QuerySet[Item]:
+    """`items`, narrowed down and ordered for a list.
+
+    Args:
+        order: a name of `ITEM_ORDERS`, downwards with a leading ``-``.
+    """
+    found = items()
+    if search:
+        found = found.filter(Q(name__icontains=search) | Q(name_key__icontains=item_key(search)))
+    if category:
+        found = found.filter(category=category)
+    field = ITEM_ORDERS.get(order.lstrip("-"), "name")
+    column = F(field).desc(nulls_last=True) if order.startswith("-") else F(field).asc(nulls_last=True)
+    return found.order_by(column, "name", "pk")
+
+
+def categories() -> list[str]:
+    """The categories that items are in. One query."""
+    rows = Item.objects.exclude(category="").order_by("category").values_list("category", flat=True)
+    return list(rows.distinct())
+
+
+def medians(item_ids: Collection[int]) -> dict[int, Decimal]:
+    """The median of each item's last paid prices in all pools, by item id. One query, over these items' awards alone."""
+    prices: dict[int, list[Decimal]] = {}
+    rows = (
+        LootDistribution.objects.filter(item_id__in=list(item_ids), reversed_at=None, points_spent__gt=ZERO)
+        .order_by("-awarded_at", "-pk")
+        .values_list("item_id", "points_spent")
+    )
+    for item_id, price in rows:
+        known = prices.setdefault(item_id, [])
+        if len(known) < REFERENCE_SIZE:
+            known.append(price)
+    return {item_id: _median(known) for item_id, known in prices.items()}
+
+
+def awards_of_raid(raid_id: int) -> QuerySet[LootDistribution]:
+    """What a raid's loot went to and for, the undone too. Two queries."""
+    return awards().filter(raid_id=raid_id).select_related("reversed_by", "corrected_to").order_by("awarded_at", "pk")
+
+
+def awards_of_item(item_id: int) -> QuerySet[LootDistribution]:
+    """Every award of an item, newest first, the undone too."""
+    return awards().filter(item_id=item_id).select_related("reversed_by", "corrected_to")
+
+
+def latest_awards() -> QuerySet[LootDistribution]:
+    """Awards in force, newest first."""
+    return awards().filter(reversed_at=None)
+
+
+def awards_by_document(documents: Collection[UUID]) -> dict[UUID, LootDistribution]:
+    """The awards with these documents. One query."""
+    return {award.document: award for award in LootDistribution.objects.filter(document__in=list(documents))}
+
+
+def item_names() -> list[str]:
+    """The names of the items that still drop, for a field that completes them. One query."""
+    return list(Item.objects.filter(is_active=True).order_by("name").values_list("name", flat=True))

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -214,3 +215,88 @@ def _summaries(parse: AttendanceParse, chosen: Collection[RosterBlock]) -> list[
         )
         for position, block in enumerate(parse.blocks)
     ]
+
+
+def raids_list(*, search: str = "", event_id: int | None = None, include_reversed: bool = True) -> QuerySet[Raid]:
+    """`raids`, narrowed down for a list.
+
+    Args:
+        search: part of the raid's or its event's name, or of its notes.
+    """
+    found = raids()
+    if search:
+        found = found.filter(Q(name__icontains=search) | Q(event__name__icontains=search) | Q(notes__icontains=search))
+    if event_id is not None:
+        found = found.filter(event_id=event_id)
+    return found if include_reversed else found.filter(reversed_at=None)
+
+
+def raids_by_context(contexts: Collection[UUID]) -> dict[UUID, Raid]:
+    """The raids whose ledger entries carry these contexts. One query."""
+    return {raid.context: raid for raid in Raid.objects.filter(context__in=list(contexts))}
+
+
+def raid_around(moment: dt.datetime) -> Raid | None:
+    """The standing raid that was going on at `moment`, the latest begun of several; a raid without an end is taken to
+    last six hours, and one may gather half an hour before it begins. One query."""
+    begun = Raid.objects.filter(
+        reversed_at=None,
+        started_at__lte=moment + dt.timedelta(minutes=30),
+        started_at__gte=moment - dt.timedelta(hours=24),
+    ).select_related("event")
+    for raid in begun.order_by("-started_at", "-pk"):
+        ends = raid.ended_at or raid.started_at + dt.timedelta(hours=6)
+        if moment <= ends + dt.timedelta(minutes=30):
+            return raid
+    return None
+
+
+def next_and_last(now: dt.datetime) -> tuple[Raid | None, Raid | None]:
+    """The next raid that is planned and the last one that was held. Six queries at most."""
+    standing = raids().filter(reversed_at=None)
+    coming = standing.filter(started_at__gt=now).order_by("started_at", "pk").first()
+    return coming, standing.filter(started_at__lte=now).first()
+
+
+def unmatched_name(unmatched_id: int) -> UnmatchedName:
+    """One name that nobody knew, with its raid and check.
+
+    Raises:
+        NotFound: ``unknown_name``.
+    """
+    found = (
+        UnmatchedName.objects.select_related("raid__event", "attendance_check", "character")
+        .filter(pk=unmatched_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound(f"There is no unmatched name {unmatched_id}.", code="unknown_name")
+    return found
+
+
+def event_with_id(event_id: int) -> Event:
+    """An event as `events` gives it.
+
+    Raises:
+        NotFound: ``unknown_event``.
+    """
+    found = events().filter(pk=event_id).first()
+    if found is None:
+        raise NotFound(f"There is no event {event_id}.", code="unknown_event")
+    return found
+
+
+def attendance_row(attendance_id: int) -> RaidAttendance:
+    """One row of attendance with its check and raid.
+
+    Raises:
+        NotFound: ``unknown_attendance``.
+    """
+    found = (
+        RaidAttendance.objects.select_related("attendance_check__raid", "user", "character")
+        .filter(pk=attendance_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such attendance.", code="unknown_attendance")
+    return found

@@ -71,7 +71,7 @@ def page(*scopes: str, may: Callable[[Principal], bool] | None = None, public: b
                             principal.require(*scopes)
                         if may is not None and not may(principal):
                             raise NotAllowed("This page is for officers; ask one of them.")
-                    return view(request, *args, **kwargs)
+                    return _for_htmx(request, view(request, *args, **kwargs))
                 except NotAuthenticated:
                     query = urlencode({"next": request.get_full_path()})
                     return HttpResponseRedirect(f"{settings.LOGIN_URL}?{query}")
@@ -81,6 +81,13 @@ def page(*scopes: str, may: Callable[[Principal], bool] | None = None, public: b
         return wrapper
 
     return decorate
+
+
+def _for_htmx(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """A redirect that answers htmx moves the whole page, not the part that was being replaced."""
+    if request.headers.get("HX-Request") and isinstance(response, HttpResponseRedirect):
+        return HttpResponse(status=204, headers={"HX-Redirect": response.url})
+    return response
 
 
 def officers(principal: Principal) -> bool:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from django.urls import NoReverseMatch, reverse
 
+from guildhall.auctions.selectors import sessions_by_reference
+from guildhall.loot.selectors import awards_by_document
 from guildhall.points.models import EntryKind, Hold, LedgerEntry
 from guildhall.points.selectors import rule_runs_by_document
+from guildhall.raids.selectors import raids_by_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +31,30 @@ def page_url(name: str, *args: object, fragment: str = "") -> str:
 
 
 def links(entries: Collection[LedgerEntry]) -> dict[int, Source]:
-    """The source of each entry that has one, by the entry's id. One query for each kind of source that occurs."""
+    """The source of each entry that has one, by the entry's id. One query for each kind of source that may occur."""
+    contexts = {entry.context for entry in entries if entry.context is not None}
+    documents = {entry.document for entry in entries if entry.document is not None}
+    kinds = {entry.kind for entry in entries}
+    raids = raids_by_context(contexts) if contexts and kinds & _RAIDS else {}
+    awards = awards_by_document(documents) if documents and kinds & _LOOT else {}
+    runs = rule_runs_by_document(contexts) if contexts and kinds & _RUNS else {}
     found: dict[int, Source] = {}
-    documents = {entry.pk: entry.context for entry in entries if entry.context is not None}
-    runs = rule_runs_by_document(set(documents.values())) if _any(entries, EntryKind.DECAY) else {}
-    for pk, context in documents.items():
-        if context in runs:
-            run = runs[context]
-            found[pk] = Source(f"run for {run.period_key}", page_url("web:rules", fragment=f"run-{run.pk}"))
+    for entry in entries:
+        award = awards.get(entry.document) if entry.document else None
+        raid = raids.get(entry.context) if entry.context else None
+        run = runs.get(entry.context) if entry.context else None
+        if award is not None:
+            found[entry.pk] = Source(award.item_name, page_url("web:item", award.item_id))
+        elif raid is not None:
+            found[entry.pk] = Source(raid.name, page_url("web:raid", raid.pk))
+        elif run is not None:
+            found[entry.pk] = Source(f"run for {run.period_key}", page_url("web:rules", fragment=f"run-{run.pk}"))
     return found
 
 
-def _any(entries: Collection[LedgerEntry], kind: EntryKind) -> bool:
-    return any(entry.kind in (kind, EntryKind.REVERSAL) for entry in entries)
+_RAIDS = {EntryKind.RAID, EntryKind.LOOT, EntryKind.REVERSAL, EntryKind.IMPORT}
+_LOOT = {EntryKind.LOOT, EntryKind.REVERSAL, EntryKind.IMPORT}
+_RUNS = {EntryKind.DECAY, EntryKind.REVERSAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +67,11 @@ class Held:
 
 
 def holds(rows: Collection[Hold]) -> list[Held]:
-    """What ties up points, with a link to the auction where there is one."""
-    return [Held(row.amount, "a leading bid", "") for row in rows]
+    """What ties up points, with a link to the auction where there is one. One query."""
+    sessions = sessions_by_reference([row.reference for row in rows]) if rows else {}
+    found = []
+    for row in rows:
+        session = sessions.get(row.reference)
+        label = f"the leading bid on {session.item_name}" if session else "a leading bid"
+        found.append(Held(row.amount, label, page_url("web:auction", session.pk) if session else ""))
+    return found

@@ -192,3 +192,21 @@ def class_mark(name: str | None) -> SafeString:
 def pretty(data: Any) -> str:
     """JSON as a person reads it."""
     return json.dumps(data, indent=1, ensure_ascii=False, default=str)
+
+
+@register.filter
+def target_value(raid: Any) -> str:
+    """What the import form calls a raid."""
+    return f"raid:{raid.pk}"
+
+
+@register.filter
+def unlocal(number: float) -> str:
+    """A number as SVG wants it, whatever the language."""
+    return f"{number:g}"
+
+
+@register.filter
+def last_date(prices: Any) -> str:
+    """The day of the oldest of the prices."""
+    return timezone.localtime(prices[-1].awarded_at).strftime("%-d %b %Y") if prices else ""

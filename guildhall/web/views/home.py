@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.accounts.permissions import principal_of
+from guildhall.auctions.selectors import running
+from guildhall.core import clock
 from guildhall.core.errors import NotFound
 from guildhall.points import selectors as points
+from guildhall.raids.selectors import next_and_last
+from guildhall.recruitment.selectors import votes_running
 from guildhall.roster.selectors import characters_of
 from guildhall.web import sources
 from guildhall.web.pages import me, page
+from guildhall.web.sources import page_url
 
 RECENT, TOP = 6, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """Something that is going on and ends at a time."""
+
+    name: str
+    url: str
+    ends_at: dt.datetime | None
+    mode: str = ""
 
 
 @page(public=True)
@@ -25,6 +42,18 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "web/welcome.html")
     person = me(request)
     context: dict[str, Any] = {"characters": characters_of(person.pk)}
+    if principal.can("raids:read"):
+        context["coming"], context["last"] = next_and_last(clock.now())
+    if principal.can("bidding:read"):
+        context["auctions"] = [
+            Going(session.item_name, page_url("web:auction", session.pk), session.ends_at, session.get_mode_display())
+            for session in running()[:RECENT]
+        ]
+    if principal.can("recruitment:write"):
+        context["votes"] = [
+            Going(row.character_name, page_url("web:application", row.pk), row.voting_ends_at)
+            for row in votes_running(principal)[:RECENT]
+        ]
     if principal.can("points:read"):
         entries = list(points.statement(user_id=person.pk)[:RECENT])
         context |= {

@@ -87,8 +87,14 @@
   });
   document.addEventListener("change", function (event) {
     const field = event.target;
-    if (field.matches("input[type=file][data-send]") && field.files.length) field.form.requestSubmit();
-    if (field.matches("select[data-send]")) field.form.requestSubmit();
+    if (field.matches("input[type=file][data-send]") && field.files.length) {
+      field.form.requestSubmit(field.form.querySelector("[data-default]"));
+    }
+    if (field.matches("select[data-send]")) {
+      const form = field.form;
+      const text = form.querySelector("textarea"), carried = form.querySelector("[name=carried]");
+      if (text.value.trim() || (carried && carried.value)) form.requestSubmit(form.querySelector("[data-default]"));
+    }
   });
 
   /* Suggestions of one tap: put the name where it belongs. */

@@ -1,0 +1,342 @@
+"""The raid leader's page: paste a log or drop a file, look at every name, press once.
+
+One form in two steps. “Preview” reads the log and shows what committing would do, rehearsed in a transaction that is
+rolled back; “Commit” does it, once however often it is pressed. The roster travels with the form (`web.carried`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from guildhall.accounts.models import User
+from guildhall.core import clock
+from guildhall.core.errors import BadInput, GuildhallError
+from guildhall.core.money import show_points
+from guildhall.raids import selectors as raid_selectors
+from guildhall.raids import services as raid_services
+from guildhall.raids.models import AttendanceCheck, AttendanceStatus, Raid
+from guildhall.raids.parsers import AttendanceParse, parse_attendance
+from guildhall.raids.planning import Planned, Verdict
+from guildhall.raids.selectors import Preview, preview_attendance
+from guildhall.raids.uploads import Decisions
+from guildhall.roster.selectors import match_names
+from guildhall.web.carried import pack, unpack
+from guildhall.web.pages import Done, Form, as_number, me, page
+
+T = TypeVar("T")
+STATUSES = [choice for choice in AttendanceStatus.choices if choice[0] != AttendanceStatus.ABSENT]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One name of the preview as the page shows it. `tone` is good, warn, bad or quiet."""
+
+    number: int
+    name: str
+    words: str
+    tone: str
+    status: str
+    person: str = ""
+    character: str = ""
+    shown: str = ""
+    amounts: list[tuple[str, Decimal]] = field(default_factory=list)
+    suggestions: list[str] = field(default_factory=list)
+    who: str = ""
+    is_left_out: bool = False
+    is_forced: bool = False
+    can_force: bool = False
+    can_name: bool = False
+
+
+@page("raids:write")
+def raid_import(request: HttpRequest) -> HttpResponse:
+    """Paste, preview, commit."""
+    form = Form(request, "import", initial=_beginning(request))
+    preview: Preview | None = None
+    rows: list[Row] = []
+    carried = form.text("carried")
+    if form.sent:
+        try:
+            parse, name = _read(request, form)
+            carried = pack(parse, name)
+            parse, name = unpack(carried)  # what is judged is what will be committed, roster by roster
+            if form.text("step") == "commit":
+                response = form.run(lambda: _commit(form, parse, name, me(request)))
+                if response is not None:
+                    return response
+            _settle_target(form, parse)
+            preview, rows = _preview(form, parse, me(request))
+        except GuildhallError as error:
+            form.error = form.error or error
+    context = {
+        "form": form,
+        "preview": preview,
+        "rows": rows,
+        "carried": carried,
+        "counts": _counts(rows),
+        "total": preview.total if preview else None,
+        "paid": sum(row.tone == "good" for row in rows),
+        "raids": raid_selectors.raids_list(include_reversed=False)[:12],
+        "events": [event for event in raid_selectors.events() if event.is_active],
+        "checks": _checks(form),
+        "kinds": AttendanceCheck.Kind.choices,
+        "statuses": STATUSES,
+    }
+    return render(request, "web/raid_import.html", context, status=form.status)
+
+
+def _beginning(request: HttpRequest) -> dict[str, object]:
+    raid_id = as_number(request.GET.get("raid"), attr="raid", what="a raid")
+    check_id = as_number(request.GET.get("check"), attr="check", what="a check")
+    return {
+        "target": f"raid:{raid_id}" if raid_id else "auto",
+        "check": str(check_id) if check_id else "first",
+        "event": str(last.event_id) if (last := raid_selectors.next_and_last(clock.now())[1]) else "",
+        "blocks": "latest",
+        "remember": "1",
+    }
+
+
+def _read(request: HttpRequest, form: Form) -> tuple[AttendanceParse, str]:
+    """What was dropped or pasted, else what the form carries from the preview.
+
+    Raises:
+        BadInput: the parser's codes, in words that say what to do; ``preview_lost``.
+    """
+    upload, text = request.FILES.get("file"), request.POST.get("text", "")
+    if upload is not None and upload.file is not None:
+        parse = parse_attendance(
+            upload.file, filename=upload.name or "", time_zone=settings.GUILD_TIME_ZONE,
+            max_bytes=settings.MAX_LOG_BYTES,
+        )  # fmt: skip
+        return parse, upload.name or ""
+    if text.strip():
+        return parse_attendance(text, time_zone=settings.GUILD_TIME_ZONE, max_bytes=settings.MAX_LOG_BYTES), ""
+    if form.text("carried"):
+        return unpack(form.text("carried"))
+    raise BadInput(
+        "There is nothing in it. Paste what /who printed, or choose the log or the dump.", code="empty", attr="text"
+    )
+
+
+def _settle_target(form: Form, parse: AttendanceParse) -> None:
+    """Which raid: the one that was chosen; else the one that was going on then; else a new one."""
+    if form.sent and not form.flag("remember"):
+        form.data["remember"] = ""
+    if form.data.get("target") not in ("", "auto", None):
+        return
+    moment = parse.taken_at or clock.now()
+    around = raid_selectors.raid_around(moment)
+    form.data["target"] = f"raid:{around.pk}" if around else "new"
+    if around is None and not form.data.get("started_at"):
+        form.data["started_at"] = timezone.localtime(min(moment, clock.now())).strftime("%Y-%m-%dT%H:%M")
+
+
+def _target(form: Form, parse: AttendanceParse, actor: User) -> tuple[Raid, AttendanceCheck | None]:
+    """The raid and the check to award at, made where the form asks for new ones. Joins the caller's transaction.
+
+    Raises:
+        NotFound: ``unknown_raid``, ``unknown_event``; BadInput: ``required`` without an event.
+    """
+    chosen = str(form.data.get("target", ""))
+    if chosen.startswith("raid:"):
+        raid = raid_selectors.raid_with_id(as_number(chosen[5:], attr="target", what="a raid") or 0)
+    else:
+        event_id = as_number(str(form.data.get("event") or ""), attr="event", what="an event")
+        if event_id is None:
+            raise BadInput("Choose the event of the new raid.", code="required", attr="event")
+        raid = raid_services.create_raid(
+            event=raid_selectors.event_with_id(event_id),
+            name=form.text("raid_name"),
+            started_at=form.moment("started_at") or parse.taken_at or clock.now(),
+            leader=actor,
+            points=form.text("raid_points") or None,
+            actor=actor,
+        )
+    which = str(form.data.get("check", "first"))
+    if which == "new":
+        check = raid_services.add_check(
+            raid=raid,
+            kind=form.text("check_kind") or AttendanceCheck.Kind.TICK,
+            label=form.text("check_label"),
+            taken_at=min(parse.taken_at or clock.now(), clock.now()),
+            points=form.text("check_points") or 0,
+            actor=actor,
+        )
+        return raid, check
+    if which.isdigit() and chosen.startswith("raid:"):
+        return raid, raid_services.check_of(raid, int(which))
+    return raid, None
+
+
+def _decisions(form: Form) -> Decisions:
+    """What the leader decided about the names.
+
+    Raises:
+        BadInput: ``unknown_character`` where a name that was typed for somebody is nobody's.
+    """
+    names, who = form.typed.getlist("name"), form.typed.getlist("who")
+    statuses = form.typed.getlist("status")
+    meant = {name: typed.strip() for name, typed in zip(names, who, strict=False) if typed.strip()}
+    picked, _, choice = form.text("pick").partition("=")
+    if choice:
+        meant[picked] = choice
+    characters = {}
+    for name, match in zip(meant, _matches(list(meant.values())), strict=True):
+        characters[name] = match
+    usual = AttendanceStatus.PRESENT
+    blocks = form.text("blocks") or "latest"
+    return Decisions(
+        exclude=frozenset(form.many("skip")),
+        force=frozenset(form.many("force")),
+        characters=characters,
+        statuses={
+            name: status
+            for name, status in zip(names, statuses, strict=False)
+            if status in AttendanceStatus.values and status != usual
+        },
+        remember=form.flag("remember"),
+        blocks=blocks if blocks in ("latest", "all") else [as_number(blocks, attr="blocks", what="a roster") or 0],
+        not_attendance_is_fine=form.flag("guild_dump"),
+    )
+
+
+def _matches(typed: list[str]) -> list[int]:
+    found = match_names(typed) if typed else {}
+    ids = []
+    for name in typed:
+        match = found[name]
+        if match.character is None:
+            hint = f" Did you mean {', '.join(match.suggestions)}?" if match.suggestions else ""
+            raise BadInput(f"Nobody is called {name[:40]}.{hint}", code="unknown_character", attr="who")
+        ids.append(match.character.pk)
+    return ids
+
+
+def _rehearse(action: Callable[[], T]) -> T:
+    """What `action` gives, with everything it wrote taken back."""
+    with transaction.atomic():
+        result = action()
+        transaction.set_rollback(True)
+    return result
+
+
+def _preview(form: Form, parse: AttendanceParse, actor: User) -> tuple[Preview, list[Row]]:
+    decided = _decisions(form)
+
+    def look() -> Preview:
+        raid, check = _target(form, parse, actor)
+        return preview_attendance(raid=raid, parse=parse, check=check, decisions=decided)
+
+    preview = _rehearse(look)
+    who = dict(zip(form.typed.getlist("name"), form.typed.getlist("who"), strict=False))
+    picked, _, choice = form.text("pick").partition("=")
+    if choice:
+        who[picked] = choice
+    rows = [_row(number, row, preview, decided, who) for number, row in enumerate(preview.rows)]
+    # Whoever is left out is still shown, so that the tick can be taken away again.
+    rows += [
+        Row(
+            len(rows) + number,
+            name,
+            "left out",
+            "quiet",
+            AttendanceStatus.PRESENT,
+            who=who.get(name, ""),
+            is_left_out=True,
+        )
+        for number, name in enumerate(sorted(decided.exclude))
+    ]
+    order = {"bad": 0, "warn": 1, "quiet": 2, "good": 3}
+    rows.sort(key=lambda row: (order[row.tone], row.name.casefold()))
+    return preview, rows
+
+
+def _row(number: int, row: Planned, preview: Preview, decided: Decisions, who: dict[str, str]) -> Row:
+    name = row.attendee.character_name
+    words, tone = _words(row)
+    raw = row.attendee.raw
+    shown = " ".join(str(raw[key]) for key in ("level", "character_class") if raw.get(key))
+    if row.attendee.guild:
+        shown += f" <{row.attendee.guild}>"
+    return Row(
+        number=number,
+        name=name,
+        words=words,
+        tone=tone,
+        status=row.attendee.status,
+        person=str(row.character.user) if row.character and row.character.user else "",
+        character=row.character.name if row.character else "",
+        shown=shown.strip(),
+        amounts=[(pool.name, row.amounts[pool.pk]) for pool in preview.pools if pool.pk in row.amounts],
+        suggestions=row.match.suggestions if row.verdict == Verdict.UNKNOWN else [],
+        who=who.get(name, ""),
+        is_forced=name in decided.force,
+        can_force=row.verdict in (Verdict.WRONG_GUILD, Verdict.OFFLINE) or name in decided.force,
+        can_name=row.verdict in (Verdict.UNKNOWN, Verdict.NO_OWNER) or bool(who.get(name)),
+    )
+
+
+def _words(row: Planned) -> tuple[str, str]:
+    """What becomes of a name, for a person in a hurry, and how it is coloured."""
+    verdict, match = row.verdict, row.match
+    if verdict == Verdict.AWARD:
+        if match.how == "alias":
+            return f"alias of {row.character}", "good"
+        if match.how == "chosen":
+            return f"is {row.character}, you said", "good"
+        return "matched", "good"
+    if verdict == Verdict.SECOND_CHARACTER:
+        return f"second character: paid through {row.credited_through}", "quiet"
+    if verdict == Verdict.ALREADY_PRESENT:
+        return "already paid at this check", "quiet"
+    if verdict == Verdict.WRONG_GUILD:
+        return f"wears another guild’s tag: {row.attendee.guild}", "warn"
+    if verdict == Verdict.OFFLINE:
+        return "was offline", "warn"
+    if verdict == Verdict.NO_OWNER:
+        return f"{row.character} belongs to nobody", "bad"
+    return ("probably meant", "warn") if match.suggestions else ("unknown: kept until somebody says who", "bad")
+
+
+def _counts(rows: list[Row]) -> list[tuple[str, str, int]]:
+    labels = (("good", "will be paid"), ("warn", "to look at"), ("bad", "unknown"), ("quiet", "nothing to do"))
+    found = [(tone, label, sum(row.tone == tone for row in rows)) for tone, label in labels]
+    return [row for row in found if row[2]]
+
+
+def _checks(form: Form) -> list[AttendanceCheck]:
+    target = str(form.data.get("target", ""))
+    if not target.startswith("raid:") or not target[5:].isdigit():
+        return []
+    try:
+        return list(raid_selectors.raid_with_id(int(target[5:])).checks.all())
+    except GuildhallError:
+        return []
+
+
+def _commit(form: Form, parse: AttendanceParse, name: str, actor: User) -> Done:
+    raid, check = _target(form, parse, actor)
+    result = raid_services.commit_parsed_attendance(
+        raid=raid, parse=parse, check=check, decisions=_decisions(form), file_name=name, actor=actor
+    )
+    url = reverse("web:raid", args=[raid.pk])
+    if result.is_repeat:
+        return Done(url, "This roster was committed to this check before; nothing was paid again.", "info")
+    paid = sum(bool(credit.points) for credit in result.awarded)
+    words = f"{paid} people paid, {show_points(result.total)} points in all"
+    if result.already_present:
+        words += f"; {len(result.already_present)} were paid already"
+    if result.unmatched:
+        words += f"; {len(result.unmatched)} names are kept until somebody says who they are"
+    return Done(url, words + ".")
