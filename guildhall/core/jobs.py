@@ -13,6 +13,7 @@ Celery's is only the nudge to look. A task that is queued must bear being run tw
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import logging
 import os
 import socket
@@ -115,10 +116,12 @@ def task_named(name: str) -> Callable[..., Any]:
     Raises:
         LookupError: no installed room has it.
     """
-    current_app.loader.import_default_modules()
+    # The task's own module, not Celery's search for all of them: two jobs that start at once must not find it half done.
     try:
+        importlib.import_module(name.rpartition(".")[0])
+        current_app.finalize(auto=True)
         return current_app.tasks[name]
-    except KeyError:
+    except (KeyError, ValueError, ModuleNotFoundError):
         raise LookupError(f"there is no task {name}") from None
 
 
