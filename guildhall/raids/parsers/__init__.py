@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from .attendance import parse_attendance, parse_guild_dump
+from .event_reader import parse_log_events
 from .events import (
     AttendanceCall,
     AwardSeen,
@@ -20,7 +21,6 @@ from .events import (
     RaidLeft,
     StandbyTell,
     TickMarker,
-    parse_log_events,
 )
 from .flow import Absence, StandingCall, afk_spans, linkdead_gaps, standing_calls
 from .results import (

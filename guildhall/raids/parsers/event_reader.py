@@ -1,0 +1,242 @@
+"""The events of a log, as a stream.
+
+Invariant: lines are read one at a time and nothing is kept; a log of any size is read in constant memory. Calls for
+attendance are marked `is_own` where the logger gave them in the raid channel: only those may count.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import TypedDict
+
+from .awards import marker_parts, read_award
+from .chatline import CHAT_WORDS, ChatLine, read_chat
+from .events import (
+    AttendanceCall,
+    AwardSeen,
+    DumpWritten,
+    KillSeen,
+    LogEvent,
+    LootSeen,
+    PresenceMark,
+    RaidJoined,
+    RaidLeft,
+    StandbyTell,
+    TickMarker,
+)
+from .lootlines import read_loot
+from .names import display_name
+from .source import DEFAULT_MAX_BYTES, Input, Source, decode
+from .stamps import LocalClock, log_character, read_stamp, split_stamp
+
+#: What people tell the raid leader to be counted from the bench.
+STANDBY_WORDS: tuple[str, ...] = ("creditt", "!skadd")
+_LONGEST = 4_000
+
+_NAME = r"([A-Za-z][A-Za-z`]*)"
+_JOINED = re.compile(rf"^(?:You have|{_NAME}) joined the raid\.$")
+_LEFT = re.compile(
+    rf"^(?:{_NAME} has left the raid\.|You (?:were removed from|have left|have been removed from) the raid\.)$"
+)
+_KILLED = re.compile(
+    r"^(?P<killer>[A-Za-z`]+) of <?(?P<guild>[^<>]{1,64}?)>? has killed (?P<npc>.{1,100}?) in (?P<zone>.{1,100}?)\s*!$"
+)
+_DUMPED = re.compile(r"^Outputfile Complete: (?P<name>.{1,200})$")
+_PRESENCE = frozenset({"afk", "afkend", "crashed"})
+
+
+def parse_log_events(
+    source: Input,
+    *,
+    filename: str = "",
+    time_zone: str = "UTC",
+    character: str | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    standby_words: tuple[str, ...] = STANDBY_WORDS,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> Iterator[LogEvent]:
+    """Yield what matters in a log, in its order. `You` becomes `character`, or whom the file name says.
+
+    Args:
+        since, until: aware; events outside are passed over, those without a readable time are given.
+        standby_words: words that ask for credit from the bench, at the start of a tell or message.
+
+    Raises:
+        BadInput: ``empty``, ``binary``, ``unknown_time_zone`` at the first event asked for; ``too_large`` while reading.
+    """
+    clock = LocalClock(time_zone)
+    reader = _EventReader(clock, character or log_character(filename), standby_words)
+    asked = tuple(word.casefold().encode() for word in standby_words)
+    for number, line in Source(source, max_bytes=max_bytes).lines():
+        low = line.lower()
+        if not _may_matter(low) and not any(word in low for word in asked):
+            continue
+        event = reader.read(number, line)
+        if event is None or (
+            event.at is not None
+            and ((since is not None and event.at < since) or (until is not None and event.at > until))
+        ):
+            continue
+        yield event
+
+
+def _may_matter(low: bytes) -> bool:
+    """Whether a line (in lower case) holds a word that an event needs: plain searches, for a log has a million lines."""
+    return (
+        b"the raid." in low
+        or b"loot" in low
+        or b" left " in low
+        or b" stole " in low
+        or b" grabbed " in low
+        or b" given to " in low
+        or b" won the " in low
+        or b"interested in" in low
+        or b"has killed" in low
+        or b"grat" in low
+        or b"spent" in low
+        or b" rot" in low
+        or b":rot" in low
+        or b"wins" in low
+        or b"@" in low
+        or b"afk" in low
+        or b"crashed" in low
+        or b"raidtick" in low
+        or b"attendance" in low
+        or b"outputfile" in low
+    )
+
+
+class _Where(TypedDict):
+    """What every event says of its line."""
+
+    line_number: int
+    raw: str
+    local_time: dt.datetime | None
+    at: dt.datetime | None
+    time_doubt: str | None
+
+
+class _EventReader:
+    def __init__(self, clock: LocalClock, logger: str | None, standby_words: tuple[str, ...]) -> None:
+        self._clock = clock
+        self._logger = logger
+        self._standby = tuple(word.casefold() for word in standby_words)
+
+    def read(self, number: int, line: bytes) -> LogEvent | None:
+        stamp, payload = split_stamp(line)
+        if len(payload) > _LONGEST:
+            return None
+        text = decode(payload).strip()
+        local = read_stamp(stamp) if stamp else None
+        at, doubt = self._clock.utc(local) if local else (None, None)
+        common: _Where = {"line_number": number, "raw": text, "local_time": local, "at": at, "time_doubt": doubt}
+        event = self._system(text, common)
+        if event is not None or not CHAT_WORDS.search(payload):
+            return event
+        chat = read_chat(text, self._logger)
+        return self._chat(chat, common) if chat else None
+
+    def _system(self, text: str, common: _Where) -> LogEvent | None:
+        if match := _JOINED.match(text):
+            return RaidJoined(**common, character_name=self._who(match[1] or "You"))
+        if match := _LEFT.match(text):
+            return RaidLeft(**common, character_name=self._who(match[1] or "You"))
+        if match := _DUMPED.match(text):
+            return DumpWritten(**common, filename=match["name"].strip())
+        loot = read_loot(text)
+        if loot is None:
+            return None
+        return LootSeen(
+            **common,
+            how=loot.how,
+            character_name=self._who(loot.who) if loot.who else "",
+            item=loot.item,
+            quantity=loot.quantity,
+            source=loot.source,
+            roll=loot.roll,
+        )
+
+    def _chat(self, chat: ChatLine, common: _Where) -> LogEvent | None:
+        if chat.is_npc:
+            killed = _KILLED.match(chat.message) if chat.speaker == "Druzzil Ro" else None
+            if killed is None:
+                return None
+            return KillSeen(
+                **common,
+                npc=killed["npc"],
+                zone=killed["zone"].strip(),
+                killer=display_name(killed["killer"]),
+                guild=killed["guild"].strip(),
+            )
+        is_own = chat.is_self and chat.channel == "raid"
+        if event := self._marker(chat, is_own, common):
+            return event
+        folded = chat.message.casefold()
+        if "raidtick" in folded and chat.channel != "tell":
+            return TickMarker(**common, speaker=chat.speaker, is_own=chat.is_self)
+        if not chat.is_self and folded.startswith(self._standby):
+            word = next(word for word in self._standby if folded.startswith(word))
+            return StandbyTell(**common, character_name=chat.speaker, text=chat.message[len(word) :].strip())
+        return self._award(chat, common)
+
+    def _marker(self, chat: ChatLine, is_own: bool, common: _Where) -> LogEvent | None:
+        parts = marker_parts(chat.message)
+        if not parts:
+            return None
+        head = re.sub(r"\s+", "", parts[0]).casefold()
+        if head in _PRESENCE:
+            return PresenceMark(**common, character_name=chat.speaker, state=head)
+        if head != "raidattendancetaken" or len(parts) < 3:
+            return None
+        is_kill = parts[2].casefold().startswith("kill")
+        label = parts[1] if is_kill else parts[2]
+        is_undo = any(re.search(r"\b(?:REMOVE|UNDO)\b", part, re.IGNORECASE) for part in parts[2:])
+        label = re.sub(r"\s*\b(?:REMOVE|UNDO)\b\s*$", "", label, flags=re.IGNORECASE)
+        return AttendanceCall(
+            **common,
+            label=label,
+            call_kind="kill" if is_kill else "attendance",
+            speaker=chat.speaker,
+            is_own=is_own,
+            is_undo=is_undo,
+        )
+
+    def _award(self, chat: ChatLine, common: _Where) -> AwardSeen | None:
+        award = read_award(chat.message) if not chat.is_cut else None
+        if award is None:
+            return self._possible_award(chat, common)
+        winner = award.who or (chat.speaker if award.convention == "loot_prefix" and not award.is_rot else "")
+        return AwardSeen(
+            **common,
+            speaker=chat.speaker,
+            item=award.item,
+            character_name=self._who(winner) if winner else "",
+            amount=award.amount,
+            is_rot=award.is_rot,
+            is_undo=award.is_undo,
+            text=award.text,
+            convention=award.convention,
+        )
+
+    @staticmethod
+    def _possible_award(chat: ChatLine, common: _Where) -> AwardSeen | None:
+        """A line that speaks of spending and cannot be read is shown to a person, not dropped."""
+        if chat.channel not in ("raid", "guild") or not re.search(r"\b(?:DKP)?SPENT\b", chat.message):
+            return None
+        return AwardSeen(
+            **common,
+            speaker=chat.speaker,
+            item="",
+            character_name="",
+            amount=None,
+            text=chat.message,
+            convention="possible",
+        )
+
+    def _who(self, name: str) -> str:
+        if name.casefold() == "you":
+            return self._logger or "You"
+        return display_name(name.rpartition(".")[2])
