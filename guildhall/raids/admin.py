@@ -40,7 +40,8 @@ class ByService(ModelAdmin):
     ) -> HttpResponse:
         try:
             with transaction.atomic():
-                return super().changeform_view(request, object_id, form_url, extra_context)
+                page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+                return page
         except GuildhallError as error:
             self.message_user(request, error.detail, messages.ERROR)
             return redirect(request.get_full_path())
@@ -52,12 +53,16 @@ class ByService(ModelAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for row in queryset:
-            self.delete_model(request, row)
+            try:
+                self.delete_model(request, row)
+            except GuildhallError as error:
+                self.message_user(request, error.detail, messages.ERROR)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
             with transaction.atomic():
-                return super().delete_view(request, object_id, extra_context)
+                page: HttpResponse = super().delete_view(request, object_id, extra_context)
+                return page
         except GuildhallError as error:
             self.message_user(request, error.detail, messages.ERROR)
             return redirect("../")

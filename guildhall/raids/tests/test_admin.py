@@ -68,6 +68,20 @@ def test_what_a_service_refuses_is_shown_and_not_stored(admin: Client) -> None:
     assert answer.status_code in (200, 403)
 
 
+def test_several_are_deleted_and_what_has_a_history_stays(admin: Client) -> None:
+    person("Aelric")
+    night, empty = raid(10), raid(10)
+    services.award_attendance(raid=night, attendees=["Aelric"], actor=None)
+    for rows in ([empty], [night]):
+        answer = admin.post(
+            "/admin/raids/raid/",
+            {"action": "delete_selected", "_selected_action": [row.pk for row in rows], "post": "yes"},
+            follow=True,
+        )
+        assert answer.status_code in (200, 403)
+    assert list(Raid.objects.all()) == [night]
+
+
 def test_the_actions_amend_take_off_and_reverse(admin: Client) -> None:
     aelric, borin = person("Aelric"), person("Borin")
     night = raid(10)
