@@ -218,10 +218,10 @@ def carry_out(
     check, raid = plan.check, plan.check.raid
     result = AwardResult(raid=raid, check=check)
     awards = plan.of(Verdict.AWARD)
+    # What an absence was paid already (a share, a named amount) is not paid again when it turns out to be none.
+    owed = [_less_paid(planned) for planned in awards]
     rows = [_row(planned, plan, actor, upload) for planned in awards]
-    postings = [
-        posting for planned, row in zip(awards, rows, strict=True) for posting in _postings(row, planned.amounts, raid)
-    ]
+    postings = [posting for row, amounts in zip(rows, owed, strict=True) for posting in _postings(row, amounts, raid)]
     ledger.open_pools([pool.pk for pool in plan.pools])
     ledger.post(postings=postings, actor=actor)
     seconds = [_row(planned, plan, actor, upload) for planned in plan.of(Verdict.SECOND_CHARACTER)]
@@ -243,6 +243,18 @@ def carry_out(
     if not quiet:
         _tell(result, actor)
     return result
+
+
+def _less_paid(planned: Planned) -> dict[int, Decimal]:
+    """What is still to be posted for an award, by pool id: its amounts less what the row that it replaces was paid."""
+    if planned.row is None:
+        return planned.amounts
+    paid = {int(pool_id): Decimal(amount) for pool_id, amount in planned.row.amounts.items()}
+    owed = {
+        pool_id: planned.amounts.get(pool_id, ZERO) - paid.get(pool_id, ZERO) for pool_id in {**paid, **planned.amounts}
+    }
+    planned.amounts = {**dict.fromkeys(paid, ZERO), **planned.amounts}
+    return owed
 
 
 def _row(planned: Planned, plan: Plan, actor: User | None, upload: AttendanceUpload | None) -> RaidAttendance:

@@ -143,6 +143,19 @@ def test_somebody_marked_absent_who_came_after_all_is_paid() -> None:
     assert RaidAttendance.objects.get().status == "present"
 
 
+def test_what_an_absence_was_paid_is_not_paid_again() -> None:
+    aelric, borin, night = person("Aelric"), person("Borin"), raid(10)
+    services.set_status_share(status="absent", percent=20)
+    award(
+        night,
+        {"character_name": "Aelric", "status": "absent"},
+        {"character_name": "Borin", "status": "absent", "points": 4},
+    )
+    assert (balance(aelric), balance(borin)) == (2, 4)
+    award(night, "Aelric", "Borin")
+    assert (balance(aelric), balance(borin)) == (10, 10)
+
+
 def test_an_unknown_name_is_kept_with_suggestions_and_invents_nobody() -> None:
     person("Aelric")
     result = award(raid(10), "Aelrik", "Zzyzx")
