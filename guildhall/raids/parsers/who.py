@@ -24,6 +24,9 @@ from .who_row import ROW_START, read_row
 MAX_BLOCKS = 500
 MAX_ENTRIES = 50_000
 MAX_ROWS_IN_BLOCK = 5_000
+#: Rosters that wait for the end of one that interrupted them, and lists without a heading: no evening has more.
+MAX_SUSPENDED = 5
+MAX_HEADLESS = 20
 LONGEST_BLOCK = dt.timedelta(seconds=10)
 LONGEST_BLOCK_LINES = 5_000
 #: A friends list has no footer; its rows come at once.
@@ -117,6 +120,8 @@ class WhoReader:
             if self._open.block.entries:
                 self._suspended.append(self._open)
             self._open = None
+        if len(self._suspended) > MAX_SUSPENDED:
+            self._put_away(self._suspended.pop(0), "missing_footer")
         self._open = self._start(number, stamp, has_heading=True)
 
     def _row(self, number: int, stamp: bytes | None, text: str) -> None:
@@ -133,16 +138,18 @@ class WhoReader:
             return
         if self._open is None:
             self._open = self._start(number, stamp, has_heading=False)
-        self._roster_lines += 1
         roster = self._open
         roster.last_local, roster.last_line = (read_stamp(stamp) if stamp else None), number
         block = roster.block
         block.last_line = number
         if entry.key in roster.names:
             block.warn("duplicate_name", f"{entry.character_name} stands in the roster more than once; it counts once.")
+            self._ignored.add(number, text, "duplicate", f"{entry.character_name} stands further up already.")
         elif len(block.entries) >= MAX_ROWS_IN_BLOCK:
             block.warn("too_many_rows", f"Only the first {MAX_ROWS_IN_BLOCK} rows of this roster were read.")
+            self._ignored.add_many(1, "too_many_rows")
         else:
+            self._roster_lines += 1
             roster.names.add(entry.key)
             block.entries.append(entry)
             if entry.character_class is None and entry.title:
@@ -230,10 +237,14 @@ class WhoReader:
         """Put the open roster away without its footer."""
         assert self._open is not None
         roster, self._open = self._open, self._suspended.pop() if self._suspended else None
+        self._put_away(roster, code)
+
+    def _put_away(self, roster: _Open, code: str) -> None:
         if not roster.has_heading:
             roster.block.warn("no_heading", "Rows without the heading of a /who: check that nobody is missing.")
             self._headless.append(roster.block)
-            del self._headless[:-20]
+            if len(self._headless) > MAX_HEADLESS:
+                self._ignore_rows(self._headless.pop(0))
             return
         if code == "truncated":
             roster.block.warn("truncated", "The input ends inside this list: people may be missing.")
@@ -266,17 +277,19 @@ class WhoReader:
             self._kept_entries -= len(self.blocks.pop(0).entries)
             self._is_dropping = True
 
+    def _ignore_rows(self, block: RosterBlock) -> None:
+        """Rows outside of any heading and footer, in a log that has better rosters."""
+        for entry in block.entries:
+            self._roster_lines -= 1
+            self._ignored.add(entry.line_number, entry.raw_name, "outside_roster", "A row outside of any roster.")
+
     def _finish(self) -> None:
         self._end_all("truncated")
         if not any(block.entries for block in self.blocks) and self._headless:
             self.blocks = [*self.blocks, *self._headless]
         else:
             for block in self._headless:
-                for entry in block.entries:
-                    self._roster_lines -= 1
-                    self._ignored.add(
-                        entry.line_number, entry.raw_name, "outside_roster", "A row outside of any heading and footer."
-                    )
+                self._ignore_rows(block)
         if self._is_dropping:
             detail = f"The log holds more rosters than are read at once; only the last {len(self.blocks)} are here."
             self.warnings.append(ParseWarning("older_left_out", detail))

@@ -277,3 +277,20 @@ def test_each_line_that_gave_no_entry_is_counted() -> None:
     parse = parse_attendance(log("hail", *who("[60 Warder] Tannik (Wood Elf)"), "hail", "hail"))
     assert parse.ignored_lines.count == 3
     assert parse.line_count == 7
+
+
+def test_no_line_vanishes_from_a_messy_log() -> None:
+    row = "[60 Warder] Tannik (Wood Elf)"
+    rosters = "".join(log(row, at=f"Sun Mar 01 20:{minute:02d}:00 2026") for minute in range(30))
+    parse = parse_attendance(rosters + log(*who(row, row, "[60 Warder] T4nnik (Wood Elf)", "[60 Warder"), "hail"))
+    assert parse.line_count == 30 + 8
+    assert parse.ignored_lines.by_reason["outside_roster"] == 30
+    assert parse.ignored_lines.by_reason["duplicate"] == 1
+    in_rosters = len(parse.entries) + 3  # with the heading, the rule and the footer
+    assert parse.ignored_lines.count + in_rosters == parse.line_count
+
+
+def test_many_rosters_that_never_end_are_kept_apart() -> None:
+    parse = parse_attendance(log(*(HEADING, "[60 Warder] Tannik (Wood Elf)") * 50))
+    assert len(parse.blocks) == 50
+    assert all(block.has_warning("missing_footer") or block.has_warning("truncated") for block in parse.blocks)
