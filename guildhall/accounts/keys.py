@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db.models import F, Q
 
@@ -60,6 +61,16 @@ def count_use(key: APIKey) -> None:
         except ValueError:  # taken by `store_usage` in between
             cache.add(name, 1, timeout=None)
     cache.set(f"key-used-at:{key.pk}", clock.now(), timeout=None)
+    if not settings.REDIS_URL:
+        _store_now_and_then()
+
+
+def _store_now_and_then() -> None:
+    """Without Redis the cache is this process's own, where the worker cannot see what was counted: store it here,
+    at most once a minute, so that most requests still cost no write."""
+    begun = cache.add("key-usage-counted", 1, timeout=None)
+    if cache.add("key-usage-stored", 1, timeout=60) and not begun:
+        store_usage()
 
 
 def store_usage() -> int:
