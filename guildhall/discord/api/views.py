@@ -17,7 +17,7 @@ from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import User
 from guildhall.core import revisions
 from guildhall.core.api.etag import conditional, etag_of
-from guildhall.core.api.pagination import Pages
+from guildhall.core.api.pagination import Pages, paged
 from guildhall.core.errors import NotAllowed
 from guildhall.discord import selectors
 from guildhall.discord.client import DiscordConfig, default_client
@@ -115,11 +115,12 @@ class RosterView(ListAPIView[User]):
 class RolesView(APIView):
     """The server's roles, and what each stands for."""
 
+    pagination_class = Pages
     required_scopes = ("discord:read",)
 
     @extend_schema(responses={200: RoleOutput(many=True)})
     def get(self, request: Request) -> Response:
-        return Response(selectors.roles_with_meaning())
+        return paged(request, selectors.roles_with_meaning())
 
 
 class MappingViewSet(viewsets.ModelViewSet[DiscordRoleMapping]):

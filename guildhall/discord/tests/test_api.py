@@ -106,7 +106,7 @@ def test_roles_say_what_they_stand_for_and_what_is_wrong(guild: Guild) -> None:
     guild.fake.state.roles[guild.raider_role.id].position = 300
     guild.join("Anna")
     deliver()
-    rows = {row["name"]: row for row in api(officer()).get("/api/discord/roles/").json()}
+    rows = {row["name"]: row for row in api(officer()).get("/api/discord/roles/").json()["results"]}
     assert rows["Raider"]["mappings"][0]["rank_name"] == "Raider"
     assert not rows["Raider"]["is_assignable"]
     assert "Drag" in rows["Raider"]["problem"]

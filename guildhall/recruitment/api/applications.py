@@ -17,6 +17,7 @@ from guildhall.accounts.middleware import client_address
 from guildhall.accounts.permissions import Principal
 from guildhall.core import outbox
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.pagination import paged
 from guildhall.core.errors import BadInput, NotAuthenticated, NotFound
 from guildhall.core.transactions import use_case
 from guildhall.recruitment import selectors, services
@@ -247,14 +248,14 @@ class ApplicationViewSet(viewsets.GenericViewSet[Application]):
 
     @extend_schema(methods=["GET"], responses=shapes.CommentOutput(many=True))
     @extend_schema(methods=["POST"], request=shapes.CommentInput, responses={201: shapes.CommentOutput})
-    @action(detail=True, methods=["get", "post"], pagination_class=None, filter_backends=[])
+    @action(detail=True, methods=["get", "post"], filter_backends=[])
     def comments(self, request: Request, pk: str) -> Response:
         application = self._get(pk)
         tier = selectors.tier_of(self.who, application)
         if request.method in SAFE_METHODS:
             if tier == Tier.MEMBER:
                 selectors.demand(self.who, Tier.RECRUITER, application)
-            return Response(selectors.comments_for(application, tier))
+            return paged(request, selectors.comments_for(application, tier))
         selectors.demand(self.who, Tier.RECRUITER, application)
         data = input_of(shapes.CommentInput, request)
         comment = services.add_comment(application=application, author=self.who.person, **data)
@@ -262,11 +263,11 @@ class ApplicationViewSet(viewsets.GenericViewSet[Application]):
         return Response(shown, status=201)
 
     @extend_schema(responses=shapes.StepOutput(many=True))
-    @action(detail=True, pagination_class=None, filter_backends=[])
+    @action(detail=True, filter_backends=[])
     def history(self, request: Request, pk: str) -> Response:
         """The application's way so far."""
         application = self._get(pk)
-        return Response(selectors.steps_of(application, selectors.tier_of(self.who, application)))
+        return paged(request, selectors.steps_of(application, selectors.tier_of(self.who, application)))
 
     @extend_schema(responses=shapes.PerformanceOutput)
     @action(detail=True, filter_backends=[])

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.pagination import Pages, paged
 from guildhall.core.errors import NotFound
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import Application
@@ -113,6 +114,7 @@ class OfficerVoteView(APIView):
 class _Rows(APIView):
     """A list for recruiters and officers."""
 
+    pagination_class = Pages
     required_scopes = "recruitment:read"
 
     def rows(self, application: Application) -> list[dict[str, Any]]:
@@ -120,8 +122,7 @@ class _Rows(APIView):
         raise NotImplementedError
 
     def get(self, request: Request, app_id: int) -> Response:
-        rows = self.rows(votable(request, app_id, Tier.RECRUITER))
-        return Response({"count": len(rows), "next": None, "previous": None, "results": rows})
+        return paged(request, self.rows(votable(request, app_id, Tier.RECRUITER)))
 
 
 @extend_schema(responses=shapes.VoterOutput(many=True))

@@ -109,7 +109,7 @@ def test_the_applicant_sees_a_trial_where_there_is_a_vote_also_when_filtering(cl
     assert client.get(f"/api/applications/{voting.pk}/").json()["status"] == "trial_accepted"
     assert client.get("/api/applications/?status=voting_active").json()["count"] == 0
     assert client.get("/api/applications/?status=trial_accepted").json()["count"] == 1
-    steps = client.get(f"/api/applications/{voting.pk}/history/").json()
+    steps = client.get(f"/api/applications/{voting.pk}/history/").json()["results"]
     assert [step["to"] for step in steps] == ["submitted", "trial_accepted"]
 
 
@@ -117,7 +117,7 @@ def test_the_applicant_sees_no_new_step_after_a_recycled_vote(client_of, voting,
     services.cast_vote(application=voting, voter=attending(20, 20), vote="recycle")
     at.advance(dt.timedelta(days=2))
     services.close_due_votes()
-    steps = client_of("own").get(f"/api/applications/{voting.pk}/history/").json()
+    steps = client_of("own").get(f"/api/applications/{voting.pk}/history/").json()["results"]
     assert [step["to"] for step in steps] == ["submitted", "trial_accepted"]
 
 

@@ -18,6 +18,7 @@ from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.etag import conditional, etag_of
 from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.filters import IdFilter
+from guildhall.core.api.pagination import paged
 from guildhall.core.errors import NotFound
 from guildhall.roster import selectors, services
 from guildhall.roster.models import Character, CharacterAlias, Rank
@@ -225,17 +226,17 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
         return self.answer(pk)
 
     @extend_schema(responses=OwnershipSerializer(many=True), filters=False)
-    @action(detail=True, methods=["get"], url_path="ownership-history", pagination_class=None)
+    @action(detail=True, methods=["get"], url_path="ownership-history")
     def ownership_history(self, request: Request, pk: str) -> Response:
         """Who owned it when, oldest first."""
-        return Response(selectors.ownership_of(self.find(pk)))
+        return paged(request, selectors.ownership_of(self.find(pk)))
 
     @extend_schema(responses=RankChangeSerializer(many=True), filters=False)
-    @action(detail=True, methods=["get"], url_path="rank-history", pagination_class=None)
+    @action(detail=True, methods=["get"], url_path="rank-history")
     def rank_history(self, request: Request, pk: str) -> Response:
         """Its ranks, newest first."""
         changes = self.find(pk).rank_changes.select_related("from_rank", "to_rank", "changed_by")
-        return Response(RankChangeSerializer(changes, many=True).data)
+        return paged(request, RankChangeSerializer(changes, many=True).data)
 
     @extend_schema(methods=["GET"], responses=AliasSerializer(many=True), filters=False)
     @extend_schema(
@@ -244,12 +245,12 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
         responses={201: AliasSerializer},
         examples=[OpenApiExample("a typo", {"name": "Aelli", "kind": "typo"}, request_only=True)],
     )
-    @action(detail=True, methods=["get", "post"], pagination_class=None)
+    @action(detail=True, methods=["get", "post"])
     def aliases(self, request: Request, pk: str) -> Response:
         """Its other names: former ones, known typos, boxes. POST adds one."""
         character = self.find(pk)
         if request.method == "GET":
-            return Response(AliasSerializer(character.aliases.select_related("created_by"), many=True).data)
+            return paged(request, AliasSerializer(character.aliases.select_related("created_by"), many=True).data)
         given = AliasInput(data=request.data)
         given.is_valid(raise_exception=True)
         made = services.add_alias(character=character, actor=principal(request).user, **given.validated_data)
