@@ -52,6 +52,8 @@ def answer(fake: FakeDiscordServer, request: Request) -> Answer:
                 fake.limits.default = Rule(int(body["limit"]), float(body["seconds"]))
             return Answer(200, {"ok": True})
         if tail == "people" and request.method == "POST":
+            if body.get("person_id") in state.people:
+                return Answer(200, state.people[body["person_id"]].public())
             person = state.add_person(**body)
             return Answer(201, person.public())
     if tail == "say" and request.method == "POST":

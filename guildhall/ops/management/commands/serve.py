@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command, get_commands
@@ -20,6 +22,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
 from guildhall.accounts.models import User
+from guildhall.discord import pretend
 from guildhall.ops.processes import Child, Together
 from guildhall.ops.selectors import pending_migrations
 from guildhall.points import triggers
@@ -55,17 +58,27 @@ class Command(BaseCommand):
                 self._load_demo()
         except KeyboardInterrupt:
             raise CommandError("Stopped before it was ready. What was half done was undone; start it again.") from None
-        children = [self._web(host, port, options["workers"], options["threads"])]
+        pretended = self._pretend_discord(port) if options["demo"] else []
+        children = [*pretended, self._web(host, port, options["workers"], options["threads"])]
         if not options["no_worker"]:
             children += self._worker()
         shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
         address = f"http://{shown}:{port}"
         together = Together(children, say=self._say, grace=options["grace"])
         connection.close()
-        code = together.run(ready=lambda: self._answers(address), when_ready=lambda: self._welcome(address))
+        code = together.run(
+            ready=lambda: self._answers(address), when_ready=lambda: self._welcome(address, bool(pretended))
+        )
         self._say("Stopped.")
         if code:
             sys.exit(code)
+
+    @staticmethod
+    def _pretend_discord(port: int) -> list[Child]:
+        """A pretend Discord beside the demo, where no real one is set up: the children get its settings."""
+        if not pretend.possible():
+            return []
+        return [Child("pretend Discord", pretend.prepare(site=f"http://127.0.0.1:{port}"), restart=True)]
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
@@ -142,8 +155,13 @@ class Command(BaseCommand):
         except OSError:
             return False
 
-    def _welcome(self, address: str) -> None:
+    def _welcome(self, address: str, pretended: bool = False) -> None:
         self._say(f"\n  Guildhall is at {address}   (Ctrl-C stops it)\n")
+        if pretended:
+            manage = str(settings.BASE_DIR / "manage.py")
+            subprocess.Popen([sys.executable, manage, "join_pretend_discord"], stdout=subprocess.DEVNULL)
+            api = urlsplit(os.environ["DISCORD_API_BASE"])
+            self._say(f"  No Discord is set up, so a pretend one stands in: {api.scheme}://{api.netloc}/\n")
         for line in self._who():
             self._say(f"  {line}")
         if settings.DEBUG and not address.startswith(("http://127.", "http://localhost", "http://[::1]")):
