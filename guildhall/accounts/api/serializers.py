@@ -40,6 +40,12 @@ class KeyInput(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="never, where left out")
 
 
+class BotKeyInput(KeyInput):
+    """A new key for a bot, whose scopes must be said."""
+
+    scopes = serializers.ListField(child=serializers.CharField(max_length=40), max_length=50, help_text=SCOPES_HELP)
+
+
 class KeySerializer(serializers.ModelSerializer[APIKey]):
     """A key without its text: that is shown once, when it is made."""
 

@@ -19,6 +19,7 @@ from guildhall.core.errors import NotAuthenticated, NotFound
 
 from .permissions import principal
 from .serializers import (
+    BotKeyInput,
     KeyInput,
     KeySerializer,
     NewKeySerializer,
@@ -143,10 +144,10 @@ class BotKeyViewSet(_Keys):
     def get_queryset(self) -> Any:
         return APIKey.objects.select_related("user", "created_by").filter(kind=APIKey.Kind.BOT, revoked_at=None)
 
-    @extend_schema(request=KeyInput, responses={201: NewKeySerializer}, examples=[_NEW_BOT_KEY])
+    @extend_schema(request=BotKeyInput, responses={201: NewKeySerializer}, examples=[_NEW_BOT_KEY])
     def create(self, request: Request) -> Response:
         """Make a key for the bot of this name; the bot is made where there is none yet."""
-        given = KeyInput(data=request.data)
+        given = BotKeyInput(data=request.data)
         given.is_valid(raise_exception=True)
         key, plain = services.create_bot_key(
             actor=principal(request).user, granter=granter(request), **given.validated_data

@@ -1,0 +1,59 @@
+"""The house's own records: read here, changed nowhere. A dead letter can be sent again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+
+from . import outbox
+from .admin_base import ReadOnlyAdmin, each
+from .models import AuditEvent, IdempotencyKey, JobRun, OutboxMessage
+
+# Groups mirror the roles (accounts.services); changing them by hand would put them out of step.
+if admin.site.is_registered(Group):
+    admin.site.unregister(Group)
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    """Who did what, when and why."""
+
+    list_display = ["at", "actor", "action", "summary"]
+    list_filter = ["action", ("at", admin.DateFieldListFilter)]
+    search_fields = ["summary", "action", "target_id", "actor__display_name"]
+    list_select_related = ["actor"]
+    date_hierarchy = "at"
+
+
+@admin.register(OutboxMessage)
+class OutboxMessageAdmin(ReadOnlyAdmin):
+    """What is on its way out; dead letters wait here for somebody to look at them."""
+
+    list_display = ["id", "topic", "state", "attempts", "due_at", "delivered_at", "last_error"]
+    list_filter = ["state", "topic"]
+    search_fields = ["topic", "order_key", "last_error"]
+    actions = ["send_again"]
+
+    @admin.action(description="Send the selected dead letters again")
+    def send_again(self, request: HttpRequest, queryset: Any) -> None:
+        dead = queryset.filter(state=OutboxMessage.State.DEAD)
+        each(self, request, dead, lambda message: outbox.resend(message_id=message.pk), "will be sent again.")
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    """Answers kept for repeated requests."""
+
+    list_display = ["created_at", "owner", "key", "status_code"]
+    search_fields = ["owner", "key"]
+
+
+@admin.register(JobRun)
+class JobRunAdmin(ReadOnlyAdmin):
+    """When each scheduled job last ran."""
+
+    list_display = ["name", "started_at", "finished_at", "succeeded_at", "error"]
+    search_fields = ["name"]

@@ -1,0 +1,101 @@
+"""What every admin page here stands on: pages that only show, and forms that save through a service.
+
+Invariant: the admin writes nothing by itself. A form's `perform` calls the room's service; what the service refuses
+is shown at the field that is to blame, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Model
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from .errors import GuildhallError
+
+
+class HouseAdmin(ModelAdmin):
+    """The look that all pages share."""
+
+    list_per_page = 50
+    list_fullwidth = True
+    list_filter_submit = True
+    warn_unsaved_form = True
+
+
+class ReadOnlyAdmin(HouseAdmin):
+    """Shows, and changes nothing; `actions` may still call services."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # The list stays open to those who may act on it; a row's own page is read-only.
+        return obj is None and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form that saves by calling `perform`, once everything else about it is right."""
+
+    actor: Any = None
+    saved: Any = None
+
+    def perform(self, values: dict[str, Any]) -> Model:
+        """Call the service with what was entered; `values` are the changed fields (all of them for a new row)."""
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        # The service says what is taken, in better words, and knows what it will put right itself.
+        self._validate_unique = self._validate_constraints = False
+        return cleaned
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        names = self.fields if self.instance.pk is None else self.changed_data
+        values = {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
+        try:
+            self.saved = self.perform(values)
+        except GuildhallError as error:
+            self.add_error(error.attr if error.attr in self.fields else None, error.detail)
+
+    def save(self, commit: bool = True) -> Any:
+        self.save_m2m: Callable[[], None] = lambda: None
+        return self.saved
+
+
+class ServiceAdmin(HouseAdmin):
+    """Adds and changes through a `ServiceForm`; nothing is deleted but by a service."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.actor = request.user  # the class is made anew for each request
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Nothing: the form's service has saved it."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def each(admin: Any, request: HttpRequest, rows: Iterable[Any], act: Callable[[Any], Any], done: str) -> None:
+    """Call `act` for each row; say what was refused and how many were done (`done` follows the number)."""
+    count = 0
+    for row in rows:
+        try:
+            act(row)
+            count += 1
+        except GuildhallError as error:
+            admin.message_user(request, error.detail, messages.ERROR)
+    if count:
+        admin.message_user(request, f"{count} {done}")
