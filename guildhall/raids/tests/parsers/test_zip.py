@@ -61,7 +61,9 @@ def test_too_many_files_are_refused() -> None:
     assert caught.value.code == "bad_zip"
 
 
-@pytest.mark.parametrize("data", [b"PK\x03\x04", b"PK\x03\x04" + b"x" * 500, packed(a=RAID)[:-30]], ids=["head alone", "rubbish", "cut off"])
+@pytest.mark.parametrize(
+    "data", [b"PK\x03\x04", b"PK\x03\x04" + b"x" * 500, packed(a=RAID)[:-30]], ids=["head alone", "rubbish", "cut off"]
+)
 def test_a_damaged_zip_is_refused(data: bytes) -> None:
     with pytest.raises(BadInput) as caught:
         parse_attendance(data)
