@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypeVar
+from typing import BinaryIO, TypeVar, cast
 
 from django.conf import settings
 from django.db import transaction
@@ -116,9 +116,11 @@ def _read(request: HttpRequest, form: Form) -> tuple[AttendanceParse, str]:
     upload, text = request.FILES.get("file"), request.POST.get("text", "")
     if upload is not None and upload.file is not None:
         parse = parse_attendance(
-            upload.file, filename=upload.name or "", time_zone=settings.GUILD_TIME_ZONE,
+            cast(BinaryIO, upload.file),
+            filename=upload.name or "",
+            time_zone=settings.GUILD_TIME_ZONE,
             max_bytes=settings.MAX_LOG_BYTES,
-        )  # fmt: skip
+        )
         return parse, upload.name or ""
     if text.strip():
         return parse_attendance(text, time_zone=settings.GUILD_TIME_ZONE, max_bytes=settings.MAX_LOG_BYTES), ""
