@@ -4,7 +4,7 @@
 from .bids import Placed, Refusal, check_funds, keep_refusal, place_bid, try_bid, void_bid
 from .results import ReportedBid, record_bid_result
 from .rules import delete_rule, save_policy, save_rule
-from .sessions import cancel_session, extend_session, pause_session, resume_session, start_session
+from .sessions import cancel_session, check_tie_breaks, extend_session, pause_session, resume_session, start_session
 from .settlement import award_session, close_due, close_session, pass_winner, undo_award
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "award_session",
     "cancel_session",
     "check_funds",
+    "check_tie_breaks",
     "close_due",
     "close_session",
     "delete_rule",

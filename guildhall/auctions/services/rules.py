@@ -36,7 +36,7 @@ def save_rule(*, actor: User | None, rule: BiddingRule | None = None, **values: 
     rule = BiddingRule() if rule is None else BiddingRule.objects.select_for_update().get(pk=rule.pk)
     for name, value in values.items():
         setattr(rule, name, value)
-    _check(rule)
+    check_rule(rule)
     rule.save()
     if ranks is not None:
         rule.ranks.set(ranks)
@@ -50,7 +50,12 @@ def save_rule(*, actor: User | None, rule: BiddingRule | None = None, **values: 
     return rule
 
 
-def _check(rule: BiddingRule) -> None:
+def check_rule(rule: BiddingRule) -> None:
+    """Whether a rule makes sense; its name and cap are brought into form.
+
+    Raises:
+        BadInput: as `save_rule`.
+    """
     rule.name = rule.name.strip()
     if not rule.name:
         raise BadInput("Name the rule: whoever it refuses is shown its name.", code="required", attr="name")

@@ -263,6 +263,8 @@
 
   function take(session) {
     hear(session.server_time);
+    const before = sessions.get(session.bid_session_id);
+    if (before && isRunning(before) && !isRunning(session)) say(cards.get(session.bid_session_id), "");
     sessions.set(session.bid_session_id, session);
     draw(session);
     const gone = ["awarded", "cancelled"].includes(session.status) || session.rot;
