@@ -222,3 +222,11 @@ def test_nobody_floods_the_officers_with_claims(finn: User) -> None:
 )
 def test_codes_are_read_out_of_spoken_lines(line: str, found: list) -> None:
     assert codes_in([line]) == found
+
+
+def test_nobody_withdraws_somebody_elses_claim(finn: User, imported: User) -> None:
+    made = claim(finn, user_id=imported.pk)
+    friend = create_person(display_name="Friend", role_group="member")
+    for other, status in ((friend, 404), (officer(), 403)):
+        assert api(other).post(f"/api/discord/claims/{made['id']}/withdraw/").status_code == status
+    assert Claim.objects.get().state == "open"
