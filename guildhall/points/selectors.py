@@ -420,10 +420,16 @@ def _ranks(page: list[dict[str, Any]], *, consecutive: bool) -> list[int]:
     )
     first: dict[Decimal, int] = {}
     if consecutive:
-        above = everybody.filter(balance__gt=max(row["balance"] for row in page)).count()
         ordered = sorted((row["balance"] for row in page), reverse=True)
+        best = ordered[0]
+        shared = everybody.aggregate(
+            above=Count("pk", filter=Q(balance__gt=best)), until=Count("pk", filter=Q(balance__gte=best))
+        )
+        # Those who share the best balance may have begun on the page before; whoever comes after them is on this one.
+        first[best] = shared["above"] + 1
+        passed = shared["until"] - ordered.count(best)
         for position, balance in enumerate(ordered):
-            first.setdefault(balance, above + position + 1)
+            first.setdefault(balance, passed + position + 1)
         return [first[row["balance"]] for row in page]
     lowest = min(row["balance"] for row in page)
     rank = 1

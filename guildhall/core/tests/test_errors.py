@@ -268,12 +268,12 @@ def test_preferences_hold_what_a_database_can_hold(api: APIClient) -> None:
 def test_the_browsable_api_shows_lists_and_errors(officer: User) -> None:
     browser = Client()
     browser.force_login(officer)
-    create_character(name="Aeli", user=officer, actor=None)
+    one = create_character(name="Aeli", user=officer, actor=None)
     pool = create_pool(name="V")
     for url, status in (
-        ("/api/characters/", 200), ("/api/characters/1/", 200), ("/api/users/me/", 200), ("/api/users/", 200),
+        ("/api/characters/", 200), (f"/api/characters/{one.pk}/", 200), ("/api/users/me/", 200), ("/api/users/", 200),
         (f"/api/points/leaderboard/{pool.pk}/", 200), ("/api/points/adjustments/", 200), ("/api/dkp-pools/", 200),
-        ("/api/auth/api-keys/", 200), ("/api/points/rules/", 200), ("/api/characters/999/", 404),
+        ("/api/auth/api-keys/", 200), ("/api/points/rules/", 200), ("/api/characters/999999/", 404),
         ("/api/admin/bulk-rank-update/", 405), ("/api/points/entries/", 200), ("/api/ranks/", 200),
     ):  # fmt: skip
         response = browser.get(url, headers={"accept": "text/html"})

@@ -141,7 +141,6 @@ def update_character(*, character: Character, actor: User | None, **changes: Any
     if unknown:
         raise BadInput(f"{', '.join(sorted(unknown))} cannot be changed here.", attr=sorted(unknown)[0])
     locked = lock_character(character.pk)
-    before = {field: getattr(locked, field) for field in changes}
     if "character_class" in changes and changes["character_class"] != locked.character_class:
         changes["character_class"] = clean_class(changes["character_class"])
     if "level" in changes:
@@ -150,10 +149,11 @@ def update_character(*, character: Character, actor: User | None, **changes: Any
         if changes["status"] not in Character.Status.values:
             raise BadInput(f"“{changes['status']}” is no status.", code="invalid_choice", attr="status")
         changes.setdefault("is_active", changes["status"] == Character.Status.ACTIVE)
+    before = {field: getattr(locked, field) for field in changes}
     for field, value in changes.items():
         setattr(locked, field, value)
     changed = [field for field, value in before.items() if getattr(locked, field) != value]
-    if not changed and "is_active" not in changes:
+    if not changed:
         return locked
     locked.save()
     audit.record(
