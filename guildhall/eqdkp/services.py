@@ -96,7 +96,7 @@ def begin(
                 is_commit=True,
                 state__in=[ImportRun.State.RUNNING, ImportRun.State.FAILED],
             ).first()
-            if interrupted is not None:
+            if interrupted is not None and run is None:
                 run = interrupted
             # Whatever else was interrupted stays as far as it came; this import brings the rest under its own name.
             others = ImportRun.objects.filter(source=source, state=ImportRun.State.RUNNING)
@@ -172,8 +172,7 @@ def perform(
     """
     run = begin(snapshot=snapshot, commit=commit, source=source, actor=actor, run=run)
     resumed = commit and LegacyRecord.objects.filter(run=run).exists()
-    if not commit:
-        LegacyProblem.objects.filter(source=source, run__is_commit=False).delete()
+    LegacyProblem.objects.filter(source=source, run__is_commit=False).delete()  # what earlier dry runs only foresaw
     ctx = Context(
         run=run, snapshot=snapshot, commit=commit, actor=actor, beat=_Heart(run, beat),
         game=snapshot.config().get("default_game", ""),

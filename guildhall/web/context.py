@@ -52,6 +52,7 @@ OFFICERS = (
     ("Events", "web:events", "raids:write"),
     ("People", "web:people", "roster:write"),
     ("Discord", "web:discord", "discord:write"),
+    ("Leaving EQdkp", "web:eqdkp-imports", "points:write"),
     ("Audit log", "web:audit", "roster:write"),
     ("Admin site", "admin:index", "roster:write"),
 )

@@ -23,6 +23,8 @@ from guildhall.eqdkp.legacy.values import decode
 _BLOCK = 1 << 20
 #: A single value longer than this is no EQdkp content, and no reason to take the machine down.
 _MAX_TOKEN = 256 << 20
+#: More than this unpacked is no guild's database: a few kilobytes can be packed so as to fill a disk.
+_MAX_TOTAL = 16 << 30
 
 _QUOTED = rb"'(?:[^'\\]++|\\.|'')*+'"
 _DQUOTED = rb'"(?:[^"\\]++|\\.|"")*+"'
@@ -149,6 +151,8 @@ class DumpReader:
         if not self.read_total:
             self.head = block[:4096]
         self.read_total += len(block)
+        if self.read_total > _MAX_TOTAL:
+            raise UnreadableSource("The file is larger than 16 GiB unpacked: it is no EQdkp dump.")
         self.buffer = self.buffer[self.pos :] + block if left else block
         self.pos = 0
         return True

@@ -1,0 +1,76 @@
+"""Looking at imports in the admin site. Nothing is changed here: imports have their page and their command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from .models import CalendarEvent, CalendarSignup, ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
+
+
+class ReadOnly(ModelAdmin):
+    """Shown, searched and filtered, never edited."""
+
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(ReadOnly):
+    list_display = ("origin", "state", "is_commit", "version", "created_at", "created_by")
+    list_filter = ("state", "is_commit")
+    list_select_related = ("created_by",)
+
+
+@admin.register(LegacyProblem)
+class LegacyProblemAdmin(ReadOnly):
+    list_display = ("table", "legacy_id", "code", "outcome", "detail")
+    list_filter = ("table", "code", "outcome")
+    search_fields = ("detail", "legacy_id")
+
+
+@admin.register(LegacyRecord)
+class LegacyRecordAdmin(ReadOnly):
+    list_display = ("kind", "legacy_id", "object_id", "state", "source")
+    list_filter = ("kind", "state")
+    search_fields = ("legacy_id", "object_id")
+
+
+@admin.register(LegacyLog)
+class LegacyLogAdmin(ReadOnly):
+    list_display = ("at", "tag", "record", "username")
+    search_fields = ("tag", "record", "username")
+
+
+@admin.register(LegacyComment)
+class LegacyCommentAdmin(ReadOnly):
+    list_display = ("written_at", "author_name", "page", "text")
+    search_fields = ("author_name", "text")
+
+
+class SignupInline(admin.TabularInline):
+    model = CalendarSignup
+    extra = 0
+    raw_id_fields = ("character",)
+
+
+@admin.register(CalendarEvent)
+class CalendarEventAdmin(ModelAdmin):
+    """Planned raids are made and changed here; people sign up through the old tools."""
+
+    list_display = ("title", "kind", "starts_at", "is_closed", "places")
+    list_filter = ("kind", "is_closed")
+    list_per_page = 50
+    raw_id_fields = ("creator",)
+    inlines = [SignupInline]

@@ -1,0 +1,82 @@
+"""Officers bring a guild over on a page; the worker does the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from guildhall.accounts.models import RoleGroup, User
+from guildhall.core import jobs
+from guildhall.eqdkp.models import ImportRun
+from guildhall.points.models import LedgerEntry
+from guildhall.roster.models import Character
+
+from .maker import sample_guild
+
+pytestmark = pytest.mark.django_db
+PAGE = "/officers/eqdkp/"
+
+
+@pytest.fixture
+def officer(client: Client, settings: Any, tmp_path: Path) -> Client:
+    settings.VAR_DIR = tmp_path
+    user = User.objects.create_user("boss", password="x", display_name="Boss", role_group=RoleGroup.OFFICER)
+    client.force_login(user)
+    return client
+
+
+def upload(client: Client, content: bytes, name: str = "guild.sql") -> ImportRun:
+    response = client.post(
+        PAGE, {"form": "upload", "once": name + str(len(content)), "files": SimpleUploadedFile(name, content)}
+    )
+    assert response.status_code == 302, response.content.decode()[:2000]
+    jobs.run_queued()
+    return ImportRun.objects.get()
+
+
+def test_upload_look_import_and_take_back(officer: Client, tmp_path: Path) -> None:
+    run = upload(officer, sample_guild().sql())
+    assert run.state == ImportRun.State.CHECKED
+    assert not LedgerEntry.objects.exists()
+    page = officer.get(f"{PAGE}{run.pk}/").content.decode()
+    assert "10 compared: 10 equal" in page or "compared:" in page
+    assert "Import it" in page
+    assert officer.post(f"{PAGE}{run.pk}/", {"form": "start", "once": "a"}).status_code == 302
+    jobs.run_queued()
+    run.refresh_from_db()
+    assert run.state == ImportRun.State.DONE
+    assert Character.objects.filter(name="Árni").exists()
+    assert not list((tmp_path / "eqdkp-uploads").iterdir())
+    assert "Take this import back" in officer.get(f"{PAGE}{run.pk}/").content.decode()
+    assert officer.post(f"{PAGE}{run.pk}/", {"form": "undo", "once": "b"}).status_code == 302
+    jobs.run_queued()
+    run.refresh_from_db()
+    assert run.state == ImportRun.State.UNDONE
+    assert "movements reversed" in officer.get(f"{PAGE}{run.pk}/").content.decode()
+    assert "taken back" in officer.get(PAGE).content.decode()
+
+
+def test_a_bad_file_is_refused_in_words(officer: Client) -> None:
+    run = upload(officer, sample_guild().sql()[:-120])
+    assert run.state == ImportRun.State.FAILED
+    assert "cut off" in officer.get(f"{PAGE}{run.pk}/").content.decode()
+    response = officer.post(f"{PAGE}{run.pk}/", {"form": "start", "once": "c"})
+    jobs.run_queued()
+    assert response.status_code in (302, 409)
+    assert not LedgerEntry.objects.exists()
+
+
+def test_an_upload_without_a_file_is_refused(officer: Client) -> None:
+    response = officer.post(PAGE, {"form": "upload", "once": "d"})
+    assert response.status_code == 400
+    assert "Choose the dump" in response.content.decode()
+
+
+def test_the_page_is_for_officers(client: Client) -> None:
+    assert client.get(PAGE).status_code == 302
+    client.force_login(User.objects.create_user("member", password="x", role_group=RoleGroup.MEMBER))
+    assert client.get(PAGE).status_code == 403
