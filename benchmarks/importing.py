@@ -107,7 +107,8 @@ def floor(dump: Path) -> float:
             ((x.id, x.id, "tick", "", x.date, x.value, 0, now) for x in raids.values()),
         )
         documents = run.documents(snapshot.count(r.ATTENDEES) + snapshot.count(r.ITEMS) + snapshot.count(r.ADJUSTMENTS))
-        attendance, entries = [], []
+        attendance: list[tuple[Any, ...]] = []
+        entries: list[tuple[Any, ...]] = []
         for row in snapshot.rows(r.ATTENDEES):
             raid, document, name = raids[row.raid_id], next(documents), names[row.member_id]
             attendance.append(

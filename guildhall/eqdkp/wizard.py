@@ -140,7 +140,7 @@ def take_back(*, run_id: str, actor_id: int | None) -> str:
     run = ImportRun.objects.get(pk=run_id)
     if run.state == ImportRun.State.UNDONE:
         return "done already"
-    actor = User.objects.filter(pk=actor_id).first()
+    actor = User.objects.filter(pk=actor_id or 0).first()
     try:
         done = undo_import(run=run, actor=actor)
     except Conflict as error:
