@@ -58,7 +58,9 @@ def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         "undo": undo,
         "busy": run.state in _BUSY,
         "percent": int(100 * run.done_rows / run.total_rows) if run.total_rows else 0,
-        "tables": list(run.report.get("tables", {}).items()),  # a template would take ".items" for the table of that name
+        "tables": list(
+            run.report.get("tables", {}).items()
+        ),  # a template would take ".items" for the table of that name
         "different": [line for line in people if line["difference"] != "0.00" or line["unexplained"]][:200],
         "problems": LegacyProblem.objects.filter(run=run)[:200],
         "problem_count": LegacyProblem.objects.filter(run=run).count(),
