@@ -46,7 +46,9 @@ def home(request: HttpRequest) -> HttpResponse:
         context["coming"], context["last"] = next_and_last(clock.now())
     if principal.can("bidding:read"):
         context["auctions"] = [
-            Going(session.item_name, page_url("web:auction", session.pk), session.ends_at, session.get_mode_display())
+            Going(
+                session.item_name, page_url("web:auction", session.pk), session.ends_at, session.mode.replace("_", " ")
+            )
             for session in running()[:RECENT]
         ]
     if principal.can("recruitment:write"):
