@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from rest_framework.authtoken.models import TokenProxy
 from simple_history.admin import SimpleHistoryAdmin
 
-from guildhall.core.admin_base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, each
+from guildhall.core.admin_base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, actor_of, each
 
 from . import services
 from .models import APIKey, RoleGroup, User
@@ -113,6 +113,6 @@ class APIKeyAdmin(ReadOnlyAdmin):
             self,
             request,
             queryset,
-            lambda key: services.revoke_api_key(key=key, actor=request.user),
-            "revoked.",  # type: ignore[arg-type]
+            lambda key: services.revoke_api_key(key=key, actor=actor_of(request)),
+            "revoked.",
         )

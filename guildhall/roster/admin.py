@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import TabularInline
 
-from guildhall.core.admin_base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, each
+from guildhall.core.admin_base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, actor_of, each
 
 from . import services
 from .models import Character, CharacterAlias, CharacterOwnership, Rank, RankChange
@@ -45,8 +45,8 @@ class RankAdmin(SimpleHistoryAdmin, ServiceAdmin):
             self,
             request,
             queryset,
-            lambda rank: services.delete_rank(rank=rank, actor=request.user),
-            "deleted.",  # type: ignore[arg-type]
+            lambda rank: services.delete_rank(rank=rank, actor=actor_of(request)),
+            "deleted.",
         )
 
 
@@ -138,7 +138,7 @@ class CharacterAdmin(SimpleHistoryAdmin, ServiceAdmin):
             queryset,
             lambda character: services.retire_character(
                 character=character,
-                actor=request.user,  # type: ignore[arg-type]
+                actor=actor_of(request),
                 reason="in the admin",
             ),
             "taken off the roster.",
@@ -150,8 +150,8 @@ class CharacterAdmin(SimpleHistoryAdmin, ServiceAdmin):
             self,
             request,
             queryset,
-            lambda one: services.set_main(character=one, actor=request.user),
-            "are mains.",  # type: ignore[arg-type]
+            lambda one: services.set_main(character=one, actor=actor_of(request)),
+            "are mains.",
         )
 
 
@@ -203,8 +203,8 @@ class CharacterAliasAdmin(ServiceAdmin):
             self,
             request,
             queryset,
-            lambda alias: services.remove_alias(alias=alias, actor=request.user),
-            "forgotten.",  # type: ignore[arg-type]
+            lambda alias: services.remove_alias(alias=alias, actor=actor_of(request)),
+            "forgotten.",
         )
 
 

@@ -46,6 +46,7 @@ TABLE: list[tuple[str, str, set[str], set[str]]] = [
     ("/api/users/0/", "patch", OFFICERS, {"roster:write"}),
     ("/api/users/0/", "put", OFFICERS, {"roster:write"}),
     ("/api/users/0/merge/", "post", OFFICERS, {"points:write"}),
+    ("/api/roster/guild-dump/", "post", OFFICERS, {"roster:write"}),
     ("/api/admin/roster-audit/", "get", OFFICERS, {"roster:write", "admin"}),
     ("/api/admin/bulk-rank-update/", "post", OFFICERS, {"roster:write", "admin"}),
     *[(f"/api/{path}/", "get", EVERYBODY, {"roster:read"}) for path in (

@@ -6,6 +6,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from .attendance_views import AttendanceSummaryView, ExplainAttendanceView, ParseAttendanceView, StatusShareView
+from .guild_dump import GuildDumpView
 from .views import (
     EventViewSet,
     ItemPoolViewSet,
@@ -22,6 +23,7 @@ router.register("raids", RaidViewSet, basename="raid")
 
 urlpatterns = [
     path("points/parse-attendance/", ParseAttendanceView.as_view(), name="parse-attendance"),
+    path("roster/guild-dump/", GuildDumpView.as_view(), name="guild-dump"),
     path("attendance/", AttendanceSummaryView.as_view({"get": "list"}), name="attendance-list"),
     path("attendance/user/<int:user_id>/", ExplainAttendanceView.as_view(), name="attendance-explained"),
     path(

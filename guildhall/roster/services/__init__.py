@@ -13,6 +13,7 @@ from .characters import (
     update_character,
 )
 from .editing import edit_character
+from .guild_dump import DumpChoices, DumpDifference, DumpMember, apply_guild_dump, preview_guild_dump
 from .ranks import (
     BulkRankResult,
     RankStep,
@@ -28,8 +29,12 @@ from .ranks import (
 __all__ = [
     "EDITABLE",
     "BulkRankResult",
+    "DumpChoices",
+    "DumpDifference",
+    "DumpMember",
     "RankStep",
     "add_alias",
+    "apply_guild_dump",
     "bulk_set_rank",
     "create_character",
     "create_rank",
@@ -37,6 +42,7 @@ __all__ = [
     "edit_character",
     "lock_character",
     "preview_bulk_rank",
+    "preview_guild_dump",
     "reassign_character",
     "remove_alias",
     "rename_character",
