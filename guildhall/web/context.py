@@ -46,6 +46,7 @@ MAIN = (
 )
 OFFICERS = (
     ("Import a raid", "web:raid-import", "raids:write"),
+    ("Import the roster", "web:guild-dump", "roster:write"),
     ("Adjust points", "web:adjust", "points:write"),
     ("Point rules", "web:rules", "points:write"),
     ("Pools", "web:pools", "points:write"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,7 +16,8 @@ from rest_framework.views import APIView
 from guildhall.accounts.api.permissions import principal
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.errors import BadInput
-from guildhall.raids.parsers import GuildDump, parse_guild_dump
+from guildhall.raids.parsers import GuildDump
+from guildhall.raids.roster_dump import read_guild_dump
 from guildhall.roster import services
 from guildhall.roster.services import DumpChoices, DumpDifference, DumpMember
 
@@ -95,18 +95,7 @@ class GuildDumpView(APIView):
         given = GuildDumpInput(data=request.data)
         given.is_valid(raise_exception=True)
         data = given.validated_data
-        dump = _read(data)
-        members = [
-            DumpMember(
-                name=one.character_name,
-                level=one.level,
-                character_class=one.character_class or "",
-                rank=one.rank,
-                main_name=one.main_name,
-                note=one.note,
-            )
-            for one in dump.members
-        ]
+        dump, members = _read(data)
         if data["apply"]:
             choices = DumpChoices(**{name: data[name] for name in DumpChoices.__dataclass_fields__})
             found = services.apply_guild_dump(
@@ -117,12 +106,12 @@ class GuildDumpView(APIView):
         return Response(_answer(dump, found))
 
 
-def _read(data: dict[str, Any]) -> GuildDump:
+def _read(data: dict[str, Any]) -> tuple[GuildDump, list[DumpMember]]:
     if ("text" in data) == ("file" in data):
         raise BadInput("Send the dump as text or as a file, one of them.", code="required", attr="text")
     given = data["text"] if "text" in data else data["file"]
     filename = data.get("filename") or getattr(given, "name", "") or ""
-    return parse_guild_dump(given, filename=filename, time_zone=settings.GUILD_TIME_ZONE)
+    return read_guild_dump(given, filename=filename)
 
 
 def _answer(dump: GuildDump, found: DumpDifference) -> Any:
