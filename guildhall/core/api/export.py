@@ -21,6 +21,8 @@ from rest_framework.response import Response
 
 from guildhall.core.errors import TooLarge
 
+from .renderers import OrjsonRenderer
+
 MOST_ROWS = 200_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -39,19 +41,17 @@ def _is_number(text: str) -> bool:
     return text.lstrip("+-").replace(".", "", 1).isdigit()
 
 
-def _error_text(data: Any) -> bytes:
-    errors = data.get("errors", []) if isinstance(data, dict) else []
-    return "\n".join(f"{error['code']}: {error['detail']}" for error in errors).encode()
-
-
 class _TableRenderer(BaseRenderer):
     charset: str | None = None
     render_style = "binary"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        if not isinstance(data, Table):  # an error on the way here
-            return _error_text(data)
-        return self.write(data)
+        if isinstance(data, Table):
+            return self.write(data)
+        # An error on the way here: it has the common form, whatever file was asked for.
+        if renderer_context and "response" in renderer_context:
+            renderer_context["response"]["Content-Type"] = OrjsonRenderer.media_type
+        return OrjsonRenderer().render(data)
 
     def write(self, table: Table) -> bytes:
         raise NotImplementedError

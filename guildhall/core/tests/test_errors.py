@@ -278,3 +278,8 @@ def test_the_browsable_api_shows_lists_and_errors(officer: User) -> None:
     ):  # fmt: skip
         response = browser.get(url, headers={"accept": "text/html"})
         assert (response.status_code, response["Content-Type"]) == (status, "text/html; charset=utf-8"), url
+
+
+def test_an_error_on_the_way_to_a_file_is_json_as_well(api: APIClient) -> None:
+    assert shape(api.get("/api/characters/?format=csv&rank=x")) == (400, "invalid")
+    assert shape(api.get("/api/points/leaderboard/999999/?format=xlsx")) == (404, "unknown_pool")

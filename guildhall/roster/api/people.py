@@ -32,6 +32,7 @@ def _with_characters(people: QuerySet[User]) -> QuerySet[User]:
 class UserSerializer(serializers.ModelSerializer[User]):
     """A person with their characters, the main first."""
 
+    avatar_url = serializers.CharField(read_only=True, help_text="empty where there is none")
     characters = MyCharacterSerializer(many=True, read_only=True)
 
     class Meta:
@@ -46,6 +47,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 class MeSerializer(UserSerializer):
     """Oneself: with preferences, and with what this sign-in or key may do."""
 
+    email = serializers.CharField(read_only=True, help_text="empty where there is none")
     preferences = serializers.DictField(read_only=True)
     scopes = serializers.SerializerMethodField(help_text="what this session or key may do")
 
