@@ -305,3 +305,30 @@ def test_standing_entries_of_a_context(member, pool, post, officer):
     undone = post(member, pool, "2", context=raid)
     reverse_entry(entry_id=undone.pk, reason="x", actor=officer)
     assert ledger.standing_entries(context=raid) == [kept]
+
+
+def test_many_holds_are_set_at_once_all_or_none(member, officer, pool, post):
+    auction = uuid.uuid4()
+    keys = [(person.pk, pool.pk) for person in (member, officer)]
+    for person in (member, officer):
+        post(person, pool, "10")
+
+    def hold(first, second):
+        with transaction.atomic():
+            ledger.set_holds(
+                pool=pool,
+                reference=auction,
+                amounts={member.pk: Decimal(first), officer.pk: Decimal(second)},
+                locked=ledger.lock_summaries(keys),
+            )
+
+    hold("4", "5")
+    hold("6", "7")
+    hold("6", "7")
+    assert (figures(member, pool)[4], figures(officer, pool)[4]) == ("6.00", "7.00")
+    with pytest.raises(BadInput) as refusal:
+        hold("8", "10.01")
+    assert refusal.value.code == "insufficient_points"
+    assert (figures(member, pool)[4], figures(officer, pool)[4]) == ("6.00", "7.00")
+    hold("0", "9")
+    assert (figures(member, pool)[4], figures(officer, pool)[4]) == ("0.00", "9.00")
