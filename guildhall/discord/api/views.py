@@ -17,6 +17,7 @@ from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import User
 from guildhall.core import revisions
 from guildhall.core.api.etag import conditional, etag_of
+from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.pagination import Pages, paged
 from guildhall.core.errors import NotAllowed
 from guildhall.discord import selectors
@@ -245,7 +246,7 @@ class SyncLogFilter(django_filters.FilterSet):
 
     since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
     until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
-    user_id = django_filters.NumberFilter(field_name="user_id")
+    user_id = IdFilter(field_name="user_id")
 
     class Meta:
         model = DiscordSyncLog

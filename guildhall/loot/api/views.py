@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.errors import BadInput
 from guildhall.loot import selectors, services
@@ -105,10 +106,10 @@ class AwardFilter(django_filters.FilterSet):
     """`?user_id=`, `?raid_id=`, `?item_id=`, `?dkp_pool_id=`, `?source=`, `?awarded_after=`, `?awarded_before=`,
     `?standing=true` for those that were not undone."""
 
-    user_id = django_filters.NumberFilter(field_name="user_id")
-    raid_id = django_filters.NumberFilter(field_name="raid_id")
-    item_id = django_filters.NumberFilter(field_name="item_id")
-    dkp_pool_id = django_filters.NumberFilter(field_name="pool_id")
+    user_id = IdFilter(field_name="user_id")
+    raid_id = IdFilter(field_name="raid_id")
+    item_id = IdFilter(field_name="item_id")
+    dkp_pool_id = IdFilter(field_name="pool_id")
     discord_id = django_filters.CharFilter(field_name="user__discord_id")
     source = django_filters.ChoiceFilter(choices=LootDistribution.Source.choices)
     awarded_after = django_filters.IsoDateTimeFilter(field_name="awarded_at", lookup_expr="gte")
