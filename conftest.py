@@ -18,7 +18,11 @@ from guildhall.points import triggers
 ON_MARIADB = ("guildhall/core/", "guildhall/points/", "tests/concurrency/", "tests/migrations/")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(config.rootpath).as_posix().startswith("tests/browser/"):
+            item.add_marker(pytest.mark.browser)
     if os.environ.get("GUILDHALL_ONLY_ON") != "mariadb":
         return
     wanted, others = [], []
