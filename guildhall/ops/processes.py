@@ -30,11 +30,12 @@ def _end_with_parent() -> None:
 
 @dataclass(slots=True)
 class Child:
-    """One process: its name, its command line, whether it may die and be started again."""
+    """One process: its name, its command line, whether it may die and be started again, or ends by itself (`once`)."""
 
     name: str
     command: Sequence[str]
     restart: bool = False
+    once: bool = False
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     restart_at: float = field(default=0.0, init=False)
 
@@ -99,9 +100,14 @@ class Together:
             self._stop()
         return code
 
+    def add(self, child: Child) -> None:
+        """Start one more while the others run; it is stopped with them."""
+        child.start()
+        self.children.append(child)
+
     def _watch(self) -> int:
         for child in self.children:
-            if child.alive():
+            if child.once or child.alive():
                 continue
             assert child.process is not None
             if not child.restart:

@@ -16,6 +16,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self.stdout.write(pretend.join())
+            said = pretend.join()
+            if options["verbosity"]:
+                self.stdout.write(said)
         except (RuntimeError, OSError) as error:
             raise CommandError(str(error)) from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -67,7 +66,8 @@ class Command(BaseCommand):
         together = Together(children, say=self._say, grace=options["grace"])
         connection.close()
         code = together.run(
-            ready=lambda: self._answers(address), when_ready=lambda: self._welcome(address, bool(pretended))
+            ready=lambda: self._answers(address),
+            when_ready=lambda: self._welcome(address, together if pretended else None),
         )
         self._say("Stopped.")
         if code:
@@ -155,11 +155,12 @@ class Command(BaseCommand):
         except OSError:
             return False
 
-    def _welcome(self, address: str, pretended: bool = False) -> None:
+    def _welcome(self, address: str, pretending: Together | None = None) -> None:
         self._say(f"\n  Guildhall is at {address}   (Ctrl-C stops it)\n")
-        if pretended:
+        if pretending is not None:
             manage = str(settings.BASE_DIR / "manage.py")
-            subprocess.Popen([sys.executable, manage, "join_pretend_discord"], stdout=subprocess.DEVNULL)
+            command = [sys.executable, manage, "join_pretend_discord", "-v0"]
+            pretending.add(Child("joining of the pretend Discord", command, once=True))
             api = urlsplit(os.environ["DISCORD_API_BASE"])
             self._say(f"  No Discord is set up, so a pretend one stands in: {api.scheme}://{api.netloc}/\n")
         for line in self._who():
