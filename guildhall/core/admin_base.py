@@ -14,8 +14,15 @@ from django.contrib import messages
 from django.db.models import Model
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.overrides import FORMFIELD_OVERRIDES
+from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from .errors import GuildhallError
+from .fields import PointsField
+
+# The theme draws fields by their class and knows not ours: without this an amount's box has no border. The house's
+# admin is found first (INSTALLED_APPS), so it holds in every room.
+FORMFIELD_OVERRIDES[PointsField] = {"widget": UnfoldAdminDecimalFieldWidget}
 
 
 class HouseAdmin(ModelAdmin):

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import TabularInline
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from guildhall.core.admin_base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, actor_of, each
 
@@ -53,7 +54,12 @@ class RankAdmin(SimpleHistoryAdmin, ServiceAdmin):
 class CharacterForm(ServiceForm):
     """A character; a new owner, rank or name is recorded with the reason."""
 
-    reason = forms.CharField(required=False, max_length=300, help_text="kept in the history of ranks and owners")
+    reason = forms.CharField(
+        required=False,
+        max_length=300,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="kept in the history of ranks and owners",
+    )
 
     class Meta:
         model = Character

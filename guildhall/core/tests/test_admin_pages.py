@@ -192,3 +192,13 @@ def test_only_administrators_revoke_keys_of_others(browser: Client, guild: dict[
     User.objects.filter(pk=guild["officer"].pk).update(is_superuser=True)
     act(browser, "accounts_apikey", "revoke", [key])
     assert APIKey.objects.get().revoked_at is not None
+
+
+def test_an_amount_has_a_box_that_can_be_seen(browser: Client, guild: dict[str, Any]) -> None:
+    for name in ("points_pointadjustment", "points_dkppool", "points_pointrule", "raids_event"):
+        form = browser.get(reverse(f"admin:{name}_add")).context["adminform"].form
+        amounts = [
+            field for field in form.visible_fields() if field.name in ("amount", "start_points", "default_points")
+        ]
+        assert amounts, name
+        assert all("border" in field.field.widget.attrs.get("class", "") for field in amounts), name
