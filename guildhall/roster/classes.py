@@ -35,3 +35,11 @@ def clean_class(text: str, *, attr: str = "character_class") -> str:
         known = ", ".join(name for name in CharacterClass.values if name)
         raise BadInput(f"“{text[:40]}” is no class; classes are {known}.", code="invalid_choice", attr=attr)
     return str(found)
+
+
+def known_class(text: str) -> str:
+    """As `clean_class`, but empty where the text is no class: for what people typed long before it is needed."""
+    try:
+        return clean_class(text)
+    except BadInput:
+        return ""

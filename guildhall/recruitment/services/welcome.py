@@ -6,6 +6,7 @@ from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_person, set_role_group
 from guildhall.core import audit
 from guildhall.recruitment.models import Application
+from guildhall.roster.classes import known_class
 from guildhall.roster.models import Character, Rank
 from guildhall.roster.selectors import find_character
 from guildhall.roster.services import create_character, reassign_character, set_rank, update_character
@@ -44,7 +45,7 @@ def ensure_character(
         character = create_character(
             name=application.character_name,
             user=user,
-            character_class=application.character_class,
+            character_class=known_class(application.character_class),
             level=application.level,
             rank=rank,
             actor=actor,
