@@ -212,8 +212,10 @@ def verify_claims_from_log(*, text: str, principal: Principal) -> list[dict[str,
     if not spoken:
         return []
     claims = (
+        # Fetched beside the lock, not joined: PostgreSQL locks no row on the nullable side of a join.
         Claim.objects.select_for_update()
-        .select_related("character", "user")
+        .order_by("pk")
+        .prefetch_related("character", "user")
         .filter(state=Claim.State.OPEN, code__in=[code for _, code in spoken], code_expires_at__gt=clock.now())
     )
     settled = []
