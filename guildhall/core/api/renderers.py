@@ -34,4 +34,9 @@ class OrjsonRenderer(JSONRenderer):
         options = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
         if accepted_media_type and "indent" in accepted_media_type:
             options |= orjson.OPT_INDENT_2
-        return orjson.dumps(data, default=_default, option=options)
+        try:
+            return orjson.dumps(data, default=_default, option=options)
+        except TypeError:
+            # A whole number beyond 64 bits, which somebody may keep in a JSON field and orjson cannot write.
+            rendered: bytes = super().render(data, accepted_media_type, renderer_context)
+            return rendered
