@@ -142,6 +142,8 @@ def reverse_entry(*, entry_id: int, reason: str, actor: User | None) -> LedgerEn
     if LedgerEntry.objects.filter(reverses=entry).exists():
         raise Conflict("This has been reversed already.", code="already_reversed", figures={"entry_id": entry.pk})
     entries = ledger.standing_entries(documents=[entry.document]) if entry.document else [entry]
+    if entry.pk not in {standing.pk for standing in entries}:  # somebody else was quicker, between the two questions
+        raise Conflict("This has been reversed already.", code="already_reversed", figures={"entry_id": entry.pk})
     written = ledger.reverse_entries(entries=entries, actor=actor, reason=reason)
     mine = next(reversal for reversal in written if reversal.reverses_id == entry.pk)
     audit.record(
