@@ -42,6 +42,7 @@ def post_history(*, rows: Sequence[HistoryRow], actor: User | None) -> int:
 
     Raises:
         BadInput: ``out_of_range`` if a balance would grow beyond what is kept.
+        Conflict: ``person_merged``.
     """
     ledger._demand_transaction()
     if not rows:
@@ -50,6 +51,7 @@ def post_history(*, rows: Sequence[HistoryRow], actor: User | None) -> int:
     for row in rows:
         sums[row[0], row[1]][row[3]] += row[4]
     summaries = lock_summaries(sums)
+    ledger.refuse_closed(summaries.values())
     written = bulk_rows(LedgerEntry, _FIELDS, _entries(rows, actor))
     for key, by_bucket in sums.items():
         for bucket, amount in by_bucket.items():

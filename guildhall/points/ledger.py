@@ -5,6 +5,8 @@ Invariants (DESIGN.md, "The ledger"):
   decision is made on the locked figures, then entries and summaries are written: in one transaction, the caller's.
   Remove the lock and `tests/concurrency/test_spending.py` overspends.
 - ``available = balance - held`` never goes below zero by a spend or a hold, unless the pool allows it.
+- Nothing is posted or held for somebody who was merged into another: their summaries are closed under the same lock
+  (`refuse_closed`; `points/tests/test_merging.py`).
 - The number of statements does not grow with the number of people (`points/tests/test_statements.py`).
 Whoever must lock rows of their own (an auction, a raid) locks them before calling here, never after.
 """
@@ -100,6 +102,22 @@ def _lock_existing(keys: Sequence[Key]) -> dict[Key, UserPointsSummary]:
     return {(row.user_id, row.pool_id): row for row in rows if (row.user_id, row.pool_id) in wanted}
 
 
+def refuse_closed(rows: Iterable[UserPointsSummary]) -> None:
+    """Refuse to move points of somebody who is merged into another: the locked rows say so.
+
+    Raises:
+        Conflict: ``person_merged``.
+    """
+    closed = next((row for row in rows if row.is_closed), None)
+    if closed is not None:
+        person = User.objects.select_related("merged_into").get(pk=closed.user_id)
+        raise Conflict(
+            f"{person} was merged into {person.merged_into} a moment ago. Nothing was stored; send it again.",
+            code="person_merged",
+            figures={"user_id": person.pk, "merged_into": person.merged_into_id},
+        )
+
+
 def _store(rows: Collection[UserPointsSummary]) -> None:
     """Write the figures of locked summaries in one statement."""
     now = clock.now()
@@ -185,7 +203,7 @@ def post(
 
     Raises:
         BadInput: ``insufficient_points``.
-        Conflict: ``pool_closed``.
+        Conflict: ``pool_closed``, ``person_merged``.
     """
     _demand_transaction()
     if not postings:
@@ -196,6 +214,7 @@ def post(
     rows = dict(locked or {})
     if not keys <= rows.keys():
         rows.update(lock_summaries(keys - rows.keys()))
+    refuse_closed(rows[key] for key in sorted(keys))
     if must_cover:
         _refuse_uncovered(postings, rows, pools)
     entries = LedgerEntry.objects.bulk_create(list(_entries(postings, actor)), batch_size=BATCH)
@@ -324,10 +343,12 @@ def set_hold(
 
     Raises:
         BadInput: ``insufficient_points`` if `amount` is more than what is available without this hold.
+        Conflict: ``person_merged``.
     """
     _demand_transaction()
     key = (user_id, pool.pk)
     row = (locked or {}).get(key) or lock_summaries([key])[key]
+    refuse_closed([row] if amount else [])
     hold = Hold.objects.filter(reference=reference, user_id=user_id).first()
     before = hold.amount if hold else ZERO
     available = row.balance - row.held + before
@@ -358,8 +379,10 @@ def set_holds(
 
     Raises:
         BadInput: ``insufficient_points`` for the first, by id, who has too little. Nothing is written then.
+        Conflict: ``person_merged``.
     """
     _demand_transaction()
+    refuse_closed(locked[(user_id, pool.pk)] for user_id in sorted(amounts) if amounts[user_id])
     holds = {hold.user_id: hold for hold in Hold.objects.filter(reference=reference, user_id__in=list(amounts))}
     gone: list[int] = []
     made: list[Hold] = []

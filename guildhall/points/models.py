@@ -125,6 +125,8 @@ class UserPointsSummary(models.Model):
     """What a person has in a pool, kept in step with the ledger; the row to lock before spending.
 
     `held` is the sum of the person's `Hold`s in the pool. `version` grows with every change and is what ETags are made of.
+    `is_closed` is set when the person is merged into another, in every pool: whoever was about to pay them waits on this
+    row and then sees it, so that no point goes to an account that nobody looks at any more.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="points_summaries")
@@ -136,6 +138,7 @@ class UserPointsSummary(models.Model):
     held = PointsField(default=ZERO)
     version = models.BigIntegerField(default=0)
     updated_at = models.DateTimeField(default=clock.now)
+    is_closed = models.BooleanField(default=False, help_text="of somebody merged into another: takes nothing more")
 
     class Meta:
         verbose_name_plural = "user points summaries"

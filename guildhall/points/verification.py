@@ -22,17 +22,24 @@ from .models import Bucket, EntryKind, Hold, LedgerEntry, PointAdjustment, UserP
 def verify() -> list[Difference]:
     """Every difference there is; empty if the books are right. Reads one consistent state on any database."""
     with transaction.atomic():
-        if connection.vendor == "postgresql" and len(connection.savepoint_ids) == 0:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        _see_one_moment()
         return [
             *_summaries(),
             *_reversals(),
             *_holds(),
+            *_merged(),
             *_adjustments(),
             *_triggers(),
             *(difference for check in checks() for difference in check()),
         ]
+
+
+def _see_one_moment() -> None:
+    """Let every question of this transaction be answered from one state, whoever writes meanwhile. SQLite does by itself."""
+    if connection.vendor == "sqlite" or connection.savepoint_ids:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def _summaries() -> Iterator[Difference]:
@@ -96,6 +103,13 @@ def _holds() -> Iterator[Difference]:
             yield Difference("held", f"user {key[0]}, pool {key[1]}", str(held.get(key, ZERO)), str(row.held))
     for key in held.keys() - seen:
         yield Difference("held", f"user {key[0]}, pool {key[1]}", "a summary", "none")
+
+
+def _merged() -> Iterator[Difference]:
+    """What belongs to somebody who was merged into another is seen by nobody."""
+    rows = LedgerEntry.objects.filter(user__merged_into__isnull=False).order_by()
+    for user_id, target_id, total in rows.values_list("user_id", "user__merged_into_id").annotate(total=Sum("amount")):
+        yield Difference("merged", f"user {user_id}", f"no entries since the merge into {target_id}", str(total))
 
 
 def _adjustments() -> Iterator[Difference]:

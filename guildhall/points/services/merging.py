@@ -2,7 +2,7 @@
 
 Invariants: nothing is lost and nothing is counted twice. The entries keep their amounts, times and descriptions; the
 summaries of the two add up; the source stays as a closed account that points to the target (`merged_into`), with its
-Discord id given up. The trigger on the ledger lets the owner change only while the `UserMerge` row is open, and only
+Discord id given up and its summaries closed, so that nothing is posted to it any more. The trigger on the ledger lets the owner change only while the `UserMerge` row is open, and only
 from its source to its target. Later rooms move their own rows by `hooks.on_merge`, in the same transaction.
 """
 
@@ -21,7 +21,7 @@ from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.money import ZERO
 from guildhall.core.transactions import use_case
 from guildhall.points import hooks, ledger
-from guildhall.points.models import Bucket, Hold, LedgerEntry, PointAdjustment, UserMerge, UserPointsSummary
+from guildhall.points.models import Bucket, DKPPool, Hold, LedgerEntry, PointAdjustment, UserMerge, UserPointsSummary
 from guildhall.roster.models import Character, CharacterOwnership
 
 
@@ -101,7 +101,9 @@ def merge_people(*, source: User, target: User, actor: User | None, reason: str)
     people = {u.pk: u for u in User.objects.select_for_update().filter(pk__in=[source.pk, target.pk]).order_by("pk")}
     source, target = people[source.pk], people[target.pk]
     pools = set(UserPointsSummary.objects.filter(user=source).values_list("pool_id", flat=True))
-    ledger.lock_summaries((pk, pool_id) for pk in people for pool_id in pools)
+    # The source in every pool there is, also where they have nothing: an award under way waits here and then finds it closed.
+    every = DKPPool.objects.values_list("pk", flat=True)
+    ledger.lock_summaries([*((source.pk, pk) for pk in every), *((target.pk, pk) for pk in pools)])
     _refuse(source, target)
     merge = UserMerge.objects.create(source=source, target=target, merged_by=actor, reason=reason[:300])
     merge.moved_entries = LedgerEntry.objects.filter(user=source).update(user=target)
@@ -110,6 +112,7 @@ def merge_people(*, source: User, target: User, actor: User | None, reason: str)
     for pool_id in sorted(pools):
         _recompute(source.pk, pool_id)
         _recompute(target.pk, pool_id)
+    UserPointsSummary.objects.filter(user=source).update(is_closed=True)
     PointAdjustment.objects.filter(user=source).update(user=target)
     characters = _move_characters(source, target, actor, reason)
     moved = hooks.run_merge_hooks(source.pk, target.pk)

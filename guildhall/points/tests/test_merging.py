@@ -12,7 +12,7 @@ from guildhall.accounts.services import create_api_key, create_person, get_or_cr
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.points import ledger, selectors
 from guildhall.points.models import LedgerEntry
-from guildhall.points.services import adjust_points, merge_people, preview_merge
+from guildhall.points.services import adjust_points, create_pool, merge_people, preview_merge
 from guildhall.roster.models import Character
 from guildhall.roster.services import create_character
 
@@ -81,3 +81,18 @@ def test_what_cannot_be_merged(member, officer, pool, post):
         merge_people(source=third, target=member, actor=officer, reason="x")
     assert again.value.code == "already_merged"
     assert LedgerEntry.objects.filter(user=member).count() == 1
+
+
+def test_who_was_merged_takes_nothing_more_in_any_pool(member, officer, pool, post):
+    """An award that had found its people before the merge waits on their summaries, and then sees that they are closed."""
+    imported = create_person(display_name="Imported")
+    post(imported, pool, "40")
+    never_used = create_pool(name="Planes")
+    merge_people(source=imported, target=member, actor=officer, reason="same")
+    for each in (pool, never_used):
+        with pytest.raises(Conflict) as refusal:
+            post(imported, each, "5")
+        assert refusal.value.code == "person_merged"
+        with pytest.raises(Conflict), transaction.atomic():
+            ledger.set_hold(user_id=imported.pk, pool=each, reference=uuid.uuid4(), amount=Decimal("1"))
+    assert not LedgerEntry.objects.filter(user=imported).exists()

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
+from guildhall.accounts.models import User
 from guildhall.core import audit, clock
 from guildhall.core.models import AuditEvent
 from guildhall.points.models import Bucket, EntryKind, Hold, LedgerEntry, PointAdjustment, UserPointsSummary
@@ -89,3 +90,9 @@ def test_the_audit_trail_says_who(member, officer, pool):
     assert event.actor == officer
     assert "5.00" in str(event)
     assert audit.record(action="x.y", summary="z" * 900).summary == "z" * 500
+
+
+def test_points_left_with_somebody_who_was_merged(member, officer, pool, post):
+    post(member, pool, "10")
+    User.objects.filter(pk=member.pk).update(merged_into=officer)
+    assert found("merged")
