@@ -192,7 +192,7 @@ class RuleForm(ServiceForm):
 
     class Meta:
         model = PointRule
-        fields = ["name", "pool", "kind", "percent", "amount", "period", "scope", "automatic", "is_active"]
+        fields = ["name", "pool", "kind", "percent", "amount", "days", "period", "scope", "automatic", "is_active"]
 
     def perform(self, values: dict[str, Any]) -> PointRule:
         if self.instance.pk is None:
@@ -202,7 +202,7 @@ class RuleForm(ServiceForm):
 
 @admin.register(PointRule)
 class PointRuleAdmin(SimpleHistoryAdmin, ServiceAdmin):
-    """Decay and caps: look first, then run."""
+    """Decay, caps, bonuses and penalties: look first, then run."""
 
     form = RuleForm
     list_display = ["name", "pool", "kind", "percent", "amount", "period", "scope", "automatic", "is_active"]

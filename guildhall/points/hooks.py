@@ -15,10 +15,12 @@ from uuid import UUID
 ReversalHook = Callable[[Collection[UUID], Any, str], None]
 MergeHook = Callable[[int, int], Mapping[str, int]]
 AttendanceProvider = Callable[[Collection[int]], Mapping[int, Decimal]]
+AttendanceCounter = Callable[[Collection[int], int, Any], Mapping[int, tuple[int, int]]]
 
 _reversal_hooks: list[ReversalHook] = []
 _merge_hooks: list[MergeHook] = []
 _attendance: list[AttendanceProvider] = []
+_attendance_counter: list[AttendanceCounter] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,12 @@ def attendance_provider(provider: AttendanceProvider) -> AttendanceProvider:
     return provider
 
 
+def attendance_counter(counter: AttendanceCounter) -> AttendanceCounter:
+    """Register who counts raids: ``counter(user_ids, days, pool)`` answers (attended, held) of each person in the pool."""
+    _attendance_counter[:] = [counter]
+    return counter
+
+
 def run_reversal_hooks(documents: Collection[UUID], actor: Any, reason: str) -> None:
     """Call every reversal hook, in the order of registration."""
     for hook in _reversal_hooks:
@@ -84,3 +92,8 @@ def checks() -> list[Check]:
 def attendance_30d(user_ids: Collection[int]) -> Mapping[int, Decimal]:
     """30-day attendance percentages by user id; empty where no room knows."""
     return _attendance[0](user_ids) if _attendance else {}
+
+
+def attendance_over(user_ids: Collection[int], *, days: int, pool: Any) -> Mapping[int, tuple[int, int]]:
+    """Raids of the pool that each person attended and that were held for them in the last `days`; empty where no room knows."""
+    return _attendance_counter[0](user_ids, days, pool) if _attendance_counter else {}

@@ -23,7 +23,7 @@ from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
 from guildhall.core.fields import PointsField
-from guildhall.core.money import ZERO
+from guildhall.core.money import ZERO, show_points
 
 
 class AltPolicy(models.TextChoices):
@@ -212,10 +212,13 @@ class PointAdjustment(models.Model):
 
 
 class PointRule(models.Model):
-    """A rule that moves points by the calendar (PRD 3.4.2, 3.8.2): decay, caps, bonuses for attendance.
+    """A rule that moves points by the calendar (PRD 3.4.2, 3.8.2): decay, caps, bonuses and penalties.
 
     Amounts by `kind`: `decay_percent` takes `percent` of a positive balance; `decay_fixed` takes up to `amount`, never below
-    zero; `cap_upper` takes what is above `amount`; `cap_lower` gives what is missing to `amount`.
+    zero; `cap_upper` takes what is above `amount`; `cap_lower` gives what is missing to `amount`. `bonus` gives `amount` to
+    everybody; `attendance_bonus` gives it to whoever was at `percent` or more of the pool's raids of the last `days`,
+    `raid_bonus` gives it for each of them; `absence_penalty` takes up to `amount`, never below zero, from whoever was at
+    less than `percent` of them.
     """
 
     class Kind(models.TextChoices):
@@ -223,6 +226,13 @@ class PointRule(models.Model):
         DECAY_FIXED = "decay_fixed", "decay by a fixed amount"
         CAP_UPPER = "cap_upper", "upper cap"
         CAP_LOWER = "cap_lower", "lower cap"
+        BONUS = "bonus", "a bonus for everybody"
+        ATTENDANCE_BONUS = "attendance_bonus", "a bonus for attendance"
+        RAID_BONUS = "raid_bonus", "a bonus for each raid attended"
+        ABSENCE_PENALTY = "absence_penalty", "a penalty for absence"
+
+    BY_ATTENDANCE = frozenset({Kind.ATTENDANCE_BONUS, Kind.RAID_BONUS, Kind.ABSENCE_PENALTY})
+    WITH_PERCENT = frozenset({Kind.DECAY_PERCENT, Kind.ATTENDANCE_BONUS, Kind.ABSENCE_PENALTY})
 
     class Period(models.TextChoices):
         DAY = "day"
@@ -238,7 +248,7 @@ class PointRule(models.Model):
 
     name = models.CharField(max_length=80, unique=True)
     pool = models.ForeignKey(DKPPool, on_delete=models.PROTECT, related_name="rules")
-    kind = models.CharField(max_length=14, choices=Kind)
+    kind = models.CharField(max_length=16, choices=Kind)
     percent = models.DecimalField(
         max_digits=5,
         decimal_places=2,
@@ -247,6 +257,11 @@ class PointRule(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(100)],
     )
     amount = PointsField(null=True, blank=True)
+    days = models.PositiveSmallIntegerField(
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(366)],
+        help_text="how far back attendance is looked at, for the kinds that ask about it",
+    )
     period = models.CharField(max_length=8, choices=Period, default=Period.MONTH)
     scope = models.CharField(max_length=8, choices=Scope, default=Scope.ALL)
     automatic = models.BooleanField(default=False, help_text="run by the worker when a period begins")
@@ -262,11 +277,32 @@ class PointRule(models.Model):
                 condition=Q(kind="decay_percent", percent__isnull=False)
                 | (~Q(kind="decay_percent") & Q(amount__isnull=False)),
                 name="rule_has_its_figure",
-            )
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind__in=["attendance_bonus", "absence_penalty"]) | Q(percent__isnull=False),
+                name="rule_has_its_percentage",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def in_words(self) -> str:
+        """What the rule does, for people: ``takes 10.00 % of each balance in Velious``."""
+        points, days = show_points(self.amount or ZERO), f"the last {self.days} days"
+        percent = f"{self.percent} %"
+        what = {
+            self.Kind.DECAY_PERCENT: f"takes {percent} of each balance",
+            self.Kind.DECAY_FIXED: f"takes {points} from each balance, never below 0",
+            self.Kind.CAP_UPPER: f"takes what is above {points}",
+            self.Kind.CAP_LOWER: f"gives what is missing to {points}",
+            self.Kind.BONUS: f"gives {points} to each",
+            self.Kind.ATTENDANCE_BONUS: f"gives {points} to whoever was at {percent} or more of the raids of {days}",
+            self.Kind.RAID_BONUS: f"gives {points} for each raid attended in {days}",
+            self.Kind.ABSENCE_PENALTY: f"takes {points}, never below 0, from whoever was at less than {percent} of the "
+            f"raids of {days}",
+        }[self.Kind(self.kind)]
+        return f"{what} in {self.pool}"
 
 
 class PointRuleRun(models.Model):

@@ -19,7 +19,7 @@ from typing import Any
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from guildhall.core import clock
-from guildhall.points.hooks import attendance_provider
+from guildhall.points.hooks import attendance_counter, attendance_provider
 from guildhall.points.models import DKPPool
 from guildhall.roster.models import CharacterOwnership
 
@@ -275,3 +275,10 @@ def windows(at: dt.datetime | None = None) -> Mapping[str, dict[int, Figure]]:
 def thirty_days(user_ids: Collection[int]) -> dict[int, Decimal]:
     """What the standings show: everybody's percentage over 30 days, now. Four queries at most."""
     return {user_id: figure.percentage for user_id, figure in figures(user_ids=user_ids, days=30).items()}
+
+
+@attendance_counter
+def counted_over(user_ids: Collection[int], days: int, pool: DKPPool) -> dict[int, tuple[int, int]]:
+    """What rules about attendance ask: (attended, held) of each person, in one pool. Four queries at most."""
+    found = figures(user_ids=user_ids, days=days, pool=pool)
+    return {user_id: (figure.attended, figure.held) for user_id, figure in found.items()}

@@ -54,7 +54,7 @@ def links(entries: Collection[LedgerEntry]) -> dict[int, Source]:
 
 _RAIDS = {EntryKind.RAID, EntryKind.LOOT, EntryKind.REVERSAL, EntryKind.IMPORT}
 _LOOT = {EntryKind.LOOT, EntryKind.REVERSAL, EntryKind.IMPORT}
-_RUNS = {EntryKind.DECAY, EntryKind.REVERSAL}
+_RUNS = {EntryKind.DECAY, EntryKind.ADJUSTMENT, EntryKind.REVERSAL}
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def test_a_pool_and_a_rule_are_kept(browser: Client, guild: dict[str, Any]) -> N
     assert "called Luclin already" in again.content.decode()
     rule = {
         "name": "decay", "pool": guild["pool"].pk, "kind": "decay_percent", "percent": "10", "period": "month",
-        "scope": "all", "is_active": "on",
+        "days": "30", "scope": "all", "is_active": "on",
     }  # fmt: skip
     assert browser.post(reverse("admin:points_pointrule_add"), rule).status_code == 302
     assert browser.post(reverse("admin:points_pointrule_add"), {**rule, "name": "x", "percent": "0"}).status_code == 200

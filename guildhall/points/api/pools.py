@@ -90,7 +90,7 @@ class DKPPoolViewSet(viewsets.ModelViewSet[DKPPool]):
 
 
 class RuleViewSet(viewsets.ModelViewSet[PointRule]):
-    """Decay and caps. A rule does nothing until it is run: by hand, or by the worker where it is `automatic`."""
+    """Decay, caps, bonuses and penalties. A rule does nothing until it is run: by hand, or by the worker where it is `automatic`."""
 
     required_scopes = "points"
     serializer_class = RuleSerializer

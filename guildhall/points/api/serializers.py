@@ -187,7 +187,7 @@ class AttributionSerializer(serializers.Serializer[Any]):
 
 
 class RuleSerializer(serializers.ModelSerializer[PointRule]):
-    """A rule that moves points by the calendar: decay, caps."""
+    """A rule that moves points by the calendar: decay, caps, bonuses and penalties; `in_words` says what it does."""
 
     name = serializers.CharField(max_length=80)
     dkp_pool_id = serializers.PrimaryKeyRelatedField(source="pool", queryset=DKPPool.objects.all())
@@ -196,12 +196,13 @@ class RuleSerializer(serializers.ModelSerializer[PointRule]):
         max_digits=5, decimal_places=2, min_value=0, max_value=100, required=False, allow_null=True
     )
     amount = PointsField(required=False, allow_null=True)
+    in_words = serializers.CharField(read_only=True)
 
     class Meta:
         model = PointRule
         fields = [
-            "id", "name", "dkp_pool_id", "dkp_pool", "kind", "percent", "amount", "period", "scope", "automatic",
-            "is_active", "created_at",
+            "id", "name", "dkp_pool_id", "dkp_pool", "kind", "percent", "amount", "days", "period", "scope",
+            "automatic", "is_active", "in_words", "created_at",
         ]  # fmt: skip
         read_only_fields = ["created_at"]
 
@@ -214,6 +215,8 @@ class RuleStepSerializer(serializers.Serializer[Any]):
     before = PointsField()
     change = PointsField()
     after = PointsField()
+    attended = serializers.IntegerField(help_text="raids, for the kinds that ask about attendance; else 0")
+    held = serializers.IntegerField()
 
 
 class RulePreviewSerializer(serializers.Serializer[Any]):

@@ -1,7 +1,7 @@
 """Every change to points that is not a raid's, an award's or an auction's own: one verb each, one transaction.
 
-`pools` (the pools themselves), `adjustments` (give, take, undo), `rules` (decay, caps, start points), `merging` (two
-people who are one). The movements themselves are written by `points.ledger` alone.
+`pools` (the pools themselves), `adjustments` (give, take, undo), `rules` (decay, caps, bonuses, penalties),
+`start_points`, `merging` (two people who are one). The movements themselves are written by `points.ledger` alone.
 """
 
 from .adjustments import adjust_points, reverse_adjustment, reverse_entry
@@ -11,15 +11,14 @@ from .rules import (
     RuleStep,
     create_rule,
     delete_rule,
-    grant_start_points,
     period_key,
     preview_rule,
-    preview_start_points,
     reverse_rule_run,
     run_due_rules,
     run_rule,
     update_rule,
 )
+from .start_points import grant_start_points, preview_start_points
 
 __all__ = [
     "MergePreview",

@@ -2,8 +2,9 @@
 
 Invariants: nothing is lost and nothing is counted twice. The entries keep their amounts, times and descriptions; the
 summaries of the two add up; the source stays as a closed account that points to the target (`merged_into`), with its
-Discord id given up and its summaries closed, so that nothing is posted to it any more. The trigger on the ledger lets the owner change only while the `UserMerge` row is open, and only
-from its source to its target. Later rooms move their own rows by `hooks.on_merge`, in the same transaction.
+Discord id given up and its summaries closed, so that nothing is posted to it any more. The trigger on the ledger lets
+the owner change only while the `UserMerge` row is open, and only from its source to its target. Later rooms move their
+own rows by `hooks.on_merge`, in the same transaction.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
-"""Rules that move points by the calendar: decay, caps, start points (PRD 3.4.2, 3.8.2).
+"""Rules that move points by the calendar: decay, caps, bonuses, penalties (PRD 3.4.2, 3.8.2).
 
 Invariants: what a run does is what its preview shows at that moment, computed on locked balances; a rule runs at most
 once for a period (`PointRuleRun.standing_period` is unique); a run is undone as a whole by reversal. Decay never takes a
-balance below zero and leaves negative ones alone; amounts are rounded to the pool's places.
+balance below zero and leaves negative ones alone, and neither does a penalty; amounts are rounded to the pool's places.
+Attendance is compared as whole numbers of raids, never as a rounded percentage.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,24 +24,28 @@ from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.money import ZERO, round_points, show_points
 from guildhall.core.transactions import use_case
-from guildhall.points import ledger
-from guildhall.points.models import DKPPool, EntryKind, PointAdjustment, PointRule, PointRuleRun, UserPointsSummary
+from guildhall.points import hooks, ledger
+from guildhall.points.models import EntryKind, PointRule, PointRuleRun, UserPointsSummary
 from guildhall.roster.models import Character
 
 from .pools import check_amount
 
-_FIELDS = ("name", "pool", "kind", "percent", "amount", "period", "scope", "automatic", "is_active")
-START_POINTS = "Start points"
+_FIELDS = ("name", "pool", "kind", "percent", "amount", "days", "period", "scope", "automatic", "is_active")
+MEMBERS = (RoleGroup.MEMBER, RoleGroup.OFFICER, RoleGroup.RECRUITER, RoleGroup.DEVELOPER)
+#: Bonuses and penalties stand in a statement as adjustments; everything else as decay.
+_ENTRY = dict.fromkeys(("bonus", "attendance_bonus", "raid_bonus", "absence_penalty"), EntryKind.ADJUSTMENT)
 
 
 @dataclass(frozen=True, slots=True)
 class RuleStep:
-    """What a rule does to one person: the balance before, the change, the balance after."""
+    """What a rule does to one person: the balance before, the change, the balance after, and the raids it looked at."""
 
     user_id: int
     display_name: str
     before: Decimal
     change: Decimal
+    attended: int = 0
+    held: int = 0
 
     @property
     def after(self) -> Decimal:
@@ -76,15 +81,21 @@ def _clean(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(rule: PointRule) -> None:
+    if rule.kind in PointRule.WITH_PERCENT and (rule.percent is None or not 0 < rule.percent <= 100):
+        raise BadInput("Give the percentage, more than 0 and at most 100.", code="out_of_range", attr="percent")
+    if not 1 <= rule.days <= 366:
+        raise BadInput("Attendance is looked at over 1 to 366 days.", code="out_of_range", attr="days")
     if rule.kind == PointRule.Kind.DECAY_PERCENT:
-        if rule.percent is None or not 0 < rule.percent <= 100:
-            raise BadInput("Give the percentage, more than 0 and at most 100.", code="out_of_range", attr="percent")
-    elif rule.amount is None:
+        return
+    if rule.amount is None:
         raise BadInput("Give the amount of points.", code="required", attr="amount")
-    else:
-        rule.amount = check_amount(rule.amount, pool=rule.pool)
-        if rule.kind == PointRule.Kind.DECAY_FIXED and rule.amount <= 0:
-            raise BadInput("A decay takes more than 0.", code="out_of_range", attr="amount")
+    rule.amount = check_amount(rule.amount, pool=rule.pool)
+    if rule.kind not in (PointRule.Kind.CAP_UPPER, PointRule.Kind.CAP_LOWER) and rule.amount <= 0:
+        raise BadInput(
+            "Give an amount above 0; whether it is given or taken is said by the kind of the rule.",
+            code="out_of_range",
+            attr="amount",
+        )
 
 
 def _save(rule: PointRule) -> None:
@@ -159,29 +170,66 @@ def _people(rule: PointRule) -> Q:
     return who
 
 
-def change_for(rule: PointRule, balance: Decimal) -> Decimal:
-    """What the rule does to a balance: the signed change, zero for nothing."""
+def change_for(rule: PointRule, balance: Decimal, raids: tuple[int, int] = (0, 0)) -> Decimal:
+    """What the rule does to a balance: the signed change, zero for nothing.
+
+    Args:
+        raids: how many raids the person attended and how many were held for them, for the kinds that ask about it.
+    """
     places = rule.pool.decimal_places
-    if rule.kind == PointRule.Kind.DECAY_PERCENT:
+    kinds = PointRule.Kind
+    if rule.kind == kinds.DECAY_PERCENT:
         share = (rule.percent or ZERO) / 100
         return -round_points(balance * share, places) + ZERO if balance > 0 else ZERO
     amount = rule.amount or ZERO
-    if rule.kind == PointRule.Kind.DECAY_FIXED:
+    attended, held = raids
+    reached = held > 0 and attended * 100 >= (rule.percent or ZERO) * held
+    if rule.kind == kinds.DECAY_FIXED or (rule.kind == kinds.ABSENCE_PENALTY and held and not reached):
         return -min(amount, balance) + ZERO if balance > 0 else ZERO
-    if rule.kind == PointRule.Kind.CAP_UPPER:
+    if rule.kind == kinds.CAP_UPPER:
         return min(amount - balance, ZERO)
-    return max(amount - balance, ZERO)
+    if rule.kind == kinds.CAP_LOWER:
+        return max(amount - balance, ZERO)
+    if rule.kind == kinds.BONUS or (rule.kind == kinds.ATTENDANCE_BONUS and reached):
+        return amount
+    return amount * attended if rule.kind == kinds.RAID_BONUS else ZERO
 
 
-def _steps(rule: PointRule, rows: Iterable[UserPointsSummary], names: dict[int, str]) -> list[RuleStep]:
-    steps = [RuleStep(row.user_id, names[row.user_id], row.balance, change_for(rule, row.balance)) for row in rows]
-    return [step for step in steps if step.change]
+def _steps(rule: PointRule, balances: Mapping[int, Decimal], names: Mapping[int, str]) -> list[RuleStep]:
+    raids: Mapping[int, tuple[int, int]] = {}
+    if rule.kind in PointRule.BY_ATTENDANCE:
+        raids = hooks.attendance_over(list(balances), days=rule.days, pool=rule.pool)
+    steps = []
+    for user_id, balance in balances.items():
+        seen = raids.get(user_id, (0, 0))
+        change = change_for(rule, balance, seen)
+        if change:
+            steps.append(RuleStep(user_id, names.get(user_id, ""), balance, change, *seen))
+    return steps
+
+
+def _newcomers(rule: PointRule, known: Collection[int]) -> dict[int, str]:
+    """Whom a bonus for everybody reaches although they have nothing in the pool yet: members, by id and name."""
+    if rule.kind != PointRule.Kind.BONUS:
+        return {}
+    members = User.objects.filter(
+        is_active=True, is_bot=False, merged_into=None, is_placeholder=False, role_group__in=MEMBERS
+    )
+    active = Character.objects.filter(is_active=True, user__isnull=False).values("user_id")
+    if rule.scope == PointRule.Scope.ACTIVE:
+        members = members.filter(pk__in=active)
+    if rule.scope == PointRule.Scope.INACTIVE:
+        members = members.exclude(pk__in=active)
+    return {person.pk: str(person) for person in members.order_by("pk") if person.pk not in set(known)}
 
 
 def preview_rule(*, rule: PointRule) -> list[RuleStep]:
-    """What running the rule now would do, person by person; nothing is stored. Two queries."""
+    """What running the rule now would do, person by person; nothing is stored. Two queries, seven where raids are asked about."""
     rows = list(UserPointsSummary.objects.filter(_people(rule), pool_id=rule.pool_id).select_related("user"))
-    return _steps(rule, rows, {row.user_id: str(row.user) for row in rows})
+    balances = {row.user_id: row.balance for row in rows}
+    newcomers = _newcomers(rule, balances)
+    names = {row.user_id: str(row.user) for row in rows} | newcomers
+    return _steps(rule, balances | dict.fromkeys(newcomers, ZERO), names)
 
 
 @use_case
@@ -205,15 +253,15 @@ def run_rule(*, rule: PointRule, actor: User | None, at: dt.datetime | None = No
             f"{rule} has been run for {key} already; undo that run first.", code="already_run", figures={"period": key}
         ) from error
     users = UserPointsSummary.objects.filter(_people(rule), pool_id=rule.pool_id).values_list("user_id", flat=True)
-    locked = ledger.lock_summaries((user_id, rule.pool_id) for user_id in users)
-    names = {user_id: "" for user_id, _ in locked}
-    steps = _steps(rule, locked.values(), names)
+    people = list(users)
+    locked = ledger.lock_summaries((user_id, rule.pool_id) for user_id in [*people, *_newcomers(rule, people)])
+    steps = _steps(rule, {row.user_id: row.balance for row in locked.values() if not row.is_closed}, {})
     ledger.post(
         postings=[
             ledger.Posting(
                 user_id=step.user_id,
                 pool_id=rule.pool_id,
-                kind=EntryKind.DECAY,
+                kind=_ENTRY.get(rule.kind, EntryKind.DECAY),
                 amount=step.change,
                 occurred_at=now,
                 context=run.document,
@@ -276,38 +324,3 @@ def run_due_rules() -> list[PointRuleRun]:
             if error.code != "already_run":
                 raise
     return done
-
-
-def _start_points_due(pool: DKPPool) -> list[User]:
-    given = PointAdjustment.objects.filter(pool=pool, reason=START_POINTS, reversed_at=None).values("user_id")
-    roles = [RoleGroup.MEMBER, RoleGroup.OFFICER, RoleGroup.RECRUITER, RoleGroup.DEVELOPER]
-    people = User.objects.filter(
-        is_active=True, is_bot=False, merged_into=None, is_placeholder=False, role_group__in=roles
-    ).exclude(pk__in=given)
-    if pool.start_points_since:
-        people = people.filter(date_joined__gte=pool.start_points_since)
-    return list(people.order_by("pk"))
-
-
-def preview_start_points(*, pool: DKPPool) -> list[User]:
-    """Who would get the pool's start points now. One query."""
-    return _start_points_due(pool) if pool.start_points else []
-
-
-@use_case
-def grant_start_points(*, pool: DKPPool, actor: User | None) -> list[PointAdjustment]:
-    """Give the pool's start points to every member who has not had them; safe to repeat.
-
-    Raises:
-        BadInput: ``no_start_points`` where the pool gives none.
-    """
-    from .adjustments import adjust_points
-
-    locked = DKPPool.objects.select_for_update().get(pk=pool.pk)
-    if not locked.start_points:
-        raise BadInput(f"{locked} gives no start points; set start_points first.", code="no_start_points")
-    people = _start_points_due(locked)
-    if not people:
-        return []
-    ids: Collection[int] = [person.pk for person in people]
-    return adjust_points(user_ids=list(ids), pool=locked, amount=locked.start_points, reason=START_POINTS, actor=actor)

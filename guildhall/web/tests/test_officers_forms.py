@@ -118,7 +118,7 @@ def test_a_rule_is_made_previewed_run_and_undone(sign_in, guild: Guild) -> None:
     made = client.post(
         "/officers/rules/",
         {"form": "create", "once": token(client.get("/officers/rules/")), "name": "Monthly decay", "pool": guild.pool.pk,
-         "kind": "decay_percent", "figure": "10", "period": "month", "scope": "all"},
+         "kind": "decay_percent", "percent": "10", "period": "month", "scope": "all"},
         follow=True,
     )  # fmt: skip
     page = made.content.decode()

@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from guildhall.core import clock
 from guildhall.core.errors import BadInput
-from guildhall.core.money import ZERO
+from guildhall.core.money import ZERO, parse_points
 from guildhall.points import selectors as points
 from guildhall.points import services
 from guildhall.points.models import PointRule
@@ -17,27 +17,20 @@ from guildhall.web.pages import Done, Form, go, me, page
 
 
 def _values(form: Form) -> dict[str, Any]:
-    """The fields of a rule as the form has them.
+    """The fields of a rule as the form has them; which of them the kind asks for, the service says.
 
     Raises:
-        BadInput: ``not_a_number`` for a percentage that is none.
+        BadInput: ``required`` without a name, the codes of `parse_points` for a figure that is none.
     """
-    from guildhall.core.money import parse_points
-
-    values: dict[str, Any] = {
-        "name": form.text("name"),
-        "kind": form.text("kind"),
-        "period": form.text("period"),
-        "scope": form.text("scope"),
-        "automatic": form.flag("automatic"),
-    }
-    if not values["name"]:
+    if not form.text("name"):
         raise BadInput("Give the rule a name; it stands in the statements.", code="required", attr="name")
-    figure = form.text("figure")
-    if values["kind"] == PointRule.Kind.DECAY_PERCENT:
-        values["percent"] = parse_points(figure, attr="figure")
-    else:
-        values["amount"] = parse_points(figure, attr="figure")
+    values: dict[str, Any] = {name: form.text(name) for name in ("name", "kind", "period", "scope")}
+    values["automatic"] = form.flag("automatic")
+    for figure in ("percent", "amount"):
+        if form.text(figure):
+            values[figure] = parse_points(form.text(figure), attr=figure)
+    if form.text("days"):
+        values["days"] = form.number("days", what="a number of days")
     return values
 
 
@@ -99,6 +92,7 @@ def rule(request: HttpRequest, rule_id: int) -> HttpResponse:
         "run": run,
         "switch": switch,
         "steps": steps,
+        "by_attendance": found.kind in PointRule.BY_ATTENDANCE,
         "total": sum((step.change for step in steps), ZERO),
         "period": services.period_key(found.period, clock.now()),
     }
