@@ -13,8 +13,8 @@ from guildhall.core.models import OutboxMessage
 from guildhall.core.transactions import use_case
 
 State = OutboxMessage.State
-# Topics of other rooms' own (e-mail, attendance) are theirs; what is announced or sent to Discord is ours.
-OURS = Q(topic__startswith="discord.") | Q(topic__regex=r"^(member|raid|loot|auction|application|points)\.")
+# What is announced, what is sent to Discord, and the e-mail to applicants. Attendance's own topic is its room's.
+OURS = Q(topic__startswith="discord.") | Q(topic__regex=r"^(member|raid|loot|auction|application|recruitment|points)\.")
 
 
 @dataclass(frozen=True, slots=True)

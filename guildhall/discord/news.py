@@ -35,6 +35,7 @@ APPLICATION_NEWS = (
     "comment",
     "trial_reminder",
     "trial_over",
+    "summary",
 )
 
 
@@ -93,6 +94,15 @@ def application_news(message: OutboxMessage) -> str:
     if found is None:
         return "gone"
     queued = []
+    if news == "summary":  # somebody asked for it: a post of its own, below whatever has been said since
+        asked = post(
+            kind="applications",
+            build="application",
+            key=f"summary:{message.uid}",
+            order_key=f"post:application:{found.pk}",
+            application_id=found.pk,
+        )
+        return "application" if asked else "no channel"
     if news not in ("comment", "trial_reminder", "trial_over") and post(
         kind="applications", build="application", key=f"application:{found.pk}", edits=True, application_id=found.pk
     ):

@@ -107,6 +107,7 @@ def figures(
     *,
     user_ids: Collection[int] | None = None,
     days: float | None = 30,
+    since: dt.datetime | None = None,
     at: dt.datetime | None = None,
     pool: DKPPool | None = None,
 ) -> dict[int, Figure]:
@@ -114,9 +115,11 @@ def figures(
 
     Args:
         user_ids: these people, each of whom is in the answer; everybody who ever joined or raided for None.
+        since: from this moment on, instead of `days`.
     """
     moment = at or clock.now()
-    since = moment - dt.timedelta(days=days) if days is not None else None
+    if since is None and days is not None:
+        since = moment - dt.timedelta(days=days)
     held = list(counting_raids(since=since, until=moment, pool=pool).values_list("pk", "started_at"))
     joins = joined_at(user_ids, since=since)
     attended = _attended({pk for pk, _ in held}, user_ids, since, moment)

@@ -15,9 +15,10 @@ from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
+from guildhall.accounts.permissions import principal_of
 from guildhall.core.errors import GuildhallError
 
-from . import services
+from . import selectors, services
 from .models import (
     Application,
     ApplicationComment,
@@ -115,7 +116,7 @@ class ApplicationAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
         # Drafts are nobody's business yet, and nobody sees the vote on their own application.
         found: QuerySet[Application] = super().get_queryset(request)
-        return found.exclude(status=Application.Status.DRAFT).exclude(user=request.user.pk)
+        return found.filter(submitted_at__isnull=False).exclude(user=request.user.pk)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -170,12 +171,21 @@ class RecruitmentPolicyAdmin(SimpleHistoryAdmin, ModelAdmin):
     list_display = ["__str__", "is_open", "voting_hours", "minimum_attendance", "quorum", "threshold_percent", "tie"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and not RecruitmentPolicy.objects.exists()
+        may = super().has_add_permission(request) and selectors.may_edit_policy(principal_of(request))
+        return may and not RecruitmentPolicy.objects.exists()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and selectors.may_edit_policy(principal_of(request))
+
     def save_model(self, request: HttpRequest, obj: RecruitmentPolicy, form: Any, change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in form.cleaned_data}
-        saved = services.edit_policy(actor=request.user, **values)  # type: ignore[arg-type]
+        try:
+            saved = services.edit_policy(actor=request.user, **values)  # type: ignore[arg-type]
+        except GuildhallError as error:
+            messages.set_level(request, messages.ERROR)
+            messages.error(request, error.detail)
+            return
         obj.pk = saved.pk

@@ -29,6 +29,11 @@ _TEXTS = {
     "withdrawn": ("Your application is withdrawn", "{name}, your application has been withdrawn. Come back any time."),
     "comment": ("A message about your application", "{name}, a recruiter wrote:\n\n{comment}"),
     "recycled": ("Your trial goes on", "{name}, your trial goes on until {until}."),
+    "trial_reminder": (
+        "Your trial ends soon",
+        "{name}, your trial ends on {until}. If something keeps you from raiding, or you want to know where you stand, "
+        "tell us before then.",
+    ),
 }
 
 
@@ -52,5 +57,7 @@ def write_to_applicant(application: Application, topic: str, *, comment: str = "
 def send(message: OutboxMessage) -> str:
     """Send one e-mail; an error is retried by the outbox."""
     payload = message.payload
+    if settings.EMAIL_BACKEND.endswith(".dummy.EmailBackend"):
+        return "not sent: no mail server is set (EMAIL_URL)"
     EmailMessage(payload["subject"], payload["body"], to=[payload["to"]]).send()
     return f"to {payload['to']}"

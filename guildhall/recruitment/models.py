@@ -5,6 +5,7 @@ Invariants:
   (`services.transitions.move`).
 - A character has one open application: `open_key` is its `name_key` while the application is open and unique.
 - A person has one vote in a round of an application (unique), and its attendance is the snapshot of the moment they voted.
+- A vote goes by the rules that were in force when it was opened (`voting_rules`), whatever becomes of the policy meanwhile.
 - Whether a vote is open is computed from the clock and `voting_ends_at`, wherever it is asked; `voting_decided_at` is set once.
 - Guests and applicants never learn that there is a vote: `public_status` is what they see.
 """
@@ -16,10 +17,14 @@ from decimal import Decimal
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
 from guildhall.roster.models import Character, Rank
+
+MOST_HOURS = 24 * 30
+_PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
 
 
 class RecruitmentPolicy(models.Model):
@@ -39,22 +44,33 @@ class RecruitmentPolicy(models.Model):
     is_open = models.BooleanField(default=True, help_text="whether applications are taken at all")
     intro = models.TextField(blank=True, help_text="shown above the application form")
     trial_days = models.PositiveSmallIntegerField(default=30, validators=[MinValueValidator(1), MaxValueValidator(365)])
-    trial_reminder_days = models.PositiveSmallIntegerField(default=3)
+    trial_reminder_days = models.PositiveSmallIntegerField(default=3, validators=[MaxValueValidator(365)])
     trial_end = models.CharField(max_length=8, choices=TrialEnd, default=TrialEnd.REMIND)
     trial_rank = models.ForeignKey(Rank, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     member_rank = models.ForeignKey(Rank, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    voting_hours = models.PositiveSmallIntegerField(default=48, validators=[MinValueValidator(1)])
-    minimum_attendance = models.DecimalField(max_digits=5, decimal_places=2, default=Decimal("15.00"))
+    voting_hours = models.PositiveSmallIntegerField(
+        default=48, validators=[MinValueValidator(1), MaxValueValidator(MOST_HOURS)]
+    )
+    minimum_attendance = models.DecimalField(
+        max_digits=5, decimal_places=2, default=Decimal("15.00"), validators=_PERCENT, help_text="percent over 30 days"
+    )
     quorum = models.PositiveSmallIntegerField(default=1, help_text="counted votes needed for a decision")
     threshold_percent = models.DecimalField(
         max_digits=5,
         decimal_places=2,
         default=Decimal("50.00"),
+        validators=_PERCENT,
         help_text="pass needs more than this share of the counted pass and fail votes",
     )
     tie = models.CharField(max_length=7, choices=Tie, default=Tie.RECYCLE)
-    recycle_days = models.PositiveSmallIntegerField(default=14, help_text="by how much a recycled trial is extended")
-    cooldown_days = models.PositiveSmallIntegerField(default=30, help_text="before somebody may apply again")
+    recycle_days = models.PositiveSmallIntegerField(
+        default=14,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+        help_text="by how much a recycled trial is extended",
+    )
+    cooldown_days = models.PositiveSmallIntegerField(
+        default=30, validators=[MaxValueValidator(3650)], help_text="before somebody who was rejected may apply again"
+    )
     most_a_day = models.PositiveSmallIntegerField(default=20, help_text="applications a day, from everybody together")
     most_a_day_from_one = models.PositiveSmallIntegerField(default=3, help_text="applications a day from one address")
 
@@ -63,6 +79,19 @@ class RecruitmentPolicy(models.Model):
     class Meta:
         verbose_name = "recruitment policy"
         verbose_name_plural = "recruitment policy"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(minimum_attendance__gte=0) & Q(minimum_attendance__lte=100),
+                name="attendance_is_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=Q(threshold_percent__gte=0) & Q(threshold_percent__lte=100), name="threshold_is_a_percentage"
+            ),
+            models.CheckConstraint(
+                condition=Q(voting_hours__gte=1) & Q(voting_hours__lte=MOST_HOURS),
+                name="a_vote_lasts_an_hour_to_a_month",
+            ),
+        ]
 
     def __str__(self) -> str:
         return "Recruitment policy"
@@ -118,6 +147,9 @@ class Application(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="applications"
     )
+    account_made = models.BooleanField(
+        default=False, editable=False, help_text="`user` was made when the trial began; nobody has claimed it yet"
+    )
     character_name = models.CharField(max_length=60)
     name_key = models.CharField(max_length=200, editable=False, db_index=True)
     open_key = models.CharField(
@@ -157,8 +189,14 @@ class Application(models.Model):
     voting_started_at = models.DateTimeField(null=True, blank=True)
     voting_ends_at = models.DateTimeField(null=True, blank=True)
     voting_decided_at = models.DateTimeField(null=True, blank=True)
+    voting_rules = models.JSONField(
+        default=dict, blank=True, help_text="the rules of this vote: the policy as it was when the vote was opened"
+    )
     decision = models.CharField(max_length=10, choices=Decision, blank=True)
     decision_trace = models.JSONField(default=dict, blank=True, help_text="the tally and the rules it was judged by")
+    closed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when it was approved, rejected or withdrawn; the cool-down runs from here"
+    )
 
     class Meta:
         ordering = ["-submitted_at", "-id"]
@@ -182,6 +220,11 @@ class Application(models.Model):
         if self.status == self.Status.VOTING_ACTIVE and not self.voting_open:
             return self.Status.VOTING_COMPLETE
         return self.status
+
+    @property
+    def current_status_label(self) -> str:
+        """`current_status` in words."""
+        return str(self.Status(self.current_status).label)
 
     @property
     def public_status(self) -> str:
@@ -258,7 +301,11 @@ class ApplicationVote(models.Model):
     class Meta:
         ordering = ["cast_at", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["application", "round", "voter"], name="one_vote_a_person_and_round")
+            models.UniqueConstraint(fields=["application", "round", "voter"], name="one_vote_a_person_and_round"),
+            models.CheckConstraint(
+                condition=Q(attendance_percentage__gte=0) & Q(attendance_percentage__lte=100),
+                name="a_snapshot_is_a_percentage",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import IntEnum
 from typing import Any
 
 from django.db.models import Avg, Count, F, Q, QuerySet
+from django.db.models.functions import TruncMonth
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.permissions import Principal
 from guildhall.core import clock
 from guildhall.core.errors import NotAllowed, NotFound
 from guildhall.loot.models import LootDistribution
-from guildhall.raids.models import MemberAttendanceSummary
 
 from . import tally
 from .attendance import WINDOW_DAYS, since, snapshots
@@ -32,7 +32,7 @@ from .models import (
     ApplicationVote,
     VoteChange,
 )
-from .services.transitions import policy
+from .services.transitions import OPEN, rules_of
 from .services.voting import VOTERS, may_vote, standing_votes
 
 S = Application.Status
@@ -74,6 +74,21 @@ def demand(who: Principal, least: Tier, application: Application | None = None) 
         raise NotAllowed("You do not have permission to see this.")
 
 
+def may_edit_policy(who: Principal) -> bool:
+    """Officers (and bots that act for them): the policy names the ranks that people get, so recruiters do not change it."""
+    return who.acts_for_others
+
+
+def demand_policy_maker(who: Principal) -> None:
+    """Refuse whoever may not change the policy.
+
+    Raises:
+        NotAllowed: ``permission_denied``.
+    """
+    if not may_edit_policy(who):
+        raise NotAllowed("Only officers change how the guild recruits.")
+
+
 def visible_applications(who: Principal) -> QuerySet[Application]:
     """The applications `who` may know of, with what a list shows joined in."""
     found = Application.objects.select_related("user", "assigned_to", "character")
@@ -83,7 +98,7 @@ def visible_applications(who: Principal) -> QuerySet[Application]:
     mine = Q(user=user)
     tier = tier_of(who)
     if tier == Tier.RECRUITER:
-        return found.filter(mine | ~Q(status=S.DRAFT))
+        return found.filter(mine | Q(submitted_at__isnull=False))  # a draft is nobody's business, thrown away or not
     if tier == Tier.MEMBER:
         return found.filter(mine | Q(status__in=_MEMBERS_SEE))
     return found.filter(mine)
@@ -99,6 +114,36 @@ def get_application(who: Principal, application_id: int) -> Application:
     if found is None:
         raise NotFound(f"There is no application {application_id}.", code="unknown_application")
     return found
+
+
+def with_status(who: Principal, found: QuerySet[Application], wanted: str) -> QuerySet[Application]:
+    """Those of `found` whose status, as `who` sees it, is `wanted`. Nothing for a status that there is not.
+
+    By the clock, as `Application.current_status`; and by `public_status` for one's own applications and for whoever
+    may know of no vote, who must not learn from the number of answers that there is one.
+    """
+    over = Q(status=S.VOTING_ACTIVE) & (Q(voting_ends_at=None) | Q(voting_ends_at__lte=clock.now()))
+    known = {S.VOTING_ACTIVE: Q(status=S.VOTING_ACTIVE) & ~over, S.VOTING_COMPLETE: Q(status=S.VOTING_COMPLETE) | over}
+    voted = Q(status__in=_HIDDEN_STEPS)
+    public = {
+        S.VOTING_ACTIVE: Q(pk__in=[]),
+        S.VOTING_COMPLETE: Q(pk__in=[]),
+        S.TRIAL_ACCEPTED: Q(status=S.TRIAL_ACCEPTED) | (voted & Q(trial_started_at__isnull=False)),
+        S.SUBMITTED: Q(status=S.SUBMITTED) | (voted & Q(trial_started_at__isnull=True)),
+    }
+    if wanted not in S.values:
+        return found.none()
+    status = S(wanted)
+    as_public, as_known = public.get(status, Q(status=status)), known.get(status, Q(status=status))
+    if tier_of(who) < Tier.MEMBER:
+        return found.filter(as_public)
+    own = Q(user=who.user)
+    return found.filter((own & as_public) | (~own & as_known))
+
+
+def of_others(who: Principal) -> QuerySet[Application]:
+    """The applications that `who` may know of, but for their own: what a list of statuses as they are may show."""
+    return visible_applications(who).exclude(user=who.user)
 
 
 def votes_running(who: Principal) -> QuerySet[Application]:
@@ -216,7 +261,7 @@ def earlier_applications(application: Application) -> list[Application]:
         same |= Q(user_id=application.user_id)
     if application.discord_id:
         same |= Q(discord_id=application.discord_id)
-    found = Application.objects.filter(same).exclude(pk=application.pk).exclude(status=S.DRAFT)
+    found = Application.objects.filter(same).exclude(pk=application.pk).filter(submitted_at__isnull=False)
     return list(found.order_by("-submitted_at", "-pk"))
 
 
@@ -305,7 +350,7 @@ def voters(application: Application) -> list[dict[str, Any]]:
 
 def officer_view(application: Application) -> dict[str, Any]:
     """The totals, each voter, and the result so far by the rules in force (or the one that was decided). Four queries."""
-    rules = tally.Rules.of(policy())
+    rules = rules_of(application)
     standing = tally.count(standing_votes(application), rules).as_trace(rules)
     return {
         **vote_summary(application),
@@ -332,12 +377,14 @@ def vote_changes(application: Application) -> list[dict[str, Any]]:
     ]
 
 
-def eligibility() -> list[dict[str, Any]]:
-    """Each voter with the attendance they have now, and whether a vote of theirs would count now."""
-    minimum, now = policy().minimum_attendance, clock.now()
+def eligibility(application: Application) -> list[dict[str, Any]]:
+    """Each voter with the attendance they have now, and whether a vote of theirs would count now. Six queries at most.
+
+    By the rules of this application's vote, or by the policy where none has been opened; the applicant is no voter.
+    """
+    minimum, now = rules_of(application).minimum_attendance, clock.now()
     rows = []
-    voters_of_the_guild = User.objects.filter(is_active=True, is_bot=False, role_group__in=[*VOTERS])
-    people = list(voters_of_the_guild.order_by("display_name", "pk"))
+    people = list(_voters_of_the_guild().exclude(pk=application.user_id or 0).order_by("display_name", "pk"))
     figures = snapshots([person.pk for person in people], now)
     for person in people:
         seen = figures[person.pk]
@@ -357,6 +404,12 @@ def eligibility() -> list[dict[str, Any]]:
     return rows
 
 
+def _voters_of_the_guild() -> QuerySet[User]:
+    """Everybody for whom `may_vote` says yes."""
+    voters = User.objects.filter(is_active=True, is_bot=False)
+    return voters.filter(Q(role_group__in=[*VOTERS]) | Q(is_superuser=True))
+
+
 def may_vote_on(application: Application, user: User) -> bool:
     """Whether `user` may vote on this application right now."""
     return application.voting_open and may_vote(user) and application.user_id != user.pk
@@ -367,7 +420,10 @@ def may_vote_on(application: Application, user: User) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TrialPerformance:
-    """How a trial goes: attendance since it began beside the guild's over the same days, and loot won."""
+    """How a trial goes: attendance since it began, beside the average of the members' over the same days, and loot won.
+
+    The average is of those for whom a raid was held in that time.
+    """
 
     days: int
     days_left: int
@@ -379,14 +435,14 @@ class TrialPerformance:
 
 
 def trial_performance(application: Application) -> TrialPerformance | None:
-    """The performance of somebody on trial; None where no trial has begun."""
+    """The performance of somebody on trial; None where no trial has begun. Ten queries, whatever the guild's size."""
     if application.trial_started_at is None or application.user is None:
         return None
     now = clock.now()
-    seen = since(application.user, application.trial_started_at, now)
-    guild = MemberAttendanceSummary.objects.filter(
-        user__is_active=True, user__role_group__in=[*VOTERS], held_30d__gt=0
-    ).aggregate(average=Avg("percentage_30d"))["average"]
+    seen = since([application.user.pk], application.trial_started_at, now)[application.user.pk]
+    members = _voters_of_the_guild().exclude(pk=application.user.pk).values_list("pk", flat=True)
+    figures = [figure for figure in since(members, application.trial_started_at, now).values() if figure.held]
+    average = sum((figure.percentage for figure in figures), Decimal(0)) / len(figures) if figures else None
     ends = application.trial_ends_at or now
     return TrialPerformance(
         days=(now - application.trial_started_at).days,
@@ -394,7 +450,7 @@ def trial_performance(application: Application) -> TrialPerformance | None:
         attendance_percentage=seen.percentage,
         raids_attended=seen.attended,
         raids_held=seen.held,
-        guild_attendance_percentage=None if guild is None else Decimal(guild).quantize(Decimal("0.01")),
+        guild_attendance_percentage=None if average is None else average.quantize(Decimal("0.01"), ROUND_HALF_UP),
         items_won=LootDistribution.objects.filter(
             user=application.user, reversed_at=None, awarded_at__gte=application.trial_started_at
         ).count(),
@@ -402,26 +458,45 @@ def trial_performance(application: Application) -> TrialPerformance | None:
 
 
 def statistics(*, days: int | None = None) -> dict[str, Any]:
-    """Figures on recruitment (PRD 5.2.10): by status, by class, by month, decisions, times. Four queries."""
-    found = Application.objects.exclude(status=S.DRAFT)
+    """Figures on recruitment (PRD 5.2.10): by status, class and month, decisions, times. Five queries.
+
+    By the clock: a vote whose time is over is complete. Times are from the sending of an application to its end.
+
+    Args:
+        days: only what was sent in so many last days.
+    """
+    now = clock.now()
+    found = Application.objects.filter(submitted_at__isnull=False).order_by()
     if days is not None:
-        found = found.filter(submitted_at__gte=clock.now() - dt.timedelta(days=days))
-    by_status = dict(found.order_by().values_list("status").annotate(number=Count("pk")))
-    by_class = dict(found.order_by().values_list("character_class").annotate(number=Count("pk")))
-    decisions = dict(found.exclude(decision="").order_by().values_list("decision").annotate(number=Count("pk")))
-    waiting = found.filter(voting_decided_at__isnull=False).aggregate(
-        time=Avg(F("voting_decided_at") - F("submitted_at"))
-    )
-    decided = by_status.get(S.APPROVED, 0) + by_status.get(S.REJECTED, 0)
+        found = found.filter(submitted_at__gte=now - dt.timedelta(days=days))
+    by_status = {status: 0 for status in S.values if status != S.DRAFT}
+    by_status |= dict(found.values_list("status").annotate(number=Count("pk")))
+    over = found.filter(status=S.VOTING_ACTIVE, voting_ends_at__lte=now).count()
+    by_status[S.VOTING_ACTIVE] -= over
+    by_status[S.VOTING_COMPLETE] += over
+    decided = found.filter(status__in=[S.APPROVED, S.REJECTED])
+    waiting = decided.aggregate(time=Avg(F("closed_at") - F("submitted_at")))["time"]
+    ended = by_status[S.APPROVED] + by_status[S.REJECTED]
+    by_class: dict[str, int] = {}
+    by_month: dict[str, int] = {}
+    with_account = 0
+    for row in found.annotate(month=TruncMonth("submitted_at", tzinfo=dt.UTC)).values_list(
+        "character_class", "month", Count("user"), Count("pk")
+    ):
+        kind, month, accounts, number = row
+        by_class[kind] = by_class.get(kind, 0) + number
+        by_month[f"{month:%Y-%m}"] = by_month.get(f"{month:%Y-%m}", 0) + number
+        with_account += accounts
     return {
         "total": sum(by_status.values()),
-        "by_status": {status: by_status.get(status, 0) for status in S.values if status != S.DRAFT},
+        "by_status": by_status,
         "by_class": by_class,
-        "decisions": decisions,
-        "approval_rate": round(100 * by_status.get(S.APPROVED, 0) / decided, 2) if decided else None,
-        "average_days_to_decision": round(waiting["time"].total_seconds() / 86_400, 2) if waiting["time"] else None,
-        "open": sum(by_status.get(status, 0) for status in (S.SUBMITTED, S.TRIAL_ACCEPTED, S.VOTING_ACTIVE)),
-        "applicants_with_accounts": found.filter(user__isnull=False).count(),
+        "by_month": dict(sorted(by_month.items())),
+        "decisions": dict(found.exclude(decision="").values_list("decision").annotate(number=Count("pk"))),
+        "approval_rate": round(100 * by_status[S.APPROVED] / ended, 2) if ended else None,
+        "average_days_to_decision": round(waiting.total_seconds() / 86_400, 2) if waiting else None,
+        "open": sum(by_status[status] for status in OPEN),
+        "applicants_with_accounts": with_account,
     }
 
 

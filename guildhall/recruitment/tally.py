@@ -5,7 +5,7 @@ Invariant (PRD 3.10.5): the decision rests on counted votes alone. `tests/test_t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ class Ballot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules a vote is judged by, as they were when it was decided."""
+    """The rules a vote is judged by: those of the policy when the vote was opened."""
 
     quorum: int
     threshold_percent: Decimal
@@ -35,6 +35,20 @@ class Rules:
     def of(cls, policy: RecruitmentPolicy) -> Rules:
         """The rules of a policy."""
         return cls(policy.quorum, policy.threshold_percent, policy.tie, policy.minimum_attendance)
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Rules:
+        """The rules that `as_json` wrote."""
+        return cls(
+            quorum=int(kept["quorum"]),
+            threshold_percent=Decimal(kept["threshold_percent"]),
+            tie=str(kept["tie"]),
+            minimum_attendance=Decimal(kept["minimum_attendance"]),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready, percentages as text."""
+        return {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +74,7 @@ class Tally:
 
     def as_trace(self, rules: Rules) -> dict[str, Any]:
         """JSON-ready: the figures and the rules, to be kept with the decision and shown with it."""
-        figures = asdict(self)
-        shown = {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(rules).items()}
-        return {"tally": figures | {"total": self.total, "counted": self.counted}, "rules": shown}
+        return {"tally": asdict(self) | {"total": self.total, "counted": self.counted}, "rules": rules.as_json()}
 
 
 def count(ballots: Iterable[Ballot], rules: Rules) -> Tally:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from guildhall.recruitment.models import Application
-from guildhall.recruitment.services.transitions import policy
+from guildhall.recruitment.services.transitions import rules_of
 from guildhall.recruitment.services.voting import standing_votes
-from guildhall.recruitment.tally import Rules, count
+from guildhall.recruitment.tally import count
 
 from .embeds import BLUE, GOLD, GREEN, GREY, PURPLE, RED, Embed, button, escape, lines, link_button, message, page, when
 from .embeds import row as button_row
@@ -102,7 +102,7 @@ def vote(*, application_id: int, voting_round: int) -> dict[str, Any] | None:
         buttons = [button(label, f"vote:{found.pk}:{choice}", style=style) for choice, (label, style) in
                    VOTE_LABELS.items()]  # fmt: skip
         return message(embed, components=[button_row(*buttons)])
-    result = count(standing_votes(found), Rules.of(policy()))
+    result = count(standing_votes(found), rules_of(found))
     tally = (found.decision_trace or {}).get("tally") or {
         "counted_passes": result.counted_passes,
         "counted_fails": result.counted_fails,
@@ -126,6 +126,12 @@ _TO_APPLICANT = {
     "recycled": ("Your trial goes on", "You stay on trial for a while longer.", GOLD),
     "approved": ("Welcome to the guild", "You are a full member now.", GREEN),
     "rejected": ("Your application", "", GREY),
+    "withdrawn": ("Your application is withdrawn", "It has been withdrawn. Come back any time.", GREY),
+    "trial_reminder": (
+        "Your trial ends soon",
+        "If something keeps you from raiding, or you want to know where you stand, tell us before then.",
+        GOLD,
+    ),
 }
 TOLD_TO_APPLICANT = frozenset(_TO_APPLICANT)
 
@@ -145,6 +151,6 @@ def to_applicant(*, application_id: int, news: str, comment_id: int | None = Non
     if news == "rejected":
         text = escape(found.rejection_reason) or "We cannot take you in at the moment."
     embed = Embed(title, f"**{escape(found.character_name)}**: {text}", color)
-    if news in ("trial_accepted", "recycled") and found.trial_ends_at:
+    if news in ("trial_accepted", "recycled", "trial_reminder") and found.trial_ends_at:
         embed.add("Until", when(found.trial_ends_at, "D"))
     return message(embed)

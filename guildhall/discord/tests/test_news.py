@@ -6,13 +6,15 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from rest_framework.test import APIClient
 
 from guildhall.accounts.services import set_role_group
 from guildhall.auctions.services import close_session, place_bid, start_session
-from guildhall.core import clock
+from guildhall.core import clock, outbox
 from guildhall.core.models import OutboxMessage
+from guildhall.discord import deliveries
 from guildhall.discord.messages.auctions import follow_auctions
-from guildhall.discord.tests.people import Guild, deliver, make_guild
+from guildhall.discord.tests.people import Guild, deliver, make_guild, officer
 from guildhall.discord.tests.talking import text_of
 from guildhall.loot.services import award_item, reverse_award
 from guildhall.points.models import DKPPool
@@ -22,8 +24,9 @@ from guildhall.raids.services.awarding import award_attendance
 from guildhall.raids.services.raids import create_raid
 from guildhall.raids.services.reversing import reverse_raid
 from guildhall.recruitment.models import Application
-from guildhall.recruitment.services.applying import apply
+from guildhall.recruitment.services.applying import apply, withdraw
 from guildhall.recruitment.services.reviewing import accept_trial, add_comment, reject
+from guildhall.recruitment.services.trials import remind_due_trials
 from guildhall.recruitment.services.voting import cast_vote, close_vote, start_voting
 from tests.fake_discord import FakeDiscordServer
 
@@ -270,3 +273,67 @@ def test_with_a_channels_id_the_bot_itself_posts_once_though_the_connection_is_c
     (shown,) = channels.raw("auctions")
     assert shown["components"] == []
     assert shown["author"]["username"] == "guildhall-bot"
+
+
+def test_a_summary_that_is_asked_for_is_posted_each_time(channels: Channels) -> None:
+    found, _ = apply(
+        user=None, character_name="Finnius", character_class="Bard", level=60, availability="x", timezone="CET",
+        discord_username="finnius",
+    )  # fmt: skip
+    client = APIClient()
+    client.force_authenticate(officer())
+    before = len(channels["applications"])
+    for _ in range(2):
+        assert client.post(f"/api/applications/{found.pk}/discord-webhook/").status_code == 202
+    shown = channels["applications"]
+    assert len(shown) == before + 2
+    assert "Finnius" in shown[-1]
+    assert not OutboxMessage.objects.filter(state=OutboxMessage.State.DEAD).exists()
+
+
+def test_the_applicant_is_reminded_and_told_of_a_withdrawal(
+    guild: Guild, channels: Channels, application: Application, applicant: Any
+) -> None:
+    accept_trial(application=application, actor=None)
+    with clock.frozen(clock.now() + dt.timedelta(days=28)):
+        assert remind_due_trials() == 1
+        withdraw(application=application, actor=None)
+        told = told_applicant(guild, applicant[1])
+    assert "Your trial ends soon" in told[-2]
+    assert "has been withdrawn" in told[-1]
+    assert "vot" not in "".join(told).lower()
+
+
+def test_mail_that_was_given_up_is_seen_and_sent_again_by_an_officer(settings: Any) -> None:
+    """The mail server is not there: it is tried again, then given up, then seen among the deliveries."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # nobody listens there
+    apply(
+        user=None, character_name="Finnius", character_class="Bard", level=60, availability="x", timezone="CET",
+        discord_username="finnius", email="finnius@example.org",
+    )  # fmt: skip
+    mail = OutboxMessage.objects.get(topic="recruitment.email")
+    deliver()
+    mail.refresh_from_db()
+    assert (mail.state, mail.attempts) == ("pending", 1)
+    assert "ConnectionRefused" in mail.last_error
+    assert deliveries.queue().failing == 1
+    for _ in range(outbox.MAX_ATTEMPTS):
+        OutboxMessage.objects.filter(pk=mail.pk).update(due_at=clock.now())
+        deliver()
+    assert list(deliveries.deliveries()) == [mail]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    deliveries.resend(message_id=mail.pk, actor=officer())
+    deliver()
+    mail.refresh_from_db()
+    assert (mail.state, mail.outcome) == ("delivered", "to finnius@example.org")
+
+
+def test_where_no_mail_server_is_set_the_record_says_so(settings: Any) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+    apply(
+        user=None, character_name="Finnius", character_class="Bard", level=60, availability="x", timezone="CET",
+        discord_username="finnius", email="finnius@example.org",
+    )  # fmt: skip
+    deliver()
+    assert "EMAIL_URL" in OutboxMessage.objects.get(topic="recruitment.email").outcome

@@ -117,6 +117,7 @@ def merge_people(*, source: User, target: User, actor: User | None, reason: str)
     PointAdjustment.objects.filter(user=source).update(user=target)
     characters = _move_characters(source, target, actor, reason)
     moved = hooks.run_merge_hooks(source.pk, target.pk)
+    target.refresh_from_db()  # a hook may have given the target the role that the source had
     _close(source, target)
     audit.record(
         action="points.merge_people",

@@ -61,7 +61,10 @@ class QuestionViewSet(viewsets.ModelViewSet[ApplicationQuestion]):
 
 
 class PolicyView(APIView):
-    """How the guild recruits: quorum, threshold, ties, trials. Members may read it; it is shown with each result."""
+    """How the guild recruits: quorum, threshold, ties, trials. Members may read it; it is shown with each result.
+
+    Officers and bots change it: it names the ranks that a trial and a vote give.
+    """
 
     required_scopes = "recruitment"
 
@@ -73,7 +76,7 @@ class PolicyView(APIView):
     @extend_schema(request=shapes.PolicySerializer, responses=shapes.PolicySerializer)
     def patch(self, request: Request) -> Response:
         who = principal(request)
-        selectors.demand(who, Tier.RECRUITER)
+        selectors.demand_policy_maker(who)
         serializer = shapes.PolicySerializer(policy(), data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         changed = services.edit_policy(actor=who.user, **serializer.validated_data)

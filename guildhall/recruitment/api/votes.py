@@ -138,7 +138,7 @@ class VotingEligibilityView(_Rows):
     """Whose vote would count at this moment, and why."""
 
     def rows(self, application: Application) -> list[dict[str, Any]]:
-        return selectors.eligibility()
+        return selectors.eligibility(application)
 
 
 @extend_schema(responses=shapes.VoteChangeOutput(many=True))

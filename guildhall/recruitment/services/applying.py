@@ -13,12 +13,15 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.services import set_role_group
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, Conflict, NotAllowed, NotFound
 from guildhall.core.transactions import use_case
+from guildhall.points.services.merging import merge_people
 from guildhall.recruitment.models import Application, ApplicationQuestion
 from guildhall.roster.names import clean_new_name, name_key
 
+from .reviewing import take_off_trial
 from .transitions import OPEN, lock, move, policy, refuse_unless
 
 S = Application.Status
@@ -26,6 +29,7 @@ _TEXTS = {
     "server": 60, "character_class": 40, "previous_guilds": 10_000, "availability": 5_000, "timezone": 60,
     "references": 5_000, "discord_username": 80, "discord_id": 20, "email": 254,
 }  # fmt: skip
+LARGEST_NUMBER = 10**12
 REQUIRED = ("character_name", "character_class", "level", "availability", "timezone", "discord_username")
 
 
@@ -46,6 +50,11 @@ def find_by_token(token: str) -> Application:
     return found
 
 
+def _plain(value: Any) -> str:
+    """Text as every database takes it: no NUL, no half of a surrogate pair, no space around it."""
+    return str(value or "").replace("\x00", "").encode("utf-8", "replace").decode("utf-8").strip()
+
+
 def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
     unknown = set(values) - set(_TEXTS) - {"character_name", "level", "answers"}
     if unknown:
@@ -53,7 +62,7 @@ def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
     cleaned: dict[str, Any] = {}
     for name, most in _TEXTS.items():
         if name in values:
-            text = str(values[name] or "").strip().replace("\x00", "")
+            text = _plain(values[name])
             if len(text) > most:
                 raise BadInput(f"{name} may have {most} characters.", code="too_long", attr=name)
             cleaned[name] = text
@@ -80,7 +89,7 @@ def _answers(given: Any, *, complete: bool) -> list[dict[str, Any]]:
     """Answers to the active questions, each with the wording it was given to.
 
     Raises:
-        BadInput: ``required``, ``invalid_choice``, ``not_a_number``, ``unknown_question``.
+        BadInput: ``required``, ``invalid``, ``invalid_choice``, ``not_a_number``, ``too_long``, ``unknown_question``.
     """
     questions = {question.pk: question for question in ApplicationQuestion.objects.filter(is_active=True)}
     if isinstance(given, Mapping):
@@ -124,48 +133,81 @@ def _answer(question: ApplicationQuestion, value: Any) -> Any:
         return text in ("yes", "true", "on", "1")
     if question.kind == kinds.NUMBER:
         try:
-            return int(str(value))
+            number = int(str(value))
         except ValueError as error:
             raise BadInput(f"{question.wording}: a whole number.", code="not_a_number", attr="answers") from error
+        if abs(number) > LARGEST_NUMBER:
+            raise BadInput(f"{question.wording}: that number is too large.", code="not_a_number", attr="answers")
+        return number
     if question.kind in (kinds.CHOICE, kinds.MULTIPLE):
         chosen = [value] if isinstance(value, str) else value
-        if not isinstance(chosen, list) or any(item not in question.choices for item in chosen):
+        several = question.kind == kinds.MULTIPLE
+        if (
+            not isinstance(chosen, list)
+            or any(item not in question.choices for item in chosen)
+            or (len(chosen) > 1 and not several)
+        ):
             raise BadInput(
                 f"{question.wording}: choose from {', '.join(map(str, question.choices))}.",
                 code="invalid_choice",
                 attr="answers",
             )
-        return chosen if question.kind == kinds.MULTIPLE else chosen[0]
-    text = str(value).strip().replace("\x00", "")
+        return [choice for choice in question.choices if choice in chosen] if several else chosen[0]
+    if not isinstance(value, str | int | float):
+        raise BadInput(f"{question.wording}: answer with a text.", code="invalid", attr="answers")
+    text = _plain(value)
     if len(text) > 10_000:
         raise BadInput(f"{question.wording}: at most 10,000 characters.", code="too_long", attr="answers")
     return text
 
 
-def _refuse_floods(user: User | None, key: str, discord_id: str, address: str, but: int | None) -> None:
-    """Duplicates, cool-down and floods (issue: "protection against floods and duplicates")."""
-    rules, now = policy(), clock.now()
+def _refuse_repeats(user: User | None, key: str, discord_id: str, but: int | None) -> None:
+    """One open application a person and a character, and the cool-down after a rejection.
+
+    Whoever only shares the character's name with an application is told the same in every case, and no date: that it
+    was rejected, and when, is between the guild and its applicant.
+    """
+    others = Application.objects.exclude(pk=but or 0)
+    own = Application.objects.none()
+    if user is not None:
+        own = others.filter(user=user)
+        if discord_id:
+            own = own | others.filter(discord_id=discord_id)
+    if own.filter(status__in=OPEN).exists():
+        raise Conflict(
+            "You have an open application already. Follow that one, or withdraw it first.", code="already_applied"
+        )
+    if (again := _cools_until(own)) is not None:
+        raise Conflict(
+            f"You may apply again from {again:%d %B %Y} on.",
+            code="cooling_down",
+            figures={"may_apply_at": again.isoformat()},
+        )
+    named = others.filter(name_key=key)
+    if named.filter(status__in=OPEN).exists() or _cools_until(named) is not None:
+        raise _already_applied()
+
+
+def _cools_until(applications: Any) -> dt.datetime | None:
+    """When the cool-down after the latest rejection of these applications ends; None if none runs."""
+    rejected = applications.filter(status=S.REJECTED, closed_at__isnull=False).order_by("-closed_at").first()
+    again = None if rejected is None else may_apply_again_at(rejected)
+    return again if again is not None and clock.now() < again else None
+
+
+def may_apply_again_at(application: Application) -> dt.datetime | None:
+    """When the applicant of a rejected application may apply again; None for any other."""
+    if application.status != S.REJECTED or application.closed_at is None:
+        return None
+    return application.closed_at + dt.timedelta(days=policy().cooldown_days)
+
+
+def _refuse_floods(address: str, but: int | None) -> None:
+    """Whether applications are taken at all, and how many a day (`RecruitmentPolicy`)."""
+    rules = policy()
     if not rules.is_open:
         raise Conflict("The guild takes no applications at the moment.", code="recruitment_closed")
-    others = Application.objects.exclude(pk=but or 0)
-    same = others.filter(name_key=key)
-    if user is not None:
-        same = same | others.filter(user=user)
-    if discord_id:
-        same = same | others.filter(discord_id=discord_id)
-    if same.filter(status__in=OPEN).exists():
-        raise _already_applied()
-    rejected = same.filter(status=S.REJECTED).order_by("-updated_at").first()
-    if rejected is not None:
-        step = rejected.status_changes.filter(to_status=S.REJECTED).order_by("-at").first()
-        again = (step.at if step else rejected.updated_at) + dt.timedelta(days=rules.cooldown_days)
-        if now < again:
-            raise Conflict(
-                f"You may apply again from {again:%d %B %Y} on.",
-                code="cooling_down",
-                figures={"may_apply_at": again.isoformat()},
-            )
-    today = others.filter(submitted_at__gt=now - dt.timedelta(days=1))
+    today = Application.objects.exclude(pk=but or 0).filter(submitted_at__gt=clock.now() - dt.timedelta(days=1))
     if today.count() >= rules.most_a_day or (
         address and today.filter(source_address=address).count() >= rules.most_a_day_from_one
     ):
@@ -174,7 +216,8 @@ def _refuse_floods(user: User | None, key: str, discord_id: str, address: str, b
 
 def _already_applied() -> Conflict:
     return Conflict(
-        "There is an open application of this person or character already. Follow that one, or withdraw it first.",
+        "There has been an application for this character already. If it was yours, follow it by its private link or "
+        "sign in with the account you made it with; otherwise ask a recruiter.",
         code="already_applied",
     )
 
@@ -184,6 +227,8 @@ def _address_key(address: str) -> str:
 
 
 def _refuse_members(user: User | None) -> None:
+    if user is not None and user.is_bot:
+        raise NotAllowed("A bot does not apply for itself; leave the account out.", code="is_bot")
     if user is not None and user.role_group not in (RoleGroup.GUEST, RoleGroup.APPLICANT):
         raise Conflict("You are a member already.", code="already_member")
 
@@ -194,7 +239,7 @@ def apply(*, user: User | None, address: str = "", **values: Any) -> tuple[Appli
 
     Args:
         user: the applicant's account, None for somebody without one.
-        address: where it comes from, against floods; only a hash is kept.
+        address: where it comes from, against floods; only a hash is kept. Empty where a recruiter or a bot brings it in.
         values: the PRD's fields and `answers`.
 
     Raises:
@@ -242,8 +287,17 @@ def submit_draft(*, user: User, application: Application, address: str = "") -> 
         raise NotAllowed("This is somebody else's application.", code="not_yours")
     refuse_unless(draft, S.DRAFT, doing="submitting it", to_applicant=True)
     values = {name: getattr(draft, name) for name in (*_TEXTS, "character_name", "level")}
-    answers = [{"question_id": item["question_id"], "answer": item["answer"]} for item in draft.answers]
-    return _submit(draft, user, address, {**values, "answers": answers})
+    kept = {item["question_id"]: item for item in draft.answers}
+    asked = ApplicationQuestion.objects.filter(is_active=True, pk__in=kept).values_list("pk", flat=True)
+    answers = [{"question_id": pk, "answer": kept[pk]["answer"]} for pk in asked]
+    done, token = _submit(draft, user, address, {**values, "answers": answers})
+    # An answer keeps the wording it was given to, also where the question was put differently since.
+    done.answers = [
+        {**item, "wording": kept[item["question_id"]]["wording"]} if item["question_id"] in kept else item
+        for item in done.answers
+    ]
+    done.save(update_fields=["answers"])
+    return done, token
 
 
 def _submit(
@@ -263,7 +317,8 @@ def _submit(
     else:
         cleaned["discord_id"] = ""  # somebody without an account cannot speak for a Discord id
     address_key = _address_key(address)
-    _refuse_floods(user, cleaned["name_key"], cleaned["discord_id"], address_key, application.pk)
+    _refuse_floods(address_key, application.pk)
+    _refuse_repeats(user, cleaned["name_key"], cleaned["discord_id"], application.pk)
     for name, value in cleaned.items():
         setattr(application, name, value)
     application.answers = _answers(values.get("answers") or [], complete=True)
@@ -283,26 +338,61 @@ def _submit(
 def claim_application(*, user: User, token: str) -> Application:
     """Tie an application that was made without an account to the account of whoever holds its private link.
 
+    Where a trial has given the applicant an account since, which nobody has ever signed in to, the two become one
+    person (`merge_people`): the character, the points and the role of the trial are the claimant's then.
+
     Raises:
         NotFound: ``unknown_application``.
-        Conflict: ``already_claimed``.
+        NotAllowed: ``is_bot``.
+        Conflict: ``already_claimed``, ``already_member``, ``already_applied``.
     """
     application = lock(find_by_token(token).pk)
-    if application.user_id not in (None, user.pk):
-        raise Conflict("This application belongs to another account already.", code="already_claimed")
-    application.user = user
+    if application.user_id == user.pk:
+        return application
+    _refuse_members(user)
+    holder = application.user
+    if holder is not None:
+        if not application.account_made or not _nobodys(holder):
+            raise Conflict("This application belongs to another account already.", code="already_claimed")
+        role = holder.role_group
+        merge_people(source=holder, target=user, actor=user, reason=f"private link of application {application.pk}")
+        application = lock(application.pk)
+        set_role_group(user=user, role_group=role, actor=user, reason=f"application {application.pk}")
+    else:
+        User.objects.select_for_update().get(pk=user.pk)
+        if application.status in OPEN and Application.objects.filter(user=user, status__in=OPEN).exists():
+            raise Conflict(
+                "You have an open application already. Withdraw it first, then take this one.", code="already_applied"
+            )
+    application.user, application.account_made = user, False
     application.discord_id = user.discord_id or application.discord_id
     application.save()
     return application
 
 
+def _nobodys(user: User) -> bool:
+    """Whether nobody has ever been at this account: no Discord account, no password, no sign-in, no more than a member."""
+    return (
+        user.discord_id is None
+        and user.last_login is None
+        and not user.has_usable_password()
+        and not user.is_bot
+        and user.merged_into_id is None
+        and user.role_group in (RoleGroup.GUEST, RoleGroup.APPLICANT, RoleGroup.MEMBER)
+    )
+
+
 @use_case
 def withdraw(*, application: Application, actor: User | None, reason: str = "") -> Application:
-    """Take an application back; the applicant, or a recruiter for them.
+    """Take an application back; the applicant, or a recruiter for them. What a trial gave is taken away again.
 
     Raises:
         Conflict: ``illegal_transition`` once it is decided.
     """
     locked = lock(application.pk)
+    refuse_unless(
+        locked, S.DRAFT, *OPEN, doing="withdrawing it", to_applicant=actor is None or actor.pk == locked.user_id
+    )
+    take_off_trial(locked, actor=actor)
     move(locked, S.WITHDRAWN, actor=actor, reason=reason)
     return locked

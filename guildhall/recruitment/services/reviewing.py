@@ -8,13 +8,15 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.services import set_role_group
 from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput
 from guildhall.core.transactions import use_case
 from guildhall.recruitment.models import Application, ApplicationComment, ApplicationQuestion, RecruitmentPolicy
+from guildhall.roster.services import set_rank, update_character
 
 from .transitions import announce, lock, move, policy, refuse_unless
-from .welcome import ensure_character, ensure_person
+from .welcome import ensure_character, ensure_person, is_trial_rank, member_rank, trial_rank
 
 S = Application.Status
 
@@ -83,7 +85,7 @@ def accept_trial(
     locked = lock(application.pk)
     refuse_unless(locked, S.SUBMITTED, doing="starting a trial")
     user = ensure_person(locked, role=RoleGroup.APPLICANT, actor=actor)
-    ensure_character(locked, user=user, rank=rules.trial_rank, actor=actor)
+    ensure_character(locked, user=user, rank=trial_rank(), actor=actor)
     locked.trial_started_at = clock.now()
     locked.trial_ends_at = locked.trial_started_at + dt.timedelta(days=length)
     move(locked, S.TRIAL_ACCEPTED, actor=actor, reason=reason)
@@ -126,19 +128,23 @@ def promote_trial(*, application: Application, actor: User | None, reason: str =
 def welcome(application: Application, *, actor: User | None) -> None:
     """Make the applicant of a locked application a member: account, role, character, rank."""
     user = ensure_person(application, role=RoleGroup.MEMBER, actor=actor)
-    ensure_character(application, user=user, rank=policy().member_rank, actor=actor)
+    character = ensure_character(application, user=user, rank=policy().member_rank, actor=actor)
+    if (
+        character is not None
+        and policy().member_rank is None
+        and (character.rank is None or is_trial_rank(character.rank))
+    ):
+        set_rank(character=character, rank=member_rank(), actor=actor, reason=f"application {application.pk}")
+        character.refresh_from_db()
 
 
 def take_off_trial(application: Application, *, actor: User | None) -> None:
     """Take away what the trial gave: the trial's character becomes inactive, the account a guest's."""
-    from guildhall.accounts.services import set_role_group
-    from guildhall.roster.services import set_rank, update_character
-
     if application.trial_started_at is None:
         return
     character, user = application.character, application.user
     if character is not None and user is not None and character.user_id == user.pk:
-        if character.rank is not None and character.rank == policy().trial_rank:
+        if character.rank is not None and is_trial_rank(character.rank):
             set_rank(character=character, rank=None, actor=actor, reason="trial ended")
             character.refresh_from_db()
         update_character(character=character, actor=actor, status="inactive")
@@ -146,30 +152,45 @@ def take_off_trial(application: Application, *, actor: User | None) -> None:
         set_role_group(user=user, role_group=RoleGroup.GUEST, actor=actor, reason="trial ended")
 
 
+POLICY = frozenset(
+    field.name for field in RecruitmentPolicy._meta.concrete_fields if field.editable and not field.primary_key
+)
+QUESTION = frozenset({"wording", "help_text", "kind", "choices", "required", "order", "is_active"})
+MOST_CHOICES, LONGEST_CHOICE = 50, 200
+
+
+def _checked(row: RecruitmentPolicy | ApplicationQuestion) -> None:
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise BadInput(" ".join(messages), attr=field) from error
+
+
 @use_case
 def edit_policy(*, actor: User | None, **changes: Any) -> RecruitmentPolicy:
-    """Change the guild's recruitment policy.
+    """Change the guild's recruitment policy. A vote that is open goes on by the rules it was opened under.
 
     Raises:
         BadInput: ``invalid`` naming the field.
     """
-    current = policy()
-    for name, value in changes.items():
-        if name in ("id", "pk", "history") or not hasattr(current, name):
+    for name in changes:
+        if name not in POLICY:
             raise BadInput(f"The policy has no {name}.", attr=name)
+    if not RecruitmentPolicy.objects.exists():
+        RecruitmentPolicy.objects.get_or_create(pk=1)  # one row, also where two officers edit the first time at once
+    current = RecruitmentPolicy.objects.select_for_update().order_by("pk")[0]
+    before = {name: str(getattr(current, name)) for name in changes}
+    for name, value in changes.items():
         setattr(current, name, value)
-    try:
-        current.full_clean()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise BadInput(" ".join(messages), attr=field) from error
+    _checked(current)
     current.save()
     audit.record(
         action="recruitment.edit_policy",
         summary=f"recruitment policy changed: {', '.join(changes)}",
         actor=actor,
         target=current,
-        data={name: str(value) for name, value in changes.items()},
+        data={"before": before, "after": {name: str(value) for name, value in changes.items()}},
     )
     return current
 
@@ -181,21 +202,30 @@ def save_question(
     """Add a question to the questionnaire, or change one. Answers given before keep their wording.
 
     Raises:
-        BadInput: ``required`` where a choice has nothing to choose from, ``invalid`` naming the field.
+        BadInput: ``required`` where a choice has nothing to choose from, ``too_long``, ``invalid`` naming the field.
     """
     saved = question or ApplicationQuestion()
     for name, value in values.items():
+        if name not in QUESTION:
+            raise BadInput(f"A question has no {name}.", attr=name)
         setattr(saved, name, value)
+    saved.choices = _choices(saved.choices)
     kinds = ApplicationQuestion.Kind
-    if saved.kind in (kinds.CHOICE, kinds.MULTIPLE):
-        choices = saved.choices
-        if not isinstance(choices, list) or not choices or not all(isinstance(item, str) and item for item in choices):
-            raise BadInput("Give the choices as a list of texts.", code="required", attr="choices")
-    try:
-        saved.full_clean()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise BadInput(" ".join(messages), attr=field) from error
+    if saved.kind in (kinds.CHOICE, kinds.MULTIPLE) and not saved.choices:
+        raise BadInput("Give the choices as a list of texts.", code="required", attr="choices")
+    _checked(saved)
     saved.save()
     audit.record(action="recruitment.save_question", summary=f"question: {saved.wording}", actor=actor, target=saved)
     return saved
+
+
+def _choices(given: Any) -> list[str]:
+    """The choices of a question, each once."""
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+        raise BadInput("Give the choices as a list of texts.", code="required", attr="choices")
+    choices = list(dict.fromkeys(item.strip() for item in given if item.strip()))
+    if len(choices) > MOST_CHOICES or any(len(choice) > LONGEST_CHOICE for choice in choices):
+        raise BadInput(
+            f"At most {MOST_CHOICES} choices of at most {LONGEST_CHOICE} characters.", code="too_long", attr="choices"
+        )
+    return choices

@@ -11,6 +11,7 @@ from guildhall.core import audit, clock, outbox
 from guildhall.core.errors import Conflict, NotFound
 from guildhall.recruitment.mail import write_to_applicant
 from guildhall.recruitment.models import Application, ApplicationStatusChange, RecruitmentPolicy
+from guildhall.recruitment.tally import Rules
 
 S = Application.Status
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -23,6 +24,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.APPROVED: frozenset(),
     S.WITHDRAWN: frozenset(),
 }
+CLOSED = frozenset({S.APPROVED, S.REJECTED, S.WITHDRAWN})
 OPEN = frozenset({S.SUBMITTED, S.TRIAL_ACCEPTED, S.VOTING_ACTIVE, S.VOTING_COMPLETE})
 _WORDS = {
     S.DRAFT: "is a draft",
@@ -39,6 +41,11 @@ _WORDS = {
 def policy() -> RecruitmentPolicy:
     """The guild's policy; the defaults where nobody has edited it yet."""
     return RecruitmentPolicy.objects.select_related("trial_rank", "member_rank").first() or RecruitmentPolicy()
+
+
+def rules_of(application: Application) -> Rules:
+    """The rules that this application's vote goes by: those it was opened under, else the policy's of today."""
+    return Rules.from_json(application.voting_rules) if application.voting_rules else Rules.of(policy())
 
 
 def lock(application_id: int) -> Application:
@@ -89,6 +96,7 @@ def move(application: Application, to: str, *, actor: User | None, reason: str =
         )
     application.status = to
     application.open_key = application.name_key if to in OPEN else None
+    application.closed_at = clock.now() if to in CLOSED else None
     application.save()
     ApplicationStatusChange.objects.create(
         application=application, from_status=before, to_status=to, at=clock.now(), changed_by=actor, reason=reason
@@ -100,7 +108,8 @@ def move(application: Application, to: str, *, actor: User | None, reason: str =
         target=application,
         data={"reason": reason},
     )
-    announce(application, topic or to)
+    if before != S.DRAFT or to == S.SUBMITTED:  # a draft that is thrown away is nobody's business
+        announce(application, topic or to)
 
 
 def announce(application: Application, topic: str, **more: object) -> None:

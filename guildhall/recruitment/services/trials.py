@@ -8,6 +8,7 @@ from guildhall.core import clock
 from guildhall.core.transactions import use_case
 from guildhall.recruitment.models import Application, RecruitmentPolicy
 
+from .due import each
 from .reviewing import promote_trial, reject
 from .transitions import announce, lock, policy
 from .voting import start_voting
@@ -27,10 +28,16 @@ def _remind(application_id: int) -> bool:
 
 
 def remind_due_trials() -> int:
-    """Remind the recruiters of trials that end soon; answers how many."""
-    soon = clock.now() + dt.timedelta(days=policy().trial_reminder_days)
-    due = Application.objects.filter(status=S.TRIAL_ACCEPTED, trial_ends_at__lte=soon, trial_reminded_at=None)
-    return sum(_remind(pk) for pk in list(due.values_list("pk", flat=True)))
+    """Remind recruiters and applicants of trials that end soon; answers how many.
+
+    Raises:
+        SomeFailed: after all of them were tried.
+    """
+    now = clock.now()
+    soon = now + dt.timedelta(days=policy().trial_reminder_days)
+    due = Application.objects.filter(status=S.TRIAL_ACCEPTED, trial_reminded_at=None)
+    due = due.filter(trial_ends_at__lte=soon, trial_ends_at__gt=now)
+    return sum(each(due.values_list("pk", flat=True), _remind))
 
 
 @use_case
@@ -56,6 +63,10 @@ def _end(application_id: int) -> bool:
 
 
 def end_due_trials() -> int:
-    """Apply the policy to trials that are over, each in its own transaction; answers how many."""
+    """Apply the policy to trials that are over, each in its own transaction; answers how many.
+
+    Raises:
+        SomeFailed: after all of them were tried.
+    """
     due = Application.objects.filter(status=S.TRIAL_ACCEPTED, trial_ends_at__lte=clock.now(), trial_ended_at=None)
-    return sum(_end(pk) for pk in list(due.values_list("pk", flat=True)))
+    return sum(each(due.values_list("pk", flat=True), _end))

@@ -5,6 +5,10 @@ Invariants (PRD 3.10.5):
   not, with or without a worker.
 - Every member's vote is accepted; it is counted if their attendance at that moment reached the policy's minimum. The
   snapshot never changes afterwards.
+- A vote goes by the policy as it was when it was opened: `Application.voting_rules`. What is changed meanwhile counts from
+  the next vote on.
+- A vote stands as it was cast: who was a member when they voted is counted (or not) by that moment, also if they are
+  demoted or gone when it is decided, so that nobody can shape a result by moving voters about.
 - The decision is made once: `voting_decided_at` and the status change under the lock, so late, repeated and parallel
   workers find nothing left to do.
 """
@@ -19,10 +23,11 @@ from guildhall.core.errors import BadInput, Conflict, NotAllowed
 from guildhall.core.transactions import use_case
 from guildhall.recruitment import tally
 from guildhall.recruitment.attendance import snapshot
-from guildhall.recruitment.models import Application, ApplicationVote, VoteChange
+from guildhall.recruitment.models import MOST_HOURS, Application, ApplicationVote, VoteChange
 
+from .due import each
 from .reviewing import take_off_trial, welcome
-from .transitions import lock, move, policy, refuse_unless
+from .transitions import lock, move, policy, refuse_unless, rules_of
 
 S = Application.Status
 VOTERS = frozenset({RoleGroup.MEMBER, RoleGroup.DEVELOPER, RoleGroup.RECRUITER, RoleGroup.OFFICER})
@@ -42,7 +47,7 @@ def start_voting(*, application: Application, actor: User | None, hours: int | N
         Conflict: ``illegal_transition``.
     """
     length = policy().voting_hours if hours is None else hours
-    if not 1 <= length <= 24 * 30:
+    if not 1 <= length <= MOST_HOURS:
         raise BadInput("A vote lasts 1 hour to 30 days.", code="out_of_range", attr="hours")
     locked = lock(application.pk)
     refuse_unless(locked, S.SUBMITTED, S.TRIAL_ACCEPTED, doing="opening a vote")
@@ -50,13 +55,15 @@ def start_voting(*, application: Application, actor: User | None, hours: int | N
     locked.voting_started_at = clock.now()
     locked.voting_ends_at = locked.voting_started_at + dt.timedelta(hours=length)
     locked.voting_decided_at, locked.decision, locked.decision_trace = None, "", {}
+    locked.voting_rules = tally.Rules.of(policy()).as_json()
     move(locked, S.VOTING_ACTIVE, actor=actor, topic="voting_started")
     return locked
 
 
 def _open_for(application: Application, voter: User) -> Application:
     """The application, locked, if `voter` may vote on it right now."""
-    if not may_vote(voter):
+    # As they are now, and first: a merge of this person waits for the vote or the vote for the merge.
+    if not may_vote(User.objects.select_for_update().get(pk=voter.pk)):
         raise NotAllowed("Only members vote.", code="not_a_voter")
     locked = lock(application.pk)
     if locked.user_id == voter.pk:
@@ -98,7 +105,7 @@ def cast_vote(*, application: Application, voter: User, vote: str, comment: str 
     cast.vote, cast.changed_at, cast.withdrawn_at = vote, now, None
     cast.comment = cast.comment if comment is None else comment
     cast.attendance_percentage, cast.raids_attended, cast.raids_held = seen.percentage, seen.attended, seen.held
-    cast.is_counted = seen.reaches(policy().minimum_attendance)
+    cast.is_counted = seen.reaches(rules_of(locked).minimum_attendance)
     cast.save()
     VoteChange.objects.create(vote=cast, from_vote=before, to_vote=vote, attendance_percentage=seen.percentage, at=now)
     return cast
@@ -144,7 +151,7 @@ def close_vote(*, application: Application, actor: User | None = None) -> Applic
         return locked
     if locked.voting_open:
         raise Conflict(f"The vote is open until {locked.voting_ends_at:%d %B %Y %H:%M} UTC.", code="voting_still_open")
-    rules = tally.Rules.of(policy())
+    rules = rules_of(locked)
     result = tally.count(standing_votes(locked), rules)
     locked.voting_decided_at = clock.now()
     locked.decision = result.decision
@@ -181,6 +188,10 @@ def _execute(application: Application, actor: User | None) -> None:
 
 
 def close_due_votes() -> list[Application]:
-    """Decide every vote whose time is over, each in its own transaction. Called by the worker."""
+    """Decide every vote whose time is over, each in its own transaction. Called by the worker.
+
+    Raises:
+        SomeFailed: after all of them were tried.
+    """
     due = Application.objects.filter(status=S.VOTING_ACTIVE, voting_ends_at__lte=clock.now()).order_by("voting_ends_at")
-    return [close_vote(application=application) for application in due]
+    return each(due, lambda application: close_vote(application=application))

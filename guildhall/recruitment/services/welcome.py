@@ -5,11 +5,28 @@ from __future__ import annotations
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_person, set_role_group
 from guildhall.core import audit
-from guildhall.recruitment.models import Application
+from guildhall.recruitment.models import Application, ApplicationComment
 from guildhall.roster.classes import known_class
 from guildhall.roster.models import Character, Rank
 from guildhall.roster.selectors import find_character
 from guildhall.roster.services import create_character, reassign_character, set_rank, update_character
+
+from .transitions import policy
+
+
+def trial_rank() -> Rank | None:
+    """The rank of somebody on trial: the policy's, else the guild's highest trial rank."""
+    return policy().trial_rank or Rank.objects.filter(is_trial=True).first()
+
+
+def member_rank() -> Rank | None:
+    """The rank of a new member: the policy's, else the guild's default one, as long as that is no trial rank."""
+    return policy().member_rank or Rank.objects.filter(is_default=True, is_trial=False).first()
+
+
+def is_trial_rank(rank: Rank) -> bool:
+    """Whether a rank says "on trial": by its own mark, or because the policy uses it so."""
+    return rank.is_trial or rank == policy().trial_rank
 
 
 def ensure_person(application: Application, *, role: str, actor: User | None) -> User:
@@ -26,6 +43,7 @@ def ensure_person(application: Application, *, role: str, actor: User | None) ->
             email=application.email,
             actor=actor,
         )
+        application.account_made = True
     elif user.role_group in (RoleGroup.GUEST, RoleGroup.APPLICANT) and user.role_group != role:
         user = set_role_group(user=user, role_group=role, actor=actor, reason=f"application {application.pk}")
     application.user = user
@@ -38,7 +56,7 @@ def ensure_character(
     """The applicant's character, made or linked, with `rank`. A character that is somebody else's is left alone.
 
     Returns:
-        The character; None where its name belongs to another person, which the audit trail then says.
+        The character; None where its name belongs to another person, which a note on the application then says.
     """
     character = application.character or find_character(application.character_name)
     if character is None:
@@ -53,12 +71,10 @@ def ensure_character(
     elif character.user_id is None:
         character = reassign_character(character=character, user=user, actor=actor, reason="application accepted")
     elif character.user_id != user.pk:
-        audit.record(
-            action="recruitment.character_conflict",
-            summary=f"{character} belongs to {character.user}, not to the applicant {user}: sort it out by hand",
-            actor=actor,
-            target=application,
-        )
+        words = f"{character} belongs to {character.user}, not to the applicant {user}: sort it out by hand."
+        audit.record(action="recruitment.character_conflict", summary=words, actor=actor, target=application)
+        if not ApplicationComment.objects.filter(application=application, author=None, body=words).exists():
+            ApplicationComment.objects.create(application=application, body=words)
         return None
     if character.status != Character.Status.ACTIVE:
         character = update_character(character=character, actor=actor, status=Character.Status.ACTIVE)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import pytest
+from rest_framework.test import APIClient
 
 from guildhall.accounts.models import RoleGroup, User
-from guildhall.accounts.services import create_person
+from guildhall.accounts.permissions import principal_for
+from guildhall.accounts.services import create_person, get_or_create_bot
 from guildhall.core import outbox
 from guildhall.core.errors import BadInput, Conflict, NotAllowed, NotFound
+from guildhall.core.models import OutboxMessage
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import Application, ApplicationQuestion
-from guildhall.recruitment.services.applying import find_by_token
+from guildhall.recruitment.services.applying import find_by_token, may_apply_again_at
 from guildhall.recruitment.services.transitions import TRANSITIONS, move, policy
 from guildhall.recruitment.tasks import mind_trials
 from guildhall.roster.models import Character, Rank
@@ -66,6 +70,27 @@ def test_a_second_application_of_the_same_person_or_character_is_refused(applica
         with pytest.raises(Conflict) as refusal:
             services.apply(**{**FORM, **again})
         assert refusal.value.code == "already_applied"
+
+
+def test_a_stranger_learns_nothing_of_a_rejection(application, recruiter, at):
+    """An open application and one rejected lately are refused in the same words, without a date."""
+
+    def refusal_of(**again):
+        with pytest.raises(Conflict) as refusal:
+            services.apply(**{**FORM, **again})
+        return refusal.value.code, refusal.value.detail, refusal.value.figures
+
+    stranger = create_person(display_name="Stranger", role_group="guest")
+    while_open = [refusal_of(user=None), refusal_of(user=stranger)]
+    services.reject(application=application, actor=recruiter, reason="secret")
+    after = [refusal_of(user=None), refusal_of(user=stranger)]
+    assert while_open == after
+    assert after[0][0] == "already_applied"
+    assert after[0][2] == {}
+    own = refusal_of(user=application.user, character_name="Another")
+    assert own[0] == "cooling_down"
+    application.refresh_from_db()
+    assert own[2] == {"may_apply_at": may_apply_again_at(application).isoformat()}
 
 
 def test_one_may_apply_again_after_the_cool_down(application, recruiter, at):
@@ -128,8 +153,13 @@ def test_a_draft_is_kept_edited_and_submitted(at):
     ("kind", "good", "kept", "bad"),
     [
         ("text", " x ", "x", "x" * 10_001),
+        ("text", "half \ud83d of it\x00", "half ? of it", {"a": 1}),
+        ("long", "🐉 dragons", "🐉 dragons", ["a list"]),
         ("choice", "a", "a", "z"),
+        ("choice", "b", "b", ["a", "b"]),
         ("multiple", ["a", "b"], ["a", "b"], ["z"]),
+        ("multiple", ["b", "a", "b"], ["a", "b"], [["a"]]),
+        ("number", "-7", -7, 10**13),
         ("yes_no", "yes", True, "perhaps"),
         ("number", "12", 12, "twelve"),
     ],
@@ -246,3 +276,100 @@ def test_statistics_add_up(application, recruiter, at):
     services.reject(application=application, actor=recruiter, reason="x")
     figures = selectors.statistics(days=30)
     assert (figures["total"], figures["by_status"]["rejected"], figures["approval_rate"]) == (1, 1, 0.0)
+
+
+def test_a_draft_that_is_thrown_away_is_nobodys_business(at, recruiter):
+    guest = create_person(display_name="G", role_group=RoleGroup.GUEST)
+    draft = services.save_draft(user=guest, **FORM, email="a@example.org")
+    before = set(OutboxMessage.objects.values_list("pk", flat=True))
+    services.withdraw(application=draft, actor=guest)
+    assert set(OutboxMessage.objects.values_list("pk", flat=True)) == before
+    assert not selectors.visible_applications(principal_for(recruiter)).exists()
+    assert selectors.statistics()["total"] == 0
+    services.apply(user=guest, **FORM)
+
+
+def test_an_answer_keeps_the_wording_it_was_given_to_also_from_a_draft(at):
+    guest = create_person(display_name="G", role_group=RoleGroup.GUEST)
+    question = services.save_question(actor=None, wording="Why us?")
+    gone = services.save_question(actor=None, wording="Old one")
+    draft = services.save_draft(user=guest, **FORM, answers={question.pk: "Dragons", gone.pk: "x"})
+    services.save_question(question=question, actor=None, wording="Why not them?")
+    services.save_question(question=gone, actor=None, is_active=False)
+    done, _ = services.submit_draft(user=guest, application=draft)
+    done.refresh_from_db()
+    assert [(item["wording"], item["answer"]) for item in done.answers] == [("Why us?", "Dragons")]
+
+
+def test_recruiters_bring_in_as_many_as_they_like_from_one_address(at, recruiter):
+    client = APIClient()
+    client.force_authenticate(recruiter)
+    for name in ("Bringone", "Bringtwo", "Bringthree", "Bringfour"):
+        body = {**FORM, "character_name": name}
+        assert client.post("/api/applications/", body, format="json").status_code == 201
+
+
+def test_a_bot_does_not_apply_for_itself(at):
+    with pytest.raises(NotAllowed) as refusal:
+        services.apply(user=get_or_create_bot(name="bot"), **FORM)
+    assert refusal.value.code == "is_bot"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"character_name": "x" * 300},
+        {"character_name": "Ael\x00inor"},
+        {"character_name": "🐉🐉🐉"},
+        {"level": 10**9},
+        {"level": 1e400},
+        {"level": -1},
+        {"server": "s" * 61},
+        {"availability": "half a pair: \ud83d"},
+        {"answers": [{"question_id": 10**30, "answer": "x"}]},
+        {"answers": [{"question_id": 1}] * 3},
+        {"answers": {"a": 1}},
+        {"email": "a@b\nBcc: everybody@example.org"},
+    ],
+)
+def test_bad_input_is_a_clear_400(at, body):
+    text = json.dumps({**FORM, **body})
+    answer = APIClient().post("/api/applications/", text, content_type="application/json")
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["errors"][0]["attr"] is not None or "Infinity" in text
+    assert not Application.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "attr"),
+    [
+        ({"wording": "x" * 301}, "wording"),
+        ({"kind": "riddle"}, "kind"),
+        ({"choices": [1, 2]}, "choices"),
+        ({"choices": "a"}, "choices"),
+        ({"choices": [str(n) for n in range(51)]}, "choices"),
+        ({"choices": ["x" * 201]}, "choices"),
+        ({"order": -1}, "order"),
+        ({"pk": 3}, "pk"),
+    ],
+)
+def test_a_question_that_cannot_be_is_refused(at, changes, attr):
+    with pytest.raises(BadInput) as refusal:
+        services.save_question(actor=None, **{"wording": "Q", "kind": "choice", "choices": ["a"], **changes})
+    assert refusal.value.attr == attr
+    assert not ApplicationQuestion.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"threshold_percent": 101}, {"threshold_percent": -1}, {"minimum_attendance": "100.01"}, {"voting_hours": 0},
+        {"voting_hours": 721}, {"trial_days": 0}, {"recycle_days": 0}, {"quorum": -1}, {"tie": "coin"},
+        {"trial_end": "party"}, {"cooldown_days": 4000}, {"pk": 7},
+    ],
+)  # fmt: skip
+def test_a_policy_that_cannot_be_is_refused(at, changes):
+    with pytest.raises(BadInput) as refusal:
+        services.edit_policy(actor=None, **changes)
+    assert refusal.value.attr == next(iter(changes))
+    assert policy().voting_hours == 48

@@ -7,18 +7,22 @@ import random
 
 import pytest
 
-from guildhall.accounts.models import RoleGroup
-from guildhall.accounts.services import create_person
+from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.services import create_person, set_role_group
 from guildhall.core.errors import BadInput, Conflict, NotAllowed
 from guildhall.core.models import OutboxMessage
 from guildhall.raids.models import Raid
 from guildhall.raids.services.reversing import reverse_raid
 from guildhall.recruitment import selectors, services, tally
 from guildhall.recruitment.models import Application, ApplicationVote, VoteChange
+from guildhall.recruitment.services import voting as voting_room
+from guildhall.recruitment.services.due import SomeFailed
 from guildhall.recruitment.services.transitions import policy
 from guildhall.recruitment.tasks import close_due_votes
 from guildhall.roster.models import Character, Rank
 from guildhall.roster.services import create_character
+
+from .conftest import FORM
 
 pytestmark = pytest.mark.django_db
 S = Application.Status
@@ -99,7 +103,8 @@ def test_a_raid_amended_after_the_vote_leaves_the_snapshot(voting, attending, re
         reverse_raid(raid=raid, reason="never happened", actor=recruiter)
     vote.refresh_from_db()
     assert (vote.is_counted, str(vote.attendance_percentage)) == (True, "15.00")
-    assert not selectors.eligibility()[0]["is_eligible"] or selectors.eligibility()
+    now = next(row for row in selectors.eligibility(voting) if row["user_id"] == voter.pk)
+    assert (now["is_eligible"], now["raids_attended"], now["raids_held"]) == (False, 0, 17)
 
 
 def test_a_vote_may_be_changed_and_taken_back(voting, attending):
@@ -193,6 +198,72 @@ def test_without_a_quorum_the_recruiters_decide(voting, attending, recruiter, at
     stuck = fresh(voting)
     assert (stuck.status, stuck.decision) == (S.VOTING_COMPLETE, "no_quorum")
     assert services.promote_trial(application=stuck, actor=recruiter).status == S.APPROVED
+
+
+def test_a_vote_goes_by_the_rules_it_was_opened_under(voting, attending, recruiter, at):
+    """The policy changes in the middle: who counts, the threshold and the quorum stay as the voters were told."""
+    cast(voting, attending(3, 20), "pass")
+    services.edit_policy(actor=recruiter, minimum_attendance=50, threshold_percent=99, quorum=9, tie="fail")
+    assert cast(voting, attending(3, 20), "pass").is_counted
+    cast(voting, attending(3, 20), "fail")
+    assert next(row for row in selectors.eligibility(fresh(voting)))["minimum"] == 15
+    assert selectors.officer_view(fresh(voting))["result"]["tally"]["decision"] == "pass"
+    at.advance(dt.timedelta(days=2))
+    services.close_due_votes()
+    done = fresh(voting)
+    assert done.decision == "pass"
+    assert done.decision_trace["rules"] == {
+        "quorum": 1, "threshold_percent": "50.00", "tie": "recycle", "minimum_attendance": "15.00",
+    }  # fmt: skip
+
+
+def test_the_next_vote_goes_by_the_new_rules(voting, attending, recruiter, at):
+    cast(voting, attending(20, 20), "recycle")
+    services.edit_policy(actor=recruiter, minimum_attendance=50)
+    at.advance(dt.timedelta(days=2))
+    services.close_due_votes()
+    again = services.start_voting(application=fresh(voting), actor=recruiter)
+    assert not cast(again, attending(3, 20)).is_counted
+
+
+@pytest.mark.parametrize("what", ["demoted", "gone"])
+def test_a_vote_stands_though_its_voter_is_demoted_or_gone(voting, attending, recruiter, at, what):
+    """Nobody shapes a result by moving voters about; but whoever is no member now changes nothing any more."""
+    voter = attending(20, 20)
+    cast(voting, voter, "pass")
+    if what == "demoted":
+        set_role_group(user=voter, role_group=RoleGroup.GUEST, actor=recruiter)
+    else:
+        User.objects.filter(pk=voter.pk).update(is_active=False)
+    with pytest.raises(NotAllowed):
+        cast(voting, voter, "fail")
+    with pytest.raises(NotAllowed):
+        services.withdraw_vote(application=voting, voter=voter)
+    at.advance(dt.timedelta(days=2))
+    services.close_due_votes()
+    assert (fresh(voting).decision, fresh(voting).decision_trace["tally"]["counted"]) == ("pass", 1)
+
+
+def test_one_vote_that_cannot_be_decided_keeps_no_other_waiting(voting, attending, recruiter, at, monkeypatch):
+    other, _ = services.apply(user=None, **{**FORM, "character_name": "Second"})
+    services.start_voting(application=other, actor=recruiter)
+    cast(voting, attending(20, 20))
+    broken = voting_room.welcome
+
+    def fails_for_the_first(application, *, actor):
+        if application.pk == voting.pk:
+            raise Conflict("The roster is in the way.")
+        return broken(application, actor=actor)
+
+    at.advance(dt.timedelta(days=2))
+    with monkeypatch.context() as patch:
+        patch.setattr(voting_room, "welcome", fails_for_the_first)
+        with pytest.raises(SomeFailed, match=r"1 failed.*The roster is in the way"):
+            close_due_votes()
+    assert fresh(other).status == S.VOTING_COMPLETE
+    assert fresh(voting).status == S.VOTING_ACTIVE  # all of it or nothing
+    assert close_due_votes() == "1 votes decided"
+    assert fresh(voting).status == S.APPROVED
 
 
 def test_random_votes_and_changes_are_tallied_as_a_naive_count_does(voting, attending):

@@ -44,7 +44,7 @@ def test_somebody_without_an_account_applies_and_follows_by_a_private_link(guild
     assert Client().get("/apply/follow/?token=wrong").status_code == 404
     again = client.post("/apply/", {"form": "apply", "once": "x", **FORM})
     assert again.status_code == 409
-    assert "open application" in again.content.decode()
+    assert "application for this character already" in again.content.decode()
     assert 'value="Aelinor"' in again.content.decode()
 
 

@@ -156,9 +156,9 @@ def recruitment(request: HttpRequest) -> HttpResponse:
             selectors.visible_applications(who).filter(status="submitted").order_by("submitted_at")
         )
         wanted = request.GET.get("status", "")
-        everything = selectors.visible_applications(who)
+        everything = selectors.of_others(who)
         if wanted in Application.Status.values:
-            everything = everything.filter(status=wanted)
+            everything = selectors.with_status(who, everything, wanted)
         listing = paginate(request, everything)
         context |= {"page": listing, "all": rows_of(listing), "statuses": Application.Status.choices, "wanted": wanted}
         context["statistics"] = selectors.statistics()

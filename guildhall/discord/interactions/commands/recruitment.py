@@ -13,7 +13,7 @@ from guildhall.discord.interactions.registry import Option, button, command, com
 from guildhall.discord.messages.embeds import GREEN, Embed, escape, message, page, when
 from guildhall.recruitment.models import Application, ApplicationQuestion, ApplicationVote
 from guildhall.recruitment.services.applying import apply as submit_application
-from guildhall.recruitment.services.transitions import policy
+from guildhall.recruitment.services.transitions import rules_of
 from guildhall.recruitment.services.voting import cast_vote, may_vote
 
 
@@ -62,7 +62,7 @@ def applied(context: Context, parts: list[str]) -> Reply:
                 "We have your application",
                 f"Thank you, **{escape(application.character_name)}**. We will look at it soon.",
                 GREEN,
-                page(f"/applications/{application.pk}/"),
+                page(f"/recruitment/{application.pk}/"),
             )
         )
     )
@@ -127,7 +127,8 @@ def _cast(application: Application, person: User, choice: str, comment: str | No
         embed.add(
             "Not counted",
             f"Your attendance of the last 30 days is {cast.attendance_percentage} %; "
-            f"from {policy().minimum_attendance} % on votes are counted. Voting again later takes it anew.",
+            f"from {rules_of(application).minimum_attendance} % on votes are counted. "
+            "If you change your vote later, your attendance of that moment decides.",
             inline=False,
         )
     return Reply(message(embed))
