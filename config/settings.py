@@ -113,7 +113,8 @@ ASGI_APPLICATION = "config.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        # First, so that allauth's few pages wear the house's clothes (`allauth/layouts/base.html`).
+        "DIRS": [BASE_DIR / "guildhall" / "web" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -202,6 +203,8 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if env.bool("HTTPS", False) else "http"
 SOCIALACCOUNT_ADAPTER = "guildhall.discord.signin.adapter.SocialAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False  # they would be stored in clear; guildhall.discord.tokens keeps them encrypted
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_ONLY = True  # none of allauth's own sign-ups, password resets and address pages exists
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -295,7 +298,7 @@ RATE_LIMITS = {
     "personal": env.int("RATE_LIMIT_PERSONAL", 600),
     "bot": env.int("RATE_LIMIT_BOT", 6000),
 }
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
 # Live streams that one web process carries; each takes a thread, so the rest (WEB_THREADS) is left for other requests.
 STREAM_LIMIT = env.int("STREAM_LIMIT", max(4, env.int("WEB_THREADS", 64) // 2))

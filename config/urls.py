@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from guildhall.core.api.errors import api_not_found
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    # There is one sign-in page and one page for one's Discord account; allauth's own would be a second of each.
+    path("accounts/login/", RedirectView.as_view(pattern_name="web:sign-in", query_string=True)),
+    path("accounts/3rdparty/", RedirectView.as_view(pattern_name="web:my-discord")),
     path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),

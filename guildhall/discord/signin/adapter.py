@@ -6,13 +6,16 @@ found, not made again; whoever was merged is the person they were merged into; n
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+from urllib.parse import urlencode
 
+import requests
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
-from allauth.socialaccount.providers.base import AuthProcess
+from allauth.socialaccount.providers.base import AuthError, AuthProcess
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
@@ -23,6 +26,8 @@ from guildhall.discord.client import DiscordConfig
 from guildhall.discord.linking.profile import Profile
 from guildhall.discord.linking.services import link_discord, sign_in_with_discord
 from guildhall.discord.tokens import TokenPair, keep_tokens
+
+log = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -76,9 +81,50 @@ class SocialAdapter(DefaultSocialAccountAdapter):
             sociallogin.account = account
             sociallogin.user = person
 
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: Any = None,
+        exception: Exception | None = None,
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
+        """Discord, or the person, said no: back to where they pressed the button, with a word why.
+
+        Raises:
+            ImmediateHttpResponse: always; allauth's own error pages are never shown.
+        """
+        state = (extra_context or {}).get("state")
+        if error == AuthError.CANCELLED:
+            messages.info(request, "You did not agree at Discord, so nothing was done. You can try again at any time.")
+        else:
+            log.warning("a Discord sign-in failed: %s", exception or request.GET.get("error") or "no such state")
+            messages.error(request, _why(exception, state, request.GET.get("error", "")))
+        target = "web:my-discord" if request.user.is_authenticated else settings.LOGIN_URL
+        wanted = (state or {}).get("next") if not request.user.is_authenticated else None
+        query = f"?{urlencode({'next': wanted})}" if wanted else ""
+        raise ImmediateHttpResponse(HttpResponseRedirect(resolve_url(target) + query))
+
     def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:
         """Unlinking goes through our own page, which keeps the record; allauth's is closed."""
         raise self.validation_error("no_password")
 
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
         return "/"
+
+
+def _why(exception: Exception | None, state: dict[str, Any] | None, said: str) -> str:
+    """What went wrong between us and Discord, for the person who wanted in."""
+    if state is None:
+        return (
+            "This sign-in was not begun in this browser, or it took longer than ten minutes. Nothing was done; "
+            "press “Continue with Discord” once more."
+        )
+    if isinstance(exception, requests.RequestException):
+        return "Discord does not answer at the moment. Nothing was done; try again in a minute."
+    if said:
+        return f"Discord refused the sign-in ({said[:60]}). Tell an officer: the Discord settings need a look."
+    return (
+        "Discord did not confirm who you are. Try once more; if it stays so, tell an officer: the Discord settings "
+        "need a look."
+    )

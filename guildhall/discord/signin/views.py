@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from django.conf import settings
@@ -32,5 +33,19 @@ def _where_set_up(view: View) -> View:
     return guarded
 
 
-oauth2_login = _where_set_up(OAuth2LoginView.adapter_view(GuildhallDiscordAdapter))
+def _by_a_button(view: View) -> View:
+    """A link cannot begin a sign-in (somebody else could have written it): it leads to the page with the button."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "POST":
+            return view(request, *args, **kwargs)
+        query = {"next": request.GET["next"]} if request.GET.get("next") else {}
+        page = "web:my-discord" if request.user.is_authenticated else settings.LOGIN_URL
+        return HttpResponseRedirect(f"{resolve_url(page)}{'?' + urlencode(query) if query else ''}")
+
+    return guarded
+
+
+oauth2_login = _where_set_up(_by_a_button(OAuth2LoginView.adapter_view(GuildhallDiscordAdapter)))
 oauth2_callback = _where_set_up(OAuth2CallbackView.adapter_view(GuildhallDiscordAdapter))
