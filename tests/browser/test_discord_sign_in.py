@@ -165,9 +165,7 @@ def test_saying_no_at_discord_leads_back_in_words(visitor: Any, anna: Person) ->
     ("name", "value", "words"),
     [("state", "forged", "not begun in this browser"), ("code_challenge", "forged", "did not confirm")],
 )
-def test_what_was_tampered_with_lets_nobody_in(
-    visitor: Any, anna: Person, name: str, value: str, words: str
-) -> None:
+def test_what_was_tampered_with_lets_nobody_in(visitor: Any, anna: Person, name: str, value: str, words: str) -> None:
     anna_here = visitor()
     anna_here.ask_discord()
     anna_here.tamper(name, value)

@@ -41,7 +41,7 @@ class Interactor:
         """An interaction as Discord words it, remembered under its token."""
         state = self.state
         interaction: dict[str, Any] = {
-            "id": state.new_id(),
+            "id": state.new_interaction_id(),
             "application_id": DEMO_CLIENT_ID,
             "type": kind,
             "token": secrets.token_urlsafe(24),

@@ -234,6 +234,11 @@ class FakeState:
         """The next id, larger than every one before."""
         return str(next(self._ids))
 
+    def new_interaction_id(self) -> str:
+        """An id made of the time, as Discord's are: a fake that was started again never repeats one."""
+        since_2015 = int(self.clock() * 1000) - 1_420_070_400_000
+        return str(since_2015 << 22 | next(self._ids) & 0x3FFFFF)
+
     def _seed(self) -> None:
         bot = self.add_person("guildhall-bot", bot=True, join=False)
         self.applications[DEMO_CLIENT_ID] = Application(

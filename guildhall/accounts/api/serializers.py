@@ -52,7 +52,7 @@ class KeySerializer(serializers.ModelSerializer[APIKey]):
     scopes = serializers.ListField(child=serializers.CharField(), read_only=True)
     user_id = serializers.IntegerField(read_only=True)
     owner = serializers.CharField(source="user.__str__", read_only=True)
-    created_by = serializers.CharField(source="created_by.__str__", read_only=True, default=None, allow_null=True)
+    created_by: serializers.StringRelatedField[Any] = serializers.StringRelatedField(allow_null=True)
     is_live = serializers.SerializerMethodField(help_text="neither revoked nor expired")
 
     class Meta:

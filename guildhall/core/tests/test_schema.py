@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 import yaml
 from django.core.management import call_command
-from django.urls import resolve
+from django.urls import get_resolver, resolve
+from rest_framework import serializers
+from rest_framework.test import APIClient
+
+from guildhall.accounts.services import create_api_key, create_person
 
 # The paths of PRD 5.2 that these rooms answer, with each method; PATCH wherever PUT is.
 PATHS = {
@@ -100,3 +104,25 @@ def test_the_schema_and_the_interactive_page_are_open(client: Any) -> None:
 
 def test_the_paths_resolve_to_views() -> None:
     assert resolve("/api/points/leaderboard/1/").url_name == "leaderboard"
+
+
+def test_nobody_is_shown_as_null_and_not_as_a_method_of_nothing() -> None:
+    """`source="created_by.__str__"` prints ``<method-wrapper …>`` where nobody did it: use `StringRelatedField`."""
+    get_resolver().url_patterns  # noqa: B018 - loads every room's serializers
+
+    def below(kind: type[Any]) -> list[type[Any]]:
+        return [one for sub in kind.__subclasses__() for one in (sub, *below(sub))]
+
+    for serializer in below(serializers.ModelSerializer):
+        for field in getattr(serializer, "_declared_fields", {}).values():
+            name, _, tail = (getattr(field, "source", None) or "").partition(".")
+            if tail == "__str__":
+                assert not serializer.Meta.model._meta.get_field(name).null, serializer
+
+
+@pytest.mark.django_db
+def test_a_key_from_the_command_line_was_made_by_nobody() -> None:
+    person = create_person(display_name="Anna", role_group="member")
+    _, key = create_api_key(user=person, name="k", scopes=["roster:read"])
+    answer = APIClient().get("/api/auth/api-keys/", headers={"Authorization": f"Token {key}"})
+    assert [row["created_by"] for row in answer.json()["results"]] == [None]

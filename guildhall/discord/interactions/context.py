@@ -14,6 +14,8 @@ from guildhall.discord.linking.services import holder_of, sign_in_with_discord
 from guildhall.discord.messages.embeds import page
 
 EPHEMERAL = 1 << 6
+FOR_MEMBERS = "This is for members of the guild."
+CLOSED = "Your account here has been closed. Ask an officer to open it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +39,23 @@ class Context:
     attachments: dict[str, Attachment] = field(default_factory=dict)
     guild_id: str = ""
     channel_id: str = ""
+    is_closed: bool = False
 
     @property
     def user(self) -> User:
         """The person here behind the Discord account.
 
         Raises:
-            NotFound: ``unknown_user``: nobody is linked to it.
+            NotFound: ``unknown_user``: nobody is linked to it. The answer gets a button to the sign-in page (`dispatch`).
+            NotAllowed: ``account_closed``.
         """
+        if self.is_closed:
+            raise NotAllowed(CLOSED, code="account_closed")
         if self.principal.user is None:
-            address = page("/accounts/discord/login/")
             raise NotFound(
-                "Your Discord account is not linked to anybody here yet. Use /link, or sign in"
-                + (f" at {address}" if address else " on the guild's site")
-                + ".",
+                "Your Discord account is not linked to anybody here yet. Use /link, or sign in on the guild's site.",
                 code="unknown_user",
+                figures={"open": page("/sign-in/")},
             )
         return self.principal.user
 
@@ -59,11 +63,16 @@ class Context:
         """The principal, if it has one of `scopes`.
 
         Raises:
-            NotFound: ``unknown_user``; NotAllowed: ``permission_denied``.
+            NotFound: ``unknown_user``; NotAllowed: ``permission_denied``, in the words of a guild and not of an API.
         """
-        if self.user:
-            self.principal.require(*scopes)
+        if self.user and not any(self.principal.can(scope) for scope in scopes):
+            raise NotAllowed("Only officers may do this." if self.is_member else FOR_MEMBERS)
         return self.principal
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the person is more than a guest or an applicant."""
+        return self.principal.can("points:read")
 
     def require_member(self) -> User:
         """The person, if they are more than a guest or an applicant: what the guild has is the guild's.
@@ -72,8 +81,8 @@ class Context:
             NotFound: ``unknown_user``; NotAllowed: ``permission_denied``.
         """
         person = self.user
-        if not self.principal.can("points:read"):
-            raise NotAllowed("This is for members of the guild.")
+        if not self.is_member:
+            raise NotAllowed(FOR_MEMBERS)
         return person
 
     def sign_in(self) -> User:
@@ -137,6 +146,7 @@ def context_of(interaction: Mapping[str, Any]) -> Context:
         principal=principal,
         guild_id=str(interaction.get("guild_id") or ""),
         channel_id=str(interaction.get("channel_id") or ""),
+        is_closed=person is not None and not person.is_active,
     )
     options = data.get("options") or []
     if options and options[0].get("type") in (1, 2):

@@ -16,7 +16,7 @@ from guildhall.core.models import OutboxMessage
 from guildhall.core.transactions import use_case
 from guildhall.discord.client import NotThere, default_client
 from guildhall.discord.delivery import outbox_errors
-from guildhall.discord.messages.embeds import CHOICE, RED, Embed, cut, escape, message
+from guildhall.discord.messages.embeds import CHOICE, RED, Embed, cut, escape, link_button, message, row
 
 from . import registry
 from .context import EPHEMERAL, Answer, Choices, Context, Form, Later, Reply, context_of
@@ -28,9 +28,10 @@ PONG, MESSAGE, DEFERRED, UPDATE, CHOICES, SHOW_FORM = 1, 4, 5, 7, 8, 9
 FOLLOW_UP = "discord.follow_up"
 
 
-def refusal(text: str) -> dict[str, Any]:
-    """A message that says no."""
-    return message(Embed("That did not work", escape(text), RED))
+def refusal(text: str, *, address: str = "") -> dict[str, Any]:
+    """A message that says no; with a button to the page at `address` that helps."""
+    components = [row(link_button("Open the site", address))] if address else None
+    return message(Embed("That did not work", escape(text), RED), components=components)
 
 
 def dispatch(interaction: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def dispatch(interaction: Mapping[str, Any]) -> dict[str, Any]:
     except GuildhallError as error:
         if kind == AUTOCOMPLETE:
             return {"type": CHOICES, "data": {"choices": []}}
-        return _shown(Reply(refusal(error.detail)))
+        return _shown(Reply(refusal(error.detail, address=str(error.figures.get("open", "")))))
     except Exception:
         log.exception("an interaction failed")
         if kind == AUTOCOMPLETE:

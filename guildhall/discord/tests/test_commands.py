@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.urls import resolve
 
+import guildhall.discord
 from guildhall.accounts.models import User
+from guildhall.accounts.services import deactivate_person
 from guildhall.auctions.models import BidSession, ItemBid
 from guildhall.auctions.services import start_session
 from guildhall.core import clock
+from guildhall.core.api.errors import api_not_found
 from guildhall.discord.interactions.registry import commands, definitions
 from guildhall.discord.models import Claim
 from guildhall.discord.tests.people import Guild, deliver, make_guild
@@ -63,16 +70,57 @@ def test_dkp_of_somebody_else_by_character_or_mention(talk: Talk, guild: Guild) 
     assert "Did you mean Bert" in text_of(talk.slash(anna, "dkp", who="Berty"))
 
 
-def test_a_stranger_is_told_how_to_link(talk: Talk, guild: Guild) -> None:
+def test_a_stranger_is_told_how_to_link_and_gets_a_button_that_works(talk: Talk, guild: Guild, settings: Any) -> None:
+    settings.SITE_URL = "https://guild.example"
     stranger = talk.fake.state.add_person("stranger")
-    assert "not linked" in text_of(talk.slash(stranger, "dkp"))
+    answer = talk.slash(stranger, "dkp")
+    assert "not linked" in text_of(answer)
+    # In the text an address would be broken on purpose, as whatever people type is.
+    assert answer["data"]["components"][0]["components"][0]["url"] == "https://guild.example/sign-in/"
+
+
+def test_whose_account_is_closed_is_told_that_and_not_that_nobody_knows_them(talk: Talk, guild: Guild) -> None:
+    user, anna, _ = guild.join("Anna")
+    deactivate_person(user=user, actor=None)
+    for name in ("dkp", "link", "apply", "whois"):
+        assert "has been closed" in text_of(talk.slash(anna, name)), name
+
+
+def test_an_account_that_nobody_has_is_named_in_a_persons_words(talk: Talk, guild: Guild) -> None:
+    _, anna, _ = guild.join("Anna")
+    text = text_of(talk.slash(anna, "dkp", member="123456789012345678"))
+    assert "Nobody here is linked to that Discord account." in text
+
+
+def test_every_page_that_a_message_links_to_is_there() -> None:
+    room = Path(guildhall.discord.__file__).parent
+    paths = {
+        re.sub(r"\{[^}]+\}", "1", found)
+        for file in room.rglob("*.py")
+        if "tests" not in file.parts
+        for found in re.findall(r'\bpage\(f?"([^"]+)"\)', file.read_text())
+    }
+    assert {"/", "/apply/", "/people/1/"} <= paths
+    for path in paths:
+        assert resolve(path).func is not api_not_found, path
 
 
 @pytest.mark.parametrize("role_group", ["guest", "applicant"])
 def test_guests_see_no_points(talk: Talk, guild: Guild, role_group: str) -> None:
     _, gast, _ = guild.join("Gast", role_group=role_group)
-    for name in ("dkp", "standings", "history"):
-        assert "members of the guild" in text_of(talk.slash(gast, name))
+    for name in ("dkp", "standings", "history", "item"):
+        assert "members of the guild" in text_of(talk.slash(gast, name, **({"name": "x"} if name == "item" else {})))
+    for name, sub in (("raid", "list"), ("raid", "start"), ("auction", "list"), ("auction", "start")):
+        text = text_of(talk.slash(gast, name, sub=sub))
+        assert "members of the guild" in text, (name, sub)
+        assert ":read" not in text, (name, sub)
+
+
+def test_a_member_is_told_what_only_officers_do(talk: Talk, guild: Guild) -> None:
+    _, anna, _ = guild.join("Anna")
+    assert "Only officers may do this." in text_of(talk.slash(anna, "raid", sub="start", event="x"))
+    assert "Only an officer runs auctions." in text_of(talk.slash(anna, "auction", sub="start", item="x"))
+    assert "in the guild already" in text_of(talk.slash(anna, "apply"))
 
 
 def test_standings_and_history(talk: Talk, guild: Guild) -> None:
@@ -81,6 +129,17 @@ def test_standings_and_history(talk: Talk, guild: Guild) -> None:
     assert "**30.00** Anna" in text_of(talk.slash(anna, "standings"))
     assert "**+30.00** → 30.00 test" in text_of(talk.slash(anna, "history"))
     assert talk.complete(anna, "standings", "pool", "ma") == ["Main"]
+
+
+def test_where_there_are_several_pools_the_history_says_which_balance_is_which(talk: Talk, guild: Guild) -> None:
+    user, anna, _ = guild.join("Anna")
+    give(user, 30)
+    other = DKPPool.objects.create(name="Side")
+    adjust_points(user_ids=[user.pk], pool=other, amount=7, reason="test", actor=None)
+    text = text_of(talk.slash(anna, "history"))
+    assert "→ 7.00 Side: test" in text
+    assert "→ 30.00 Main: test" in text
+    assert "Side:" not in text_of(talk.slash(anna, "history", pool="Side"))
 
 
 def test_item_shows_what_it_went_for(talk: Talk, guild: Guild) -> None:
@@ -285,5 +344,5 @@ def test_a_closed_account_can_do_nothing(talk: Talk, guild: Guild, cloak: BidSes
     user, anna, _ = guild.join("Anna")
     deactivate_person(user=user, actor=None)
     talk.slash(anna, "bid", auction=str(cloak.pk), amount="10")
-    assert "not linked" in text_of(talk.slash(anna, "dkp"))
+    assert "has been closed" in text_of(talk.slash(anna, "dkp"))
     assert not ItemBid.objects.exists()

@@ -41,7 +41,7 @@ class AwardSerializer(serializers.ModelSerializer[LootDistribution]):
     dkp_pool = serializers.CharField(source="pool.name", read_only=True)
     dkp_pool_ids = serializers.SerializerMethodField()
     points_spent = PointsField(read_only=True)
-    awarded_by = serializers.CharField(source="awarded_by.__str__", read_only=True, default=None)
+    awarded_by: serializers.StringRelatedField[Any] = serializers.StringRelatedField(allow_null=True)
     bid_session_id = serializers.UUIDField(source="auction", read_only=True, allow_null=True)
     corrects = serializers.IntegerField(source="corrected_from_id", read_only=True, allow_null=True)
 

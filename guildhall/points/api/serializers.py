@@ -123,7 +123,7 @@ class AdjustmentSerializer(serializers.ModelSerializer[PointAdjustment]):
     dkp_pool = serializers.CharField(source="pool.name", read_only=True)
     amount = PointsField(read_only=True)
     notes = serializers.SerializerMethodField()
-    created_by = serializers.CharField(source="created_by.__str__", default=None, allow_null=True, read_only=True)
+    created_by: serializers.StringRelatedField[Any] = serializers.StringRelatedField(allow_null=True)
 
     class Meta:
         model = PointAdjustment
@@ -235,7 +235,7 @@ class RuleRunSerializer(serializers.ModelSerializer[PointRuleRun]):
     rule = serializers.CharField(source="rule.name", read_only=True)
     period = serializers.CharField(source="period_key", read_only=True)
     total = PointsField(read_only=True)
-    run_by = serializers.CharField(source="run_by.__str__", default=None, allow_null=True, read_only=True)
+    run_by: serializers.StringRelatedField[Any] = serializers.StringRelatedField(allow_null=True)
 
     class Meta:
         model = PointRuleRun

@@ -139,7 +139,7 @@ class AliasInput(serializers.Serializer[Any]):
 class AliasSerializer(serializers.ModelSerializer[CharacterAlias]):
     """Another name for a character: a former one, a known typo, a box's."""
 
-    created_by = serializers.CharField(source="created_by.__str__", default=None, allow_null=True, read_only=True)
+    created_by: serializers.StringRelatedField[Any] = serializers.StringRelatedField(allow_null=True)
 
     class Meta:
         model = CharacterAlias
@@ -163,7 +163,7 @@ class RankChangeSerializer(serializers.ModelSerializer[RankChange]):
 
     from_rank = serializers.CharField(source="from_rank.name", default=None, allow_null=True, read_only=True)
     to_rank = serializers.CharField(source="to_rank.name", default=None, allow_null=True, read_only=True)
-    changed_by = serializers.CharField(source="changed_by.__str__", default=None, allow_null=True, read_only=True)
+    changed_by: serializers.StringRelatedField[Any] = serializers.StringRelatedField(allow_null=True)
 
     class Meta:
         model = RankChange

@@ -206,6 +206,7 @@ def listed(context: Context) -> Reply:
     for session in running()[:20]:
         shown = present_one(session)
         leading = shown["leading"][0] if shown["leading"] else None
-        lead = f"**{leading['amount']}** {escape(leading['character_name'])}" if leading else "no bid shown"
+        nothing = f"sealed, {shown['bids_count']} bids" if session.is_sealed else "no bid yet"
+        lead = f"**{leading['amount']}** {escape(leading['character_name'])}" if leading else nothing
         rows.append(f"**{escape(session.item_name)}** {lead}, ends {when(session.ends_at, 'R')}")
     return Reply(message(Embed("Auctions", lines(rows) or "None runs now.", url=page("/auctions/"))))

@@ -27,7 +27,10 @@ def person_meant(context: Context) -> User:
         NotFound: ``unknown_user`` or ``unknown_character``, with names that look alike.
     """
     if context.text("member"):
-        return find_person(discord_id=context.text("member"))
+        try:
+            return find_person(discord_id=context.text("member"))
+        except NotFound:
+            raise NotFound("Nobody here is linked to that Discord account.", code="unknown_user") from None
     name = context.text("who")
     if not name:
         return context.user
@@ -123,9 +126,11 @@ def history(context: Context) -> Reply:
     person = person_meant(context)
     pool = pool_meant(context) if context.text("pool") else None
     rows: list[Any] = list(statement(user_id=person.pk, pool_id=pool.pk if pool else None)[:15])
+    several = len({row.pool_id for row in rows}) > 1  # each balance is that of its own pool: say which
     listed = [
         f"{when(row.occurred_at, 'd')} **{row.amount:+.2f}** → {show_points(row.balance_after)} "
-        f"{escape(row.description or row.get_kind_display())}"
+        + (f"{escape(row.pool.name)}: " if several else "")
+        + escape(row.description or row.get_kind_display())
         for row in rows
     ]
     title = f"History of {escape(person)}" + (f" in {escape(pool.name)}" if pool else "")

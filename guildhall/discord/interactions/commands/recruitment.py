@@ -7,7 +7,7 @@ does not exist, in the command, in the completion and in the buttons alike. Vote
 from __future__ import annotations
 
 from guildhall.accounts.models import User
-from guildhall.core.errors import NotAllowed, NotFound
+from guildhall.core.errors import Conflict, NotAllowed, NotFound
 from guildhall.discord.interactions.context import Answer, Choices, Context, Form, Reply
 from guildhall.discord.interactions.registry import Option, button, command, completer, form
 from guildhall.discord.messages.embeds import GREEN, Embed, escape, message, page, when
@@ -21,6 +21,8 @@ from guildhall.recruitment.services.voting import cast_vote, may_vote
 def apply(context: Context) -> Answer:
     """A form; where the guild asks more than a form can hold, the way to the page."""
     context.sign_in()
+    if context.is_member:
+        raise Conflict("You are in the guild already.", code="already_member")
     address = page("/apply/")
     if ApplicationQuestion.objects.filter(is_active=True, required=True).exists():
         return Reply(message(Embed("Apply to join", f"Please fill in the form at {address}", url=address)))
