@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from guildhall.points.hooks import on_merge
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from guildhall.loot.models import LootDistribution
+from guildhall.points import ledger
+from guildhall.points.hooks import on_merge, on_reversal
 
 from .models import LegacyRecord
 
@@ -14,3 +20,15 @@ def follow_merged_person(source_id: int, target_id: int) -> dict[str, int]:
         kind__in=[LegacyRecord.Kind.PERSON, LegacyRecord.Kind.USER], object_id=source_id
     ).update(object_id=target_id)
     return {"legacy_people": moved}
+
+
+@on_reversal
+def follow_negative_price(documents: Collection[UUID], actor: Any, reason: str) -> None:
+    """What an imported award with a negative price gave stands in an entry beside it, and goes with the award."""
+    awards = LootDistribution.objects.filter(
+        document__in=list(documents), source=LootDistribution.Source.IMPORT, points_spent=0
+    ).values_list("document", flat=True)
+    beside = [UUID(int=document.int ^ 1) for document in awards]
+    if beside:
+        entries = ledger.standing_entries(documents=beside)
+        ledger.reverse_entries(entries=entries, actor=actor, reason=reason)

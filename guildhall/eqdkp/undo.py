@@ -15,16 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import ProtectedError, Q, RestrictedError
+from django.db.models import Exists, OuterRef, ProtectedError, Q, RestrictedError
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import Conflict, NotFound
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.importer import adjustments, items, raids
-from guildhall.eqdkp.importer.context import Beat
+from guildhall.eqdkp.importer.context import UNDO_REASON, Beat
 from guildhall.eqdkp.importer.people import apply_character
-from guildhall.eqdkp.importer.proof import UNDO_REASON
 from guildhall.eqdkp.models import (
     CalendarEvent,
     CalendarSignup,
@@ -119,7 +118,12 @@ def undo_import(*, run: ImportRun, actor: User | None = None, beat: Beat | None 
         busy = _busy()
         if busy is not None:
             raise Conflict("An import is running; wait until it is done.", code="import_running")
-        later = LegacyChange.objects.filter(record__run=run).exclude(run=run).exclude(run__state=ImportRun.State.UNDONE)
+        mine = LegacyChange.objects.filter(run=run, record=OuterRef("record"), pk__lt=OuterRef("pk"))
+        later = (
+            LegacyChange.objects.exclude(run=run)
+            .exclude(run__state=ImportRun.State.UNDONE)
+            .filter(Q(record__run=run) | Exists(mine))
+        )
         if later.exists():
             other = later.select_related("run").latest("pk").run
             raise Conflict(
@@ -204,17 +208,25 @@ class _Undo:
             raids.sync(record.run, raid, raids.RaidState.from_json(before), actor=self.actor, without=self.run)
         elif record.kind == Kind.ITEM:
             award = LootDistribution.objects.get(pk=record.object_id or 0)
-            if award.reversed_at is None:
+            standing = award.reversed_at is None
+            if standing:
                 items.strike_award(award, self.actor, UNDO_REASON)
-            owner = record.run
-            key = items.store_awards(owner, [items.AwardState.from_json(before)], self.actor)[0]
+            key = items.store_awards(record.run, [items.AwardState.from_json(before)], self.actor)[0]
+            if not standing and change.after:  # people here undid it: it comes back undone
+                again = LootDistribution.objects.get(pk=key)
+                items.strike_award(again, award.reversed_by, award.reversal_reason)
             LegacyRecord.objects.filter(pk=record.pk).update(object_id=key)
         elif record.kind == Kind.ADJUSTMENT:
             adjustment = PointAdjustment.objects.get(pk=record.object_id or 0)
-            if adjustment.reversed_at is None:
+            standing = adjustment.reversed_at is None
+            if standing:
                 adjustments.strike_adjustment(adjustment, self.actor, UNDO_REASON)
-            owner = record.run
-            key = adjustments.store_adjustments(owner, [adjustments.AdjustmentState.from_json(before)], self.actor)[0]
+            key = adjustments.store_adjustments(
+                record.run, [adjustments.AdjustmentState.from_json(before)], self.actor
+            )[0]
+            if not standing and change.after:
+                again_ = PointAdjustment.objects.get(pk=key)
+                adjustments.strike_adjustment(again_, self.actor, "undone here before")
             LegacyRecord.objects.filter(pk=record.pk).update(object_id=key)
         elif record.kind == Kind.MEMBER:
             character = Character.objects.filter(pk=record.object_id or 0).first()
@@ -225,9 +237,10 @@ class _Undo:
             model = User if record.kind == Kind.USER else _MODELS.get(record.kind)
             if model is not None:
                 fields = {field.attname for field in model._meta.concrete_fields}
-                model._default_manager.filter(pk=record.object_id or 0).update(
-                    **{name: value for name, value in before.items() if name in fields}
-                )
+                values = {name: value for name, value in before.items() if name in fields}
+                rows = model._default_manager.filter(pk=record.object_id or 0)
+                if values and not rows.update(**{k: v for k, v in values.items() if k != "id"}) and "id" in values:
+                    model._default_manager.create(**values)  # it was deleted there, so the import deleted it here
 
     # -- the movements ---------------------------------------------------------------------------------------------------
     def _standing(self) -> Any:

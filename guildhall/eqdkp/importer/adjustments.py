@@ -16,12 +16,11 @@ from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.models import ImportRun, LegacyRecord
 from guildhall.points import ledger
 from guildhall.points.history import HistoryRow, post_history
-from guildhall.points.models import Bucket, EntryKind, PointAdjustment
+from guildhall.points.models import Bucket, EntryKind, LedgerEntry, PointAdjustment
 from guildhall.raids.models import Raid
 
-from .context import Context, Kind, Known, fingerprint
+from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint
 from .items import gone
-from .raids import REASON
 
 BATCH = 2000
 _FIELDS = (
@@ -108,9 +107,11 @@ def _batch(
         state = _state(ctx, row, date, pools, raids)
         if state is None:
             if before is not None and before.live:
+                counts.gone += 1
                 _strike(ctx, row.id, before)
-            ctx.remember(Kind.ADJUSTMENT, row.id, None, content, state=LegacyRecord.State.HELD, before=before)
-        elif before is not None and before.live:
+            key = before.object_id if before is not None else None
+            ctx.remember(Kind.ADJUSTMENT, row.id, key, content, state=LegacyRecord.State.HELD, before=before)
+        elif before is not None and (before.live or _undone_before(before)):
             _change(ctx, row, state, content, before)
         else:
             counts.new += 1
@@ -133,8 +134,7 @@ def _data(row: r.LegacyAdjustment) -> dict[str, Any]:
 def _state(
     ctx: Context, row: r.LegacyAdjustment, date: dt.datetime, pools: list[int], raids: dict[int, Known]
 ) -> AdjustmentState | None:
-    main = ctx.mains.get(row.member_id)
-    user_id = ctx.object_id(Kind.PERSON, main) if main is not None else None
+    user_id = ctx.person_of(row.member_id)
     if user_id is None:
         ctx.problem(
             "adjustments", row.id, "member_missing",
@@ -221,9 +221,13 @@ def store_adjustments(run: ImportRun, states: Sequence[AdjustmentState], actor: 
 
 def siblings(adjustment: PointAdjustment) -> list[PointAdjustment]:
     """All documents of one imported adjustment, one a pool."""
-    base = adjustment.document.int & ~0xFF
-    documents = [UUID(int=base + number) for number in range(64)]
-    return list(PointAdjustment.objects.filter(document__in=documents).order_by("document"))
+    return list(PointAdjustment.objects.filter(document__in=documents_of(adjustment.document)).order_by("document"))
+
+
+def documents_of(document: UUID) -> list[UUID]:
+    """What documents the adjustment with this one may have, one for each of up to 64 pools."""
+    base = document.int & ~0xFF
+    return [UUID(int=base + number) for number in range(64)]
 
 
 def state_of(adjustment: PointAdjustment) -> AdjustmentState:
@@ -238,9 +242,23 @@ def state_of(adjustment: PointAdjustment) -> AdjustmentState:
     )  # fmt: skip
 
 
+def by_people(words: str) -> bool:
+    """Whether a reversal with these words was made by officers here, and not by an import."""
+    return REASON not in words and UNDO_REASON not in words
+
+
+def _undone_before(before: Known) -> bool:
+    """Whether officers here undid, in a pool or in all, what the row was before it was held back or deleted there."""
+    adjustment = PointAdjustment.objects.filter(pk=before.key, reversed_at__isnull=False).first()
+    if adjustment is None:
+        return False
+    reversals = LedgerEntry.objects.filter(document__in=documents_of(adjustment.document), kind=EntryKind.REVERSAL)
+    return any(by_people(words) for words in reversals.values_list("description", flat=True))
+
+
 def _change(ctx: Context, row: r.LegacyAdjustment, state: AdjustmentState, content: str, before: Known) -> None:
     adjustment = PointAdjustment.objects.filter(pk=before.key).first()
-    if adjustment is None or adjustment.reversed_at is not None:
+    if adjustment is None or any(part.reversed_at is not None for part in siblings(adjustment)):
         ctx.problem(
             "adjustments", row.id, "reversed_here", f"“{row.reason}” changed in EQdkp, but was undone here; it stays so"
         )

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -25,6 +25,10 @@ from guildhall.points.history import HistoryRow
 from guildhall.points.ledger import standing_entries
 
 Kind = LegacyRecord.Kind
+REASON = "changed in EQdkp Plus"
+"""What a reversal says that an import made."""
+UNDO_REASON = "EQdkp import taken back"
+"""What a reversal says that taking an import back made. Every other reversal was decided by people here."""
 Beat = Callable[[str, int, int], None]
 """``beat(step, rows done, rows in all)``: a sign of life, for the progress bar."""
 
@@ -52,6 +56,11 @@ class Known:
     @property
     def live(self) -> bool:
         return self.state == LegacyRecord.State.LIVE and self.object_id is not None
+
+    @property
+    def here(self) -> bool:
+        """Whether our row stands, also if the old system has deleted its own."""
+        return self.state in (LegacyRecord.State.LIVE, LegacyRecord.State.GONE) and self.object_id is not None
 
 
 @dataclass(slots=True)
@@ -129,6 +138,11 @@ class Context:
         found = self.known(kind).get(legacy_id)
         return found.object_id if found is not None and found.live else None
 
+    def person_of(self, member: int) -> int | None:
+        """The person whose points a character's are; None for a character that does not exist."""
+        main = self.mains.get(member)
+        return self.object_id(Kind.PERSON, main) if main is not None else None
+
     def remember(
         self,
         kind: str,
@@ -140,10 +154,12 @@ class Context:
         state: str = LegacyRecord.State.LIVE,
         before: Known | None = None,
         data: dict[str, Any] | None = None,
+        same_row: bool = False,
     ) -> None:
         """Note that a legacy row is a row of ours now; written with the batch (`flush`).
 
-        ``before`` is the record that exists already, if any.
+        ``before`` is the record that exists already, if any. ``same_row``: it names the row that it always named, which
+        is still the earlier import's.
         """
         if kind in self._maps:
             self._maps[kind][legacy_id] = Known(before.pk if before else None, object_id, content, state, created)
@@ -156,11 +172,25 @@ class Context:
                 changes: dict[str, Any] = {"content": content, "state": state, "object_id": object_id}
                 if data is not None:
                     changes["data"] = data
-                if not before.live:
+                if not before.live and not same_row:
                     changes.update(run=self.run, created=created)
                 LegacyRecord.objects.filter(pk=before.pk).update(**changes)
             return
         self._new_records.append((kind, legacy_id, object_id, content, created, state, data or {}))
+
+    def gone_there(self, kind: str, table: str, seen: Collection[int], words: str) -> None:
+        """Note which rows of a small kind the old system has deleted. Ours stay: people may use them by now."""
+        if self.snapshot.partial:
+            return
+        for legacy_id, before in list(self.known(kind).items()):
+            # A record without content stands for a row that was never there (an unknown event).
+            if not before.live or legacy_id in seen or not before.content:
+                continue
+            self.counts[table].gone += 1
+            self.problem(table, legacy_id, "deleted_there", words.format(legacy_id))
+            self.note_change(before, {}, {})
+            self.remember(kind, legacy_id, before.object_id, "", state=LegacyRecord.State.GONE, before=before,
+                          created=before.created)  # fmt: skip
 
     def note_change(self, before: Known, was: dict[str, Any], becomes: dict[str, Any]) -> None:
         """Keep the state before a change, so that this run can be undone without the earlier one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -29,8 +29,7 @@ from guildhall.points.history import HistoryRow, post_history
 from guildhall.points.models import Bucket, DKPPool, EntryKind
 from guildhall.raids.models import Raid
 
-from .context import Context, Kind, Known, fingerprint
-from .raids import REASON
+from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint
 
 BATCH = 2000
 _AWARD = (
@@ -121,8 +120,12 @@ def _batch(
             continue
         state = _state(ctx, item, date, pools, raids)
         if state is None:
-            ctx.remember(Kind.ITEM, item.id, None, content, state=LegacyRecord.State.HELD, before=before)
-        elif before is not None and before.live:
+            if before is not None and before.live:
+                counts.gone += 1
+                _strike(ctx, item.id, before)
+            key = before.object_id if before is not None else None
+            ctx.remember(Kind.ITEM, item.id, key, content, state=LegacyRecord.State.HELD, before=before)
+        elif before is not None and (before.live or _undone_by_people(before)):
             _change(ctx, item, state, content, before)
         else:
             counts.new += 1
@@ -142,8 +145,7 @@ def _state(
     ctx: Context, item: r.LegacyItem, date: dt.datetime, pools: list[int], raids: dict[int, Known]
 ) -> AwardState | None:
     """What the item becomes, with everything odd about it reported; None where it cannot be brought."""
-    main = ctx.mains.get(item.member_id)
-    user_id = ctx.object_id(Kind.PERSON, main) if main is not None else None
+    user_id = ctx.person_of(item.member_id)
     if user_id is None:
         ctx.problem(
             "items", item.id, "member_missing",
@@ -245,7 +247,12 @@ def _entries(
 
 def documents_of(award: LootDistribution) -> list[UUID]:
     """The documents that belong to an imported award: its own, and that of a negative price beside it."""
-    return [award.document, UUID(int=award.document.int ^ 1)]
+    return documents_beside(award.document)
+
+
+def documents_beside(document: UUID) -> list[UUID]:
+    """An award's document and that of a negative price beside it."""
+    return [document, UUID(int=document.int ^ 1)]
 
 
 def _any_pool() -> int:
@@ -295,6 +302,12 @@ def state_of(award: LootDistribution, run_pools: Sequence[int] | None = None) ->
     )  # fmt: skip
 
 
+def _undone_by_people(before: Known) -> bool:
+    """Whether officers here undid what the row was before it was held back or deleted there."""
+    award = LootDistribution.objects.filter(pk=before.key, reversed_at__isnull=False).first()
+    return award is not None and not award.reversal_reason.startswith((REASON, UNDO_REASON))
+
+
 def _change(ctx: Context, item: r.LegacyItem, state: AwardState, content: str, before: Known) -> None:
     award = LootDistribution.objects.select_related("item").filter(pk=before.key).first()
     data = _data(ctx, item, state)
@@ -308,7 +321,8 @@ def _change(ctx: Context, item: r.LegacyItem, state: AwardState, content: str, b
         ctx.remember(Kind.ITEM, item.id, award.pk, content, before=before, created=before.created, data=data)
         return
     was = state_of(award)
-    if was.as_json() == state.as_json():
+    # What the catalogue says of the item is the same for every award of it, and no reason to move points.
+    if replace(was, game_id=state.game_id, itempool_id=state.itempool_id) == state:
         ctx.counts["items"].same += 1
         ctx.remember(Kind.ITEM, item.id, award.pk, content, before=before, created=before.created, data=data)
         return

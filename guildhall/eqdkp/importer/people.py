@@ -41,7 +41,7 @@ def import_ranks(ctx: Context) -> None:
             counts.read += 1
             content = fingerprint(rank.name, rank.hidden, rank.order)
             before = known.get(rank.id)
-            if before is not None and before.live:
+            if before is not None and before.here:
                 if before.content == content:
                     counts.same += 1
                     continue
@@ -65,6 +65,8 @@ def import_ranks(ctx: Context) -> None:
                 has_default = has_default or rank.default
                 here[name.casefold()] = object_id
             ctx.remember(Kind.RANK, rank.id, object_id, content, created=created, before=before)
+        there = {rank.id for rank in ctx.snapshot.rows(r.RANKS)}
+        ctx.gone_there(Kind.RANK, table, there, "rank {} was deleted in EQdkp; it stays here")
         ctx.progress(table, counts.read)
 
     ctx.batch(work)
@@ -85,7 +87,9 @@ def _change_rank(ctx: Context, before: Known, rank: r.LegacyRank, content: str) 
             for name, value in becomes.items():
                 setattr(current, name, value)
             current.save()
-    ctx.remember(Kind.RANK, rank.id, before.object_id, content, before=before, created=before.created)
+    ctx.remember(
+        Kind.RANK, rank.id, before.object_id, content, before=before, created=before.created, same_row=True
+    )  # fmt: skip
 
 
 # -- who is who ------------------------------------------------------------------------------------------------------
@@ -243,7 +247,7 @@ def _accounts(ctx: Context, by_account: dict[int, PersonPlan], existing: dict[st
             plan = by_account.get(account.id)
             content = fingerprint(account.username, account.email, account.active)
             before = known.get(account.id)
-            if before is not None and before.live:
+            if before is not None and before.here:
                 counts.same += before.content == content
                 if before.content != content:
                     counts.changed += 1
@@ -265,6 +269,8 @@ def _accounts(ctx: Context, by_account: dict[int, PersonPlan], existing: dict[st
             fresh.store()
         for account, user, content, before in pending:
             ctx.remember(Kind.USER, account.id, user.pk or ctx.fake_id(), content, before=before)
+        there = {account.id for account in ctx.snapshot.rows(r.USERS)}
+        ctx.gone_there(Kind.USER, table, there, "account {} was deleted in EQdkp; the person stays here")
         ctx.progress(table, counts.read)
 
     ctx.batch(work)
@@ -282,7 +288,9 @@ def _change_account(ctx: Context, before: Known, account: r.LegacyUser, content:
         ctx.note_change(before, was, becomes)
         if ctx.commit:
             User.objects.filter(pk=user.pk).update(**becomes)
-    ctx.remember(Kind.USER, account.id, before.object_id, content, before=before, created=before.created)
+    ctx.remember(
+        Kind.USER, account.id, before.object_id, content, before=before, created=before.created, same_row=True
+    )  # fmt: skip
 
 
 def _persons(ctx: Context, plans: list[PersonPlan], existing: dict[str, Character]) -> None:
@@ -302,11 +310,14 @@ def _persons(ctx: Context, plans: list[PersonPlan], existing: dict[str, Characte
             else:  # the main was changed: whoever takes its place is the same person
                 ctx.remember(Kind.PERSON, key, record.object_id, "", state=LegacyRecord.State.GONE, before=record,
                              created=record.created)  # fmt: skip
+        earlier = _earlier_persons(ctx, plans, known)
         for plan in plans:
             before = known.get(plan.main_id)
             if before is not None and before.live:
                 continue
-            found = ctx.object_id(Kind.USER, plan.account) if plan.account is not None else None
+            found = next((person for person in earlier.get(plan.main_id, ()) if person not in used), None)
+            if found is None:
+                found = ctx.object_id(Kind.USER, plan.account) if plan.account is not None else None
             if found is None or found in used:
                 here = _owner_here(ctx, plan, existing)
                 found = here if here is not None and here not in used else None
@@ -330,6 +341,21 @@ def _persons(ctx: Context, plans: list[PersonPlan], existing: dict[str, Characte
             )
 
     ctx.batch(work)
+
+
+def _earlier_persons(ctx: Context, plans: list[PersonPlan], known: dict[int, Known]) -> dict[int, list[int]]:
+    """Where a group has another main now: whoever had its characters' points so far, the main's first."""
+    new = [plan for plan in plans if not (plan.main_id in known and known[plan.main_id].live)]
+    left = {key: record.key for key, record in known.items() if record.state == LegacyRecord.State.GONE and record.key}
+    if not new or not left:
+        return {}
+    rows = LegacyRecord.objects.filter(source=ctx.source, kind=Kind.MEMBER).values_list("legacy_id", "data")
+    before = {legacy_id: data.get("main") for legacy_id, data in rows.iterator()}
+    found: dict[int, list[int]] = {}
+    for plan in new:
+        mains = dict.fromkeys(before.get(member.id) for member in (plan.main, *plan.members))
+        found[plan.main_id] = [left[main] for main in mains if main in left]
+    return found
 
 
 # -- characters ------------------------------------------------------------------------------------------------------
@@ -380,16 +406,13 @@ def _characters(ctx: Context, plans: list[PersonPlan], existing: dict[str, Chara
                 counts.read += 1
                 content = _member_content(member, plan.main_id)
                 before = known.get(member.id)
-                if before is not None and before.state == LegacyRecord.State.HELD:
-                    if before.content != content:
-                        ctx.remember(
-                            Kind.MEMBER, member.id, None, content, state=LegacyRecord.State.HELD, before=before
-                        )
-                    continue
+                data = {"main": plan.main_id, "name": member.name}
                 if member.id in duplicates and (before is None or not before.live):
-                    ctx.remember(Kind.MEMBER, member.id, None, content, state=LegacyRecord.State.HELD, before=before)
+                    ctx.remember(
+                        Kind.MEMBER, member.id, None, content, state=LegacyRecord.State.HELD, before=before, data=data
+                    )  # fmt: skip
                     continue
-                if before is not None and before.live:
+                if before is not None and before.here:
                     if before.content == content:
                         counts.same += 1
                     else:
@@ -401,14 +424,49 @@ def _characters(ctx: Context, plans: list[PersonPlan], existing: dict[str, Chara
                     counts.new += 1
                     if here.user_id is None and ctx.commit:
                         _adopt(here, user_id)
-                    ctx.remember(Kind.MEMBER, member.id, here.pk, content, created=False, before=before)
+                    elif here.user_id not in (None, user_id):
+                        ctx.problem(
+                            table, member.id, "owned_here", f"{here.name} is {here.user}'s in Guildhall already and stays "
+                            "so; its points from EQdkp are kept for a person of its own (merge the two if they are one)",
+                        )  # fmt: skip
+                    ctx.remember(Kind.MEMBER, member.id, here.pk, content, created=False, before=before, data=data)
                     continue
                 counts.new += 1
                 new.append((plan, member, _new_character(ctx, member, user_id), content, before))
         _store_characters(ctx, new, mains_here)
+        if not ctx.snapshot.partial:
+            _characters_gone(ctx)
         ctx.progress(table, counts.read)
 
     ctx.batch(work)
+
+
+def _characters_gone(ctx: Context) -> None:
+    """Characters that the old system deleted stay, inactive: their history here names them."""
+    for legacy_id, before in list(ctx.known(Kind.MEMBER).items()):
+        if legacy_id in ctx.mains or not before.live:
+            continue
+        ctx.counts[r.MEMBERS.name].gone += 1
+        character = Character.objects.filter(pk=before.key).first()
+        if character is not None and before.created:
+            ctx.problem(
+                r.MEMBERS.name, legacy_id, "deleted_there",
+                f"{character.name} was deleted in EQdkp; it stays here, inactive and without points from there",
+            )  # fmt: skip
+            ctx.note_change(before, _character_state(character), {})
+            if ctx.commit:
+                Character.objects.filter(pk=character.pk).update(status=Character.Status.INACTIVE, is_active=False)
+        ctx.remember(Kind.MEMBER, legacy_id, before.object_id, "", state=LegacyRecord.State.GONE, before=before,
+                     created=before.created)  # fmt: skip
+
+
+_WRITTEN = ("character_class", "race", "level", "rank_id", "status", "is_active", "note", "profile")
+
+
+def _character_state(character: Character) -> dict[str, Any]:
+    """What an import may write of a character, as it is now."""
+    names = (*_WRITTEN, "name", "user_id", "is_main")
+    return {name: getattr(character, name) for name in names}
 
 
 def _member_content(member: r.LegacyMember, main_id: int) -> str:
@@ -472,36 +530,47 @@ def _store_characters(
             batch_size=BATCH,
         )
         Character.history.bulk_history_create(made, batch_size=BATCH)
-    for _, member, character, content, before in new:
-        ctx.remember(Kind.MEMBER, member.id, character.pk or ctx.fake_id(), content, before=before)
+    for plan, member, character, content, before in new:
+        data = {"main": plan.main_id, "name": member.name}
+        ctx.remember(Kind.MEMBER, member.id, character.pk or ctx.fake_id(), content, before=before, data=data)
 
 
 def _change_character(
     ctx: Context, before: Known, member: r.LegacyMember, user_id: int, content: str, plan: PersonPlan
 ) -> None:
-    """Bring a character up to date: attributes, name, and the person it belongs to."""
+    """Bring a character up to date: attributes, and its name and person where these changed *there*.
+
+    What officers here decided of its name, owner or main stays until EQdkp changes the same. A character that was here
+    before the import is not written to at all.
+    """
     character = Character.objects.filter(pk=before.key).first()
     if character is None:
         ctx.problem(
             "members", member.id, "deleted_here", f"{member.name} was deleted in Guildhall; it is left so", held=True
         )
         return
-    values = character_values(ctx, member)
-    was = {name: getattr(character, name) for name in values}
-    was.update(name=character.name, user_id=character.user_id, is_main=character.is_main)
-    becomes = dict(values, name=character.name, user_id=user_id)
-    if name_key(member.name) != character.name_key:
-        if Character.objects.filter(name_key=name_key(member.name)).exists():
-            ctx.problem(
-                "members", member.id, "duplicate_name", f"{character.name} is called {member.name} now, a name that is "
-                "taken here; it keeps its old one",
-            )  # fmt: skip
-        else:
-            becomes["name"] = member.name[:120]
-    ctx.note_change(before, was, becomes)
-    if ctx.commit:
-        apply_character(character, becomes, is_main=member is plan.main)
-    ctx.remember(Kind.MEMBER, member.id, before.object_id, content, before=before, created=before.created)
+    brought = LegacyRecord.objects.filter(pk=before.pk or 0).values_list("data", flat=True).first() or {}
+    data = {"main": plan.main_id, "name": member.name}
+    if before.created:
+        moved, renamed = brought.get("main") != plan.main_id, brought.get("name") != member.name
+        is_main = member is plan.main if moved else character.is_main
+        becomes = dict(
+            character_values(ctx, member), name=character.name, user_id=user_id if moved else character.user_id
+        )
+        if renamed and name_key(member.name) != character.name_key:
+            if not member.name or Character.objects.filter(name_key=name_key(member.name)).exists():
+                ctx.problem(
+                    "members", member.id, "duplicate_name", f"{character.name} is called {member.name or 'nothing'} now, "
+                    "a name that is taken here; it keeps its old one",
+                )  # fmt: skip
+                data["name"] = brought.get("name", "")
+            else:
+                becomes["name"] = member.name[:120]
+        ctx.note_change(before, _character_state(character), becomes)
+        if ctx.commit:
+            apply_character(character, becomes, is_main=is_main)
+    ctx.remember(Kind.MEMBER, member.id, before.object_id, content, before=before, created=before.created, data=data,
+                 same_row=True)  # fmt: skip
 
 
 def apply_character(character: Character, values: dict[str, Any], *, is_main: bool) -> None:

@@ -42,7 +42,7 @@ def import_pools(ctx: Context) -> None:
             if name != pool.name:
                 ctx.problem(table, pool.id, "name", f"pool {pool.id} “{pool.name}” is called {name} here")
             taken[name.casefold()] = pool.id
-            if before is not None and before.live:
+            if before is not None and before.here:
                 _unchanged_or(ctx, DKPPool, before, Kind.POOL, pool.id, content, table,
                               {"name": name, "description": pool.description})  # fmt: skip
                 continue
@@ -58,6 +58,10 @@ def import_pools(ctx: Context) -> None:
                 DKPPool.objects.filter(pk=object_id, is_active=False).update(is_active=True)
                 created = before.created
             ctx.remember(Kind.POOL, pool.id, object_id, content, created=created, before=before)
+        ctx.gone_there(
+            Kind.POOL, table, set(taken.values()),
+            "pool {} was deleted in EQdkp; it stays here without the points from there (close it if nobody uses it)",
+        )  # fmt: skip
         ctx.progress(table, counts.read)
 
     ctx.batch(work)
@@ -85,7 +89,7 @@ def _unchanged_or(
             for key, value in values.items():
                 setattr(current, key, value)
             current.save()
-    ctx.remember(kind, legacy_id, before.object_id, content, before=before, created=before.created)
+    ctx.remember(kind, legacy_id, before.object_id, content, before=before, created=before.created, same_row=True)
 
 
 def _plain(value: Any) -> Any:
@@ -122,7 +126,7 @@ def import_item_pools(ctx: Context) -> None:
             name = _free(itempool.name or f"Item pool {itempool.id}", taken, 120)
             taken[name.casefold()] = itempool.id
             object_ids = [found for found in (ctx.object_id(Kind.POOL, pool) for pool in pools) if found is not None]
-            if before is not None and before.live:
+            if before is not None and before.here:
                 _unchanged_or(ctx, ItemPool, before, Kind.ITEM_POOL, itempool.id, content, table,
                               {"name": name, "description": itempool.description})  # fmt: skip
                 if before.content != content and ctx.commit and before.created:
@@ -139,6 +143,7 @@ def import_item_pools(ctx: Context) -> None:
             elif ctx.commit:
                 ItemPool.objects.get(pk=object_id).pools.add(*object_ids)
             ctx.remember(Kind.ITEM_POOL, itempool.id, object_id, content, created=created, before=before)
+        ctx.gone_there(Kind.ITEM_POOL, table, itempools, "item pool {} was deleted in EQdkp; it stays here")
         ctx.progress(table, counts.read)
 
     ctx.batch(work)
@@ -173,7 +178,7 @@ def import_events(ctx: Context) -> None:
             if not event.name:
                 ctx.problem(table, event.id, "no_name", f"event {event.id} has no name; it is called {name}")
             values = {"name": name, "default_points": event.value}
-            if before is not None and before.live:
+            if before is not None and before.here:
                 _unchanged_or(ctx, Event, before, Kind.EVENT, event.id, content, table, values)
                 if before.content != content and ctx.commit and before.created and before.object_id:
                     _link_event(ctx, before.object_id, event, pools)
@@ -185,6 +190,7 @@ def import_events(ctx: Context) -> None:
                 object_id = Event.objects.create(**values, counts_for_attendance=counted).pk
                 _link_event(ctx, object_id, event, pools)
             ctx.remember(Kind.EVENT, event.id, object_id, content, before=before)
+        ctx.gone_there(Kind.EVENT, table, events, "event {} was deleted in EQdkp; it stays here")
         ctx.progress(table, counts.read)
 
     ctx.batch(work)
@@ -204,7 +210,8 @@ def _link_event(ctx: Context, event_id: int, event: r.LegacyEvent, pools: dict[i
 
 def unknown_event(ctx: Context, event_id: int) -> int:
     """The event that stands for one which does not exist any more: it pays into no pool, as in the old system."""
-    found = ctx.object_id(Kind.EVENT, event_id)
+    known = ctx.known(Kind.EVENT).get(event_id)
+    found = known.object_id if known is not None and known.here else None
     if found is None:
         found = ctx.fake_id()
         if ctx.commit:
@@ -213,6 +220,5 @@ def unknown_event(ctx: Context, event_id: int) -> int:
                 description="Deleted in EQdkp Plus; its raids were left.",
                 is_active=False,
             ).pk
-        before = ctx.known(Kind.EVENT).get(event_id)
-        ctx.remember(Kind.EVENT, event_id, found, "", before=before)
+        ctx.remember(Kind.EVENT, event_id, found, "", before=known)
     return found

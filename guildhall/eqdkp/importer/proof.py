@@ -2,7 +2,8 @@
 
 EQdkp's side is computed from the legacy rows alone, in its own way (`legacy.points`); Guildhall's side is read from its
 summaries. A difference is explained by what happened in Guildhall itself: movements that no import wrote, and imported
-ones that somebody here reversed. What is left is unexplained and makes the import fail.
+rows that somebody here undid or amended. What is left is unexplained and makes the import fail. Whoever was a person of
+the old system and is none any more must have nothing left from there.
 """
 
 from __future__ import annotations
@@ -20,15 +21,14 @@ from guildhall.core.money import ZERO, show_points
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.points import Figures, LegacyPoints, cents, from_cents
 from guildhall.eqdkp.legacy.snapshot import Snapshot
-from guildhall.eqdkp.models import ImportRun, LegacyRecord
+from guildhall.eqdkp.models import LegacyRecord
 from guildhall.loot.models import LootDistribution
-from guildhall.points.models import Bucket, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
+from guildhall.points.models import Bucket, DKPPool, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
 from guildhall.raids.models import Raid, RaidAttendance
 
-from .context import Context, Kind
-from .raids import REASON
+from .context import UNDO_REASON, Context, Kind
+from .decisions import decided, import_ranges
 
-UNDO_REASON = "EQdkp import taken back"
 _BUCKETS = {Bucket.EARNED.value: "earned", Bucket.SPENT.value: "spent", Bucket.ADJUSTED.value: "adjustment"}
 Key = tuple[int, int]
 
@@ -86,7 +86,7 @@ class Line:
             )
         if self.undone_count:
             found.append(
-                f"{self.undone_count} imported movements reversed in Guildhall "
+                f"{self.undone_count} imported movements undone or amended in Guildhall "
                 f"({show_points(from_cents(self.undone.current))})"
             )
         if self.unexplained:
@@ -102,24 +102,15 @@ class Line:
         }  # fmt: skip
 
 
-def import_ranges(source: str) -> Q:
-    """The ledger documents that imports of a source wrote (also those taken back)."""
-    ranges = Q(pk__in=[])
-    for run in ImportRun.objects.filter(source=source, is_commit=True):
-        ranges |= Q(document__gte=run.first_document, document__lte=run.last_document)
-    return ranges
-
-
 def _native(source: str) -> dict[Key, tuple[Figures, int]]:
     rows = LedgerEntry.objects.filter(~import_ranges(source) | Q(document__isnull=True))
     return _grouped(rows)
 
 
-def _undone_here(source: str) -> dict[Key, tuple[Figures, int]]:
-    rows = LedgerEntry.objects.filter(import_ranges(source), kind=EntryKind.REVERSAL).exclude(
-        Q(description__contains=REASON) | Q(description__contains=UNDO_REASON)
-    )
-    return _grouped(rows)
+def _decided_here(ctx: Context) -> dict[Key, tuple[Figures, int]]:
+    found = decided(ctx)
+    keys = {*found.sums, *found.counts}
+    return {key: (_figures(dict(found.sums.get(key, {}))), found.counts.get(key, 0)) for key in keys}
 
 
 def _grouped(rows: Any) -> dict[Key, tuple[Figures, int]]:
@@ -145,14 +136,18 @@ def compare(ctx: Context, points: LegacyPoints) -> list[Line]:
             assert pool_id is not None
             # The group, not the main's own row: a main that is itself a twink shows another group's sum.
             expected[user_id, pool_id].add(points.group(main, pool))
+    for user_id, pool_id in _left_behind(ctx, people):
+        people.setdefault(user_id, 0)
+        expected[user_id, pool_id].add(Figures())
     found: dict[Key, Figures] = {}
     for row in UserPointsSummary.objects.filter(user_id__in=[pk for pk in people if pk > 0]):
         found[row.user_id, row.pool_id] = Figures(cents(row.earned), cents(row.spent), cents(row.adjusted))
     for (user_id, pool_id, bucket), amount in ctx.simulated.items():
         found.setdefault((user_id, pool_id), Figures()).add(_figures({bucket: amount}))
-    native, undone = _native(ctx.source), _undone_here(ctx.source)
+    native, undone = _native(ctx.source), _decided_here(ctx)
     names = {user.pk: str(user) for user in User.objects.filter(pk__in=[pk for pk in people if pk > 0])}
-    pools = {ctx.object_id(Kind.POOL, pool.id): pool.name for pool in ctx.snapshot.rows(r.POOLS)}
+    pools = dict(DKPPool.objects.values_list("pk", "name"))
+    pools |= {ctx.object_id(Kind.POOL, pool.id) or 0: pool.name for pool in ctx.snapshot.rows(r.POOLS)}
     nothing = (Figures(), 0)
     return [
         Line(
@@ -164,6 +159,14 @@ def compare(ctx: Context, points: LegacyPoints) -> list[Line]:
         )
         for key, figures in sorted(expected.items(), key=lambda pair: (names.get(pair[0][0], ""), pair[0]))
     ]  # fmt: skip
+
+
+def _left_behind(ctx: Context, people: dict[int, int]) -> list[Key]:
+    """Who was a person of the old system once and is none now, in the pools in which they have anything."""
+    once = LegacyRecord.objects.filter(source=ctx.source, kind=Kind.PERSON).values_list("object_id", flat=True)
+    gone = {user_id for user_id in once if user_id is not None and user_id not in people}
+    rows = UserPointsSummary.objects.filter(user_id__in=gone).exclude(earned=0, spent=0, adjusted=0)
+    return list(rows.order_by("user_id", "pool_id").values_list("user_id", "pool_id"))
 
 
 def claimed_differences(snapshot: Snapshot, points: LegacyPoints) -> list[str]:

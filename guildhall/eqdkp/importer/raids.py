@@ -2,9 +2,9 @@
 
 What always holds: after a raid was brought, its standing documents that an import wrote are exactly the old system's
 attendances, each paying the raid's value into every pool in which its event counts. A later import compares and touches
-only what differs: what is no longer there is reversed, what is new is posted. What an officer of Guildhall reversed
-stays reversed. Two characters of one person were both paid there, and stay paid; the second credits nobody.
-"""
+only what differs: what is no longer there is reversed, what is new is posted. What an officer of Guildhall reversed or
+amended stays as the officer left it, whatever becomes of the raid's value, date or event there. Two characters of one
+person were both paid there, and stay paid; the second credits nobody."""
 
 from __future__ import annotations
 
@@ -31,11 +31,8 @@ from guildhall.raids.models import AttendanceCheck, AttendanceStatus, Raid, Raid
 from guildhall.roster.names import name_key
 
 from .attendees import AttendeeIndex
-from .context import Context, Kind, Known, fingerprint
+from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint
 from .pools import unknown_event
-
-REASON = "changed in EQdkp Plus"
-"""What a reversal says that an import made; everything else was decided by people here."""
 
 BATCH = 250
 _ATTENDANCE = (
@@ -187,11 +184,9 @@ def _state(
                 f"raid {raid.id} is of event {raid.event_id}, which does not exist; it counts in no pool, as in EQdkp",
             )  # fmt: skip
         event_id = unknown_event(ctx, raid.event_id)
-    present, last = [], None
+    last = None
     for member in members:
-        main = ctx.mains.get(member)
-        user_id = ctx.object_id(Kind.PERSON, main) if main is not None else None
-        if user_id is None:
+        if ctx.person_of(member) is None:
             ctx.problem(
                 "raid_attendees", f"{raid.id}:{member}", "member_missing",
                 f"raid {raid.id} lists character {member}, which does not exist", held=True,
@@ -203,9 +198,6 @@ def _state(
                 f"{ctx.names[member]} is listed twice at raid {raid.id}, and was paid twice there",
             )  # fmt: skip
         last = member
-        # Where the event counts in no pool nothing was earned, whatever the raid says of its worth.
-        earned = raid.value if pools else ZERO
-        present.append(Present(user_id, ctx.object_id(Kind.MEMBER, member), ctx.names[member][:120], earned))
     return RaidState(
         event_id=event_id,
         name=event_names.get(raid.event_id, f"Unknown event {raid.event_id}")[:160],
@@ -213,8 +205,21 @@ def _state(
         notes=raid.note,
         points=raid.value,
         pools=[pool for pool in (ctx.object_id(Kind.POOL, p) for p in pools) if pool is not None],
-        present=present,
+        present=presents_of(ctx, raid.value if pools else ZERO, members),
     )
+
+
+def presents_of(ctx: Context, earned: Decimal, members: Sequence[int]) -> list[Present]:
+    """The attendances to stand of the characters that a raid lists, each worth `earned`; those of nobody are left out.
+
+    Where the event counts in no pool nothing was earned, whatever the raid says of its worth.
+    """
+    found = []
+    for member in members:
+        user_id = ctx.person_of(member)
+        if user_id is not None:
+            found.append(Present(user_id, ctx.object_id(Kind.MEMBER, member), ctx.names[member][:120], earned))
+    return found
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -285,11 +290,12 @@ class AttendanceWriter:
 
     def add(
         self, check_id: int, context: UUID, state: RaidState, present: Sequence[Present], credited: set[int]
-    ) -> None:
-        """Attendances of one check; ``credited`` are the people who have one there already."""
+    ) -> list[UUID]:
+        """Attendances of one check; ``credited`` are the people who have one there already. Answers their documents."""
         by = self.actor.pk if self.actor is not None else None
         description = state.name[:200]
-        for row, document in zip(present, self.run.documents(len(present)), strict=True):
+        documents = list(self.run.documents(len(present)))
+        for row, document in zip(present, documents, strict=True):
             key = self._keys.get(row.name)
             if key is None:
                 key = self._keys[row.name] = name_key(row.name)
@@ -308,6 +314,7 @@ class AttendanceWriter:
                         row.name, description, document, context,
                     )
                 )  # fmt: skip
+        return documents
 
     def store(self) -> None:
         bulk_rows(RaidAttendance, _ATTENDANCE, self.rows)
@@ -326,15 +333,58 @@ def reverse_documents(documents: Sequence[UUID], actor: User | None, reason: str
 
 # -- bringing up to date -----------------------------------------------------------------------------------------------
 def imported_attendance(raid_id: int) -> list[RaidAttendance]:
-    """The attendances of a raid that imports wrote and have not themselves taken back, reversed by people or not."""
+    """The attendances of a raid that imports wrote and have not themselves taken back, touched by people or not."""
     rows = RaidAttendance.objects.filter(attendance_check__raid_id=raid_id).order_by("pk")
     keys = set(ImportRun.objects.values_list("key", flat=True))
-    return [row for row in rows if row.document.hex[:16] in keys and not row.reversal_reason.startswith(REASON)]
+    return [
+        row
+        for row in rows
+        if row.document.hex[:16] in keys and not row.reversal_reason.startswith((REASON, UNDO_REASON))
+    ]
+
+
+def decided_here(row: RaidAttendance) -> bool:
+    """Whether people here reversed or amended this attendance, which an import wrote and left standing."""
+    return row.reversed_at is not None or bool(row.amounts)
+
+
+def reversed_by_people(raid: Raid) -> bool:
+    """Whether an officer undid the whole raid here."""
+    return raid.reversed_at is not None and not raid.reversal_reason.startswith((REASON, UNDO_REASON))
+
+
+def match_decided(
+    wanted: Sequence[Present], rows: Sequence[RaidAttendance]
+) -> tuple[list[Present], dict[int, Present]]:
+    """Which of the wanted attendances people here have decided about: what is left, and by row key what each stands for.
+
+    The character says which it is, or its name where that is gone; never the person or the points, which may have changed.
+    """
+    left = list(wanted)
+    settled: dict[int, Present] = {}
+    for by_character in (True, False):
+        for row in rows:
+            if row.pk in settled or (by_character and row.character_id is None):
+                continue
+            found = next(
+                (
+                    present
+                    for present in left
+                    if (
+                        present.character_id == row.character_id if by_character else present.name == row.character_name
+                    )
+                ),
+                None,
+            )
+            if found is not None:
+                settled[row.pk] = found
+                left.remove(found)
+    return left, settled
 
 
 def state_of(raid: Raid) -> RaidState:
-    """The raid as it stands now, as far as imports wrote it."""
-    rows = imported_attendance(raid.pk)
+    """The raid as it stands now, as far as imports wrote it and nobody here decided otherwise."""
+    rows = [row for row in imported_attendance(raid.pk) if not decided_here(row)]
     pools: dict[int, None] = {}
     for entry in ledger.standing_entries(documents=[row.document for row in rows[:50]]):
         pools.setdefault(entry.pool_id)
@@ -348,7 +398,7 @@ def state_of(raid: Raid) -> RaidState:
         present=[
             Present(row.user_id, row.character_id, row.character_name, row.points)
             for row in rows
-            if row.user_id is not None and row.reversed_at is None
+            if row.user_id is not None
         ],
     )
 
@@ -360,6 +410,14 @@ def _change(ctx: Context, legacy: r.LegacyRaid, state: RaidState, content: str, 
         ctx.problem(
             "raids", legacy.id, "deleted_here", f"raid {legacy.id} was deleted in Guildhall; it is left so", held=True
         )
+        return
+    if reversed_by_people(raid):
+        ctx.problem(
+            "raids", legacy.id, "reversed_here", f"raid {legacy.id} changed in EQdkp, but was undone here; it stays so"
+        )
+        counts.same += 1
+        rows.same += len(state.present)
+        ctx.remember(Kind.RAID, legacy.id, raid.pk, content, before=before, created=before.created, data=_data(legacy))
         return
     was = state_of(raid)
     added, removed, touched = sync(ctx.run, raid, state, actor=ctx.actor, dry=None if ctx.commit else ctx)
@@ -375,19 +433,22 @@ def _change(ctx: Context, legacy: r.LegacyRaid, state: RaidState, content: str, 
 
 
 def _match(wanted: Sequence[Present], rows: Sequence[RaidAttendance]) -> tuple[list[Present], set[int]]:
-    """Which of the wanted attendances are there already, the same name first: those missing, and the keys of the rest."""
+    """Which of the wanted attendances are there already: those missing, and the keys of the rest.
+
+    The same person, worth and character; a character that is gone, or never was one, is told by its name.
+    """
     kept: set[int] = set()
     missing = list(wanted)
-    for by_name in (True, False):
+    for by_character in (True, False):
         available: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for row in rows:
-            if row.pk not in kept:
-                name = (row.character_name,) if by_name else ()
-                available[row.user_id, row.points, *name].append(row.pk)
+            if row.pk not in kept and not (by_character and row.character_id is None):
+                which = row.character_id if by_character else row.character_name
+                available[row.user_id, row.points, which].append(row.pk)
         left = []
         for present in missing:
-            name = (present.name,) if by_name else ()
-            found = available.get((present.user_id, present.points, *name))
+            which = present.character_id if by_character else present.name
+            found = available.get((present.user_id, present.points, which))
             if found:
                 kept.add(found.pop(0))
             else:
@@ -407,20 +468,26 @@ def sync(
 ) -> tuple[int, int, bool]:
     """Make a raid stand as `state` says, touching only what differs; with ``dry`` nothing is written.
 
-    What the import ``without`` wrote does not count as there: it is being taken back.
+    What people here decided stays. What the import ``without`` wrote does not count as there: it is being taken back.
 
     Returns:
         Attendances posted, attendances reversed, and whether the raid itself changed.
     """
+    if reversed_by_people(raid):
+        return 0, 0, False
     rows = imported_attendance(raid.pk)
     current = state_of(raid)
     repost = current.started_at != state.started_at or (
         bool(current.present) and set(current.pools) != set(state.pools)
     )
-    usable = [] if repost else [row for row in rows if without is None or row.document.hex[:16] != without.key]
-    missing, kept = _match(state.present, usable)
-    surplus = [row for row in rows if row.pk not in kept]
-    surplus = [row for row in surplus if row.reversed_at is None]
+    there = [row for row in rows if without is None or row.document.hex[:16] != without.key]
+    wanted, settled = match_decided(state.present, [row for row in there if decided_here(row)])
+    usable = [] if repost else [row for row in there if not decided_here(row)]
+    # What people here undid of the import that is taken back they undid of the row itself: it comes back undone.
+    lost = [row for row in rows if row not in there and row.reversed_at is not None]
+    wanted, undone = match_decided(wanted, lost)
+    missing, kept = _match(wanted, usable)
+    surplus = [row for row in rows if row.pk not in kept and row.pk not in settled and row.reversed_at is None]
     fields = ("event_id", "name", "started_at", "notes", "points")
     touched = [name for name in fields if getattr(raid, name) != getattr(state, name)]
     if raid.reversed_at is not None and raid.reversal_reason.startswith(REASON):
@@ -428,7 +495,7 @@ def sync(
     if dry is not None:
         dry.simulate_reversal(row.document for row in surplus)
         dry.simulate(entries_of(state, missing))
-    elif touched or surplus or missing:
+    elif touched or surplus or missing or undone:
         reverse_documents([row.document for row in surplus], actor, REASON)
         if touched:
             for name in fields:
@@ -442,7 +509,14 @@ def sync(
         credited = set(check.attendance.exclude(credited_user=None).values_list("credited_user_id", flat=True))
         writer = AttendanceWriter(run, actor)
         writer.add(check.pk, raid.context, state, missing, {pk for pk in credited if pk is not None})
+        again = {
+            row.pk: writer.add(check.pk, raid.context, state, [undone[row.pk]], {undone[row.pk].user_id})
+            for row in lost
+            if row.pk in undone
+        }
         writer.store()
+        for row in lost:
+            reverse_documents(again.get(row.pk, []), row.reversed_by, row.reversal_reason)
     return len(missing), len(surplus), bool(touched)
 
 

@@ -162,7 +162,7 @@ def test_what_happened_here_explains_a_difference(tmp_path: Path) -> None:
     causes = {line["person"]: line["causes"] for line in run.report["people"] if line["causes"]}
     assert causes == {
         "Cora": ["1 movements made in Guildhall (7.00)"],
-        "Árni": ["1 imported movements reversed in Guildhall (-2.50)"],
+        "Árni": ["1 imported movements undone or amended in Guildhall (-2.50)"],
     }
 
 

@@ -8,15 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from guildhall.accounts.models import User
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.models import ImportRun
 from guildhall.eqdkp.undo import undo_import
+from guildhall.loot.models import LootDistribution
+from guildhall.loot.services import reverse_award
 from guildhall.points import ledger
-from guildhall.points.models import LedgerEntry, PointAdjustment
-from guildhall.raids.models import Raid, RaidAttendance
+from guildhall.points.models import LedgerEntry, PointAdjustment, UserPointsSummary
+from guildhall.points.services.adjustments import reverse_adjustment
+from guildhall.raids.models import Event, Raid, RaidAttendance
+from guildhall.raids.services.amending import amend_attendance, remove_attendee
+from guildhall.raids.services.reversing import reverse_raid
 from guildhall.roster.models import Character, Rank
+from guildhall.roster.services.characters import reassign_character, set_main
 
-from .importing import balance, bring, equal, ours, proven
+from .importing import balance, bring, equal, ours, problems, proven
 from .maker import DAY, START, LegacyGuild, sample_guild
 
 pytestmark = pytest.mark.django_db
@@ -227,9 +234,164 @@ def test_an_adjustment_undone_here_is_not_brought_back(tmp_path: Path) -> None:
     guild = sample_guild()
     bring(guild, tmp_path)
     adjustment = PointAdjustment.objects.get(pk=ours("adjustment", 1))
-    from guildhall.points.services.adjustments import reverse_adjustment
-
     reverse_adjustment(adjustment=adjustment, reason="no", actor=None)
     row(guild, "adjustments", adjustment_id=1)["adjustment_reason"] = "a bonus"
     proven(bring(guild, tmp_path))
     assert not ImportRun.objects.filter(state=ImportRun.State.FAILED).exists()
+
+
+def undo_attendance(raid: int, name: str) -> None:
+    row_ = RaidAttendance.objects.get(attendance_check__raid_id=ours("raid", raid), character__name=name)
+    remove_attendee(attendance=row_, actor=None, reason="was asleep")
+
+
+@pytest.mark.parametrize("change", [raid_worth_more, raid_on_another_day, raid_of_another_event, another_main])
+def test_an_attendance_undone_here_stays_undone_whatever_becomes_of_its_raid(
+    tmp_path: Path, change: Callable[[LegacyGuild], None]
+) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    undo_attendance(1, "Bëtti")
+    change(guild)
+    foreseen = bring(guild, tmp_path, commit=False)
+    run = bring(guild, tmp_path)
+    proven(foreseen)
+    proven(run)
+    standing = RaidAttendance.objects.filter(attendance_check__raid_id=ours("raid", 1), reversed_at=None)
+    assert {row_.character_name for row_ in standing} == {"Árni", "Cora"}
+
+
+def test_a_raid_undone_here_stays_undone_also_for_who_is_added_to_it_there(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    reverse_raid(raid=Raid.objects.get(pk=ours("raid", 1)), reason="never happened", actor=None)
+    somebody_was_there_too(guild)
+    raid_on_another_day(guild)
+    proven(bring(guild, tmp_path, commit=False))
+    proven(bring(guild, tmp_path))
+    assert not RaidAttendance.objects.filter(attendance_check__raid_id=ours("raid", 1), reversed_at=None).exists()
+
+
+def test_what_was_undone_here_explains_its_new_value_there(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    reverse_adjustment(adjustment=PointAdjustment.objects.get(pk=ours("adjustment", 1)), reason="no", actor=None)
+    reverse_award(award=LootDistribution.objects.get(pk=ours("item", 1)), reason="no", actor=None)
+    row(guild, "adjustments", adjustment_id=1)["adjustment_value"] = 7
+    row(guild, "items", item_id=1)["item_value"] = 1
+    run = bring(guild, tmp_path)
+    proven(run)
+    (line,) = [line for line in run.report["people"] if line["causes"]]
+    assert line["causes"] == ["2 imported movements undone or amended in Guildhall (-6.00)"]
+
+
+def test_an_amended_attendance_is_explained_and_left_as_it_is(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    raid = Raid.objects.get(pk=ours("raid", 1))
+    amend_attendance(raid=raid, attendees=[{"character_name": "Cora", "points": "2"}], partial=True, actor=None)
+    before = balance(4, 1)
+    raid_worth_more(guild)
+    proven(bring(guild, tmp_path, commit=False))
+    run = bring(guild, tmp_path)
+    proven(run)
+    assert balance(4, 1) == before
+
+
+def test_another_character_of_the_same_person_was_there_after_all(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    drop(guild, "raid_attendees", raid_id=2, member_id=1)
+    guild.add("raid_attendees", raid_id=2, member_id=2)
+    equal(bring(guild, tmp_path))
+    rows = RaidAttendance.objects.filter(attendance_check__raid_id=ours("raid", 2), reversed_at=None)
+    assert {row_.character_name for row_ in rows} == {"Bëtti", "Cora", "Dain"}
+
+
+def test_undoing_an_award_with_a_negative_price_takes_back_what_it_gave(tmp_path: Path) -> None:
+    guild = sample_guild()
+    guild.item(4, "Refund", 4, -4.5, raid=1, itempool=1)
+    bring(guild, tmp_path)
+    before = balance(4, 1)
+    reverse_award(award=LootDistribution.objects.get(pk=ours("item", 4)), reason="no", actor=None)
+    assert balance(4, 1) == before - Decimal("4.50")
+    proven(bring(guild, tmp_path))
+
+
+def test_a_character_deleted_there_takes_its_points_along_and_stays_here_inactive(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    before = figures()
+    drop(guild, "members", member_id=2)  # its raids and its Shared Ring are left behind, as old sites do
+    second = bring(guild, tmp_path)
+    equal(second)
+    betti = Character.objects.get(name="Bëtti")
+    assert (betti.status, betti.is_active) == (Character.Status.INACTIVE, False)
+    assert LootDistribution.objects.get(item_name="Shared Ring").reversed_at is not None
+    codes = problems()
+    assert {("members", "2", "deleted_there"), ("items", "2", "member_missing")} <= codes
+    undo_import(run=second)
+    assert figures() == before
+    assert Character.objects.get(name="Bëtti").is_active
+
+
+def test_a_name_that_was_held_back_comes_once_it_is_put_right_there(tmp_path: Path) -> None:
+    guild = sample_guild()
+    guild.member(7, "CORA", main=7)
+    bring(guild, tmp_path)
+    assert ("members", "7", "duplicate_name") in problems()
+    row(guild, "members", member_id=7)["member_name"] = "Coretta"
+    equal(bring(guild, tmp_path))
+    coretta = Character.objects.get(name="Coretta")
+    assert (coretta.user_id, coretta.is_main) == (ours("person", 7), True)
+
+
+def test_an_owner_and_a_main_chosen_here_stay_while_nothing_of_it_changes_there(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    buyer = User.objects.create_user("buyer")
+    reassign_character(character=Character.objects.get(name="Zed"), user=buyer, actor=None, reason="sold")
+    set_main(character=Character.objects.get(name="Bëtti"), actor=None)
+    for member in (1, 2, 3):
+        row(guild, "members", member_id=member)["notes"] = "a new note"
+    equal(bring(guild, tmp_path))
+    zed, betti = Character.objects.get(name="Zed"), Character.objects.get(name="Bëtti")
+    assert (zed.user, zed.note) == (buyer, "a new note")
+    assert betti.is_main
+    assert not Character.objects.get(name="Árni").is_main
+
+
+def test_a_character_that_is_somebody_elses_here_stays_so_and_is_reported(tmp_path: Path) -> None:
+    person = User.objects.create_user("somebody", display_name="Somebody")
+    for name in ("Cora", "Dain"):
+        Character.objects.create(name=name, name_key=name.casefold(), user=person, is_main=name == "Cora")
+    guild = sample_guild()
+    equal(bring(guild, tmp_path))
+    assert ("members", "5", "owned_here") in problems()
+    row(guild, "members", member_id=5)["notes"] = "changed there"
+    equal(bring(guild, tmp_path))
+    dain = Character.objects.get(name="Dain")
+    assert (dain.user, dain.note) == (person, "")
+
+
+def test_what_is_deleted_there_and_made_again_is_the_same_here(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    kept = {name: list(rows) for name, rows in guild.tables.items()}
+    drop(guild, "events", event_id=2)
+    drop(guild, "multidkp2event", multidkp2event_event_id=2)
+    drop(guild, "multidkp", multidkp_id=2)
+    drop(guild, "multidkp2itempool", multidkp2itempool_multi_id=2)
+    drop(guild, "multidkp2event", multidkp2event_multi_id=2)
+    drop(guild, "member_ranks", rank_id=2)
+    drop(guild, "members", member_id=5)
+    drop(guild, "users", user_id=12)
+    events, people = Event.objects.count(), User.objects.count()
+    equal(bring(guild, tmp_path))
+    assert {("events", "2", "deleted_there"), ("multidkp", "2", "deleted_there")} <= problems()
+    assert not UserPointsSummary.objects.filter(pool__name="Farm").exclude(balance=0).exists()
+    guild.tables = kept
+    equal(bring(guild, tmp_path))
+    assert (Event.objects.count(), User.objects.count()) == (events, people)
+    assert Rank.objects.count() == 3
+    assert Character.objects.filter(name="Dain").count() == 1

@@ -16,17 +16,24 @@ from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.models import CalendarEvent, ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
 from guildhall.eqdkp.undo import undo_import
 from guildhall.loot.models import Item, LootDistribution
+from guildhall.loot.services import reverse_award
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
+from guildhall.points.services.adjustments import reverse_adjustment
 from guildhall.points.services.merging import merge_people
 from guildhall.raids.models import Event, Raid, RaidAttendance
+from guildhall.raids.services.amending import remove_attendee
 from guildhall.raids.services.awarding import award_attendance
 from guildhall.roster.models import Character, Rank
 
 from .importing import bring, equal, ours
-from .maker import sample_guild
+from .maker import DAY, START, sample_guild
 
 pytestmark = pytest.mark.django_db
+
+
+def day(number: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(START + number * DAY, dt.UTC)
 
 
 def test_where_nobody_built_on_it_everything_goes(tmp_path: Path) -> None:
@@ -100,6 +107,55 @@ def test_only_the_later_import_goes_and_never_the_earlier_one_first(tmp_path: Pa
     assert Raid.objects.get(pk=ours("raid", 1)).points == Decimal("5.50")
     undo_import(run=first)
     assert not Raid.objects.exists()
+
+
+def test_the_middle_one_of_three_goes_alone_or_not_at_all(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    guild.raid(7, 1, 5.5, [1])
+    second = bring(guild, tmp_path)
+    guild.raid(8, 1, 5.5, [4])
+    third = bring(guild, tmp_path)
+    undo_import(run=second)
+    assert not Raid.objects.filter(points="5.50", started_at=day(7)).exists()
+    assert Raid.objects.filter(started_at=day(8), reversed_at=None).exists()
+    guild.tables["raids"][0]["raid_value"] = 8
+    fourth = bring(guild, tmp_path)
+    guild.tables["raids"][0]["raid_value"] = 9
+    fifth = bring(guild, tmp_path)
+    for run in (third, fourth):
+        if run is fourth:
+            with pytest.raises(Conflict, match="Take that back first"):
+                undo_import(run=run)
+        else:
+            undo_import(run=run)
+    assert Raid.objects.get(pk=ours("raid", 1)).points == Decimal("9.00")
+    undo_import(run=fifth)
+    undo_import(run=fourth)
+    assert Raid.objects.get(pk=ours("raid", 1)).points == Decimal("5.50")
+    equal(bring(guild, tmp_path))
+
+
+def test_what_officers_undid_comes_back_undone_when_a_later_import_is_taken_back(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    guild.tables["raids"][0]["raid_value"] = 8
+    guild.tables["items"][0]["item_value"] = 3
+    guild.tables["adjustments"][0]["adjustment_value"] = 4
+    second = bring(guild, tmp_path)
+    row = RaidAttendance.objects.get(
+        attendance_check__raid_id=ours("raid", 1), character__name="Cora", reversed_at=None
+    )
+    remove_attendee(attendance=row, actor=None, reason="was asleep")
+    reverse_award(award=LootDistribution.objects.get(pk=ours("item", 1)), actor=None, reason="given back")
+    reverse_adjustment(adjustment=PointAdjustment.objects.get(pk=ours("adjustment", 1)), actor=None, reason="no")
+    undo_import(run=second)
+    run = bring(guild, tmp_path)
+    assert run.report["unexplained"] == 0
+    standing = RaidAttendance.objects.filter(attendance_check__raid_id=ours("raid", 1), reversed_at=None)
+    assert {r.character_name for r in standing} == {"Árni", "Bëtti"}
+    assert LootDistribution.objects.get(pk=ours("item", 1)).reversed_at is not None
+    assert PointAdjustment.objects.get(pk=ours("adjustment", 1)).reversed_at is not None
 
 
 def test_it_is_taken_back_once(tmp_path: Path) -> None:
