@@ -9,15 +9,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import os
-import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, revisions
@@ -34,9 +31,9 @@ from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.snapshot import Snapshot
 from guildhall.eqdkp.legacy.values import text
 from guildhall.eqdkp.models import ImportRun, LegacyProblem, LegacyRecord
+from guildhall.eqdkp.running import busy, claim, exclusively, release, this_worker
 from guildhall.raids.models import RaidAttendance
 
-STALE = dt.timedelta(minutes=2)
 #: What of the old installation's settings the old API repeats; nothing secret is kept.
 KEPT_SETTINGS = (
     "guildtag", "dkp_name", "default_game", "game_version", "game_language", "uc_servername", "uc_server_loc",
@@ -48,29 +45,23 @@ _STEPS: tuple[Callable[[Context], None], ...] = (
 )  # fmt: skip
 
 
-def _worker() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid()}
-
-
-def _alive(run: ImportRun) -> bool:
-    """Whether somebody still works on a run that says it is under way."""
-    worker = run.settings.get("worker", {})
-    if worker.get("host") == socket.gethostname():
-        pid = int(worker.get("pid", 0))
-        if pid == os.getpid():
-            return False
-        try:
-            os.kill(pid, 0)
-        except (ProcessLookupError, OverflowError):
-            return False
-        except PermissionError:
-            return True
-    return run.beat_at is not None and clock.now() - run.beat_at < STALE
-
-
-def _busy() -> ImportRun | None:
-    states = (ImportRun.State.RUNNING, ImportRun.State.UNDOING)
-    return next((run for run in ImportRun.objects.filter(state__in=states) if _alive(run)), None)
+def _refuse_busy(source: str) -> None:
+    other = busy()
+    if other is not None:
+        what = (
+            "Another import is running" if other.state == ImportRun.State.RUNNING else "An import is being taken back"
+        )
+        raise Conflict(
+            f"{what} ({other.origin}, at {other.step or 'the start'}). Wait until it is done.", code="import_running"
+        )
+    half = ImportRun.objects.filter(source=source, state=ImportRun.State.UNDOING).first()
+    if half is not None:
+        raise Conflict(
+            f"Taking back an import ({half.origin}) was interrupted. Finish that first: manage.py import_eqdkp --undo "
+            f"{half.pk}, or its page.",
+            code="undo_interrupted",
+            figures={"run": str(half.pk)},
+        )
 
 
 def begin(
@@ -79,23 +70,21 @@ def begin(
     """Open a run for a source that was read, or take up the one that was interrupted with the same source.
 
     Raises:
-        Conflict: ``import_running``.
+        Conflict: ``import_running``; ``undo_interrupted`` where one was taken back only half.
     """
-    with transaction.atomic():
-        busy = _busy() if commit else None
-        if busy is not None and (run is None or busy.pk != run.pk):
-            raise Conflict(
-                f"Another import is running ({busy.origin}, at {busy.step or 'the start'}). Wait until it is done.",
-                code="import_running",
-            )
+    with exclusively():
+        if commit:
+            _refuse_busy(source)
         print_ = snapshot.fingerprint()
         if commit:
-            interrupted = ImportRun.objects.filter(
-                source=source,
-                fingerprint=print_,
-                is_commit=True,
-                state__in=[ImportRun.State.RUNNING, ImportRun.State.FAILED],
-            ).first()
+            # Only the newest import can go on: what an older one left out was brought by those after it.
+            standing = ImportRun.objects.filter(source=source, is_commit=True).exclude(state=ImportRun.State.UNDONE)
+            interrupted = standing.order_by("-created_at").first()
+            if interrupted is not None and not (
+                interrupted.fingerprint == print_
+                and interrupted.state in (ImportRun.State.RUNNING, ImportRun.State.FAILED)
+            ):
+                interrupted = None
             if interrupted is not None and run is None:
                 run = interrupted
             # Whatever else was interrupted stays as far as it came; this import brings the rest under its own name.
@@ -116,11 +105,12 @@ def begin(
                 {"id": group.id, "name": group.name, "color": group.color, "default": group.default}
                 for group in snapshot.rows(r.RAID_GROUPS)
             ],
-            "worker": _worker(),
+            "worker": this_worker(),
         }
         run.total_rows = sum(snapshot.count(spec) for spec in r.SPECS if spec.name in _COUNTED)
         run.done_rows, run.error, run.beat_at = 0, "", clock.now()
         run.save()
+        claim(run)
         return run
 
 
@@ -171,6 +161,14 @@ def perform(
         GuildhallError: something in the data cannot be brought; what was committed before stays, and the run says so.
     """
     run = begin(snapshot=snapshot, commit=commit, source=source, actor=actor, run=run)
+    try:
+        return _perform(run, snapshot, commit, actor, beat)
+    finally:
+        release(run)
+
+
+def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | None, beat: Beat | None) -> ImportRun:
+    source = run.source
     resumed = commit and LegacyRecord.objects.filter(run=run).exists()
     LegacyProblem.objects.filter(source=source, run__is_commit=False).delete()  # what earlier dry runs only foresaw
     ctx = Context(
@@ -185,9 +183,12 @@ def perform(
         run.report = report(ctx)
     except BaseException as error:
         run.state = ImportRun.State.FAILED if commit or isinstance(error, Exception) else ImportRun.State.CHECKED
-        run.error = error.detail if isinstance(error, GuildhallError) else f"{type(error).__name__}: {error}"
+        run.error = _words(error)
         run.finished_at = clock.now()
-        run.save()
+        if isinstance(error, DatabaseError):
+            connection.close()  # it may be gone; the next query opens another
+        with suppress(DatabaseError):  # the database may be down: then the run is taken up as it stands
+            run.save()
         raise
     run.counts = {table: counts.as_dict() for table, counts in ctx.counts.items()}
     run.state = ImportRun.State.DONE if commit else ImportRun.State.CHECKED
@@ -206,6 +207,17 @@ def perform(
             for name in ("roster", "pools", "raids", "loot"):
                 revisions.bump(name)
     return run
+
+
+def _words(error: BaseException) -> str:
+    """Why a run stopped, for its page."""
+    if isinstance(error, GuildhallError):
+        return error.detail
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return "Interrupted. Start it again: it goes on where it was."
+    if isinstance(error, OperationalError | InterfaceError):
+        return f"The connection to the database was lost ({error}). Start it again: it goes on where it was."
+    return f"{type(error).__name__}: {error}"
 
 
 _KIND_OF = {

@@ -7,8 +7,6 @@ changed go back to what they were. Interrupted, it goes on when it is called aga
 
 from __future__ import annotations
 
-import os
-import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +32,7 @@ from guildhall.eqdkp.models import (
     LegacyProblem,
     LegacyRecord,
 )
+from guildhall.eqdkp.running import busy, claim, exclusively, release, this_worker
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
@@ -109,20 +108,17 @@ def undo_import(*, run: ImportRun, actor: User | None = None, beat: Beat | None 
         Conflict: ``already_undone``; ``import_running``; ``later_import`` where a later import changed what this one
             brought (take that back first).
     """
-    with transaction.atomic():
+    with exclusively():
         run = ImportRun.objects.select_for_update().get(pk=run.pk)
         if run.state == ImportRun.State.UNDONE:
             raise Conflict("This import has been taken back already.", code="already_undone")
-        from guildhall.eqdkp.services import _busy
-
-        busy = _busy()
-        if busy is not None:
+        if busy() is not None:
             raise Conflict("An import is running; wait until it is done.", code="import_running")
         mine = LegacyChange.objects.filter(run=run, record=OuterRef("record"), pk__lt=OuterRef("pk"))
         later = (
             LegacyChange.objects.exclude(run=run)
             .exclude(run__state=ImportRun.State.UNDONE)
-            .filter(Q(record__run=run) | Exists(mine))
+            .filter(Q(record__run=run, run__created_at__gt=run.created_at) | Exists(mine))
         )
         if later.exists():
             other = later.select_related("run").latest("pk").run
@@ -134,10 +130,14 @@ def undo_import(*, run: ImportRun, actor: User | None = None, beat: Beat | None 
             )
         run.state = ImportRun.State.UNDOING
         run.beat_at = clock.now()
-        run.settings = {**run.settings, "worker": {"host": socket.gethostname(), "pid": os.getpid()}}
+        run.settings = {**run.settings, "worker": this_worker()}
         run.save()
-    undo = _Undo(run, actor, beat)
-    undo.perform()
+        claim(run)
+    try:
+        undo = _Undo(run, actor, beat)
+        undo.perform()
+    finally:
+        release(run)
     return undo.done
 
 

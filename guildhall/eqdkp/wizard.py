@@ -21,11 +21,14 @@ from guildhall.core.errors import BadInput, Conflict, GuildhallError, TooLarge
 from guildhall.core.transactions import use_case
 from guildhall.eqdkp.legacy.source import open_source
 from guildhall.eqdkp.models import ImportRun
+from guildhall.eqdkp.running import busy
 from guildhall.eqdkp.services import perform
 from guildhall.eqdkp.undo import undo_import
 
 MAX_UPLOAD = 1 << 30
 MAX_FILES = 3
+_TO_CHECK = (ImportRun.State.UPLOADED, ImportRun.State.READING)
+_TO_IMPORT = (ImportRun.State.CHECKED, ImportRun.State.RUNNING, ImportRun.State.FAILED)
 
 
 def _folder(run: ImportRun) -> Path:
@@ -84,7 +87,12 @@ def start_import(*, run: ImportRun, actor: User) -> ImportRun:
         raise Conflict("There are differences that nobody can explain; look at them first.", code="not_proven")
     if not run.upload or not _folder(run).is_dir():
         raise Conflict("The uploaded file is gone; upload it again.", code="upload_gone")
-    jobs.enqueue("guildhall.eqdkp.tasks.run_import", key=f"eqdkp:{run.pk}", run_id=str(run.pk), commit=True)
+    # From this moment on it is under way, so that a second press, or a second officer's, finds it so.
+    run.state, run.step, run.done_rows, run.error, run.beat_at = ImportRun.State.RUNNING, "", 0, "", None
+    run.settings = {name: value for name, value in run.settings.items() if name != "worker"}
+    run.save()
+    # A key of its own: the job that checked it may not be put away yet.
+    jobs.enqueue("guildhall.eqdkp.tasks.run_import", key=f"eqdkp-commit:{run.pk}", run_id=str(run.pk), commit=True)
     audit.record(action="eqdkp.start_import", summary=f"import of {run.origin} started", actor=actor, target=run)
     return run
 
@@ -110,7 +118,7 @@ def work_on(*, run_id: str, commit: bool) -> str:
     A source that is refused is no failure of the worker: the run says why.
     """
     run = ImportRun.objects.select_related("created_by").get(pk=run_id)
-    if run.state == ImportRun.State.DONE or (not commit and run.state == ImportRun.State.CHECKED):
+    if run.state not in (_TO_IMPORT if commit else _TO_CHECK):
         return "done already"
     origin = run.origin
     try:
@@ -121,6 +129,9 @@ def work_on(*, run_id: str, commit: bool) -> str:
     except FileNotFoundError:
         return _refuse(run, "The uploaded file is gone; upload it again.")
     except GuildhallError as error:
+        under_way = busy()
+        if under_way is not None and under_way.pk == run.pk:
+            return "another worker is at it"
         return _refuse(run, error.detail)
     if commit:
         shutil.rmtree(_folder(run), ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import GuildhallError
@@ -60,7 +61,8 @@ class Command(BaseCommand):
     help = (
         "Bring a guild over from EQdkp Plus 2.x: from its database, a dump of it, or the exports of its API. Without "
         "--commit nothing is changed: it reads everything and says what would happen. Exits 1 where a difference "
-        "between the old balances and the new ones has no explanation, 2 where the source cannot be used."
+        "between the old balances and the new ones has no explanation, 2 where the source cannot be used or another import "
+        "runs, 3 where it was interrupted and goes on when it is run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -82,6 +84,17 @@ class Command(BaseCommand):
             self._handle(options)
         except GuildhallError as error:
             raise CommandError(error.detail, returncode=2) from error
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(
+                f"The connection to Guildhall's database was lost ({str(error).strip()}). What was brought so far stays; "
+                "run the same command again and it goes on where it was.",
+                returncode=3,
+            ) from error
+        except KeyboardInterrupt as error:
+            raise CommandError(
+                "Interrupted. What was done so far stays; run the same command again and it goes on where it was.",
+                returncode=3,
+            ) from error
 
     def _handle(self, options: dict[str, Any]) -> None:
         if options["list"]:
