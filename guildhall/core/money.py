@@ -52,7 +52,7 @@ def parse_points(
         ) from error
     if not amount.is_finite():
         raise BadInput("Points must be a finite number, such as 12.50.", code="not_a_number", attr=attr)
-    if abs(amount) > MAX_POINTS:
+    if amount.copy_abs() > MAX_POINTS:  # abs() overflows on 1e999999999
         raise BadInput(f"Points must lie between -{MAX_POINTS} and {MAX_POINTS}.", code="out_of_range", attr=attr)
     step = Decimal(1).scaleb(-places)
     if amount != amount.quantize(step, rounding=ROUND_HALF_UP):
