@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -31,12 +31,17 @@ def adjust_points(
     reason: str,
     notes: str = "",
     character_name: str = "",
+    character_names: Mapping[int, str] | None = None,
     occurred_at: dt.datetime | None = None,
     actor: User | None,
 ) -> list[PointAdjustment]:
     """Give (or, with a negative amount, take) points to one person or to many, all or none (PRD 3.8.1).
 
     An officer may take more than somebody has: a penalty may lead below zero.
+
+    Args:
+        character_name: the character it is written under, for everybody.
+        character_names: the character of each person it is written under, by user id; goes before `character_name`.
 
     Raises:
         BadInput: the amount's codes, ``zero_amount``, ``required`` without a reason or people, ``in_future``.
@@ -62,7 +67,7 @@ def adjust_points(
             amount=value,
             reason=reason[:200],
             notes=notes,
-            character_name=character_name[:120],
+            character_name=(character_names or {}).get(user_id, character_name)[:120],
             occurred_at=occurred_at or now,
             created_at=now,
             created_by=actor,
