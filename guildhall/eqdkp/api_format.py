@@ -25,17 +25,25 @@ JSON_TYPE = "application/json; charset=utf-8"
 XML_TYPE = "text/xml; charset=utf-8"
 MAX_BODY = 5 << 20
 
-_XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_LUA_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_DEEPEST = 30
+_LONGEST_INTEGER = 40
 _PREDEFINED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _NUMERIC_ENTITY = re.compile(r"#(?:[xX]([0-9A-Fa-f]+)|([0-9]+))\Z")
 
 
-def render(answer: Answer, fmt: str) -> tuple[bytes, str]:
-    """The body and its content type; ``fmt`` is ``json``, ``lua``, or anything else for XML (EQdkp's default)."""
+def render(answer: Answer, fmt: str, *, one_table: bool = True) -> tuple[bytes, str]:
+    """The body and its content type; ``fmt`` is ``json``, ``lua``, or anything else for XML (EQdkp's default).
+
+    Args:
+        one_table: for Lua: one table ``response``; else a table for each thing that the answer has.
+    """
     if fmt == "json":
         return render_json(answer), JSON_TYPE
     if fmt == "lua":
-        return render_lua(answer), JSON_TYPE  # the type EQdkp sends for Lua as well
+        return render_lua(answer, one_table=one_table), JSON_TYPE  # the type EQdkp sends for Lua as well
     return render_xml(answer), XML_TYPE
 
 
@@ -114,6 +122,7 @@ def render_xml(answer: Answer) -> bytes:
 
 def _lua_string(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "").replace("\n", "\\n")
+    escaped = _LUA_CONTROL.sub(lambda found: f"\\{ord(found.group()):03d}", escaped)
     return f'"{escaped}"'
 
 
@@ -134,32 +143,70 @@ def _lua(value: Any) -> str:
     return "{" + ",".join(parts) + "}"
 
 
-def render_lua(answer: Answer) -> bytes:
-    """One assignment ``response = {…}``; every scalar is a string there."""
-    return f"response = {_lua(answer)}".encode()
+def render_lua(answer: Answer, *, one_table: bool = True) -> bytes:
+    """One assignment ``response = {…}``, or one a line for each key; every scalar is a string there."""
+    if one_table:
+        return f"response = {_lua(answer)}".encode("utf-8", "replace")
+    lines = []
+    for key, value in answer.items():
+        name = re.sub(r"\W", "_", str(key))  # EQdkp leaves the colon of raid:300, which no Lua reads
+        nested = isinstance(value, Mapping) or (isinstance(value, Sequence) and not isinstance(value, str))
+        lines.append(f"{name} = {_lua(value if nested else {str(key): value})}\n")
+    return "".join(lines).encode("utf-8", "replace")
 
 
-def _element_value(element: Element) -> Any:
+def clean_text(value: str) -> str:
+    """`value` without characters that no text has: control characters and halves of surrogate pairs."""
+    return _NO_TEXT.sub("", value)
+
+
+def _element_value(element: Element, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise BadInput("The body is nested too deeply.", code="malformed_input")
     children = list(element)
     if not children:
-        return (element.text or "").strip()
+        return clean_text(element.text or "").strip()
     found: dict[str, Any] = {}
     for child in children:
-        value = _element_value(child)
-        if child.tag in found:
-            if not isinstance(found[child.tag], list):
-                found[child.tag] = [found[child.tag]]
-            found[child.tag].append(value)
+        value, tag = _element_value(child, depth + 1), str(child.tag).rpartition("}")[2]
+        if tag in found:
+            if not isinstance(found[tag], list):
+                found[tag] = [found[tag]]
+            found[tag].append(value)
         else:
-            found[child.tag] = value
+            found[tag] = value
     return found
+
+
+def _clean(value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise BadInput("The body is nested too deeply.", code="malformed_input")
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list):
+        return [_clean(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {clean_text(key): _clean(item, depth + 1) for key, item in value.items()}
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST_INTEGER:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:
     """The fields of a request's body: JSON or XML, told apart by the first character, whatever the header says.
 
+    Text comes without control characters, XML without its namespaces, numbers are finite.
+
     Raises:
-        BadInput: ``malformed_input`` (neither, or not an object), ``too_large`` (over 5 MiB).
+        BadInput: ``malformed_input`` (neither, not an object, nested too deeply), ``too_large`` (over 5 MiB).
     """
     if len(raw) > MAX_BODY:
         raise BadInput("The body is larger than 5 MiB.", code="too_large")
@@ -171,17 +218,17 @@ def parse_body(raw: bytes) -> dict[str, Any]:
             root = SafeTree.fromstring(stripped, forbid_dtd=True)
         except DefusedXmlException as error:
             raise BadInput("The XML body must not declare a document type.", code="malformed_input") from error
-        except ParseError as error:
+        except (ParseError, ValueError, LookupError) as error:  # an encoding that is unknown or told wrongly
             raise BadInput(f"The XML body cannot be read: {error}.", code="malformed_input") from error
         value = _element_value(root)
         return value if isinstance(value, dict) else {}
     try:
-        loaded = json.loads(stripped)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        loaded = json.loads(stripped, parse_int=_integer, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"The JSON body cannot be read: {error}.", code="malformed_input") from error
     if not isinstance(loaded, dict):
         raise BadInput("The body must be an object with named fields.", code="malformed_input")
-    return loaded
+    return dict(_clean(loaded))
 
 
 def escape_name(value: str) -> str:

@@ -6,6 +6,10 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpRequest, HttpResponse
+
+from guildhall.accounts.api.authentication import OLD_DOORS
+from guildhall.accounts.middleware import refuses_at
 from guildhall.loot.models import LootDistribution
 from guildhall.points import ledger
 from guildhall.points.hooks import on_merge, on_reversal
@@ -32,3 +36,11 @@ def follow_negative_price(documents: Collection[UUID], actor: Any, reason: str) 
     if beside:
         entries = ledger.standing_entries(documents=beside)
         ledger.reverse_entries(entries=entries, actor=actor, reason=reason)
+
+
+@refuses_at(*OLD_DOORS)
+def refuse_an_old_tool(request: HttpRequest, detail: str) -> HttpResponse:
+    """A tool of EQdkp Plus that asks too often reads why, in its own format."""
+    from .compat.views import refuse
+
+    return refuse(request, detail)

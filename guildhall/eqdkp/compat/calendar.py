@@ -1,23 +1,22 @@
-"""The calendar's functions: the list of planned raids, one of them in full, and signing up."""
+"""The calendar's functions that read: the list of planned raids, and one of them in full."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db import transaction
+from django.db.models import Prefetch
 
-from guildhall.accounts.models import User
-from guildhall.core import audit, clock
-from guildhall.core.errors import BadInput, Conflict, NotAllowed
-from guildhall.core.transactions import use_case
+from guildhall.core import clock
+from guildhall.core.errors import BadInput
 from guildhall.eqdkp import game
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyComment
 from guildhall.roster.models import Character
 
-from .reading import _class_id, _role_rows
+from .caller import Caller, feed_token
+from .people import class_id, profile_data, role_rows
 from .site import Kind, Site, digits, stamp
 
 Params = Mapping[str, str]
@@ -25,29 +24,41 @@ Status = CalendarSignup.Status
 _MINUTE = "%Y-%m-%d %H:%M"
 
 
-def _statuses(site: Site) -> list[tuple[int, str]]:
+def statuses() -> list[tuple[int, str]]:
+    """The answers that a planned raid counts, by their old numbers."""
     return [(status.value, str(status.label).capitalize()) for status in Status if status != Status.NOT_SIGNED]
 
 
-def _leaders(event: CalendarEvent) -> str:
-    return ", ".join(Character.objects.filter(pk__in=event.leaders).order_by("name").values_list("name", flat=True))
+def upcoming(*, raids_only: bool, most: int | None = None) -> list[CalendarEvent]:
+    """The dates to come, with their sign-ups. Two queries."""
+    signups = Prefetch("signups", CalendarSignup.objects.select_related("character").order_by("pk"))
+    rows = CalendarEvent.objects.filter(starts_at__gte=clock.now(), is_private=False).prefetch_related(signups)
+    if raids_only:
+        rows = rows.filter(kind=CalendarEvent.Kind.RAID)
+    return list(rows.order_by("starts_at", "pk")[:most])
 
 
-def _deadline(event: CalendarEvent) -> dt.datetime:
+def _leaders(events: Iterable[CalendarEvent]) -> dict[int, str]:
+    """Who leads each event, in words. One query."""
+    wanted = {pk for event in events for pk in event.leaders if isinstance(pk, int)}
+    names = dict(Character.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+    return {event.pk: ", ".join(sorted(names[pk] for pk in event.leaders if pk in names)) for event in events}
+
+
+def deadline(event: CalendarEvent) -> dt.datetime:
+    """Until when people may sign up and change their answers."""
     return event.starts_at - dt.timedelta(hours=event.deadline_hours)
 
 
-def calevents_list(site: Site, params: Params, person: User | None) -> dict[str, Any]:
+def calevents_list(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
     """The next dates: raids only unless ``raids_only=0``, ten unless ``number`` says otherwise."""
-    rows = CalendarEvent.objects.filter(starts_at__gte=clock.now(), is_private=False).prefetch_related(
-        "signups__character"
-    )
-    if not ("raids_only" in params and digits(params["raids_only"]) == 0):
-        rows = rows.filter(kind=CalendarEvent.Kind.RAID)
+    raids_only = not ("raids_only" in params and digits(params["raids_only"]) == 0)
     count = digits(params.get("number", "0"))
-    numbers = site.numbers(Kind.CALENDAR_EVENT)
+    rows = upcoming(raids_only=raids_only, most=count if count > 0 else 10)
+    numbers, leaders, person = site.numbers(Kind.CALENDAR_EVENT), _leaders(rows), caller.person
+    feed = f"{site.address}exchange.php?out=icalfeed&module=calendar&key={feed_token(caller.key)}" if caller.key else ""
     answer: dict[str, Any] = {}
-    for event in rows.order_by("starts_at", "pk")[: count if count > 0 else 10]:
+    for event in rows:
         raid = event.kind == CalendarEvent.Kind.RAID
         counted: dict[int, int] = defaultdict(int)
         mine = -1
@@ -56,7 +67,7 @@ def calevents_list(site: Site, params: Params, person: User | None) -> dict[str,
             if person is not None and signup.character is not None and signup.character.user_id == person.pk:
                 mine = signup.status
         states: dict[str, Any] = {
-            f"status{key}": {"id": key, "name": name, "count": counted[key]} for key, name in _statuses(site)
+            f"status{key}": {"id": key, "name": name, "count": counted[key]} for key, name in statuses()
         }
         number = numbers.old(event.pk)
         answer[f"event:{number}"] = {
@@ -72,23 +83,24 @@ def calevents_list(site: Site, params: Params, person: User | None) -> dict[str,
             "url": f"calendar/viewcalraid.php?eventid={number}" if raid else "",
             "icon": site.address if event.event_id else "",
             "note": event.notes,
-            "raidleader": _leaders(event),
+            "raidleader": leaders[event.pk],
             "raidstatus": {**states, "required": event.places} if raid else "",
             "user_status": mine if raid else "",
             "color": event.calendar_color,
             "calendar": event.calendar_number,
             "calendar_name": event.calendar_name,
-            "icalfeed": "",
+            "icalfeed": feed,
         }
     return {"events": answer or None, "status": 1}
 
 
-def _find(site: Site, wanted: int) -> CalendarEvent | None:
+def find_event(site: Site, wanted: int) -> CalendarEvent | None:
+    """The event of an old number."""
     key = site.numbers(Kind.CALENDAR_EVENT).ours(wanted)
     return CalendarEvent.objects.filter(pk=key or 0).first()
 
 
-def calevents_details(site: Site, params: Params, person: User | None) -> dict[str, Any]:
+def calevents_details(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
     """One date with everybody who signed up.
 
     Raises:
@@ -97,7 +109,7 @@ def calevents_details(site: Site, params: Params, person: User | None) -> dict[s
     wanted = digits(params.get("eventid", "0"))
     if wanted <= 0:
         raise BadInput("no event_id given", code="required")
-    event = _find(site, wanted)
+    event = find_event(site, wanted)
     if event is None or event.is_private:
         raise BadInput("eventid not found", code="unknown_event")
     raid = event.kind == CalendarEvent.Kind.RAID
@@ -112,13 +124,13 @@ def calevents_details(site: Site, params: Params, person: User | None) -> dict[s
         "end_timestamp": stamp(event.ends_at or event.starts_at),
     }
     if raid:
-        answer |= {"deadline": site.shown(_deadline(event), _MINUTE), "deadline_timestamp": stamp(_deadline(event))}
+        answer |= {"deadline": site.shown(deadline(event), _MINUTE), "deadline_timestamp": stamp(deadline(event))}
     answer["allDay"] = int(event.all_day)
     if raid:
         answer |= {"closed": int(event.is_closed), "icon": site.address if event.event_id else ""}
     answer["note"] = event.notes
     if raid:
-        answer |= {"raidleader": _leaders(event), **_raid_part(site, event, person)}
+        answer |= {"raidleader": _leaders([event])[event.pk], **_raid_part(site, event, caller)}
     answer |= {"calendar": event.calendar_number, "calendar_name": event.calendar_name}
     if raid:
         answer["raidgroups"] = {
@@ -131,17 +143,18 @@ def calevents_details(site: Site, params: Params, person: User | None) -> dict[s
     return answer
 
 
-def _raid_part(site: Site, event: CalendarEvent, person: User | None) -> dict[str, Any]:
+def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, Any]:
+    person = caller.person
     members = site.numbers(Kind.MEMBER)
     signups = list(event.signups.select_related("character__rank").order_by("pk"))
     categories = dict(site.roles) if event.by_role else {0: "Unknown", **game.CLASSES}
     by_category: dict[tuple[int, int], list[CalendarSignup]] = defaultdict(list)
     for signup in signups:
         if signup.character is not None:
-            category = signup.role if event.by_role else _class_id(signup.character)
+            category = signup.role if event.by_role else class_id(signup.character)
             by_category[signup.status, category].append(signup)
     states = {}
-    for key, name in _statuses(site):
+    for key, name in statuses():
         classes = {
             f"category{category}": {
                 "id": category,
@@ -150,7 +163,7 @@ def _raid_part(site: Site, event: CalendarEvent, person: User | None) -> dict[st
                 "count": len(by_category[key, category]),
                 "maxcount": event.distribution.get(str(category), ""),
                 "chars": {
-                    f"char:{members.old(s.character.pk)}": _signup_row(site, s)
+                    f"char:{members.old(s.character.pk)}": _signup_row(site, s, caller)
                     for s in by_category[key, category]
                     if s.character is not None
                 },
@@ -180,9 +193,10 @@ def _raid_part(site: Site, event: CalendarEvent, person: User | None) -> dict[st
             "name_export": character.name,
             "signed_in": int(mine is not None and mine.character_id == character.pk),
             "main": int(character.is_main),
-            "class": _class_id(character),
-            "roles": _role_rows(site, character, "signed_in"),
+            "class": class_id(character),
+            "roles": role_rows(site, character, "signed_in"),
             "raidgroup": mine.raidgroup if mine is not None and mine.character_id == character.pk else 0,
+            "profiledata": profile_data(character),
         }
     status: dict[str, Any] = {
         "status": mine.status if mine is not None else -1,
@@ -191,7 +205,7 @@ def _raid_part(site: Site, event: CalendarEvent, person: User | None) -> dict[st
     if mine is not None and mine.character is not None:
         status |= {
             "char_id": members.old(mine.character.pk),
-            "char_class": _class_id(mine.character),
+            "char_class": class_id(mine.character),
             "char_name": mine.character.name,
             "raidgroup": mine.raidgroup,
         }
@@ -216,71 +230,16 @@ def _raid_part(site: Site, event: CalendarEvent, person: User | None) -> dict[st
     return answer
 
 
-def _signup_row(site: Site, signup: CalendarSignup) -> dict[str, Any]:
+def _signup_row(site: Site, signup: CalendarSignup, caller: Caller) -> dict[str, Any]:
     character = signup.character
     assert character is not None
     return {
         "id": site.numbers(Kind.MEMBER).old(character.pk),
         "name": character.name,
         "name_export": character.name,
-        "classid": _class_id(character),
+        "classid": class_id(character),
         "signedbyadmin": int(signup.signed_by_officer),
-        "note": signup.note,
+        "note": signup.note if caller.known else "",  # what somebody wrote to the raid's leader is no stranger's
         "rank": character.rank.name if character.rank else "",
+        "profiledata": profile_data(character),
     }
-
-
-@use_case
-def raid_signup(*, site: Site, body: Mapping[str, Any], actor: User, for_others: bool) -> dict[str, Any]:
-    """Sign a character up for a planned raid, or change its answer.
-
-    Raises:
-        BadInput: ``required data missing`` (eventid, memberid, roleid), ``eventid not found``.
-        Conflict: ``statuschange not allowed`` once the raid is closed or the deadline is over.
-        NotAllowed: the character is somebody else's.
-    """
-    wanted = digits(body.get("eventid", 0))
-    if wanted <= 0:
-        raise BadInput("required data missing", code="required", attr="eventid")
-    event = _find(site, wanted)
-    if event is None or event.kind != CalendarEvent.Kind.RAID:
-        raise BadInput("required data missing", code="unknown_event", attr="eventid not found")
-    if event.is_closed or _deadline(event) <= clock.now():
-        raise Conflict("statuschange not allowed", code="signup_closed")
-    key = site.numbers(Kind.MEMBER).ours(digits(body.get("memberid", 0)))
-    character = Character.objects.select_for_update(of=("self",)).filter(pk=key or 0).first()
-    if character is None:
-        raise BadInput("required data missing", code="required", attr="memberid")
-    if character.user_id != actor.pk and not for_others:
-        raise NotAllowed("access denied", code="permission_denied")
-    status = digits(body.get("status", Status.NOT_SIGNED))
-    status = status if 0 < status < 5 else Status.NOT_SIGNED
-    role = digits(body.get("role", 0))
-    if not role and isinstance(character.profile, dict):
-        role = digits(character.profile.get("eqdkp", {}).get("role", 0))
-    if event.by_role and not role:
-        raise BadInput("required data missing", code="required", attr="roleid")
-    now = clock.now()
-    with transaction.atomic():
-        # One answer a person: signing up with another character replaces the first one's.
-        if character.user_id is not None:
-            event.signups.filter(character__user_id=character.user_id).exclude(character=character).delete()
-        signup, created = CalendarSignup.objects.update_or_create(
-            event=event,
-            character=character,
-            defaults={
-                "status": status,
-                "role": role,
-                "raidgroup": digits(body.get("raidgroup", 0)),
-                "note": str(body.get("note", ""))[:255],
-                "signed_by_officer": character.user_id != actor.pk,
-                "changed_at": now,
-            },
-        )
-    audit.record(
-        action="eqdkp.raid_signup",
-        summary=f"{character} {'signed up' if created else 'changed the answer'} for {event}: {Status(status).label}",
-        actor=actor,
-        target=signup,
-    )
-    return {"status": 1}

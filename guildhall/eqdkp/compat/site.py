@@ -6,8 +6,9 @@ anything EQdkp can have given out, so that the two never meet, also while both r
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,8 @@ from guildhall.eqdkp.models import ImportRun, LegacyRecord
 
 NATIVE = 100_000_000
 VERSION = "2.3.39"
+_LONGEST_DATE = 40
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
 Kind = LegacyRecord.Kind
 
 
@@ -38,7 +41,8 @@ class Numbers:
         return [(legacy, key or 0, data) for legacy, key, data in rows.values_list("legacy_id", "object_id", "data")]
 
     @cached_property
-    def _old(self) -> dict[int, int]:
+    def old_by_key(self) -> dict[int, int]:
+        """The old number of each imported row, by our key."""
         return {key: legacy for legacy, key, _ in reversed(self._rows)}
 
     @cached_property
@@ -52,7 +56,7 @@ class Numbers:
 
     def old(self, key: int) -> int:
         """The number the old API has for our row."""
-        return self._old.get(key, NATIVE + key)
+        return self.old_by_key.get(key, NATIVE + key)
 
     def ours(self, number: int) -> int | None:
         """Our key of the old API's number; None for a number that was never given out."""
@@ -126,19 +130,24 @@ class Site:
         return moment.astimezone(self.zone).strftime(form) if moment is not None else ""
 
     def parse_date(self, value: Any, attr: str) -> dt.datetime:
-        """A time that a tool sent: ``YYYY-MM-DD HH:MM[:SS]`` in the guild's zone, or unix seconds.
+        """A time that a tool sent: ``YYYY-MM-DD HH:MM[:SS]`` in the guild's zone, ISO 8601, or unix seconds.
 
         Raises:
-            BadInput: ``malformed_date``.
+            BadInput: ``malformed_date``; also for a year in which nobody can have raided.
         """
-        text = str(value).strip()
-        if text.isdigit() and 8 < len(text) < 12:
-            return dt.datetime.fromtimestamp(int(text), dt.UTC)
-        for form in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"):
-            try:
-                return dt.datetime.strptime(text, form).replace(tzinfo=self.zone)
-            except ValueError:
-                continue
+        text = str(value).strip()[:_LONGEST_DATE]
+        found = None
+        if text.isascii() and text.isdigit() and 8 < len(text) < 12:
+            found = dt.datetime.fromtimestamp(int(text), dt.UTC)
+        for form in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"):
+            if found is None:
+                with contextlib.suppress(ValueError):
+                    found = dt.datetime.strptime(text, form).replace(tzinfo=self.zone)
+        if found is None:
+            with contextlib.suppress(ValueError):
+                found = dt.datetime.fromisoformat(text)
+        if found is not None and _FIRST_YEAR <= found.year <= _LAST_YEAR:
+            return found if found.tzinfo is not None else found.replace(tzinfo=self.zone)
         raise BadInput(f"“{text[:40]}” is no date: write it as 2026-11-22 20:00.", code="malformed_date", attr=attr)
 
 
@@ -173,7 +182,3 @@ def as_list(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         return list(value.values())
     return [value]
-
-
-def first_of(values: Iterable[int], default: int = 0) -> int:
-    return next(iter(values), default)

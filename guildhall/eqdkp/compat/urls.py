@@ -1,12 +1,12 @@
-"""The two old doors."""
+"""The two old doors. A tool whose base address ends in a slash asks for `//api.php`, which web servers folded."""
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import re_path
 
 from . import views
 
 urlpatterns = [
-    path("api.php", views.api, name="eqdkp-api"),
-    path("exchange.php", views.exchange, name="eqdkp-exchange"),
+    re_path(r"^(?:/+)?api\.php$", views.api, name="eqdkp-api"),
+    re_path(r"^(?:/+)?exchange\.php$", views.exchange, name="eqdkp-exchange"),
 ]

@@ -67,7 +67,19 @@ def test_bodies_are_json_or_xml_whatever_the_header_says() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[1]", b"<request>", b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', b"\xff\xfe", b"[" * 100_000],
+    [
+        b"{",
+        b"[1]",
+        b"<request>",
+        b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"a": 1' + b"0" * 60 + b"}",
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+        b"<a>" * 40 + b"</a>" * 40,
+    ],
 )
 def test_bodies_that_cannot_be_read_are_refused_in_words(body: bytes) -> None:
     with pytest.raises(BadInput):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from django.test import Client
 
 from guildhall.accounts.models import RoleGroup, User
-from guildhall.accounts.services import create_api_key, get_or_create_bot
+from guildhall.accounts.services import create_api_key
 from guildhall.core import clock
 from guildhall.eqdkp.models import CalendarSignup
 from guildhall.loot.models import LootDistribution
@@ -22,51 +21,9 @@ from guildhall.roster.models import Character
 
 from .importing import balance, bring, ours
 from .maker import DAY, START, sample_guild
+from .old_tool import ADJUSTMENT, ITEM, RAID, Tool, key
 
 pytestmark = pytest.mark.django_db
-NOW = dt.datetime.fromtimestamp(START + 1000 * DAY, dt.UTC)
-
-
-class Tool:
-    """An old tool with its key."""
-
-    def __init__(self, client: Client, key: str) -> None:
-        self.client, self.key = client, key
-
-    def get(self, query: str) -> Any:
-        response = self.client.get(f"/api.php?format=json&atoken={self.key}&{query}")
-        assert response.status_code == 200
-        return json.loads(response.content)
-
-    def post(self, query: str, body: Any) -> Any:
-        data = body if isinstance(body, bytes) else json.dumps(body)
-        response = self.client.post(
-            f"/api.php?format=json&atoken={self.key}&{query}", data=data, content_type="application/json"
-        )
-        assert response.status_code == 200
-        return json.loads(response.content)
-
-
-def key(*scopes: str) -> str:
-    return create_api_key(user=get_or_create_bot(name="tool"), name="tool", scopes=scopes, kind="bot")[1]
-
-
-@pytest.fixture
-def guild(tmp_path: Path) -> Any:
-    bring(sample_guild(), tmp_path)
-    with clock.frozen(NOW):
-        yield
-
-
-@pytest.fixture
-def tool(client: Client, guild: None) -> Tool:
-    return Tool(client, key("points:read", "points:write", "raids:read", "raids:write", "roster:read", "roster:write"))
-
-
-RAID = {
-    "raid_date": "2026-08-01 20:00", "raid_attendees": {"member": [4, 5]}, "raid_value": 7.5, "raid_event_id": 1,
-    "raid_note": "api",
-}  # fmt: skip
 
 
 def test_a_raid_is_added_and_paid(tool: Tool) -> None:
@@ -102,12 +59,6 @@ def test_test_mode_checks_everything_and_stores_nothing(tool: Tool) -> None:
     assert (Raid.objects.count(), LedgerEntry.objects.count()) == (raids, entries)
 
 
-ITEM = {
-    "item_date": "2026-08-01 20:05", "item_buyers": {"member": [4]}, "item_value": 2.25, "item_name": "Api Sword",
-    "item_raid_id": 1, "item_itempool_id": 2,
-}  # fmt: skip
-
-
 def test_an_item_is_charged_in_every_pool_of_its_item_pool(tool: Tool) -> None:
     before = balance(4, 1)
     tool.post("function=add_raid", {**RAID, "raid_event_id": 2})  # so that there is something in the second pool
@@ -131,11 +82,7 @@ def test_nobody_spends_more_than_they_have(tool: Tool) -> None:
 
 def test_an_adjustment_counts_where_its_event_counts(tool: Tool) -> None:
     before = balance(4, 1), balance(4, 2)
-    body = {
-        "adjustment_date": "2026-08-01 20:05", "adjustment_reason": "api adj", "adjustment_value": -3.5,
-        "adjustment_members": {"member": [4, 5]}, "adjustment_event_id": 3, "adjustment_raid_id": 1,
-    }  # fmt: skip
-    answer = tool.post("function=add_adjustment", body)
+    answer = tool.post("function=add_adjustment", ADJUSTMENT)
     assert len(answer["adjustment_id"]) == 2
     assert (balance(4, 1), balance(4, 2)) == (before[0] - Decimal("3.50"), before[1] - Decimal("3.50"))
     assert PointAdjustment.objects.filter(reason="api adj").count() == 4

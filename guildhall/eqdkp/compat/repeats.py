@@ -1,0 +1,84 @@
+"""A tool that repeats a call after a time-out does one thing.
+
+Invariant: the row that remembers a call, its effect and its answer commit together, and the row goes in first; so the same
+call at the same time, in any process, waits for the first and gets its answer. `tests/test_old_api_repeats.py` fails
+without it.
+
+Two kinds of calls are remembered:
+- one with an `Idempotency-Key`, as everywhere in Guildhall's API, for 48 hours;
+- ``add_raid`` without one, for `WINDOW`: a raid of the same minute, event, worth, note and people from the same key is the
+  same raid. It is added again once the first is reversed or deleted, so that a mistake can be uploaded anew.
+Items and adjustments without an `Idempotency-Key` are never taken for repetitions: the same spell twice for the same
+price to the same person in the same minute is an ordinary evening.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from guildhall.accounts.models import APIKey
+from guildhall.core import clock
+from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.models import IdempotencyKey
+from guildhall.core.transactions import run_in_transaction
+from guildhall.raids.models import Raid
+
+from .site import NATIVE, digits
+
+WINDOW = dt.timedelta(minutes=10)
+LONGEST_NAME = 200
+Answer = dict[str, Any]
+
+
+def once(*, key: APIKey, function: str, body: Mapping[str, Any], named: str, act: Callable[[], Answer]) -> Answer:
+    """Call `act` unless this call was made before; then the first answer, with ``repeated`` 1.
+
+    Args:
+        key: whose call it is; two keys never repeat each other.
+        named: the `Idempotency-Key` that came with it, empty for none.
+
+    Raises:
+        BadInput: ``idempotency_key_too_long``.
+        Conflict: ``idempotency_key_reused`` with another call.
+        whatever `act` raises; nothing is remembered then.
+    """
+    print_ = hashlib.sha256(json.dumps([function, body], sort_keys=True, default=str).encode()).hexdigest()
+    if len(named) > LONGEST_NAME:
+        raise BadInput(f"Idempotency-Key may have {LONGEST_NAME} characters.", code="idempotency_key_too_long")
+    if not named and function != "add_raid":
+        return act()
+    owner, name = f"eqdkp:{key.pk}", f"key:{named}" if named else f"{function}:{print_}"
+
+    def attempt() -> Answer:
+        try:
+            with transaction.atomic():
+                row = IdempotencyKey.objects.create(owner=owner, key=name, request_hash=print_)
+        except IntegrityError:
+            row = IdempotencyKey.objects.select_for_update().get(owner=owner, key=name)
+            if row.request_hash != print_:
+                raise Conflict(
+                    "This Idempotency-Key was used before with another request. Use a new key for a new request.",
+                    code="idempotency_key_reused",
+                ) from None
+            if named or _still_the_same(row):
+                return {**(row.body or {}), "repeated": 1}
+        answer = act()
+        row.created_at, row.status_code, row.body = clock.now(), 200, answer
+        row.save(update_fields=["created_at", "status_code", "body"])
+        return answer
+
+    return run_in_transaction(attempt)
+
+
+def _still_the_same(row: IdempotencyKey) -> bool:
+    """Whether the raid of a remembered call stands, and the call was made a moment ago."""
+    if row.created_at <= clock.now() - WINDOW:
+        return False
+    raid = digits((row.body or {}).get("raid_id", 0)) - NATIVE
+    return Raid.objects.filter(pk=raid, reversed_at=None).exists()
