@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from guildhall.core import clock
 from guildhall.core.models import Revision
 
 from .models import ImportRun
 
+_MYSQL_LOST = {1053, 1927, 2002, 2003, 2006, 2013, 4031}
 STALE = dt.timedelta(minutes=2)
 _here: set[UUID] = set()
 _guard = threading.Lock()
@@ -74,6 +75,17 @@ def exclusively() -> Iterator[None]:
         Revision.objects.bulk_create([Revision(name="eqdkp-imports")], ignore_conflicts=True)
         Revision.objects.select_for_update().get(name="eqdkp-imports")
         yield
+
+
+def connection_lost(error: DatabaseError | InterfaceError) -> bool:
+    """Whether the database went away, so that the same once more may go well."""
+    cause = error.__cause__ or error
+    state = getattr(cause, "sqlstate", None)
+    if isinstance(error, InterfaceError) or (state is not None and state.startswith(("08", "57P"))):
+        return True
+    if connection.vendor == "postgresql":
+        return isinstance(error, OperationalError) and state is None
+    return bool(cause.args) and cause.args[0] in _MYSQL_LOST
 
 
 def claim(run: ImportRun) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, revisions
@@ -24,14 +24,15 @@ from guildhall.eqdkp.importer.context import Beat, Context, touch
 from guildhall.eqdkp.importer.items import import_items
 from guildhall.eqdkp.importer.people import import_people, import_ranks
 from guildhall.eqdkp.importer.pools import import_events, import_item_pools, import_pools
-from guildhall.eqdkp.importer.proof import import_ranges, report
+from guildhall.eqdkp.importer.proof import check_amounts, import_ranges, report
 from guildhall.eqdkp.importer.raids import import_raids
 from guildhall.eqdkp.importer.rest import import_calendar, import_comments, import_logs
 from guildhall.eqdkp.legacy import rows as r
+from guildhall.eqdkp.legacy.points import LegacyPoints
 from guildhall.eqdkp.legacy.snapshot import Snapshot
 from guildhall.eqdkp.legacy.values import text
 from guildhall.eqdkp.models import ImportRun, LegacyProblem, LegacyRecord
-from guildhall.eqdkp.running import busy, claim, exclusively, release, this_worker
+from guildhall.eqdkp.running import busy, claim, connection_lost, exclusively, release, this_worker
 from guildhall.raids.models import RaidAttendance
 
 #: What of the old installation's settings the old API repeats; nothing secret is kept.
@@ -176,18 +177,20 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
         game=snapshot.config().get("default_game", ""),
     )  # fmt: skip
     try:
+        points = LegacyPoints(snapshot)
+        check_amounts(ctx, points)
         for step in _STEPS:
             step(ctx)
         if resumed:
             _count_as_one(ctx)
-        run.report = report(ctx)
+        run.report = report(ctx, points)
     except BaseException as error:
         run.state = ImportRun.State.FAILED if commit or isinstance(error, Exception) else ImportRun.State.CHECKED
         run.error = _words(error)
         run.finished_at = clock.now()
-        if isinstance(error, DatabaseError):
+        if isinstance(error, DatabaseError | InterfaceError):
             connection.close()  # it may be gone; the next query opens another
-        with suppress(DatabaseError):  # the database may be down: then the run is taken up as it stands
+        with suppress(DatabaseError, InterfaceError):  # the database may be down: then the run is taken up as it stands
             run.save()
         raise
     run.counts = {table: counts.as_dict() for table, counts in ctx.counts.items()}
@@ -215,7 +218,7 @@ def _words(error: BaseException) -> str:
         return error.detail
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return "Interrupted. Start it again: it goes on where it was."
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, DatabaseError | InterfaceError) and connection_lost(error):
         return f"The connection to the database was lost ({error}). Start it again: it goes on where it was."
     return f"{type(error).__name__}: {error}"
 

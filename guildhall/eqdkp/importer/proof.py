@@ -17,10 +17,12 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 
 from guildhall.accounts.models import User
-from guildhall.core.money import ZERO, show_points
+from guildhall.core.errors import BadInput
+from guildhall.core.money import MAX_POINTS, ZERO, show_points
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.points import Figures, LegacyPoints, cents, from_cents
 from guildhall.eqdkp.legacy.snapshot import Snapshot
+from guildhall.eqdkp.legacy.values import money, rounded_by_much
 from guildhall.eqdkp.models import LegacyRecord
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import Bucket, DKPPool, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
@@ -238,9 +240,43 @@ def guildhall_sums(source: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def report(ctx: Context) -> dict[str, Any]:
+_AMOUNTS: tuple[tuple[r.TableSpec[Any], str, str], ...] = (
+    (r.RAIDS, "raid_id", "raid_value"), (r.ITEMS, "item_id", "item_value"),
+    (r.ADJUSTMENTS, "adjustment_id", "adjustment_value"),
+)  # fmt: skip
+
+
+def check_amounts(ctx: Context, points: LegacyPoints) -> None:
+    """Before anything is written: every amount and balance is one that can be kept; what is rounded is reported.
+
+    Raises:
+        BadInput: ``out_of_range``, naming the row.
+    """
+    for spec, key, column in _AMOUNTS:
+        for legacy_id, value in ctx.snapshot.column(spec, key, column):
+            if abs(money(value)) > MAX_POINTS:
+                raise BadInput(
+                    f"{column} {value} in {spec.name} {legacy_id} is more than can be kept (at most {MAX_POINTS}). Put it "
+                    "right in EQdkp Plus, then dump again. Nothing was imported.",
+                    code="out_of_range",
+                )
+            if rounded_by_much(value):
+                ctx.problem(
+                    spec.name, legacy_id, "rounded", f"{column} {value} has more than two places; it is {money(value)} here"
+                )  # fmt: skip
+    limit = cents(MAX_POINTS * 100)
+    for main in dict.fromkeys(points.mains.values()):
+        for pool in points.pools:
+            if abs(points.group(main, pool).current) > limit:
+                raise BadInput(
+                    f"Character {main} and its twinks have {from_cents(points.group(main, pool).current)} in pool {pool}: "
+                    "more than can be kept. Put it right in EQdkp Plus, then dump again. Nothing was imported.",
+                    code="out_of_range",
+                )
+
+
+def report(ctx: Context, points: LegacyPoints) -> dict[str, Any]:
     """The whole proof as JSON: people, tables, problems, and how many differences nobody can explain."""
-    points = LegacyPoints(ctx.snapshot)
     lines = compare(ctx, points)
     claimed = claimed_differences(ctx.snapshot, points)
     unexplained = sum(line.unexplained for line in lines) + len(claimed)

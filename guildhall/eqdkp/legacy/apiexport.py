@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import json
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,21 +31,30 @@ from guildhall.eqdkp.legacy.values import integer, money
 
 _PREFIX = "api_"
 _DIGITS = re.compile(r"\d+\Z")
+#: An export is read whole; a hundred thousand raids fit into this.
+_MAX_EXPORT = 512 << 20
 #: Beyond so many undecided item pools of one pool every choice can no longer be tried.
 _MAX_UNDECIDED = 12
 
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        raw = path.read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-    except (OSError, EOFError) as error:
-        raise UnreadableSource(f"{path.name} cannot be read: {error}") from error
+        with path.open("rb") as probe:
+            packed = probe.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            raw = stream.read(_MAX_EXPORT + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TruncatedDump(f"{path.name} is damaged or was cut off ({error}). Export it again.") from error
+    if len(raw) > _MAX_EXPORT:
+        raise UnreadableSource(
+            f"{path.name} is larger than {_MAX_EXPORT >> 20} MiB: no API export is. Give a dump instead."
+        )
     raw = raw.lstrip(b"\xef\xbb\xbf \r\n\t")
     if raw[:1] == b"{":
         try:
             loaded = json.loads(raw)
+        except RecursionError as error:
+            raise NotEqdkp(f"{path.name} is nested too deeply: it is no API export.") from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise TruncatedDump(f"{path.name} is not complete JSON ({error}). Export it again.") from error
     elif raw[:1] == b"<":

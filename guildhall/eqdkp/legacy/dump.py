@@ -9,6 +9,7 @@ never taken for a whole one.
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import zipfile
 import zlib
@@ -25,11 +26,22 @@ _BLOCK = 1 << 20
 _MAX_TOKEN = 256 << 20
 #: More than this unpacked is no guild's database: a few kilobytes can be packed so as to fill a disk.
 _MAX_TOTAL = 16 << 30
+#: No database shrinks to a two-hundredth; what does, beyond this size, was packed to do harm.
+_MAX_RATIO, _RATIO_FROM = 200, 1 << 30
 
 _QUOTED = rb"'(?:[^'\\]++|\\.|'')*+'"
 _DQUOTED = rb'"(?:[^"\\]++|\\.|"")*+"'
-_ROW = re.compile(rb"\s*+\(((?:[^'\"()]++|" + _QUOTED + rb"|" + _DQUOTED + rb")*+)\)\s*+(?=[,;])", re.S)
+
+
+def _row_pattern(quoted: bytes, dquoted: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"\s*+\(((?:[^'\"()]++|" + quoted + rb"|" + dquoted + rb")*+)\)\s*+(?=[,;])", re.S)
+
+
+_ROW = _row_pattern(_QUOTED, _DQUOTED)
 _FIELD = re.compile(rb"'((?:[^'\\]++|\\.|'')*+)'|\"((?:[^\"\\]++|\\.|\"\")*+)\"|([^,'\"\s]++)", re.S)
+# The same where a backslash is a letter like any other (SQL_MODE NO_BACKSLASH_ESCAPES).
+_PLAIN_ROW = _row_pattern(rb"'(?:[^']++|'')*+'", rb'"(?:[^"]++|"")*+"')
+_PLAIN_FIELD = re.compile(rb"'((?:[^']++|'')*+)'|\"((?:[^\"]++|\"\")*+)\"|([^,'\"\s]++)", re.S)
 _ESCAPE = re.compile(rb"\\(.)|''", re.S)
 _ESCAPED = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
 _NAME = rb"(?:`((?:[^`]|``)+)`|\"([^\"]+)\"|([A-Za-z0-9_$]+))"
@@ -41,8 +53,7 @@ _INSERT = re.compile(
     re.I,
 )
 _CREATE = re.compile(rb"CREATE\s+(?:TEMPORARY\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?" + _QUALIFIED + rb"\s*\(", re.I)
-_COLUMN = re.compile(rb"^\s*`((?:[^`]|``)+)`\s+\w", re.M)
-_BARE_COLUMN = re.compile(rb"^\s*([A-Za-z_]\w*)\s+\w", re.M)
+_COLUMN = re.compile(rb"^\s*(?:`((?:[^`]|``)+)`|\"([^\"]+)\"|([A-Za-z_]\w*))\s+\w", re.M)
 _NOT_COLUMNS = {b"PRIMARY", b"KEY", b"UNIQUE", b"INDEX", b"CONSTRAINT", b"FULLTEXT", b"FOREIGN", b"CREATE", b"CHECK"}
 _SPACE_OR_COMMENT = re.compile(rb"(?:\s++|--(?:[ \t\r][^\n]*+)?\n|\#[^\n]*+\n|/\*(?![!M])(?:[^*]++|\*(?!/))*+\*/)++")
 _STATEMENT = re.compile(
@@ -50,12 +61,22 @@ _STATEMENT = re.compile(
     rb"|/\*(?:[^*]++|\*(?!/))*+\*/|[-/](?![-*]))*+;",
     re.S,
 )
+_WRITES = re.compile(rb"(?:INSERT|REPLACE)\b", re.I)
+_DELIMITER = re.compile(rb"DELIMITER[ \t]+(\S+)", re.I)
+_DELIMITED_END = re.compile(rb"^[ \t]*DELIMITER[ \t]+;[ \t]*\r?$", re.I | re.M)
+_NAMES = re.compile(rb"SET\s+NAMES\s+'?(latin1|cp1252|ascii)\b", re.I)
+_NO_BACKSLASHES = re.compile(rb"SQL_MODE\s*=\s*'[^']*NO_BACKSLASH_ESCAPES", re.I)
+_BEGUN = re.compile(rb"(?:START\s+TRANSACTION|BEGIN)\s*;", re.I)
+_ENDED = re.compile(rb"(?:COMMIT|ROLLBACK)\b", re.I)
 _SAVED = re.compile(rb"SET\s+@OLD_(\w+)\s*=\s*@@", re.I)
 _RESTORED = re.compile(rb"SET\s+\w+(?:\.\w+)?\s*=\s*@OLD_(\w+)", re.I)
+_SPEC_NAMES = tuple(spec.name.encode() for spec in SPECS)
 _SUFFIXES = tuple(sorted((spec.name for spec in SPECS), key=len, reverse=True))
 
 
-def _unescape(raw: bytes) -> str:
+def _unescape(raw: bytes, *, plain: bool = False) -> str:
+    if plain:
+        return decode(raw.replace(b"''", b"'").replace(b'""', b'"'))
     if b"\\" in raw or b"''" in raw or b'""' in raw:
         raw = _ESCAPE.sub(lambda m: b"'" if m.group(1) is None else _ESCAPED.get(m.group(1), m.group(1)), raw)
     return raw.decode("ascii") if raw.isascii() else decode(raw)
@@ -69,15 +90,15 @@ def _bare(raw: bytes) -> str | None:
     return raw.decode("ascii", "replace")
 
 
-def parse_row(body: bytes, wanted: int) -> RawRow:
+def parse_row(body: bytes, wanted: int, *, plain: bool = False) -> RawRow:
     """Split the inside of one ``(…)`` into values: text, number as text, or None for NULL.
 
     Handles charset introducers (``_binary '…'``), hex literals (``0x…`` and ``x'…'``) and doubled quotes.
-    ``wanted`` is the number of columns; a row with another number raises :class:`UnreadableSource`.
+    ``plain``: a backslash escapes nothing. ``wanted`` is the number of columns; a row with another number raises :class:`UnreadableSource`.
     """
     row: RawRow = []
     prefix = b""
-    for quoted, dquoted, bare in _FIELD.findall(body):
+    for quoted, dquoted, bare in (_PLAIN_FIELD if plain else _FIELD).findall(body):
         if bare:
             if bare[0] == 0x5F or bare in (b"x", b"X", b"b", b"B", b"N", b"n"):
                 prefix = bare
@@ -88,7 +109,7 @@ def parse_row(body: bytes, wanted: int) -> RawRow:
         elif prefix in (b"b", b"B"):
             row.append(str(int(quoted or b"0", 2)))
         else:
-            row.append(_unescape(quoted or dquoted))
+            row.append(_unescape(quoted or dquoted, plain=plain))
         prefix = b""
     if len(row) != wanted:
         raise UnreadableSource(
@@ -100,8 +121,9 @@ def parse_row(body: bytes, wanted: int) -> RawRow:
 class DumpReader:
     """One pass over a dump, spooling the tables that matter into a :class:`Snapshot`."""
 
-    def __init__(self, stream: IO[bytes], snapshot: Snapshot) -> None:
+    def __init__(self, stream: IO[bytes], snapshot: Snapshot, size: int = 0) -> None:
         self.stream = stream
+        self.limit = min(_MAX_TOTAL, max(_RATIO_FROM, size * _MAX_RATIO)) if size else _MAX_TOTAL
         self.snapshot = snapshot
         self.buffer = b""
         self.pos = 0
@@ -112,6 +134,8 @@ class DumpReader:
         self.restored: set[bytes] = set()
         self.head = b""
         self.completed = False
+        self.plain = False
+        self.in_transaction = False
 
     def run(self) -> None:
         """Read to the end. Raises TruncatedDump, UnreadableSource or NotEqdkp."""
@@ -151,8 +175,10 @@ class DumpReader:
         if not self.read_total:
             self.head = block[:4096]
         self.read_total += len(block)
-        if self.read_total > _MAX_TOTAL:
-            raise UnreadableSource("The file is larger than 16 GiB unpacked: it is no EQdkp dump.")
+        if self.read_total > self.limit:
+            raise UnreadableSource(
+                f"The file is larger than {self.limit >> 30} GiB unpacked, far more than its size gives: it is no EQdkp dump."
+            )
         self.buffer = self.buffer[self.pos :] + block if left else block
         self.pos = 0
         return True
@@ -190,15 +216,52 @@ class DumpReader:
         if match:
             self._insert(match)
             return
+        if _DELIMITER.match(self.buffer, self.pos):
+            self._skip_delimited()
+            return
+        writes = _WRITES.match(self.buffer, self.pos) is not None
         statement = self._whole_statement()
+        if writes and any(name in statement[:300] for name in _SPEC_NAMES):
+            shown = " ".join(statement[:100].decode("utf-8", "replace").split())
+            raise UnreadableSource(
+                f"The dump writes rows in a way that is not understood (“{shown[:80]}”). Dump again with mysqldump."
+            )
         match = _CREATE.match(statement)
         if match:
             self._create(match, statement)
             return
+        self._settings(statement)
+
+    def _settings(self, statement: bytes) -> None:
+        if _BEGUN.match(statement):
+            self.in_transaction = True
+        elif _ENDED.match(statement):
+            self.in_transaction = False
+        if _NO_BACKSLASHES.search(statement):
+            self.plain = True
+        if (charset := _NAMES.search(statement)) is not None:
+            self.snapshot.notes.append(
+                f"The dump was made in {charset.group(1).decode().lower()}: letters that do not exist there (emoji, some "
+                "dashes) were lost in it as “?”. Dump again with --default-character-set=utf8mb4 if that matters."
+            )
         for saved in _SAVED.finditer(statement):
             self.saved.add(saved.group(1).upper())
         for restored in _RESTORED.finditer(statement):
             self.restored.add(restored.group(1).upper())
+
+    def _skip_delimited(self) -> None:
+        """Triggers and procedures: from one DELIMITER to the one that puts the semicolon back. No rows stand in there."""
+        begin = _DELIMITER.match(self.buffer, self.pos)
+        if begin is not None and begin.group(1) == b";":
+            self.pos = begin.end()
+            return
+        while True:
+            end = _DELIMITED_END.search(self.buffer, self.pos + 9)
+            if end is not None and (end.end() < len(self.buffer) or self.at_end):
+                self.pos = end.end()
+                return
+            if not self._more():
+                self._cut(self.buffer[self.pos : self.pos + 80])
 
     def _ensure(self, count: int) -> None:
         while len(self.buffer) - self.pos < count and self._more():
@@ -232,9 +295,11 @@ class DumpReader:
         table = self._table_name(match)
         self.snapshot.seen_tables.add(table)
         body = statement[match.end() :]
-        names = [name.replace(b"``", b"`") for name in _COLUMN.findall(b"\n" + body)]
-        if not names:
-            names = [name for name in _BARE_COLUMN.findall(body) if name.upper() not in _NOT_COLUMNS]
+        names = [
+            quoted.replace(b"``", b"`") or double or bare
+            for quoted, double, bare in _COLUMN.findall(b"\n" + body)
+            if bare.upper() not in _NOT_COLUMNS
+        ]
         self.columns[table] = tuple(name.decode("utf-8", "replace") for name in names)
         if self._wanted(table):
             self.snapshot.spool(table, self.columns[table])
@@ -270,14 +335,14 @@ class DumpReader:
             place = {name: index for index, name in enumerate(given)}
             order = [place.get(name) for name in spool.columns]
         while True:
-            match = _ROW.match(self.buffer, self.pos)
+            match = (_PLAIN_ROW if self.plain else _ROW).match(self.buffer, self.pos)
             if match is None or match.end() >= len(self.buffer):
                 if self._more():
                     continue
                 if match is None:
                     self._cut(f"INSERT INTO {table} ".encode() + self.buffer[self.pos : self.pos + 60])
             assert match is not None
-            row = parse_row(match.group(1), wanted)
+            row = parse_row(match.group(1), wanted, plain=self.plain)
             spool.append(row if order is None else [None if i is None else row[i] for i in order])
             stop = self.buffer[match.end() : match.end() + 1]
             self.pos = match.end() + 1
@@ -290,12 +355,26 @@ class DumpReader:
             raise NotEqdkp(f"The file is no SQL dump: no table is in it. It begins with “{shown[:60]}”.")
         marked = b"MySQL dump" in self.head or b"MariaDB dump" in self.head
         unrestored = bool(self.saved) and not (self.saved & self.restored)
-        if not self.completed and (unrestored or (marked and not self.restored)):
+        if not self.completed and (unrestored or self.in_transaction or (marked and not self.restored)):
             raise TruncatedDump(
                 "The dump's closing lines are missing: it was cut off between two statements, tables may be missing. "
                 "Nothing was imported. Dump again and compare the file's size on both sides.",
                 figures={"tables_seen": len(self.snapshot.seen_tables)},
             )
+
+
+def refuse_no_file(path: Path) -> None:
+    """Refuse what is not there, is a folder, or may not be read.
+
+    Raises:
+        UnreadableSource: in words.
+    """
+    if path.is_dir():
+        raise UnreadableSource(f"{path} is a folder. Name the dump file in it.")
+    if not path.is_file():
+        raise UnreadableSource(f"There is no file {path}.")
+    if not os.access(path, os.R_OK):
+        raise UnreadableSource(f"{path} may not be read by this user. Give it the right to, or copy the file.")
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -325,14 +404,15 @@ def read_dump(path: Path, *, prefix: str | None = None, progress: Progress | Non
     """
     snapshot = Snapshot(f"dump file {path.name}")
     try:
-        if not path.is_file():
-            raise UnreadableSource(f"There is no file {path}.")
+        refuse_no_file(path)
         try:
             stream = _open(path)
         except zipfile.BadZipFile as error:
             raise TruncatedDump("The .zip file is damaged or was cut off. Copy it again from the server.") from error
+        except (OSError, RuntimeError, NotImplementedError) as error:  # a zip with a password, or packed in a rare way
+            raise UnreadableSource(f"{path.name} cannot be read: {error}.") from error
         with stream:
-            DumpReader(stream, snapshot).run()
+            DumpReader(stream, snapshot, path.stat().st_size).run()
         snapshot.finish(prefix)
     except BaseException:
         snapshot.close()

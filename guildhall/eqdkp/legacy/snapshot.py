@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TypeVar
 
-from guildhall.eqdkp.legacy.errors import LegacyRefused, NotEqdkp, UnsupportedVersion
+from guildhall.eqdkp.legacy.errors import LegacyRefused, NotEqdkp, UnreadableSource, UnsupportedVersion
 from guildhall.eqdkp.legacy.figures import Figures
-from guildhall.eqdkp.legacy.rows import CONFIG, SPEC_BY_NAME, SPECS, TableSpec
+from guildhall.eqdkp.legacy.rows import CONFIG, MEMBERS, SPEC_BY_NAME, SPECS, TableSpec
 
 RowT = TypeVar("RowT")
 RawRow = list[str | None]
@@ -52,7 +52,13 @@ class TableSpool:
             # Version 2 writes no references, so equal rows are equal bytes and the digest means something.
             blob = marshal.dumps(self._pending, 2)
             self.digest.update(blob)
-            self._file.write(blob)
+            try:
+                self._file.write(blob)
+            except OSError as error:
+                raise UnreadableSource(
+                    f"The copy of the source in {self.path.parent} cannot be written ({error.strerror}). Make room there, or "
+                    "set TMPDIR to a larger disk."
+                ) from error
             self._pending = []
 
     def close(self) -> None:
@@ -138,6 +144,11 @@ class Snapshot:
             positions = {name: index for index, name in enumerate(spool_or_none.columns)}
             self._index[spec.name] = [positions.get(column) for column in spec.columns]
         self._check_version()
+        if not self.count(MEMBERS):
+            raise NotEqdkp(
+                f"There are no characters in {self.prefix}{MEMBERS.name}: the dump holds the structure without the rows, or "
+                "the site is empty. Dump again with structure and data."
+            )
 
     def _check_version(self) -> None:
         version = self.version
@@ -178,6 +189,16 @@ class Snapshot:
         for spec in SPECS:
             total.update(f"{spec.name}:{self.count(spec)}:{self.digest(spec)};".encode())
         return total.hexdigest()
+
+    def column(self, spec: TableSpec[RowT], *names: str) -> Iterator[tuple[str | None, ...]]:
+        """The raw text of a few columns of a table; nothing for a table or column that was not there."""
+        spool = self._spools.get(self.prefix + spec.name)
+        if spool is None or not set(names) <= set(spool.columns):
+            return
+        places = [spool.columns.index(name) for name in names]
+        for chunk in spool.chunks():
+            for row in chunk:
+                yield tuple(row[place] for place in places)
 
     def rows(self, spec: TableSpec[RowT]) -> Iterator[RowT]:
         """The typed rows of a table in stored order; nothing for a table that was not there."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from guildhall.eqdkp.legacy.apiexport import read_api_exports
-from guildhall.eqdkp.legacy.dump import read_dump
+from guildhall.eqdkp.legacy.dump import read_dump, refuse_no_file
 from guildhall.eqdkp.legacy.errors import UnreadableSource
 from guildhall.eqdkp.legacy.mysql import read_mysql
 from guildhall.eqdkp.legacy.snapshot import Progress, Snapshot
@@ -45,8 +45,7 @@ def open_source(names: Sequence[str], *, prefix: str | None = None, progress: Pr
         return read_mysql(names[0], prefix=prefix, progress=progress)
     paths = [Path(name) for name in names]
     for path in paths:
-        if not path.is_file():
-            raise UnreadableSource(f"There is no file {path}.")
+        refuse_no_file(path)
     if all(_looks_like_export(path) for path in paths):
         return read_api_exports(paths, prefix=prefix)
     if len(paths) > 1:

@@ -23,6 +23,8 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,
 _CONTINUATION = "\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
 _MOJIBAKE = re.compile(f"[\u00c2-\u00c5\u00ce-\u00d1\u00e2\u00ef\u00f0][{_CONTINUATION}]")
 _CENT = Decimal("0.01")
+_TRACE = Decimal("0.0001")
+TOO_MUCH = Decimal("1000000000000.00")
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
@@ -86,16 +88,34 @@ def integer(value: str | None, default: int = 0) -> int:
 
 
 def money(value: str | None) -> Decimal:
-    """An amount with two places; NULL and rubbish are zero, as EQdkp adds them up."""
+    """An amount with two places; NULL and rubbish are zero, as EQdkp adds them up.
+
+    What no column of points holds comes as `TOO_MUCH`, which every balance refuses, and is never taken for nothing.
+    """
     if not value:
         return Decimal("0.00")
     try:
         amount = Decimal(value)
-        if not amount.is_finite():
-            return Decimal("0.00")
-        return amount.quantize(_CENT, ROUND_HALF_UP)
     except InvalidOperation:
         return Decimal("0.00")
+    if amount.is_nan():
+        return Decimal("0.00")
+    if abs(amount) > TOO_MUCH:
+        return TOO_MUCH.copy_sign(amount)
+    return amount.quantize(_CENT, ROUND_HALF_UP)
+
+
+def rounded_by_much(value: str | None) -> bool:
+    """Whether an amount has more than two places, and not only as the trace of a float (``0.30000000000000004``)."""
+    if not value or "." not in value:
+        return False
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        return False
+    return (
+        amount.is_finite() and abs(amount) < TOO_MUCH and abs(amount - amount.quantize(_CENT, ROUND_HALF_UP)) > _TRACE
+    )
 
 
 def moment(value: str | None) -> datetime | None:

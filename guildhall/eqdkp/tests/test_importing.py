@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from guildhall.accounts.models import RoleGroup, User
+from guildhall.core.errors import BadInput
 from guildhall.core.models import AuditEvent, OutboxMessage
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.legacy.dump import read_dump
@@ -283,3 +284,40 @@ def test_the_exports_of_its_api_come_over_equal_too() -> None:
     equal(run)
     assert run.report["compared"] == 210
     assert not run.report["claimed_differences"]
+
+
+@pytest.mark.parametrize("value", [12345678901.0, 1e30, -1e300])
+def test_an_amount_that_cannot_be_kept_is_refused_before_anything_is_written(tmp_path: Path, value: float) -> None:
+    guild = sample_guild()
+    guild.raid(7, 1, 0, [1])
+    guild.tables["raids"][-1]["raid_value"] = ScientificNumber(repr(value))
+    with pytest.raises(BadInput, match="raids 7 is more than can be kept"):
+        bring(guild, tmp_path)
+    for model in (User, Character, Raid, LedgerEntry, DKPPool, LegacyRecord, Rank, Event):
+        assert not model.objects.exists(), model
+
+
+def test_small_scientific_and_broken_floats_are_what_they_mean(tmp_path: Path) -> None:
+    guild = sample_guild()
+    for number, text in enumerate(("1.5E+02", "1e-7", "0.30000000000000004", "-0.00", "5.505", "1.005"), start=7):
+        guild.raid(number, 1, 0, [4])
+        guild.tables["raids"][-1]["raid_value"] = ScientificNumber(text)
+    equal(bring(guild, tmp_path))
+    points = [Raid.objects.get(pk=ours("raid", number)).points for number in range(7, 13)]
+    assert points == [Decimal(text) for text in ("150", "0", "0.30", "0", "5.51", "1.01")]
+    assert {row for row in problems() if row[2] == "rounded"} == {
+        ("raids", "11", "rounded"),
+        ("raids", "12", "rounded"),
+    }
+
+
+class ScientificNumber(int):
+    """A number written into the dump as it is given."""
+
+    def __new__(cls, text: str) -> ScientificNumber:
+        made = super().__new__(cls, 0)
+        made.text = text  # type: ignore[attr-defined]
+        return made
+
+    def __format__(self, spec: str) -> str:
+        return str(self.text)  # type: ignore[attr-defined]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 
 from .maker import big_guild
 
@@ -40,62 +42,141 @@ STATE = {
 }  # fmt: skip
 
 
-def environment(folder: Path) -> dict[str, str]:
-    return {
-        **{k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")},
-        "GUILDHALL_VAR": str(folder), "GUILDHALL_IGNORE_ENV_FILE": "1", "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "REDIS_URL": "",
-    }  # fmt: skip
+_READ = """
+import hashlib, json, sys, django
+django.setup()
+from django.db import connection
+with connection.cursor() as cursor:
+    found = {}
+    for name, query in json.load(sys.stdin).items():
+        cursor.execute(query)
+        rows = sorted([[str(value) for value in row] for row in cursor.fetchall()])
+        found[name] = hashlib.sha256(repr(rows).encode()).hexdigest()
+print(json.dumps(found))
+"""
 
 
-def manage(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    return subprocess.Popen(
-        command, env=environment(folder), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+class Site:
+    """A Guildhall of its own, on the kind of database that the suite runs on."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder / name
+        self.folder.mkdir()
+        self.name = f"guildhall_killed_{name}_{os.getpid()}"
+        self.vendor = connection.vendor
+        self.url = f"sqlite:///{self.folder}/db.sqlite3"
+        if self.vendor != "sqlite":
+            server = os.environ["DATABASE_URL"].rpartition("/")[0]
+            self.url = f"{server}/{self.name}"
+            self._server(f"CREATE DATABASE {self.name}")
+        self.finish("migrate", "-v0")
+
+    def _server(self, statement: str) -> None:
+        if self.vendor == "postgresql":
+            import psycopg
+
+            server = os.environ["DATABASE_URL"].replace("postgres://", "postgresql://").rpartition("/")[0]
+            with psycopg.connect(f"{server}/postgres", autocommit=True) as server_connection:
+                server_connection.execute(statement)  # type: ignore[arg-type]
+        elif self.vendor == "mysql":
+            import pymysql
+
+            parts = urlsplit(os.environ["DATABASE_URL"])
+            with pymysql.connect(
+                host=parts.hostname,
+                port=parts.port or 3306,
+                user=parts.username or "root",
+                password=parts.password or "",
+            ) as server_connection:
+                server_connection.cursor().execute(statement)
+
+    def close(self) -> None:
+        if self.vendor != "sqlite":
+            self._server(
+                f"DROP DATABASE IF EXISTS {self.name}" + (" WITH (FORCE)" if self.vendor == "postgresql" else "")
+            )
+
+    def start(self, *arguments: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ, "GUILDHALL_VAR": str(self.folder), "GUILDHALL_IGNORE_ENV_FILE": "1", "DATABASE_URL": self.url,
+            "REDIS_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings",
+        }  # fmt: skip
+        return subprocess.Popen(
+            [sys.executable, *arguments], env=environment, cwd=ROOT, stdin=stdin, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def finish(self, *arguments: str) -> str:
+        process = self.start("manage.py", *arguments)
+        output = process.communicate(timeout=900)[0].decode()
+        assert process.returncode == 0, output[-3000:]
+        return output
+
+    def killed(self, rng: random.Random, took: float, *arguments: str) -> int:
+        """Start a command ten times and kill it each time; each part begins where the last one ended.
+
+        `took` is what the whole takes undisturbed; what the bare start of the command takes is left to it.
+        """
+        began = time.monotonic()
+        self.finish("import_eqdkp", "--list")
+        start = time.monotonic() - began
+        work = max(took - start, 0.2)
+        killed = 0
+        for _ in range(KILLS):
+            process = self.start("manage.py", *arguments)
+            try:
+                output = process.communicate(timeout=start + rng.uniform(0.02, 0.35) * work)[0].decode()
+                assert "Traceback" not in output, output[-3000:]
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                killed += 1
+        return killed
+
+    def state(self) -> dict[str, str]:
+        process = self.start("-c", _READ, stdin=subprocess.PIPE)
+        output = process.communicate(json.dumps(STATE).encode(), timeout=300)[0].decode()
+        assert process.returncode == 0, output[-3000:]
+        found: dict[str, str] = json.loads(output.splitlines()[-1])
+        return found
 
 
-def finish(folder: Path, *arguments: str) -> str:
-    process = manage(folder, *arguments)
-    output = process.communicate(timeout=900)[0].decode()
-    assert process.returncode == 0, output[-3000:]
-    return output
-
-
-def state(folder: Path) -> dict[str, str]:
-    with sqlite3.connect(folder / "db.sqlite3") as connection:
-        return {
-            name: hashlib.sha256(repr(connection.execute(query).fetchall()).encode()).hexdigest()
-            for name, query in STATE.items()
-        }
+@pytest.fixture
+def sites(tmp_path: Path) -> Iterator[tuple[Site, Site]]:
+    made: list[Site] = []
+    try:
+        for name in ("whole", "broken"):
+            made.append(Site(tmp_path, name))
+        yield made[0], made[1]
+    finally:
+        for site in made:
+            site.close()
 
 
 @pytest.mark.slow
-def test_killed_at_ten_random_moments_the_result_is_the_same(tmp_path: Path) -> None:
-    dump = big_guild(members=60, raids=500, attendances=12_500, items=1_500).write(tmp_path / "guild.sql.gz")
-    template = tmp_path / "template"
-    template.mkdir()
-    finish(template, "migrate", "-v0")
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    for folder in (whole, broken):
-        folder.mkdir()
-        (folder / "db.sqlite3").write_bytes((template / "db.sqlite3").read_bytes())
-    began = time.monotonic()
-    finish(whole, "import_eqdkp", str(dump), "--commit", "--no-progress")
-    took = time.monotonic() - began
+@pytest.mark.every_database
+def test_killed_at_ten_random_moments_the_result_is_the_same(tmp_path: Path, sites: tuple[Site, Site]) -> None:
+    whole, broken = sites
+    dump = str(big_guild(members=60, raids=400, attendances=10_000, items=1_200).write(tmp_path / "guild.sql.gz"))
     rng = random.Random(os.environ.get("KILL_SEED", "20"))
-    killed = 0
-    for _ in range(KILLS):
-        process = manage(broken, "import_eqdkp", str(dump), "--commit", "--no-progress")
-        try:
-            # Each part begins where the last one ended, so the moments spread over the whole import.
-            process.communicate(timeout=rng.uniform(0.25, 0.8) * took)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            killed += 1
-    output = finish(broken, "import_eqdkp", str(dump), "--commit", "--no-progress")
+    began = time.monotonic()
+    whole.finish("import_eqdkp", dump, "--commit", "--no-progress")
+    killed = broken.killed(rng, time.monotonic() - began, "import_eqdkp", dump, "--commit", "--no-progress")
+    output = broken.finish("import_eqdkp", dump, "--commit", "--no-progress")
     assert killed >= 3, "the import was too fast to be killed"
     assert "0 unexplained" in output
-    assert state(broken) == state(whole)
-    assert "adds up" in finish(broken, "verify_ledger")
+    assert broken.state() == whole.state()
+    assert "adds up" in broken.finish("verify_ledger")
+
+    # And the same for taking it back: whatever was killed, in the end it is as if never imported.
+    runs = whole.finish("import_eqdkp", "--list").splitlines()
+    first = next(line.split()[0] for line in runs if ": " in line)
+    began = time.monotonic()
+    whole.finish("import_eqdkp", "--undo", first, "--no-progress")
+    first = broken.finish("import_eqdkp", "--list").split()[0]
+    killed = broken.killed(rng, time.monotonic() - began, "import_eqdkp", "--undo", first, "--no-progress")
+    if "being taken back" in broken.finish("import_eqdkp", "--list"):
+        broken.finish("import_eqdkp", "--undo", first, "--no-progress")
+    assert killed >= 2, "taking it back was too fast to be killed"
+    assert broken.state() == whole.state()
+    assert "adds up" in broken.finish("verify_ledger")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import OperationalError, connection, connections
+from django.db import InterfaceError, connection, connections
 
 from guildhall.core import clock
 from guildhall.core.errors import Conflict
@@ -103,7 +103,7 @@ def test_a_lost_connection_is_said_in_words_and_it_goes_on(tmp_path: Path, monke
 
     def lost(*_: Any) -> None:
         connection.close()
-        raise OperationalError("server closed the connection unexpectedly")
+        raise InterfaceError("connection already closed")
 
     with monkeypatch.context() as patch:
         patch.setattr(services, "_STEPS", (*services._STEPS[:6], lost))

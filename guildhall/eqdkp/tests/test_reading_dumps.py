@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import tracemalloc
 import zipfile
 from decimal import Decimal
@@ -13,6 +14,7 @@ import pytest
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.dump import parse_row, read_dump
 from guildhall.eqdkp.legacy.errors import LegacyRefused, NotEqdkp, TruncatedDump, UnreadableSource, UnsupportedVersion
+from guildhall.eqdkp.legacy.source import open_source
 
 from .maker import LegacyGuild, big_guild, sample_guild
 
@@ -209,3 +211,121 @@ def test_memory_does_not_grow_with_the_guild(tmp_path: Path) -> None:
 
     small, large = peak(250), peak(2500)
     assert large < small + 8_000_000
+
+
+def test_names_in_double_quotes_or_in_none_are_read(tmp_path: Path) -> None:
+    data = sample_guild().sql()
+    for name, content in (
+        ("ansi.sql", data.replace(b"`", b'"')),
+        # Without quotes mysqldump still quotes what is a word of SQL, such as `type`.
+        ("bare.sql", re.sub(rb"`(?!type`|text`|end`)(\w+)`", rb"\1", data)),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content.replace(b'O"Malley', b"O`Malley").replace(b"'OMalley'", b"'O`Malley'"))
+        assert members(path) == EXPECTED
+
+
+def test_backslashes_are_letters_where_the_dump_says_so(tmp_path: Path) -> None:
+    guild = sample_guild()
+    guild.raid(7, 1, 1, [1], note="kept in C:\\dkp\\")
+    guild.raid(8, 1, 1, [1], note="after")
+    data = re.sub(rb"\\(.)", lambda m: b"''" if m.group(1) == b"'" else m.group(1), guild.sql())
+    path = tmp_path / "d.sql"
+    path.write_bytes(b"/*!40101 SET SQL_MODE='NO_AUTO_VALUE_ON_ZERO,NO_BACKSLASH_ESCAPES' */;\n" + data)
+    with read_dump(path) as snapshot:
+        assert [raid.note for raid in snapshot.rows(r.RAIDS)][-2:] == ["kept in C:\\dkp\\", "after"]
+
+
+def test_what_a_trigger_or_procedure_would_write_is_no_row(tmp_path: Path) -> None:
+    trigger = (
+        b"DELIMITER ;;\n/*!50003 CREATE TRIGGER t BEFORE INSERT ON `eqdkp20_raids` FOR EACH ROW BEGIN\n"
+        b"INSERT INTO `eqdkp20_logs` (log_id) VALUES (NEW.raid_id);\nEND */;;\nDELIMITER ;\n"
+    )
+    data = sample_guild().sql()
+    at = data.index(b"DROP TABLE IF EXISTS `eqdkp20_roles`")
+    path = tmp_path / "d.sql"
+    path.write_bytes(data[:at] + trigger + data[at:])
+    with read_dump(path) as snapshot:
+        assert (snapshot.count(r.LOGS), snapshot.count(r.ROLES)) == (1, 1)
+
+
+def test_rows_written_in_a_way_it_does_not_know_are_never_left_out_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "d.sql"
+    path.write_bytes(
+        sample_guild().sql().replace(b"INSERT INTO `eqdkp20_raids`", b"INSERT /* fast */ INTO `eqdkp20_raids`")
+    )
+    with pytest.raises(UnreadableSource, match="writes rows in a way that is not understood"):
+        read_dump(path)
+
+
+def test_a_structure_without_rows_is_refused(tmp_path: Path) -> None:
+    """Taken for the guild, it would reverse everything that an earlier import brought."""
+    with pytest.raises(NotEqdkp, match="structure without the rows"):
+        read_dump(LegacyGuild().write(tmp_path / "d.sql"))
+
+
+def test_a_transaction_that_was_begun_and_never_ended_was_cut_off(tmp_path: Path) -> None:
+    data = sample_guild().sql(style="phpmyadmin").replace(b"SET NAMES utf8mb4;", b"START TRANSACTION;")
+    path = tmp_path / "d.sql"
+    path.write_bytes(data)
+    assert members(path) == EXPECTED
+    path.write_bytes(data[: data.rindex(b"COMMIT")])
+    with pytest.raises(TruncatedDump, match="cut off between two statements"):
+        read_dump(path)
+
+
+def test_a_dump_made_in_latin1_says_what_was_lost(tmp_path: Path) -> None:
+    guild = sample_guild()
+    for row in guild.tables["members"]:
+        row.pop("notes", None)
+    with read_dump(guild.write(tmp_path / "d.sql", charset="latin1")) as snapshot:
+        assert any("made in latin1" in note for note in snapshot.notes)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "d.sql"
+    path.write_bytes(b"\xef\xbb\xbf" + sample_guild().sql().replace(b"\n", b"\r\n"))
+    assert members(path) == EXPECTED
+
+
+def test_an_archive_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(sample_guild().sql())
+    path = tmp_path / "cut.sql.gz"
+    for size in range(1, len(packed), 61):
+        path.write_bytes(packed[:size])
+        with pytest.raises(LegacyRefused):
+            read_dump(path)
+
+
+def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guildhall.eqdkp.legacy.dump._RATIO_FROM", 8 << 20)
+    head = sample_guild().sql()
+    path = tmp_path / "bomb.sql.gz"
+    path.write_bytes(gzip.compress(head + b"INSERT INTO `eqdkp20_raids` VALUES (1,1,1,'x',1,'x');\n" * 400_000))
+    with pytest.raises(UnreadableSource, match="far more than its size gives"):
+        read_dump(path)
+    export = tmp_path / "points.json.gz"
+    monkeypatch.setattr("guildhall.eqdkp.legacy.apiexport._MAX_EXPORT", 1 << 20)
+    export.write_bytes(gzip.compress(b'{"a":"' + b"x" * (2 << 20) + b'"}'))
+    with pytest.raises(UnreadableSource, match="no API export is"):
+        open_source([str(export)])
+
+
+def test_damaged_and_foreign_exports_are_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "points.json.gz"
+    whole = gzip.compress(b'{"players":{},"multidkp_pools":{}}' * 50)
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 0xFF
+    for content in (whole[:-9], bytes(damaged), gzip.compress(b'{"a":' * 100_000)):
+        path.write_bytes(content)
+        with pytest.raises(LegacyRefused):
+            open_source([str(path)])
+
+
+def test_a_folder_and_a_file_that_may_not_be_read_are_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnreadableSource, match="is a folder"):
+        open_source([str(tmp_path)])
+    path = sample_guild().write(tmp_path / "d.sql")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(UnreadableSource, match="may not be read"):
+        open_source([str(path)])

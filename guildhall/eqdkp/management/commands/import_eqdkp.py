@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import GuildhallError
 from guildhall.eqdkp.legacy.source import open_source
 from guildhall.eqdkp.models import ImportRun, LegacyProblem
+from guildhall.eqdkp.running import connection_lost
 from guildhall.eqdkp.services import perform
 from guildhall.eqdkp.undo import find_run, undo_import
 
@@ -84,10 +85,13 @@ class Command(BaseCommand):
             self._handle(options)
         except GuildhallError as error:
             raise CommandError(error.detail, returncode=2) from error
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError) as error:
+            what = "The connection to Guildhall's database was lost"
+            if not connection_lost(error):
+                what = "Guildhall's database refused a batch whole, which should not happen: please report it"
             raise CommandError(
-                f"The connection to Guildhall's database was lost ({str(error).strip()}). What was brought so far stays; "
-                "run the same command again and it goes on where it was.",
+                f"{what} ({str(error).strip()}). What was brought so far stays; run the same command again and it goes on "
+                "where it was.",
                 returncode=3,
             ) from error
         except KeyboardInterrupt as error:
