@@ -165,7 +165,11 @@ class LegacyChange(models.Model):
 
 
 class LegacyProblem(models.Model):
-    """A row of the old system that is broken or does not fit (the quarantine), and what became of it."""
+    """A row of the old system that is broken or does not fit (the quarantine), and what became of it.
+
+    Each is written down once among the imports of a source, by the one that met it first; a dry run writes its own. It is
+    open until a later import finds the row put right there, or an officer says that it is dealt with here.
+    """
 
     class Outcome(models.TextChoices):
         REPAIRED = "repaired", "brought, with a repair"
@@ -189,7 +193,7 @@ class LegacyProblem(models.Model):
     class Meta:
         ordering = ["table", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["source", "table", "legacy_id", "code"], name="a_legacy_problem_once")
+            models.UniqueConstraint(fields=["run", "table", "legacy_id", "code"], name="a_legacy_problem_once")
         ]
 
     def __str__(self) -> str:

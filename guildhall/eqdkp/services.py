@@ -183,6 +183,8 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
             step(ctx)
         if resumed:
             _count_as_one(ctx)
+        if commit:
+            ctx.settle_problems()
         run.report = report(ctx, points)
     except BaseException as error:
         run.state = ImportRun.State.FAILED if commit or isinstance(error, Exception) else ImportRun.State.CHECKED

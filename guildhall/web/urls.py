@@ -48,6 +48,7 @@ urlpatterns = [
     path("officers/rules/<int:rule_id>/", rules.rule, name="rule"),
     path("officers/rules/runs/<int:run_id>/undo/", rules.undo_run, name="undo-run"),
     path("officers/eqdkp/", leaving_eqdkp.imports, name="eqdkp-imports"),
+    path("officers/eqdkp/odd-rows/", leaving_eqdkp.odd_rows, name="eqdkp-odd-rows"),
     path("officers/eqdkp/<uuid:run_id>/", leaving_eqdkp.import_run, name="eqdkp-import"),
     path("officers/pools/", pools.pools, name="pools"),
     path("officers/pools/<int:pool_id>/", pools.pool, name="pool"),

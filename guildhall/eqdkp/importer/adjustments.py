@@ -104,6 +104,7 @@ def _batch(
         ):  # fmt: skip
             counts.same += 1
             continue
+        ctx.look("adjustments", row.id)
         state = _state(ctx, row, date, pools, raids)
         if state is None:
             if before is not None and before.live:

@@ -29,6 +29,12 @@ REASON = "changed in EQdkp Plus"
 """What a reversal says that an import made."""
 UNDO_REASON = "EQdkp import taken back"
 """What a reversal says that taking an import back made. Every other reversal was decided by people here."""
+#: What every import looks at anew, whether or not the row changed.
+_ALWAYS_SEEN = {
+    *(("members", code) for code in ("main_missing", "main_is_twink", "several_accounts", "duplicate_name", "no_name")),
+    *(("member_user", code) for code in ("member_missing", "user_missing", "several_mains")),
+    ("multidkp2event", "dangling_link"), ("multidkp2itempool", "dangling_link"), ("raid_attendees", "raid_missing"),
+}  # fmt: skip
 Beat = Callable[[str, int, int], None]
 """``beat(step, rows done, rows in all)``: a sign of life, for the progress bar."""
 
@@ -103,6 +109,9 @@ class Context:
     _dry: dict[str, dict[int, Known]] = field(default_factory=lambda: defaultdict(dict))
     _maps: dict[str, dict[int, Known]] = field(default_factory=dict)
     _new_records: list[tuple[str, int, int | None, str, bool, str, dict[str, Any]]] = field(default_factory=list)
+    _raised: set[tuple[str, str, str]] = field(default_factory=set)
+    _open: dict[str, set[str]] | None = None
+    _looked: set[tuple[str, str]] = field(default_factory=set)
     _problem_count: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _fake: Iterator[int] = field(default_factory=lambda: itertools.count(-1, -1))
     _done: int = 0
@@ -223,6 +232,7 @@ class Context:
         if held:
             self.counts[table].held += 1
         self._problem_count[code] += 1
+        self._raised.add((table, str(legacy_id)[:60], code))
         self.problems.append(
             LegacyProblem(
                 run=self.run,
@@ -242,9 +252,55 @@ class Context:
     def problem_counts(self) -> dict[str, int]:
         return dict(sorted(self._problem_count.items()))
 
+    def look(self, table: str, legacy_id: object) -> None:
+        """Say that a row is looked at again: what was odd about it and is not reported now has been put right there."""
+        if self._open is None:
+            self._open = defaultdict(set)
+            for name, number in self._open_problems().values_list("table", "legacy_id").iterator():
+                self._open[name].add(number)
+        number = str(legacy_id)
+        if number in self._open[table]:
+            self._looked.add((table, number))
+        if table == "raids":
+            self._looked |= {
+                ("raid_attendees", entry) for entry in self._open["raid_attendees"] if entry.startswith(f"{number}:")
+            }
+
+    def _open_problems(self) -> Any:
+        return LegacyProblem.objects.filter(source=self.source, run__is_commit=True, resolved_at=None)
+
+    def settle_problems(self) -> None:
+        """Close what earlier imports found odd and this one, having looked again, did not."""
+        closed = [
+            problem.pk
+            for problem in self._open_problems().exclude(run=self.run).only("table", "legacy_id", "code").iterator()
+            if (problem.table, problem.legacy_id, problem.code) not in self._raised
+            and ((problem.table, problem.legacy_id) in self._looked or (problem.table, problem.code) in _ALWAYS_SEEN)
+        ]
+        for start in range(0, len(closed), 500):
+            LegacyProblem.objects.filter(pk__in=closed[start : start + 500]).update(
+                resolved_at=clock.now(), resolution="put right in EQdkp Plus"
+            )
+
     def _store_problems(self) -> None:
-        LegacyProblem.objects.bulk_create(self.problems, ignore_conflicts=True, batch_size=500)
-        self.problems = []
+        """Write what is new; what an earlier import wrote down already is open again, unless an officer closed it."""
+        pending, self.problems = self.problems, []
+        if not pending:
+            return
+        if self.commit:
+            earlier = LegacyProblem.objects.filter(source=self.source, run__is_commit=True).exclude(run=self.run)
+            known: dict[tuple[str, str, str], int] = {}
+            for start in range(0, len(pending), 500):
+                ids = {problem.legacy_id for problem in pending[start : start + 500]}
+                for pk, *row in earlier.filter(legacy_id__in=ids).values_list("pk", "table", "legacy_id", "code"):
+                    known[row[0], row[1], row[2]] = pk
+            again = [known[p.table, p.legacy_id, p.code] for p in pending if (p.table, p.legacy_id, p.code) in known]
+            for start in range(0, len(again), 500):
+                LegacyProblem.objects.filter(pk__in=again[start : start + 500], resolved_by=None).update(
+                    resolved_at=None, resolution=""
+                )
+            pending = [p for p in pending if (p.table, p.legacy_id, p.code) not in known]
+        LegacyProblem.objects.bulk_create(pending, ignore_conflicts=True, batch_size=500)
 
     # -- batches -----------------------------------------------------------------------------------------------------
     def batch(self, work: Callable[[], None]) -> None:

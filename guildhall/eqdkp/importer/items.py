@@ -118,6 +118,7 @@ def _batch(
         if held_same or (before is not None and before.live and before.content == content):
             counts.same += 1
             continue
+        ctx.look("items", item.id)
         state = _state(ctx, item, date, pools, raids)
         if state is None:
             if before is not None and before.live:
@@ -364,6 +365,7 @@ def gone(ctx: Context, kind: str, table: str, seen: set[int], strike: Any) -> No
         def work(part: list[int] = part) -> None:
             for legacy_id, before in ctx.lookup(kind, part).items():
                 ctx.counts[table].gone += 1
+                ctx.look(table, legacy_id)
                 strike(ctx, legacy_id, before)
                 ctx.remember(kind, legacy_id, before.object_id, "", state=LegacyRecord.State.GONE, before=before)
 

@@ -549,6 +549,7 @@ def _change_character(
             "members", member.id, "deleted_here", f"{member.name} was deleted in Guildhall; it is left so", held=True
         )
         return
+    ctx.look("members", member.id)
     brought = LegacyRecord.objects.filter(pk=before.pk or 0).values_list("data", flat=True).first() or {}
     data = {"main": plan.main_id, "name": member.name}
     if before.created:
@@ -560,7 +561,7 @@ def _change_character(
         if renamed and name_key(member.name) != character.name_key:
             if not member.name or Character.objects.filter(name_key=name_key(member.name)).exists():
                 ctx.problem(
-                    "members", member.id, "duplicate_name", f"{character.name} is called {member.name or 'nothing'} now, "
+                    "members", member.id, "name_taken", f"{character.name} is called {member.name or 'nothing'} now, "
                     "a name that is taken here; it keeps its old one",
                 )  # fmt: skip
                 data["name"] = brought.get("name", "")

@@ -153,9 +153,10 @@ def _batch(
             counts.same += 1
             rows.same += len(members)
             continue
+        ctx.look("raids", raid.id)
         if raid.date is None:
             ctx.problem("raids", raid.id, "no_date", f"raid {raid.id} has no date; it was put at {date:%Y-%m-%d %H:%M}")
-        state = _state(ctx, raid, date, members, pools, event_names, first=before is None or not before.live)
+        state = _state(ctx, raid, date, members, pools, event_names)
         if before is not None and before.live:
             _change(ctx, raid, state, content, before)
         else:
@@ -173,16 +174,13 @@ def _state(
     members: list[int],
     pools: list[int],
     event_names: dict[int, str],
-    *,
-    first: bool,
 ) -> RaidState:
     event_id = ctx.object_id(Kind.EVENT, raid.event_id) if raid.event_id in event_names else None
     if event_id is None:
-        if first:
-            ctx.problem(
-                "raids", raid.id, "event_missing",
-                f"raid {raid.id} is of event {raid.event_id}, which does not exist; it counts in no pool, as in EQdkp",
-            )  # fmt: skip
+        ctx.problem(
+            "raids", raid.id, "event_missing",
+            f"raid {raid.id} is of event {raid.event_id}, which does not exist; it counts in no pool, as in EQdkp",
+        )  # fmt: skip
         event_id = unknown_event(ctx, raid.event_id)
     last = None
     for member in members:
@@ -533,6 +531,7 @@ def _strike(ctx: Context, ids: Sequence[int]) -> None:
     for legacy_id, before in ctx.lookup(Kind.RAID, ids).items():
         raid = Raid.objects.filter(pk=before.key).first()
         ctx.counts["raids"].gone += 1
+        ctx.look("raids", legacy_id)
         if raid is not None:
             was = state_of(raid)
             ctx.counts["raid_attendees"].gone += len(was.present)

@@ -54,6 +54,7 @@ def _batch(
         if before is not None and before.content == content and before.state in ("live", "held"):
             counts.same += 1
             continue
+        ctx.look(spec.name, row.id)
         values = build(row)
         if values is None:
             ctx.remember(kind, row.id, None, content, state=LegacyRecord.State.HELD, before=before)

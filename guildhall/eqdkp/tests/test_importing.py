@@ -30,7 +30,7 @@ from .importing import balance, bring, equal, ours, problems, proven
 from .legacy_data import needs_oracle
 from .maker import DAY, START, sample_guild
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_database]
 
 
 def test_a_dry_run_changes_nothing_and_proves_everything(tmp_path: Path) -> None:

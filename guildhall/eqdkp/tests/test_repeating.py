@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from guildhall.accounts.models import User
+from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.models import ImportRun
+from guildhall.eqdkp.quarantine import close_odd_row, odd_rows
 from guildhall.eqdkp.undo import undo_import
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.services import reverse_award
@@ -395,3 +397,60 @@ def test_what_is_deleted_there_and_made_again_is_the_same_here(tmp_path: Path) -
     assert (Event.objects.count(), User.objects.count()) == (events, people)
     assert Rank.objects.count() == 3
     assert Character.objects.filter(name="Dain").count() == 1
+
+
+def test_odd_rows_close_by_themselves_once_they_are_put_right_there(tmp_path: Path) -> None:
+    guild = sample_guild()
+    guild.member(7, "Cora", main=7)
+    guild.item(4, "Ghost's Blade", 99, 5, raid=1, itempool=1)
+    guild.raid(7, 99, 1, [1, 98])
+    guild.add("raid_attendees", raid_id=50, member_id=1)
+    bring(guild, tmp_path)
+    assert {(row.table, row.legacy_id) for row in odd_rows()} == {
+        ("members", "7"), ("items", "4"), ("raids", "7"), ("raid_attendees", "7:98"), ("raid_attendees", "50:1"),
+        ("member_user", "6:11"),
+    }  # fmt: skip
+    bring(guild, tmp_path)
+    assert odd_rows().count() == 6
+    row(guild, "members", member_id=7)["member_name"] = "Coretta"
+    row(guild, "items", item_id=4)["member_id"] = 1
+    drop(guild, "raid_attendees", raid_id=7, member_id=98)
+    drop(guild, "raid_attendees", raid_id=50)
+    equal(bring(guild, tmp_path))
+    assert {(row.table, row.legacy_id) for row in odd_rows()} == {("raids", "7"), ("member_user", "6:11")}
+    assert {row.resolution for row in odd_rows(closed=True)} == {"put right in EQdkp Plus"}
+    row(guild, "members", member_id=7)["member_name"] = "Cora"
+    row(guild, "items", item_id=4)["member_id"] = 99
+    bring(guild, tmp_path)
+    assert ("items", "4") in {(row.table, row.legacy_id) for row in odd_rows()}
+
+
+def test_what_an_officer_put_away_stays_away_and_moves_nothing(tmp_path: Path) -> None:
+    guild = sample_guild()
+    guild.item(4, "Ghost's Blade", 99, 5, raid=1, itempool=1)
+    bring(guild, tmp_path)
+    officer = User.objects.create_user("boss")
+    before = figures()
+    problem = odd_rows().get(table="items")
+    with pytest.raises(BadInput, match="Say what was done"):
+        close_odd_row(problem_id=problem.pk, note=" ", actor=officer)
+    close_odd_row(problem_id=problem.pk, note="he left years ago", actor=officer)
+    with pytest.raises(Conflict, match="he left years ago"):
+        close_odd_row(problem_id=problem.pk, note="again", actor=officer)
+    row(guild, "items", item_id=4)["item_value"] = 6  # looked at again, and odd as before
+    bring(guild, tmp_path)
+    assert not odd_rows().filter(table="items").exists()
+    assert figures() == before
+
+
+def test_a_dry_run_shows_its_odd_rows_beside_those_of_the_imports(tmp_path: Path) -> None:
+    guild = sample_guild()
+    guild.item(4, "Ghost's Blade", 99, 5, raid=1, itempool=1)
+    first = bring(guild, tmp_path)
+    row(guild, "items", item_id=4)["item_value"] = 6
+    foreseen = bring(guild, tmp_path, commit=False)
+    codes = {"member_missing", "several_mains"}
+    assert set(foreseen.problems.values_list("code", flat=True)) == codes
+    assert set(first.problems.values_list("code", flat=True)) == codes
+    bring(guild, tmp_path)
+    assert set(first.problems.filter(resolved_at=None).values_list("code", flat=True)) == codes

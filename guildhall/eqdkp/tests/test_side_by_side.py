@@ -38,7 +38,7 @@ from guildhall.roster.services.characters import reassign_character
 from .importing import bring, proven
 from .maker import DAY, START, sample_guild
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_database]
 FIRST, SEEDS = (int(number) for number in os.environ.get("SIDE_BY_SIDE_SEEDS", "0:6").split(":"))
 STEPS = 7
 Cents = dict[tuple[int, int], Decimal]

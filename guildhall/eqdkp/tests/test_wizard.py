@@ -11,10 +11,12 @@ from django.test import Client
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core import jobs
-from guildhall.eqdkp.models import ImportRun
+from guildhall.eqdkp import running
+from guildhall.eqdkp.models import ImportRun, LegacyProblem
 from guildhall.points.models import LedgerEntry
 from guildhall.roster.models import Character
 
+from .importing import bring, equal
 from .maker import sample_guild
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +82,46 @@ def test_the_page_is_for_officers(client: Client) -> None:
     assert client.get(PAGE).status_code == 302
     client.force_login(User.objects.create_user("member", password="x", role_group=RoleGroup.MEMBER))
     assert client.get(PAGE).status_code == 403
+
+
+def test_odd_rows_are_shown_to_officers_and_put_away(officer: Client, tmp_path: Path) -> None:
+    guild = sample_guild()
+    guild.item(4, "Ghost's <Blade>", 99, 5, raid=1, itempool=1)
+    bring(guild, tmp_path)
+    page = officer.get(f"{PAGE}odd-rows/").content.decode()
+    assert "was bought by character 99, which does not exist" in page
+    assert "Ghost&#x27;s &lt;Blade&gt;" in page
+    assert "2 odd rows" in officer.get(PAGE).content.decode()
+    problem = LegacyProblem.objects.get(table="items")
+    sent = {"form": "close", "once": "x", "problem": problem.pk, "note": "he left years ago"}
+    assert officer.post(f"{PAGE}odd-rows/", sent).status_code == 302
+    assert "character 99" not in officer.get(f"{PAGE}odd-rows/").content.decode()
+    assert "he left years ago" in officer.get(f"{PAGE}odd-rows/?closed=1").content.decode()
+    refused = officer.post(f"{PAGE}odd-rows/", {**sent, "once": "y"})
+    assert "closed already" in refused.content.decode()
+
+
+def test_odd_rows_are_for_officers(client: Client) -> None:
+    client.force_login(User.objects.create_user("member", password="x", role_group=RoleGroup.MEMBER))
+    assert client.get(f"{PAGE}odd-rows/").status_code == 403
+
+
+def test_two_officers_who_press_at_once_import_once(officer: Client) -> None:
+    run = upload(officer, sample_guild().sql())
+    answers = [officer.post(f"{PAGE}{run.pk}/", {"form": "start", "once": token}).status_code for token in "ab"]
+    assert answers == [302, 409]
+    jobs.run_queued()
+    run.refresh_from_db()
+    assert run.state == ImportRun.State.DONE
+    equal(run)
+
+
+def test_an_import_whose_worker_died_says_so_and_does_not_seem_to_go_on(officer: Client) -> None:
+    run = upload(officer, sample_guild().sql())
+    worker = {**running.this_worker(), "pid": 1, "born": "1"}
+    ImportRun.objects.filter(pk=run.pk).update(
+        state=ImportRun.State.RUNNING, settings={**run.settings, "worker": worker}
+    )
+    page = officer.get(f"{PAGE}{run.pk}/").content.decode()
+    assert "has stopped" in page
+    assert "every 2s" in page  # the worker that takes it up is seen

@@ -8,10 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.core.errors import NotFound
-from guildhall.eqdkp import wizard
+from guildhall.eqdkp import quarantine, running, wizard
 from guildhall.eqdkp.models import ImportRun, LegacyProblem
-from guildhall.web.pages import Done, Form, go, me, page
+from guildhall.web.pages import Done, Form, go, me, page, paginate
 
+_AT_WORK = (ImportRun.State.RUNNING, ImportRun.State.UNDOING)
 _BUSY = (ImportRun.State.UPLOADED, ImportRun.State.READING, ImportRun.State.RUNNING, ImportRun.State.UNDOING)
 
 
@@ -28,7 +29,7 @@ def imports(request: HttpRequest) -> HttpResponse:
 
     if upload.sent and (response := upload.run(receive)) is not None:
         return response
-    context = {"upload": upload, "runs": wizard.runs()[:50]}
+    context = {"upload": upload, "runs": wizard.runs()[:50], "odd": quarantine.odd_rows().count()}
     return render(request, "web/eqdkp_imports.html", context, status=upload.status)
 
 
@@ -48,6 +49,7 @@ def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         wizard.start_undo(run=run, actor=me(request))
         return go("eqdkp-import", run.pk, message="Taking it back has begun.")
 
+    stuck = run.state in _AT_WORK and bool(run.settings.get("worker")) and not running.is_alive(run)
     for form, action in ((start, begin), (undo, back)):
         if form.sent and (response := form.run(action)) is not None:
             return response
@@ -57,6 +59,7 @@ def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         "start": start,
         "undo": undo,
         "busy": run.state in _BUSY,
+        "stuck": stuck,
         "percent": int(100 * run.done_rows / run.total_rows) if run.total_rows else 0,
         "tables": list(
             run.report.get("tables", {}).items()
@@ -65,6 +68,29 @@ def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         "problems": LegacyProblem.objects.filter(run=run)[:200],
         "problem_count": LegacyProblem.objects.filter(run=run).count(),
         "may_start": run.state in (ImportRun.State.CHECKED, ImportRun.State.FAILED) and bool(run.upload and run.report),
-        "may_undo": run.is_commit and run.state in (ImportRun.State.DONE, ImportRun.State.FAILED),
+        "may_undo": run.is_commit
+        and (
+            run.state in (ImportRun.State.DONE, ImportRun.State.FAILED)
+            or (stuck and run.state != ImportRun.State.RUNNING)
+        ),
     }
     return render(request, "web/eqdkp_import.html", context, status=max(start.status, undo.status))
+
+
+@page("points:write", may=lambda principal: principal.is_officer)
+def odd_rows(request: HttpRequest) -> HttpResponse:
+    """What the imports kept back or had to repair, and what officers have dealt with."""
+    close = Form(request, "close")
+
+    def put_away() -> Done:
+        row = quarantine.close_odd_row(
+            problem_id=close.number("problem", what="the row") or 0, note=close.text("note"), actor=me(request)
+        )
+        return go("eqdkp-odd-rows", message=f"{row.table} {row.legacy_id} is put away.", query=request.GET.dict())
+
+    if close.sent and (response := close.run(put_away)) is not None:
+        return response
+    held = {"held": True, "repaired": False}.get(request.GET.get("which", ""))
+    rows = quarantine.odd_rows(closed="closed" in request.GET, held=held, text=request.GET.get("q", "").strip()[:100])
+    context = {"page": paginate(request, rows), "close": close, "closed": "closed" in request.GET}
+    return render(request, "web/eqdkp_odd_rows.html", context, status=close.status)
