@@ -47,6 +47,13 @@ _MODELS: dict[str, type[models.Model]] = {
 }  # fmt: skip
 
 
+_PLURAL: dict[str, str] = {
+    Kind.USER: "accounts", Kind.PERSON: "people", Kind.RANK: "ranks", Kind.MEMBER: "characters", Kind.POOL: "pools",
+    Kind.EVENT: "events", Kind.ITEM_POOL: "item pools", Kind.RAID: "raids", Kind.CALENDAR_EVENT: "calendar dates",
+    Kind.SIGNUP: "sign-ups", Kind.GUEST: "guests", Kind.COMMENT: "comments", Kind.LOG: "log lines",
+}  # fmt: skip
+
+
 @dataclass(slots=True)
 class Undone:
     """What taking back an import did.
@@ -72,7 +79,7 @@ class Undone:
         lines = [
             f"Taken back: {self.run.origin}.",
             f"{self.reversed_entries} movements reversed; removed whole: "
-            + (", ".join(f"{number} {kind}" for kind, number in sorted(self.removed.items())) or "nothing")
+            + (", ".join(f"{number:,} {kind}" for kind, number in sorted(self.removed.items())) or "nothing")
             + (f"; {self.restored} rows put back to what they were" if self.restored else "")
             + ".",
         ]
@@ -247,21 +254,22 @@ class _Undo:
         return LedgerEntry.objects.filter(self.ours, reversed_by=None).exclude(kind=EntryKind.REVERSAL)
 
     def _reverse_entries(self) -> None:
-        total = self._standing().count()
+        total, last = self._standing().count(), 0
         while True:
-            count = run_in_transaction(self._reverse_some)
+            # By key, so that what is reversed already is not read past again and again.
+            count, last = run_in_transaction(lambda after=last: self._reverse_some(after))  # type: ignore[misc]
             self.done.reversed_entries += count
             self._say("points", self.done.reversed_entries, total)
             if not count:
                 return
 
-    def _reverse_some(self) -> int:
-        entries = list(self._standing().order_by("pk")[:CHUNK])
+    def _reverse_some(self, after: int) -> tuple[int, int]:
+        entries = list(self._standing().filter(pk__gt=after).order_by("pk")[:CHUNK])
         # A document is undone whole: take in what else belongs to the last ones of the chunk.
         documents = {entry.document for entry in entries if entry.document}
         whole = ledger.standing_entries(documents=list(documents)) if documents else []
         ledger.reverse_entries(entries=whole, actor=self.actor, reason=UNDO_REASON)
-        return len(whole)
+        return len(whole), entries[-1].pk if entries else after
 
     # -- the documents ---------------------------------------------------------------------------------------------------
     def _documents(self) -> None:
@@ -329,7 +337,7 @@ class _Undo:
 
     def _forget(self, record: LegacyRecord) -> None:
         LegacyRecord.objects.filter(pk=record.pk).update(object_id=None, state=LegacyRecord.State.UNDONE)
-        self.done.note(LegacyRecord.Kind(record.kind).label)
+        self.done.note(_PLURAL.get(record.kind, record.kind))
 
     def _raids(self) -> None:
         def work(record: LegacyRecord) -> None:

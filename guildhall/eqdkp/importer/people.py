@@ -242,23 +242,29 @@ def _accounts(ctx: Context, by_account: dict[int, PersonPlan], existing: dict[st
         known = ctx.known(Kind.USER)
         fresh = _NewUsers()
         pending: list[tuple[r.LegacyUser, User, str, Known | None]] = []
+        groups = _groups(ctx)
+        kept: dict[int, dict[str, Any]] = {}
         for account in ctx.snapshot.rows(r.USERS):
             counts.read += 1
             plan = by_account.get(account.id)
-            content = fingerprint(account.username, account.email, account.active)
+            data = {**_account_data(account), "groups": groups.get(account.id, [])}
+            content = fingerprint(account.username, account.email, account.active, data)
             before = known.get(account.id)
             if before is not None and before.here:
                 counts.same += before.content == content
                 if before.content != content:
                     counts.changed += 1
-                    _change_account(ctx, before, account, content, plan)
+                    _change_account(ctx, before, account, content, plan, data)
                 continue
             counts.new += 1
             here = _owner_here(ctx, plan, existing) if plan is not None else None
             revived = before.object_id if before is not None and before.object_id else None
             if here is not None or revived is not None:
-                ctx.remember(Kind.USER, account.id, here or revived, content, created=here is None, before=before)
+                ctx.remember(
+                    Kind.USER, account.id, here or revived, content, created=here is None, before=before, data=data
+                )  # fmt: skip
                 continue
+            kept[account.id] = data
             role = RoleGroup.MEMBER if plan is not None else RoleGroup.GUEST
             shown = plan.main.name if plan is not None else account.username
             user = fresh.add(
@@ -268,7 +274,9 @@ def _accounts(ctx: Context, by_account: dict[int, PersonPlan], existing: dict[st
         if ctx.commit:
             fresh.store()
         for account, user, content, before in pending:
-            ctx.remember(Kind.USER, account.id, user.pk or ctx.fake_id(), content, before=before)
+            ctx.remember(
+                Kind.USER, account.id, user.pk or ctx.fake_id(), content, before=before, data=kept[account.id]
+            )  # fmt: skip
         there = {account.id for account in ctx.snapshot.rows(r.USERS)}
         ctx.gone_there(Kind.USER, table, there, "account {} was deleted in EQdkp; the person stays here")
         ctx.progress(table, counts.read)
@@ -276,7 +284,27 @@ def _accounts(ctx: Context, by_account: dict[int, PersonPlan], existing: dict[st
     ctx.batch(work)
 
 
-def _change_account(ctx: Context, before: Known, account: r.LegacyUser, content: str, plan: PersonPlan | None) -> None:
+def _groups(ctx: Context) -> dict[int, list[str]]:
+    """The groups of each account, by name. They are remembered, and give nobody any right here."""
+    names = {group.id: group.name for group in ctx.snapshot.rows(r.GROUPS)}
+    found: dict[int, list[str]] = defaultdict(list)
+    for row in ctx.snapshot.rows(r.GROUP_MEMBERS):
+        found[row.user_id].append(
+            names.get(row.group_id, f"group {row.group_id}") + (" (leader)" if row.leader else "")
+        )
+    return found
+
+
+def _account_data(account: r.LegacyUser) -> dict[str, Any]:
+    """What of an account has no other place here: whether it was away."""
+    away = account.away_until.isoformat() if account.away_until else None
+    data = {"away_until": away, "away_note": account.away_note}
+    return {name: value for name, value in data.items() if value}
+
+
+def _change_account(
+    ctx: Context, before: Known, account: r.LegacyUser, content: str, plan: PersonPlan | None, data: dict[str, Any]
+) -> None:
     """Follow a changed mail address or name, on people who are placeholders still: a claimed account is its owner's."""
     user = User.objects.filter(pk=before.key).first()
     if user is not None and user.is_placeholder and before.created:
@@ -289,7 +317,7 @@ def _change_account(ctx: Context, before: Known, account: r.LegacyUser, content:
         if ctx.commit:
             User.objects.filter(pk=user.pk).update(**becomes)
     ctx.remember(
-        Kind.USER, account.id, before.object_id, content, before=before, created=before.created, same_row=True
+        Kind.USER, account.id, before.object_id, content, before=before, created=before.created, data=data, same_row=True
     )  # fmt: skip
 
 

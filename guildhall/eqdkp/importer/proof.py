@@ -209,6 +209,16 @@ _TABLES = {
 }  # fmt: skip
 
 
+#: What becomes of the tables that have no rows of their own here.
+_WHAT = {
+    "config": "the settings that the old API repeats are kept, nothing secret",
+    "groups_user": "not brought as roles, because nobody becomes an officer by an import",
+    "groups_users": "who was in which group is kept with the account, and gives no rights",
+    "roles": "kept for the old API", "groups_raid": "kept for the old API",
+    "member_user": "says whose each character is", "calendars": "names and colours of the dates",
+}  # fmt: skip
+
+
 def guildhall_sums(source: str) -> dict[str, dict[str, Any]]:
     """What stands in Guildhall of every table, by the records of the imports."""
     live = LegacyRecord.objects.filter(source=source, state=LegacyRecord.State.LIVE)
@@ -284,6 +294,8 @@ def report(ctx: Context, points: LegacyPoints) -> dict[str, Any]:
     after = guildhall_sums(ctx.source) if ctx.commit else {}
     orphans = points.orphans()
     notes = list(ctx.snapshot.notes)
+    if others := ctx.snapshot.other_tables():
+        notes.append(f"Not brought, because nothing here corresponds to them: the tables {', '.join(others)}.")
     if orphans:
         notes.append(
             f"{len(orphans)} characters were deleted in the old system and their raids, purchases or adjustments left "
@@ -300,7 +312,12 @@ def report(ctx: Context, points: LegacyPoints) -> dict[str, Any]:
         "unexplained": unexplained,
         "claimed_differences": claimed[:200],
         "tables": {
-            table: {"eqdkp": sums, "guildhall": after.get(table, {}), "counts": ctx.counts[table].as_dict()}
+            table: {
+                "eqdkp": sums,
+                "guildhall": after.get(table, {}),
+                "counts": ctx.counts[table].as_dict(),
+                "what": _WHAT.get(table, ""),
+            }
             for table, sums in before.items()
         },
         "problems": ctx.problem_counts,

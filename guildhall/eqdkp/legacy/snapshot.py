@@ -174,6 +174,11 @@ class Snapshot:
     def has(self, spec: TableSpec[RowT]) -> bool:
         return spec.name in self._index
 
+    def other_tables(self) -> list[str]:
+        """The installation's tables that no import reads, without the prefix."""
+        names = (name.removeprefix(self.prefix) for name in self.seen_tables if name.startswith(self.prefix))
+        return [] if self.partial else sorted(name for name in names if name not in SPEC_BY_NAME)
+
     def count(self, spec: TableSpec[RowT]) -> int:
         spool = self._spools.get(self.prefix + spec.name)
         return spool.count if spool is not None and spec.name in self._index else 0

@@ -321,3 +321,18 @@ class ScientificNumber(int):
 
     def __format__(self, spec: str) -> str:
         return str(self.text)  # type: ignore[attr-defined]
+
+
+def test_what_has_no_place_here_is_kept_or_named(tmp_path: Path) -> None:
+    run = bring(sample_guild(), tmp_path)
+    data = {record.legacy_id: record.data for record in LegacyRecord.objects.filter(kind="user")}
+    assert data[10]["groups"] == ["Super administrators (leader)"]
+    assert data[12]["away_note"] == "at sea"
+    assert data[12]["away_until"] == dt.datetime.fromtimestamp(START + 900 * DAY, dt.UTC).isoformat()
+    assert "nobody becomes an officer" in run.report["tables"]["groups_user"]["what"]
+    assert any("the tables articles" in note for note in run.report["notes"])
+    counted = {"read", "new", "changed", "same", "held", "gone"}
+    for table, line in run.report["tables"].items():
+        counts = line["counts"]
+        assert set(counts) == counted
+        assert line["what"] or counts["new"] + counts["same"] + counts["held"] == line["eqdkp"]["rows"], table

@@ -74,7 +74,10 @@ def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
             or (stuck and run.state != ImportRun.State.RUNNING)
         ),
     }
-    return render(request, "web/eqdkp_import.html", context, status=max(start.status, undo.status))
+    response = render(request, "web/eqdkp_import.html", context, status=max(start.status, undo.status))
+    if request.headers.get("HX-Request") and not context["busy"]:
+        response["HX-Refresh"] = "true"  # whoever watched the bar sees the whole outcome
+    return response
 
 
 @page("points:write", may=lambda principal: principal.is_officer)

@@ -148,6 +148,9 @@ class Command(BaseCommand):
         out(f"{'table':26}{'rows':>9}{'new':>9}{'changed':>9}{'same':>9}{'held':>7}{'gone':>7}   sum there → here")
         for table, line in report["tables"].items():
             counts = line["counts"]
+            if line["what"]:
+                out(f"{table:26}{line['eqdkp']['rows']:>9,}   {line['what']}")
+                continue
             sums = (
                 f"{line['eqdkp'].get('sum', '')} → {line['guildhall'].get('sum', '')}" if "sum" in line["eqdkp"] else ""
             )
