@@ -74,11 +74,15 @@ def _is_free(row: JobRun | QueuedJob, now: dt.datetime) -> bool:
 
 
 def _take(row: JobRun | QueuedJob, now: dt.datetime, **changes: Any) -> str | None:
-    """Compare-and-set the lease of `row` as it was read; the token, or None if somebody was quicker."""
+    """Compare-and-set the lease of `row` as it was read; the token, or None if somebody was quicker.
+
+    A lease that was taken and given back since looks as if it had never been; `started_at` tells that it was.
+    """
     token = new_token()
+    unchanged = {"lease_token": row.lease_token, "leased_until": row.leased_until, "started_at": row.started_at}
     taken = (
         type(row)
-        ._default_manager.filter(pk=row.pk, lease_token=row.lease_token, leased_until=row.leased_until)
+        ._default_manager.filter(pk=row.pk, **unchanged)
         .update(lease_token=token, leased_until=now + LEASE, **changes)
     )
     return token if taken else None

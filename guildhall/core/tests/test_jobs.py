@@ -235,6 +235,21 @@ def test_an_outcome_that_comes_after_the_lease_was_lost_is_not_written() -> None
     assert job.state == "waiting"
 
 
+@pytest.mark.django_db
+def test_a_job_that_another_worker_finished_meanwhile_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs.enqueue("tests.note", number=1)
+    is_free = jobs._is_free
+
+    def while_another_runs_it(row: Any, now: Any) -> bool:
+        monkeypatch.setattr(jobs, "_is_free", is_free)
+        assert jobs.run_queued() == 1  # read by us, taken and finished by somebody else before we take it
+        return is_free(row, now)
+
+    monkeypatch.setattr(jobs, "_is_free", while_another_runs_it)
+    assert jobs.claim_queued() is None
+    assert [call["number"] for call in calls] == [1]
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_of_many_workers_one_runs_each_job() -> None:
