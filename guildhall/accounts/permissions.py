@@ -21,6 +21,7 @@ SCOPES: tuple[str, ...] = (
     "points:read",
     "points:write",
     "raids:read",
+    "raids:signup",
     "raids:write",
     "bidding:read",
     "bidding:write",
@@ -32,7 +33,7 @@ SCOPES: tuple[str, ...] = (
 )
 
 _READS = frozenset(scope for scope in SCOPES if scope.endswith(":read"))
-_MEMBER = _READS | {"bidding:write", "recruitment:write"}
+_MEMBER = _READS | {"raids:signup", "bidding:write", "recruitment:write"}
 
 # What each role may do. Within a room a service may ask for more (a member bids for themselves alone).
 ROLE_SCOPES: dict[str, frozenset[str]] = {

@@ -10,6 +10,8 @@ from guildhall.accounts.models import User
 from guildhall.auctions import services as auctions
 from guildhall.core import clock
 from guildhall.core.money import ZERO
+from guildhall.eqdkp.calendar.services import answer_date, plan_date
+from guildhall.eqdkp.models import CalendarSignup
 from guildhall.points.selectors import balances_in
 from guildhall.recruitment.models import Application, ApplicationQuestion
 from guildhall.recruitment.services import applying, reviewing, voting
@@ -122,3 +124,29 @@ def auction(*, season: Season, now: dt.datetime) -> dict[str, int]:
                 auctions.place_bid(session_id=crown.pk, amount=bid, bidder=player.user, actor=player.user)
                 bid += 15
     return {"auctions": 2}
+
+
+def plan(*, guild: Guild, now: dt.datetime) -> dict[str, int]:
+    """Two raids of the week to come, answered by most who have a main."""
+    status = CalendarSignup.Status
+    with clock.frozen(now - dt.timedelta(days=2)) as held:
+        evening = now.replace(hour=20, minute=0, second=0, microsecond=0)
+        dates = [
+            plan_date(
+                title=title, starts_at=evening + dt.timedelta(days=days), ends_at=evening + dt.timedelta(days=days, hours=3),
+                places=54, deadline_hours=1, notes=notes, actor=guild.officer,
+            )
+            for title, days, notes in (
+                ("The Frozen Keep, second wing", 3, "Cold resists. We pull at 20:15."), ("The Sleeper's Vault", 6, ""),
+            )
+        ]  # fmt: skip
+        held.set(now - dt.timedelta(days=1))
+        players = [player for player in guild.players if player.there_at(now) and player.main is not None]
+        for number, player in enumerate(players[:36]):
+            if player.main is None or player.user.pk == guild.personas["member"].pk:
+                continue
+            answer = (status.SIGNED_IN, status.SIGNED_IN, status.SIGNED_IN, status.BACKUP, status.SIGNED_OFF)[
+                number % 5
+            ]
+            answer_date(date=dates[0], character=player.main, status=answer, actor=player.user)
+    return {"planned raids": len(dates)}

@@ -20,7 +20,7 @@ from guildhall.core.outbox import settle_pending
 from guildhall.raids.services import refresh_attendance
 from guildhall.roster.selectors import characters
 
-from .doings import auction, open_the_vote, recruit
+from .doings import auction, open_the_vote, plan, recruit
 from .people import Guild, make_people, remember_typos
 from .season import play_season
 
@@ -59,7 +59,7 @@ def load_demo(*, seed: int = 1, today: dt.datetime | None = None) -> Loaded:
         applications = recruit(guild=guild, now=now)
         season = play_season(guild=guild, rng=rng, start=start, now=now)
         open_the_vote(guild=guild, now=now)
-        running = auction(season=season, now=now)
+        running = auction(season=season, now=now) | plan(guild=guild, now=now)
         refresh_attendance(at=now)
         settle_pending(outcome="part of the demo guild's past")
     counts = {

@@ -62,15 +62,18 @@ class LegacyCommentAdmin(ReadOnly):
 class SignupInline(admin.TabularInline):
     model = CalendarSignup
     extra = 0
-    raw_id_fields = ("character",)
+    can_delete = False
+    fields = ("character", "guest_name", "status", "note", "signed_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(CalendarEvent)
-class CalendarEventAdmin(ModelAdmin):
-    """Planned raids are made and changed here; people sign up through the old tools."""
+class CalendarEventAdmin(ReadOnly):
+    """Planned raids; the pages under Calendar change them."""
 
-    list_display = ("title", "kind", "starts_at", "is_closed", "places")
+    list_display = ("title", "kind", "starts_at", "is_closed", "cancelled_at", "places")
     list_filter = ("kind", "is_closed")
-    list_per_page = 50
-    raw_id_fields = ("creator",)
     inlines = [SignupInline]

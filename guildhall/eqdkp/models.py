@@ -217,6 +217,7 @@ class CalendarEvent(models.Model):
     all_day = models.BooleanField(default=False)
     is_private = models.BooleanField(default=False)
     is_closed = models.BooleanField(default=False)
+    cancelled_at = models.DateTimeField(null=True, blank=True, help_text="when it was called off")
     deadline_hours = models.PositiveIntegerField(default=0, help_text="sign-ups close so many hours before the start")
     places = models.PositiveIntegerField(default=0, help_text="how many are wanted; 0 for any number")
     points = PointsField(null=True, blank=True)

@@ -40,6 +40,7 @@ MAIN = (
     ("Standings", "web:standings", "points:read"),
     ("Roster", "web:roster", "roster:read"),
     ("Raids", "web:raids", "raids:read"),
+    ("Calendar", "web:calendar", "raids:read"),
     ("Items", "web:items", "raids:read"),
     ("Auctions", "web:auctions", "bidding:read"),
     ("Recruitment", "web:recruitment", "recruitment:read"),

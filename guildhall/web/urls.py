@@ -7,6 +7,7 @@ from django.urls import path
 from guildhall.web.views import (
     adjustments,
     auctions,
+    calendar,
     discord,
     guild_dump,
     home,
@@ -64,6 +65,10 @@ urlpatterns = [
     path("auctions/<str:bid_session_id>/", auctions.auction, name="auction"),
     path("recruitment/", recruitment.recruitment, name="recruitment"),
     path("recruitment/<int:application_id>/", recruitment.application, name="application"),
+    path("calendar/", calendar.calendar, name="calendar"),
+    path("calendar/new/", calendar.plan, name="date-new"),
+    path("calendar/<int:date_id>/", calendar.date, name="date"),
+    path("calendar/<int:date_id>/edit/", calendar.edit, name="date-edit"),
     path("raids/", raids.raids, name="raids"),
     path("raids/new/", raids.new_raid, name="raid-new"),
     path("raids/import/", raid_import.raid_import, name="raid-import"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from django.db.models import Prefetch
 from guildhall.core import clock
 from guildhall.core.errors import BadInput
 from guildhall.eqdkp import game
+from guildhall.eqdkp.calendar.services import deadline
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyComment
 from guildhall.roster.models import Character
 
@@ -32,7 +32,8 @@ def statuses() -> list[tuple[int, str]]:
 def upcoming(*, raids_only: bool, most: int | None = None) -> list[CalendarEvent]:
     """The dates to come, with their sign-ups. Two queries."""
     signups = Prefetch("signups", CalendarSignup.objects.select_related("character").order_by("pk"))
-    rows = CalendarEvent.objects.filter(starts_at__gte=clock.now(), is_private=False).prefetch_related(signups)
+    rows = CalendarEvent.objects.filter(starts_at__gte=clock.now(), is_private=False, cancelled_at=None)
+    rows = rows.prefetch_related(signups)
     if raids_only:
         rows = rows.filter(kind=CalendarEvent.Kind.RAID)
     return list(rows.order_by("starts_at", "pk")[:most])
@@ -43,11 +44,6 @@ def _leaders(events: Iterable[CalendarEvent]) -> dict[int, str]:
     wanted = {pk for event in events for pk in event.leaders if isinstance(pk, int)}
     names = dict(Character.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
     return {event.pk: ", ".join(sorted(names[pk] for pk in event.leaders if pk in names)) for event in events}
-
-
-def deadline(event: CalendarEvent) -> dt.datetime:
-    """Until when people may sign up and change their answers."""
-    return event.starts_at - dt.timedelta(hours=event.deadline_hours)
 
 
 def calevents_list(site: Site, params: Params, caller: Caller) -> dict[str, Any]:

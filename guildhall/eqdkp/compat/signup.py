@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
-
 from guildhall.accounts.models import User
-from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import use_case
+from guildhall.eqdkp.calendar.services import answer_date
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
 from guildhall.roster.models import Character
 
-from .calendar import deadline, find_event
+from .calendar import find_event
 from .fields import text
 from .site import Kind, Site, digits
 
@@ -49,10 +47,8 @@ def raid_signup(*, site: Site, body: Mapping[str, Any], actor: User, for_others:
     event = find_event(site, wanted)
     if event is None or event.kind != CalendarEvent.Kind.RAID:
         raise BadInput("required data missing", code="unknown_event", attr="eventid not found")
-    if event.is_closed or deadline(event) <= clock.now():
-        raise Conflict("statuschange not allowed", code="signup_closed")
     key = site.numbers(Kind.MEMBER).ours(digits(body.get("memberid", 0)))
-    character = Character.objects.select_for_update().filter(pk=key or 0).first()
+    character = Character.objects.filter(pk=key or 0).first()
     if character is None or (character.user_id != actor.pk and not for_others):
         raise BadInput("required data missing", code="required", attr="memberid")
     status = digits(body.get("status", Status.NOT_SIGNED))
@@ -62,27 +58,11 @@ def raid_signup(*, site: Site, body: Mapping[str, Any], actor: User, for_others:
         role = digits(character.profile.get("eqdkp", {}).get("role", 0))
     if event.by_role and not role:
         raise BadInput("required data missing", code="required", attr="roleid")
-    now = clock.now()
-    with transaction.atomic():
-        # One answer a person: signing up with another character replaces the first one's.
-        if character.user_id is not None:
-            event.signups.filter(character__user_id=character.user_id).exclude(character=character).delete()
-        signup, created = CalendarSignup.objects.update_or_create(
-            event=event,
-            character=character,
-            defaults={
-                "status": status,
-                "role": role,
-                "raidgroup": group,
-                "note": text(body, "note")[:255],
-                "signed_by_officer": character.user_id != actor.pk,
-                "changed_at": now,
-            },
-        )
-    audit.record(
-        action="eqdkp.raid_signup",
-        summary=f"{character} {'signed up' if created else 'changed the answer'} for {event}: {Status(status).label}",
-        actor=actor,
-        target=signup,
-    )
+    try:
+        answer_date(
+            date=event, character=character, status=status, note=text(body, "note"), role=role, raidgroup=group,
+            actor=actor, for_others=True,
+        )  # fmt: skip
+    except Conflict as refusal:
+        raise Conflict("statuschange not allowed", code=refusal.code) from refusal
     return {"status": 1}

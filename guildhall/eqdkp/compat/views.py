@@ -95,7 +95,7 @@ WRITERS: dict[str, tuple[Writer, tuple[str, ...]]] = {
     "add_adjustment": (writing.add_adjustment, ("points:write",)),
     "add_event": (writing.add_event, ("raids:write",)),
     "character": (characters.add_character, ("roster:write",)),
-    "raid_signup": (signup.raid_signup, ("raids:read", "raids:write")),
+    "raid_signup": (signup.raid_signup, ("raids:signup", "raids:write")),
 }
 
 

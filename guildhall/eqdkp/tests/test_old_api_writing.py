@@ -216,7 +216,7 @@ def test_a_person_signs_up_with_their_own_character_only(client: Client, tool: T
     assert tool.post("function=raid_signup", SIGNUP) == {"status": 1}
     signup = CalendarSignup.objects.get(character__name="Cora")
     assert (signup.status, signup.signed_by_officer) == (1, True)
-    weak = Tool(client, key("raids:read"))
+    weak = Tool(client, key("raids:signup"))
     refused = {"status": 0, "error": "required data missing", "info": "memberid"}
     assert weak.post("function=raid_signup", {**SIGNUP, "memberid": 1, "status": 2}) == refused
     assert weak.post("function=raid_signup", {**SIGNUP, "memberid": 999}) == refused

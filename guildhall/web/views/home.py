@@ -13,6 +13,7 @@ from guildhall.accounts.permissions import principal_of
 from guildhall.auctions.selectors import running
 from guildhall.core import clock
 from guildhall.core.errors import NotFound
+from guildhall.eqdkp.calendar import selectors as calendar
 from guildhall.points import selectors as points
 from guildhall.raids.selectors import next_and_last
 from guildhall.recruitment.selectors import votes_running
@@ -21,7 +22,7 @@ from guildhall.web import sources
 from guildhall.web.pages import me, page
 from guildhall.web.sources import page_url
 
-RECENT, TOP = 6, 5
+RECENT, TOP, DATES = 6, 5, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ def home(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"characters": characters_of(person.pk)}
     if principal.can("raids:read"):
         context["coming"], context["last"] = next_and_last(clock.now())
+        context["dates"] = list(calendar.coming(principal)[:DATES])
+        context["answers"] = calendar.answers_of(person, context["dates"]) if context["dates"] else {}
     if principal.can("bidding:read"):
         context["auctions"] = [
             Going(

@@ -1,0 +1,111 @@
+"""Shapes of the calendar's API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from guildhall.core.api.filters import MAX_ID
+from guildhall.eqdkp.calendar.services import MOST_HOURS, MOST_PLACES, deadline, takes_answers
+from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
+from guildhall.roster.models import Character
+
+STATUS_NAMES = {
+    CalendarSignup.Status.CONFIRMED: "confirmed",
+    CalendarSignup.Status.SIGNED_IN: "coming",
+    CalendarSignup.Status.BACKUP: "reserve",
+    CalendarSignup.Status.SIGNED_OFF: "absent",
+    CalendarSignup.Status.NOT_SIGNED: "none",
+}
+_NUMBERS = {name: number for number, name in STATUS_NAMES.items()}
+
+
+class StatusField(serializers.ChoiceField):
+    """A sign-up's state by name: ``confirmed``, ``coming``, ``reserve``, ``absent``, ``none``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=list(_NUMBERS), **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return _NUMBERS[super().to_internal_value(data)]
+
+    def to_representation(self, value: Any) -> Any:
+        return STATUS_NAMES[CalendarSignup.Status(value)]
+
+
+class SignupSerializer(serializers.ModelSerializer[CalendarSignup]):
+    """One answer to a planned raid. A guest of the old calendar has a name and no character."""
+
+    character_id = serializers.IntegerField(read_only=True, allow_null=True)
+    character_name = serializers.SerializerMethodField()
+    character_class = serializers.CharField(source="character.character_class", default="", read_only=True)
+    user_id = serializers.IntegerField(source="character.user_id", default=None, allow_null=True, read_only=True)
+    status = StatusField(read_only=True)
+
+    class Meta:
+        model = CalendarSignup
+        fields = [
+            "id", "character_id", "character_name", "character_class", "user_id", "status", "role", "note",
+            "signed_by_officer", "signed_at", "changed_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_character_name(self, row: CalendarSignup) -> str:
+        return row.character.name if row.character else row.guest_name
+
+
+class DateSerializer(serializers.ModelSerializer[CalendarEvent]):
+    """A planned raid, or another date. `takes_answers` is by the clock, at the moment of the answer."""
+
+    event = serializers.IntegerField(
+        source="event_id", required=False, allow_null=True, min_value=0, max_value=MAX_ID, help_text="the kind of raid"
+    )
+    starts_at = serializers.DateTimeField()
+    places = serializers.IntegerField(required=False, min_value=0, max_value=MOST_PLACES, help_text="0 for any number")
+    deadline_hours = serializers.IntegerField(required=False, min_value=0, max_value=MOST_HOURS)
+    leaders = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=MAX_ID),
+        required=False,
+        max_length=20,
+        help_text="ids of characters",
+    )
+    deadline = serializers.SerializerMethodField()
+    takes_answers = serializers.SerializerMethodField()
+    confirmed_count = serializers.IntegerField(read_only=True, default=0)
+    coming_count = serializers.IntegerField(read_only=True, default=0)
+    reserve_count = serializers.IntegerField(read_only=True, default=0)
+    absent_count = serializers.IntegerField(read_only=True, default=0)
+
+    class Meta:
+        model = CalendarEvent
+        fields = [
+            "id", "kind", "title", "event", "starts_at", "ends_at", "all_day", "places", "deadline_hours", "deadline",
+            "notes", "leaders", "is_closed", "is_private", "cancelled_at", "takes_answers", "confirmed_count",
+            "coming_count", "reserve_count", "absent_count",
+        ]  # fmt: skip
+        read_only_fields = ["cancelled_at", "all_day"]
+
+    def get_deadline(self, row: CalendarEvent) -> str:
+        text: str = serializers.DateTimeField().to_representation(deadline(row)) or ""
+        return text
+
+    def get_takes_answers(self, row: CalendarEvent) -> bool:
+        return takes_answers(row)
+
+
+class AnswerInput(serializers.Serializer[Any]):
+    """Whether somebody comes. `character_id` is one of one's own; officers and bots answer for anybody."""
+
+    character_id = serializers.PrimaryKeyRelatedField(
+        source="character", queryset=Character.objects.exclude(status=Character.Status.REMOVED)
+    )
+    status = StatusField()
+    note = serializers.CharField(required=False, allow_blank=True, max_length=255, default="")
+    role = serializers.IntegerField(required=False, min_value=0, max_value=10_000, default=0)
+
+
+class PlaceInput(serializers.Serializer[Any]):
+    """What whoever leads decides about an answer."""
+
+    status = StatusField()

@@ -1,0 +1,120 @@
+"""`/api/calendar/`: planned raids and who comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.params import one_of
+from guildhall.eqdkp.calendar import selectors, services
+from guildhall.eqdkp.models import CalendarEvent
+
+from .serializers import AnswerInput, DateSerializer, PlaceInput, SignupSerializer
+
+
+class CalendarViewSet(viewsets.ModelViewSet[CalendarEvent]):
+    """The calendar. Planning needs `raids:write`; answering for oneself `raids:signup`."""
+
+    required_scopes: Any = {
+        "GET": "raids:read", "POST": "raids:write", "PUT": "raids:write", "PATCH": "raids:write",
+        "DELETE": "raids:write",
+    }  # fmt: skip
+    serializer_class = DateSerializer
+    queryset = CalendarEvent.objects.none()
+    lookup_value_regex = r"\d{1,18}"
+    filterset_fields = ["kind", "is_closed"]
+    search_fields = ["title", "notes"]
+    ordering_fields = ["starts_at", "title"]
+
+    def get_queryset(self) -> Any:
+        if getattr(self, "swagger_fake_view", False):
+            return CalendarEvent.objects.none()
+        who = principal(self.request)
+        when = one_of(self.request, "when", ("coming", "past", "all")) if self.action == "list" else "all"
+        if when == "past":
+            return selectors.past(who)
+        return selectors.visible_dates(who).order_by("-starts_at", "-pk") if when == "all" else selectors.coming(who)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("when", OpenApiTypes.STR, enum=["coming", "past", "all"], description="coming unless told")
+        ]
+    )
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(
+        examples=[
+            OpenApiExample(
+                "A raid",
+                {"title": "Sleeper's Tomb", "starts_at": "2026-12-04T20:00:00Z", "places": 54, "deadline_hours": 2},
+                request_only=True,
+            )
+        ]
+    )
+    @idempotent
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().create(request, *args, **kwargs)
+
+    def perform_create(self, serializer: Any) -> None:
+        made = services.plan_date(actor=principal(self.request).person, **serializer.validated_data)
+        serializer.instance = self.get_queryset().get(pk=made.pk)
+
+    def perform_update(self, serializer: Any) -> None:
+        services.change_date(
+            date=serializer.instance, actor=principal(self.request).person, **serializer.validated_data
+        )
+        serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)
+
+    def perform_destroy(self, instance: CalendarEvent) -> None:
+        """Calls it off; it stays on record."""
+        services.call_off(date=instance, actor=principal(self.request).person)
+
+    @extend_schema(responses=SignupSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], filter_backends=[])
+    def signups(self, request: Request, pk: str) -> Response:
+        """Who answered what, confirmed ones first."""
+        date = selectors.date_with_id(principal(request), int(pk))
+        page: Any = self.paginate_queryset(selectors.signups_of(date))  # type: ignore[arg-type]
+        return self.get_paginated_response(SignupSerializer(page or [], many=True).data)
+
+    @extend_schema(
+        request=AnswerInput,
+        responses=SignupSerializer,
+        examples=[OpenApiExample("coming", {"character_id": 12, "status": "coming"}, request_only=True)],
+    )
+    @action(
+        detail=True, methods=["post"], url_path="sign-up", required_scopes={"POST": ("raids:signup", "raids:write")}
+    )
+    @idempotent
+    def sign_up(self, request: Request, pk: str) -> Response:
+        """Answer for oneself, or, with `raids:write`, for anybody. Answering again changes the answer."""
+        who = principal(request)
+        data = AnswerInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        signup = services.answer_date(
+            date=selectors.date_with_id(who, int(pk)), actor=who.person,
+            for_others=who.can("raids:write") and who.acts_for_others, **data.validated_data,
+        )  # fmt: skip
+        return Response(SignupSerializer(signup).data)
+
+    @extend_schema(request=PlaceInput, responses=SignupSerializer)
+    @action(detail=True, methods=["post"], url_path=r"signups/(?P<signup_id>\d{1,18})")
+    def place(self, request: Request, pk: str, signup_id: str) -> Response:
+        """Confirm somebody, or put them on the reserve."""
+        who = principal(request)
+        data = PlaceInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        date = selectors.date_with_id(who, int(pk))
+        placed = services.place_signup(
+            signup=selectors.signup_with_id(date, int(signup_id)), actor=who.person, **data.validated_data
+        )
+        return Response(SignupSerializer(placed).data)

@@ -1,0 +1,105 @@
+"""Reading the calendar."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from django.db.models import Count, Q, QuerySet
+
+from guildhall.accounts.models import User
+from guildhall.accounts.permissions import Principal
+from guildhall.core import clock
+from guildhall.core.errors import NotFound
+from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyComment
+from guildhall.raids.models import Event
+from guildhall.roster.models import Character
+
+Status = CalendarSignup.Status
+
+
+def visible_dates(who: Principal) -> QuerySet[CalendarEvent]:
+    """The dates that `who` may see, each with how many are coming, confirmed, in reserve and not coming.
+
+    A private date is its maker's and the officers'.
+    """
+    counts = {
+        f"{name}_count": Count("signups", filter=Q(signups__status=status))
+        for name, status in (
+            ("confirmed", Status.CONFIRMED), ("coming", Status.SIGNED_IN), ("reserve", Status.BACKUP),
+            ("absent", Status.SIGNED_OFF),
+        )
+    }  # fmt: skip
+    found = CalendarEvent.objects.annotate(**counts)
+    if who.can("raids:write"):
+        return found
+    mine = Q(creator=who.user) if who.user is not None else Q(pk__in=[])
+    return found.filter(Q(is_private=False) | mine)
+
+
+def coming(who: Principal) -> QuerySet[CalendarEvent]:
+    """What is still to begin or under way, the next one first."""
+    now = clock.now()
+    return visible_dates(who).filter(Q(starts_at__gt=now) | Q(ends_at__gt=now)).order_by("starts_at", "pk")
+
+
+def past(who: Principal) -> QuerySet[CalendarEvent]:
+    """What is over, the last one first."""
+    now = clock.now()
+    return visible_dates(who).exclude(Q(starts_at__gt=now) | Q(ends_at__gt=now)).order_by("-starts_at", "-pk")
+
+
+def date_with_id(who: Principal, date_id: int) -> CalendarEvent:
+    """One date.
+
+    Raises:
+        NotFound: ``unknown_date``, also where it is not theirs to see.
+    """
+    found = visible_dates(who).filter(pk=date_id).first()
+    if found is None:
+        raise NotFound(f"There is no date {date_id} in the calendar.", code="unknown_date")
+    return found
+
+
+def signup_with_id(date: CalendarEvent, signup_id: int) -> CalendarSignup:
+    """One answer to `date`.
+
+    Raises:
+        NotFound: ``unknown_signup``.
+    """
+    found = date.signups.filter(pk=signup_id).first()
+    if found is None:
+        raise NotFound(f"There is no sign-up {signup_id} for this date.", code="unknown_signup")
+    return found
+
+
+def signups_of(date: CalendarEvent) -> QuerySet[CalendarSignup]:
+    """Every answer to a date, with the character, confirmed ones first. One query."""
+    return date.signups.select_related("character__rank", "character__user").order_by("status", "signed_at", "pk")
+
+
+def answers_of(user: User, dates: Iterable[CalendarEvent]) -> Mapping[int, CalendarSignup]:
+    """What a person answered, by the date's id. One query."""
+    rows = CalendarSignup.objects.filter(event__in=[date.pk for date in dates], character__user=user)
+    return {row.event_id: row for row in rows.select_related("character")}
+
+
+def comments_of(date: CalendarEvent) -> QuerySet[LegacyComment]:
+    """The comments that were written on a date in the old calendar. One query."""
+    return LegacyComment.objects.filter(calendar_event=date).order_by("written_at", "pk")
+
+
+def leaders_of(dates: Iterable[CalendarEvent]) -> dict[int, list[str]]:
+    """The names of the characters who lead each date, by the date's id. One query."""
+    dates = list(dates)
+    ids = {pk for date in dates for pk in date.leaders}
+    names = dict(Character.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+    found: dict[int, list[str]] = defaultdict(list)
+    for date in dates:
+        found[date.pk] = sorted(names[pk] for pk in date.leaders if pk in names)
+    return found
+
+
+def event_of(date: CalendarEvent) -> Event | None:
+    """The kind of raid that is planned, if it is still there."""
+    return Event.objects.filter(pk=date.event_id).first() if date.event_id else None

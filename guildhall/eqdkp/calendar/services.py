@@ -1,0 +1,222 @@
+"""Writing the calendar: planning, changing and calling off a date, and answering it.
+
+Invariants:
+- A person has one answer to a date: answering with another character replaces the first one's. The date's row is locked
+  before it is judged, so answers to one date stand in line.
+- Whether a date still takes answers is computed from the clock (`takes_answers`), under that lock: no late worker, no late answer.
+- A date that was planned stays on record: it is called off, never deleted.
+`eqdkp/tests/test_calendar.py` fails without each.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Any
+
+from guildhall.accounts.models import User
+from guildhall.core import audit, clock
+from guildhall.core.errors import BadInput, Conflict, NotAllowed
+from guildhall.core.transactions import use_case
+from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
+from guildhall.raids.models import Event
+from guildhall.roster.models import Character
+
+Status = CalendarSignup.Status
+#: What a person may answer; the rest (a place confirmed, nothing said) is set by whoever leads.
+ANSWERS = (Status.SIGNED_IN, Status.BACKUP, Status.SIGNED_OFF)
+MOST_HOURS, MOST_PLACES = 24 * 14, 1000
+_FIELDS = frozenset(
+    {"title", "kind", "event_id", "starts_at", "ends_at", "places", "deadline_hours", "notes", "leaders", "is_closed",
+     "is_private"}
+)  # fmt: skip
+
+
+def deadline(date: CalendarEvent) -> dt.datetime:
+    """When answers to a date end."""
+    return date.starts_at - dt.timedelta(hours=date.deadline_hours)
+
+
+def takes_answers(date: CalendarEvent) -> bool:
+    """Whether people may answer at this moment: it is a raid, not closed, not called off, and the deadline is to come."""
+    open_raid = date.kind == CalendarEvent.Kind.RAID and not date.is_closed and date.cancelled_at is None
+    return open_raid and clock.now() < deadline(date)
+
+
+def _set(date: CalendarEvent, values: dict[str, Any]) -> None:
+    unknown = set(values) - _FIELDS
+    if unknown:
+        raise BadInput(f"A date has no {', '.join(sorted(unknown))}.", attr=sorted(unknown)[0])
+    for name, value in values.items():
+        setattr(date, name, value)
+    date.title = " ".join(str(date.title or "").split())[:255]
+    if not date.title:
+        raise BadInput("Give the raid a name.", code="required", attr="title")
+    if date.starts_at is None:
+        raise BadInput("Say when it begins.", code="required", attr="starts_at")
+    if date.ends_at is not None and date.ends_at <= date.starts_at:
+        raise BadInput("It ends before it begins; correct one of the two.", code="ends_before_start", attr="ends_at")
+    if not 0 <= date.deadline_hours <= MOST_HOURS:
+        raise BadInput(f"Answers end 0 to {MOST_HOURS} hours before.", code="out_of_range", attr="deadline_hours")
+    if not 0 <= date.places <= MOST_PLACES:
+        raise BadInput(f"0 places (any number) to {MOST_PLACES}.", code="out_of_range", attr="places")
+    if date.event_id is not None and not Event.objects.filter(pk=date.event_id).exists():
+        raise BadInput(f"There is no event {date.event_id}.", code="unknown_event", attr="event")
+    _demand_characters(date.leaders)
+
+
+def _demand_characters(ids: Collection[Any]) -> None:
+    known = set(Character.objects.filter(pk__in=list(ids)).values_list("pk", flat=True)) if ids else set()
+    missing = [str(pk) for pk in ids if pk not in known]
+    if missing:
+        raise BadInput(f"There is no character {missing[0]}.", code="unknown_character", attr="leaders")
+
+
+@use_case
+def plan_date(*, actor: User, **values: Any) -> CalendarEvent:
+    """Put a raid (or, with ``kind="event"``, another date) into the calendar.
+
+    Args:
+        values: `title`, `starts_at`; also `ends_at`, `event_id` (the kind of raid), `places` (0 for any number),
+            `deadline_hours`, `notes`, `leaders` (character ids), `is_closed`, `is_private`.
+
+    Raises:
+        BadInput: ``required``, ``in_past``, ``ends_before_start``, ``out_of_range``, ``unknown_event``,
+            ``unknown_character``.
+    """
+    date = CalendarEvent(creator=actor)
+    _set(date, values)
+    if date.starts_at <= clock.now():
+        raise BadInput("This begins in the past; plan it for a time to come.", code="in_past", attr="starts_at")
+    date.save()
+    audit.record(action="calendar.plan", summary=f"{date} planned", actor=actor, target=date)
+    return date
+
+
+def _lock(date: CalendarEvent) -> CalendarEvent:
+    return CalendarEvent.objects.select_for_update().get(pk=date.pk)
+
+
+@use_case
+def change_date(*, date: CalendarEvent, actor: User, **changes: Any) -> CalendarEvent:
+    """Change a date; the answers stay.
+
+    Raises:
+        BadInput: as `plan_date`.
+        Conflict: ``called_off``.
+    """
+    locked = _lock(date)
+    if locked.cancelled_at is not None:
+        raise Conflict(f"{locked} was called off; plan a new one.", code="called_off")
+    _set(locked, changes)
+    locked.save()
+    audit.record(
+        action="calendar.change",
+        summary=f"{locked} changed: {', '.join(sorted(changes))}",
+        actor=actor,
+        target=locked,
+        data={name: str(value) for name, value in changes.items()},
+    )
+    return locked
+
+
+@use_case
+def call_off(*, date: CalendarEvent, actor: User) -> CalendarEvent:
+    """Call a date off. It stays in the calendar, struck through; calling it off twice changes nothing."""
+    locked = _lock(date)
+    if locked.cancelled_at is None:
+        locked.cancelled_at = clock.now()
+        locked.save(update_fields=["cancelled_at"])
+        audit.record(action="calendar.call_off", summary=f"{locked} called off", actor=actor, target=locked)
+    return locked
+
+
+@use_case
+def answer_date(
+    *,
+    date: CalendarEvent,
+    character: Character,
+    status: int,
+    note: str = "",
+    role: int = 0,
+    raidgroup: int = 0,
+    actor: User,
+    for_others: bool = False,
+) -> CalendarSignup:
+    """Say whether somebody comes, and with which character.
+
+    Args:
+        status: one of `CalendarSignup.Status`.
+        for_others: the actor may answer for anybody (an officer, a bot), and confirm.
+
+    Raises:
+        BadInput: ``invalid_status``, ``not_a_raid``.
+        NotAllowed: ``not_yours`` for a character of somebody else; ``not_yours_to_confirm``.
+        Conflict: ``signup_closed`` once it is closed, called off, or its deadline is over.
+    """
+    if status not in Status.values:
+        raise BadInput("Answer “coming”, “as a reserve” or “not coming”.", code="invalid_status", attr="status")
+    if not for_others:
+        if character.user_id is None or character.user_id != actor.pk:
+            raise NotAllowed(f"{character} is not yours.", code="not_yours")
+        if status not in (*ANSWERS, Status.NOT_SIGNED):
+            raise NotAllowed("Places are confirmed by whoever leads the raid.", code="not_yours_to_confirm")
+    locked = _lock(date)
+    if locked.kind != CalendarEvent.Kind.RAID:
+        raise BadInput(f"{locked} is no raid; there is nothing to answer.", code="not_a_raid")
+    if not takes_answers(locked):
+        raise Conflict(_why_closed(locked), code="signup_closed", figures={"deadline": deadline(locked).isoformat()})
+    if character.user_id is not None:  # one answer a person
+        locked.signups.filter(character__user_id=character.user_id).exclude(character=character).delete()
+    signup, created = CalendarSignup.objects.update_or_create(
+        event=locked,
+        character=character,
+        defaults={
+            "status": status,
+            "role": role,
+            "raidgroup": raidgroup,
+            "note": note.replace("\x00", "")[:255],
+            "signed_by_officer": character.user_id != actor.pk,
+            "changed_at": clock.now(),
+        },
+    )
+    audit.record(
+        action="calendar.answer",
+        summary=f"{character} {'answers' if created else 'changes the answer to'} {locked}: {Status(status).label}",
+        actor=actor,
+        target=signup,
+    )
+    return signup
+
+
+def _why_closed(date: CalendarEvent) -> str:
+    if date.cancelled_at is not None:
+        return f"{date} was called off."
+    if date.is_closed:
+        return f"{date} takes no more answers; ask whoever leads it."
+    return f"Answers to {date} ended on {deadline(date):%Y-%m-%d at %H:%M} UTC; ask whoever leads it."
+
+
+@use_case
+def place_signup(*, signup: CalendarSignup, status: int, actor: User) -> CalendarSignup:
+    """Give somebody who answered a place, or put them on the reserve: what whoever leads decides, also after the deadline.
+
+    Raises:
+        BadInput: ``invalid_status``.
+        Conflict: ``called_off``.
+    """
+    if status not in Status.values:
+        raise BadInput("There is no such state of a sign-up.", code="invalid_status", attr="status")
+    date = CalendarEvent.objects.select_for_update().get(pk=signup.event_id)
+    if date.cancelled_at is not None:
+        raise Conflict(f"{date} was called off.", code="called_off")
+    locked = CalendarSignup.objects.select_for_update().get(pk=signup.pk)
+    locked.status, locked.changed_at = status, clock.now()
+    locked.save(update_fields=["status", "changed_at"])
+    audit.record(
+        action="calendar.place",
+        summary=f"{locked.character or locked.guest_name} at {date}: {Status(status).label}",
+        actor=actor,
+        target=locked,
+    )
+    return locked
