@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('eqdkp', '0001_initial'),
+        ('eqdkp', '0002_odd_rows_per_run'),
     ]
 
     operations = [
