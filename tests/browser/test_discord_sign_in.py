@@ -5,9 +5,6 @@ The server is the fake, reached by the settings that point at Discord; everythin
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,93 +16,15 @@ from guildhall.accounts.services import create_person, deactivate_person
 from guildhall.discord.models import DiscordToken
 from guildhall.points.models import DKPPool
 from guildhall.points.services import adjust_points
+from tests.browser.people import PASSWORD
 from tests.fake_discord import FakeDiscordServer
-from tests.fake_discord.fixtures import fake_discord  # noqa: F401 - a fixture
 from tests.fake_discord.state import Person
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-PASSWORD = "a long password"
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture
-def chromium(monkeypatch: Any) -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not Path(CHROMIUM).exists():
-        pytest.skip("needs Chromium (CHROMIUM)")
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-class Visitor:
-    """Somebody in front of a browser of their own."""
-
-    def __init__(self, browser: Any, server: str) -> None:
-        self.server = server
-        self.context = browser.new_context(viewport={"width": 390, "height": 844})
-        self.page = self.context.new_page()
-        self.problems: list[str] = []
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-
-    def go(self, path: str) -> None:
-        self.page.goto(f"{self.server}{path}")
-
-    def ask_discord(self, path: str = "/sign-in/") -> None:
-        """Press our button; afterwards Discord's consent page is open."""
-        self.go(path)
-        self.page.get_by_role("button", name="Continue with Discord").click()
-        self.page.get_by_role("heading", name="Pretend Discord").wait_for()
-
-    def agree(self, as_whom: str) -> None:
-        self.page.locator("button", has_text=as_whom).click()
-        self.page.wait_for_url(f"{self.server}/**", timeout=15000)
-
-    def sign_in(self, as_whom: str, path: str = "/sign-in/") -> None:
-        self.ask_discord(path)
-        self.agree(as_whom)
-
-    def tamper(self, name: str, value: str) -> None:
-        """Change what Discord's page was told."""
-        self.page.evaluate("([n, v]) => { document.querySelector(`[name=${n}]`).value = v }", [name, value])
-
-    def with_password(self, username: str) -> None:
-        self.go("/sign-in/")
-        self.page.get_by_label("Name").fill(username)
-        self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.get_by_role("button", name="Sign in", exact=True).click()
-        self.page.wait_for_url(f"{self.server}/")
-
-    @property
-    def told(self) -> str:
-        """The messages at the head of the page."""
-        return str(self.page.locator("#messages").inner_text())
-
-    @property
-    def is_in(self) -> bool:
-        return any(cookie["name"] == "sessionid" for cookie in self.context.cookies()) and bool(
-            self.page.locator("[data-menu-button]").count()
-        )
-
-
-@pytest.fixture
-def visitor(live_server: Any, chromium: Any) -> Iterator[Any]:
-    made: list[Visitor] = []
-
-    def come() -> Visitor:
-        made.append(Visitor(chromium, live_server.url))
-        return made[-1]
-
-    yield come
-    for one in made:
-        assert one.problems == []
-        one.context.close()
-
-
-@pytest.fixture
-def anna(fake_discord: FakeDiscordServer) -> Person:  # noqa: F811 - the fixture
+def anna(fake_discord: FakeDiscordServer) -> Person:
     return fake_discord.state.add_person("anna.b", global_name="Anna", email="anna@example.invalid")
 
 
@@ -187,7 +106,7 @@ def test_a_link_alone_begins_no_sign_in(visitor: Any, anna: Person) -> None:
 def test_discord_that_goes_down_half_way_is_said(
     visitor: Any,
     anna: Person,
-    fake_discord: FakeDiscordServer,  # noqa: F811 - the fixture
+    fake_discord: FakeDiscordServer,
 ) -> None:
     anna_here = visitor()
     anna_here.ask_discord()
