@@ -135,8 +135,12 @@ class ExportMixin:
         count = queryset.count()
         if count > MOST_ROWS:
             raise TooLarge(f"{count} rows are too many for one file (at most {MOST_ROWS}); filter them.")
+        return self.export_table(self.export_rows(queryset))
+
+    def export_table(self, rows: Iterable[dict[str, Any]]) -> Response:
+        """Rows that are there already as a file."""
         request: Request = self.request  # type: ignore[attr-defined]
         ending = request.accepted_renderer.format
-        table = Table(self.export_name, self.export_columns, self.export_rows(queryset))
+        table = Table(self.export_name, self.export_columns, rows)
         name = f'attachment; filename="{self.export_name}.{ending}"'
         return Response(table, headers={"Content-Disposition": name})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -16,6 +17,7 @@ from guildhall.accounts.api.permissions import ScopePermission, principal
 from guildhall.accounts.middleware import client_address
 from guildhall.accounts.permissions import Principal
 from guildhall.core import outbox
+from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.pagination import paged
 from guildhall.core.errors import BadInput, NotAuthenticated, NotFound
@@ -47,8 +49,15 @@ def input_of(shape: Any, request: Request, **options: Any) -> dict[str, Any]:
     return dict(serializer.validated_data)
 
 
-class ApplicationViewSet(viewsets.GenericViewSet[Application]):
-    """Applications, each as the caller may see it."""
+class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
+    """Applications, each as the caller may see it; as a file (`?format=csv` or `xlsx`) for recruiters and officers."""
+
+    export_name = "applications"
+    export_columns = (
+        "id", "character_name", "character_class", "level", "server", "timezone", "discord_username", "email", "status",
+        "submitted_at", "assigned_to_name", "trial_started_at", "trial_ends_at", "voting_round", "decision",
+        "rejection_reason", "availability", "previous_guilds", "references", "answers",
+    )  # fmt: skip
 
     permission_classes = [ApplyOrScope]
     required_scopes = "recruitment"
@@ -82,7 +91,21 @@ class ApplicationViewSet(viewsets.GenericViewSet[Application]):
         fresh = Application.objects.select_related("user", "assigned_to", "character").get(pk=application.pk)
         return Response(selectors.view_of(fresh, self.who), status=status)
 
+    def export_rows(self, queryset: Any) -> Iterator[dict[str, Any]]:
+        for row in queryset:
+            shown = selectors.view_of(row, self.who)
+            given = shown["answers"] or []
+            # One's own application is shown as an applicant sees it, without what recruiters know of it.
+            yield (
+                dict.fromkeys(self.export_columns)
+                | shown
+                | {"answers": "\n".join(f"{item['wording']}: {item['answer']}" for item in given)}
+            )
+
     def _list(self, found: Any) -> Response:
+        if self.is_export(self.request):
+            selectors.demand(self.who, Tier.RECRUITER)
+            return self.export(self.filter_queryset(found))
         page = self.paginate_queryset(self.filter_queryset(found))
         return self.get_paginated_response([selectors.view_of(row, self.who) for row in page or []])
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.pagination import Pages, paged
 from guildhall.core.errors import NotFound
@@ -111,8 +112,8 @@ class OfficerVoteView(APIView):
         return Response(selectors.officer_view(votable(request, app_id, Tier.RECRUITER)))
 
 
-class _Rows(APIView):
-    """A list for recruiters and officers."""
+class _Rows(ExportMixin, APIView):
+    """A list for recruiters and officers, as a file too (`?format=csv` or `xlsx`)."""
 
     pagination_class = Pages
     required_scopes = "recruitment:read"
@@ -122,12 +123,19 @@ class _Rows(APIView):
         raise NotImplementedError
 
     def get(self, request: Request, app_id: int) -> Response:
-        return paged(request, self.rows(votable(request, app_id, Tier.RECRUITER)))
+        rows = self.rows(votable(request, app_id, Tier.RECRUITER))
+        return self.export_table(rows) if self.is_export(request) else paged(request, rows)
 
 
 @extend_schema(responses=shapes.VoterOutput(many=True))
 class VoteDetailsView(_Rows):
     """Every voter of the present round."""
+
+    export_name = "votes"
+    export_columns = (
+        "user_id", "display_name", "discord_id", "vote", "comment", "attendance_percentage", "raids_attended", "raids_held",
+        "is_counted", "vote_changes", "cast_at", "changed_at", "withdrawn_at",
+    )  # fmt: skip
 
     def rows(self, application: Application) -> list[dict[str, Any]]:
         return selectors.voters(application)
@@ -137,6 +145,12 @@ class VoteDetailsView(_Rows):
 class VotingEligibilityView(_Rows):
     """Whose vote would count at this moment, and why."""
 
+    export_name = "voting-eligibility"
+    export_columns = (
+        "user_id", "display_name", "role_group", "attendance_percentage", "raids_attended", "raids_held", "is_eligible",
+        "minimum", "days",
+    )  # fmt: skip
+
     def rows(self, application: Application) -> list[dict[str, Any]]:
         return selectors.eligibility(application)
 
@@ -144,6 +158,11 @@ class VotingEligibilityView(_Rows):
 @extend_schema(responses=shapes.VoteChangeOutput(many=True))
 class VoteChangesView(_Rows):
     """Every casting, change and withdrawal."""
+
+    export_name = "vote-changes"
+    export_columns = (
+        "user_id", "display_name", "round", "from_vote", "to_vote", "attendance_percentage", "at",
+    )  # fmt: skip
 
     def rows(self, application: Application) -> list[dict[str, Any]]:
         return selectors.vote_changes(application)

@@ -101,7 +101,7 @@ def vote(context: Context) -> Reply:
     """Cast or change a vote."""
     person = _voter(context)
     text = context.text("applicant")
-    running = Application.objects.filter(status=Application.Status.VOTING_ACTIVE)
+    running = Application.objects.filter(status=Application.Status.VOTING_ACTIVE).exclude(user=person)
     found = running.filter(pk=int(text)).first() if text.isdigit() and len(text) < 12 else None
     found = found or running.filter(character_name__iexact=text).first()
     if found is None:
@@ -113,7 +113,8 @@ def vote(context: Context) -> Reply:
 def vote_pressed(context: Context, parts: list[str]) -> Reply:
     """One of the three buttons under a vote."""
     person = _voter(context)
-    found = Application.objects.filter(pk=int(parts[0])).first() if parts and parts[0].isdigit() else None
+    others = Application.objects.exclude(user=person)  # of the vote on themselves nobody hears
+    found = others.filter(pk=int(parts[0])).first() if parts and parts[0].isdigit() else None
     if found is None or len(parts) < 2:
         raise NotFound("This vote is not there any more.", code="unknown_application")
     return _cast(found, person, parts[1], None)

@@ -1,0 +1,168 @@
+"""Who learns what of a vote, at every door but the API's (PRD 3.10.5): pages, admin, exports, slash commands, messages.
+
+The API's own table is `recruitment/tests/test_visibility.py`. Each cell below says what somebody reads there: ``nothing`` (not
+even that there is a vote), ``totals`` (that there is one, and no voter), ``voters``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from guildhall.accounts.models import User
+from guildhall.accounts.services import create_person
+from guildhall.core.models import OutboxMessage
+from guildhall.discord.tests.people import deliver, make_guild
+from guildhall.discord.tests.talking import Talk, text_of
+from guildhall.points.services import create_pool
+from guildhall.recruitment.models import Application
+from guildhall.recruitment.services import accept_trial, cast_vote, start_voting
+from guildhall.recruitment.services.applying import apply
+from tests.fake_discord import FakeDiscordServer
+from tests.fake_discord.state import Person
+
+pytestmark = pytest.mark.django_db
+VOTER = "Voterzed"
+ROLES = ["nobody", "guest", "applicant", "own", "member", "developer", "recruiter", "officer", "own recruiter"]
+N, T, V = "nothing", "totals", "voters"
+TABLE = {
+    "page": [N, N, N, N, T, T, V, V, N],
+    "queue": [N, N, N, N, T, T, T, T, N],
+    "home": [N, N, N, N, T, T, T, T, N],
+    "votes.csv": [N, N, N, N, N, N, V, V, N],
+    "changes.csv": [N, N, N, N, N, N, V, V, N],
+    "applications.csv": [N, N, N, N, N, N, T, T, N],
+    "admin": [N, N, N, N, N, N, V, V, N],
+    "slash": [N, N, N, N, T, T, T, T, N],
+    "completion": [N, N, N, N, T, T, T, T, N],
+    "button": [N, N, N, N, T, T, T, T, N],
+}
+
+
+class Scene:
+    """A running vote with one vote in it, and somebody of each role with a Discord account."""
+
+    def __init__(self, fake: FakeDiscordServer) -> None:
+        self.fake, self.talk, self.guild = fake, Talk(fake), make_guild(fake)
+        create_pool(name="Main", actor=None)
+        self.accounts: dict[str, Person] = {}
+        self.people: dict[str, User] = {}
+        for role in ROLES:
+            account = fake.state.add_person(role.replace(" ", "."), global_name=role)
+            self.accounts[role] = account
+            if role != "nobody":
+                group = {"own": "guest", "own recruiter": "guest"}.get(role, role)
+                self.people[role] = create_person(display_name=f"Some {role}", role_group=group, discord_id=account.id)
+        self.vote = self._vote_on(self.people["own"], "Finnius")
+        self.second = self._vote_on(self.people["own recruiter"], "Gorbash")
+        User.objects.filter(pk=self.people["own recruiter"].pk).update(role_group="recruiter", is_staff=True)
+        for role in ("recruiter", "officer"):
+            User.objects.filter(pk=self.people[role].pk).update(is_staff=True)
+        from guildhall.accounts.services import set_role_group
+
+        for role in ("recruiter", "officer", "own recruiter"):  # with the groups and permissions that the role brings
+            person = User.objects.get(pk=self.people[role].pk)
+            set_role_group(user=person, role_group="member", actor=None)
+            set_role_group(user=person, role_group="officer" if role == "officer" else "recruiter", actor=None)
+
+    def _vote_on(self, applicant: User, name: str) -> Application:
+        application, _ = apply(
+            user=applicant, character_name=name, character_class="Cleric", level=60, availability="x", timezone="UTC",
+            discord_username=name.lower(), email=f"{name.lower()}@example.invalid",
+        )  # fmt: skip
+        accept_trial(application=application, actor=None)
+        application = start_voting(application=application, actor=None)
+        voter = User.objects.filter(display_name=VOTER).first() or create_person(display_name=VOTER)
+        cast_vote(application=application, voter=voter, vote="pass", comment="secret words")
+        return application
+
+    def about(self, role: str) -> Application:
+        """The vote that a role is asked about: a recruiter whose own it is, about that."""
+        return self.second if role == "own recruiter" else self.vote
+
+    def client(self, role: str) -> Client:
+        client = Client()
+        if role in self.people:
+            client.force_login(User.objects.get(pk=self.people[role].pk), "django.contrib.auth.backends.ModelBackend")
+        return client
+
+    def read(self, door: str, role: str) -> str:
+        """Everything that somebody of `role` reads at `door`."""
+        found, account = self.about(role), self.accounts[role]
+        if door == "slash":
+            return text_of(self.talk.slash(account, "vote", applicant=found.character_name, vote="pass"))
+        if door == "completion":
+            return "vote" if str(found.pk) in self.talk.complete(account, "vote", "applicant", "") else ""
+        if door == "button":
+            return text_of(self.talk.press(account, f"vote:{found.pk}:pass"))
+        paths = {
+            "page": f"/recruitment/{found.pk}/",
+            "queue": "/recruitment/",
+            "home": "/",
+            "votes.csv": f"/api/applications/{found.pk}/votes/details/?format=csv",
+            "changes.csv": f"/api/applications/{found.pk}/vote-changes/?format=csv",
+            "applications.csv": "/api/applications/?format=csv",
+            "admin": f"/admin/recruitment/application/{found.pk}/change/",
+        }
+        response = self.client(role).get(paths[door])
+        assert response.status_code < 500
+        body = b"".join(response.streaming_content) if response.streaming else response.content  # type: ignore[attr-defined]
+        return str(body.decode())
+
+
+@pytest.fixture
+def scene(fake_discord: FakeDiscordServer) -> Scene:
+    return Scene(fake_discord)
+
+
+def level(text: str, name: str) -> str:
+    """What a text gives away of the vote on `name`."""
+    if VOTER in text or "secret words" in text:
+        return V
+    mentions = name in text if name else True
+    return T if mentions and "vot" in text.lower() else N
+
+
+@pytest.mark.parametrize("door", TABLE)
+def test_each_role_reads_what_the_table_says(scene: Scene, door: str) -> None:
+    found = {}
+    for role in ROLES:
+        text = scene.read(door, role)
+        about = scene.about(role).character_name
+        if role == "own recruiter":  # knows that there are votes: of their own they must read nothing
+            hidden = VOTER not in text and "secret words" not in text
+            if door in ("queue", "home", "applications.csv"):
+                rows = [line for line in text.split("\n") if about in line]
+                hidden = hidden and not any("vot" in row.lower() for row in rows if "trial_accepted" not in row)
+            elif door == "page":
+                hidden = hidden and "The vote" not in text and "voting" not in text.lower()
+            elif door in ("slash", "button"):
+                hidden = hidden and "You voted" not in text and "own" not in text
+            found[role] = N if hidden else V
+        else:
+            found[role] = level(text, "" if door in ("completion", "votes.csv", "changes.csv") else about)
+    if door in ("slash", "button"):
+        # Whoever may not hears the same of a vote that is there and of one that is not.
+        for role in ("guest", "applicant", "own"):
+            unknown = scene.talk.slash(scene.accounts[role], "vote", applicant="Nobodyatall", vote="pass")
+            assert text_of(unknown) == scene.read("slash", role)
+    assert found == dict(zip(ROLES, TABLE[door], strict=True))
+
+
+def test_what_is_sent_out_names_no_voter_and_tells_the_applicant_of_no_vote(scene: Scene) -> None:
+    deliver()
+    dms = {one.id for one in scene.fake.state.channels.values() if one.name == f"dm-{scene.accounts['own'].id}"}
+    told = [text_of(m) for channel in dms for m in scene.fake.state.messages_in(channel)]
+    letters = [f"{m.subject} {m.body}" for m in mail.outbox if "finnius@example.invalid" in m.to]
+    assert told
+    assert letters
+    assert not any("vot" in text.lower() for text in told + letters), (told, letters)
+    everything = [
+        text_of(message) for channel in scene.fake.state.channels for message in scene.fake.state.messages_in(channel)
+    ]
+    assert not any(VOTER in text or "secret words" in text for text in everything)
+    waiting: Any = OutboxMessage.objects.values_list("payload", flat=True)
+    assert not any("secret words" in str(payload) for payload in waiting)
