@@ -67,17 +67,19 @@ class Limiter:
 
     def acquire(self, route: str, major: str, *, counts_globally: bool = True) -> Ticket | Wait:
         """Leave to call `route` (method and path template) with the major parameter `major`, or how long to wait."""
-        now = self.clock()
-        guard = self._guard(now)
+        guard = self._guard()
         if guard is not None:
             return guard
         key = self._key(route, major)
         ticket = Ticket(secrets.token_hex(8), route, major, key)
-        wait = self.store.change(f"bucket:{key}", lambda s: _take(s, ticket.id, now), ttl=self._ttl)
+        # The clock is read inside each change, which may be tried again: a time from before it would be others' past.
+        wait = self.store.change(f"bucket:{key}", lambda s: _take(s, ticket.id, self.clock()), ttl=self._ttl)
         if wait is not None:
             return wait
         if counts_globally:
-            held = self.store.change("global", lambda s: _take_global(s, now, self.global_per_second), ttl=self._ttl)
+            held = self.store.change(
+                "global", lambda s: _take_global(s, self.clock(), self.global_per_second), ttl=self._ttl
+            )
             if held is not None:
                 self.store.change(f"bucket:{key}", lambda s: _give_back(s, ticket.id), ttl=self._ttl)
                 return held
@@ -87,7 +89,7 @@ class Limiter:
         bucket = self.store.read(f"route:{route}").get("bucket") or route
         return f"{bucket}:{major}"
 
-    def _guard(self, now: float) -> Wait | None:
+    def _guard(self) -> Wait | None:
         count = self.invalid_count()
         if count < self.invalid_guard:
             return None
@@ -167,7 +169,8 @@ def _take_global(state: State, now: float, per_second: int) -> Wait | None:
     blocked = state.get("blocked_until", 0.0)
     if blocked > now:
         return Wait(blocked - now, "Discord's global limit")
-    sent = [at for at in state.get("sent", []) if 0 <= now - at < 1.0]
+    # Another process's clock may be a little ahead: its calls count. One that is far ahead was set back since.
+    sent = sorted(at for at in state.get("sent", []) if abs(now - at) < 1.0)
     state["sent"] = sent
     if len(sent) >= per_second:
         return Wait(max(sent[0] + 1.0 - now, 0.001), "our share of the global limit")

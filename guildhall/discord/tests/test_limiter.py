@@ -133,6 +133,17 @@ def test_the_global_second_slides(store: Store) -> None:
     take(limiter, major="9")
 
 
+def test_a_worker_whose_clock_lags_a_little_forgets_nobodys_calls(store: Store) -> None:
+    clock = Clock()
+    limiter = Limiter(store, clock=clock, global_per_second=3)
+    for number in range(3):
+        take(limiter, major=str(number))
+    clock.now -= 0.2
+    assert isinstance(limiter.acquire("GET /x", "8"), Wait)
+    clock.now -= 3600  # set back: what was sent then says nothing about now
+    take(limiter, major="9")
+
+
 def test_a_refused_global_slot_gives_the_bucket_back(store: Store) -> None:
     clock = Clock()
     limiter = Limiter(store, clock=clock, global_per_second=1)

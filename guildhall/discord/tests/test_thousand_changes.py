@@ -32,6 +32,35 @@ def step(name: str, *arguments: str, environment: dict[str, str]) -> subprocess.
 
 
 @pytest.mark.slow
+def test_workers_together_stay_below_the_global_limit(tmp_path: Path) -> None:
+    """Two hundred buckets of their own, so that nothing but Discord's 50 calls a second is in the way.
+
+    Our 45 leave room for the four calls that may be under way when Discord's second begins.
+    """
+    with redis_server() as redis, FakeDiscordServer() as fake:
+        channels = [fake.state.add_channel(f"c{number}").id for number in range(200)]
+        environment = {
+            **os.environ,
+            **fake.settings(),
+            "GUILDHALL_IGNORE_ENV_FILE": "1",
+            "GUILDHALL_VAR": str(tmp_path),
+            "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+            "REDIS_URL": f"redis://127.0.0.1:{redis.connection_pool.connection_kwargs['port']}/0",
+            "EPOCH": "0",
+            "SCALE": "1",
+        }
+        halves = [json.dumps(channels[::2]), json.dumps(channels[1::2])]
+        workers = [step("ask", environment={**environment, "CHANNELS": half}) for half in halves]
+        assert [worker.wait(120) for worker in workers] == [0, 0]
+        calls = fake.log(contains="/channels/")
+        assert len(calls) == len(channels)
+        assert fake.limits.refusals == {}
+        # The limit was felt: some second was nearly full.
+        busiest = max(sum(one.at <= other.at < one.at + 1 for other in calls) for one in calls)
+        assert 35 <= busiest <= 50, busiest
+
+
+@pytest.mark.slow
 def test_a_thousand_changes_arrive_and_are_logged_once_each(tmp_path: Path) -> None:
     epoch = time.time()
 

@@ -1,7 +1,8 @@
 """A worker process for tests, with a clock that runs faster: ``python -m guildhall.discord.tests.worker STEP``.
 
 `SCALE` seconds pass for each real one, counted from `EPOCH`, here and in the fake alike. Steps: ``seed N`` builds people who all
-need one role given and one taken; ``work`` delivers until nothing waits; ``report`` prints what the database says.
+need one role given and one taken; ``work`` delivers until nothing waits; ``report`` prints what the database says; ``ask`` reads
+each of `CHANNELS` once, as fast as it is let.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def main() -> None:
         seed(int(sys.argv[2]))
     elif step == "work":
         work()
+    elif step == "ask":
+        ask()
     else:
         report()
 
@@ -76,6 +79,15 @@ def work() -> None:
     while OutboxMessage.objects.filter(state="pending").exists():
         if outbox.deliver_due(limit=20).total == 0:
             fast_sleep(1)
+
+
+def ask() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from guildhall.discord.client import default_client
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(default_client().channel, json.loads(os.environ["CHANNELS"])))
 
 
 def report() -> None:
