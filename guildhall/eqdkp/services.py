@@ -34,6 +34,7 @@ from guildhall.eqdkp.legacy.values import text
 from guildhall.eqdkp.models import ImportRun, LegacyProblem, LegacyRecord
 from guildhall.eqdkp.running import busy, claim, connection_lost, exclusively, release, this_worker
 from guildhall.raids.models import RaidAttendance
+from guildhall.raids.services import refresh_attendance
 
 #: What of the old installation's settings the old API repeats; nothing secret is kept.
 KEPT_SETTINGS = (
@@ -211,6 +212,7 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
             )
             for name in ("roster", "pools", "raids", "loot"):
                 revisions.bump(name)
+            refresh_attendance()  # at once: nothing of an import goes through the outbox
     return run
 
 

@@ -37,6 +37,7 @@ from guildhall.loot.models import Item, LootDistribution
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
 from guildhall.raids.models import Event, ItemPool, Raid, RaidAttendance
+from guildhall.raids.services.standing import attendance_changed
 from guildhall.roster.models import Character, Rank
 
 Kind = LegacyRecord.Kind
@@ -183,6 +184,7 @@ class _Undo:
             )
             for name in ("roster", "pools", "raids", "loot"):
                 revisions.bump(name)
+            attendance_changed()
 
         run_in_transaction(finish)
 

@@ -17,6 +17,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from guildhall.core import clock
 from guildhall.points.hooks import attendance_counter, attendance_provider
@@ -68,7 +69,8 @@ def counting_raids(
 def joined_at(user_ids: Collection[int] | None = None, *, since: dt.datetime | None = None) -> dict[int, dt.datetime]:
     """When each person joined: the earliest of a character's coming to them and of their first raid. Two queries.
 
-    A character that somebody else had before counts from the day it changed hands.
+    A character that somebody else had before counts from the day it changed hands; but two people who turned out to be
+    one joined when the first of them did.
 
     Args:
         since: nobody asks what was before it. The first raid of whoever had a character by then is not looked for, so a
@@ -78,12 +80,13 @@ def joined_at(user_ids: Collection[int] | None = None, *, since: dt.datetime | N
     owned = CharacterOwnership.objects.exclude(user=None)
     first = RaidAttendance.objects.filter(reversed_at=None, status__in=ATTENDED).exclude(user=None)
     if user_ids is not None:
-        owned, first = owned.filter(user__in=user_ids), first.filter(user__in=user_ids)
+        owned = owned.filter(Q(user__in=user_ids) | Q(user__merged_into__in=user_ids))
+        first = first.filter(user__in=user_ids)
     earlier = CharacterOwnership.objects.filter(
         character=OuterRef("character"), started_at__lt=OuterRef("started_at")
     ).exclude(user=None)
     stretches: Iterable[Any] = owned.annotate(second_hand=Exists(earlier)).values_list(
-        "user_id", "started_at", "character__joined_at", "second_hand"
+        Coalesce("user__merged_into_id", "user_id"), "started_at", "character__joined_at", "second_hand"
     )
     for user_id, started_at, character_joined_at, second_hand in stretches:
         moment = started_at if second_hand else min(started_at, character_joined_at)

@@ -336,8 +336,8 @@ class StatusShare(models.Model):
 class MemberAttendanceSummary(models.Model):
     """A person's attendance over 30, 60 and 90 days and since they joined: a read model (PRD 3.10.3).
 
-    Refreshed after every raid that changes it, and nightly because the windows move. What a decision hangs on (a vote)
-    asks `attendance.attendance_percentage`, which reads the raids themselves at any moment.
+    Refreshed after every raid that changes it, and every six hours because the windows move; `computed_at` says when.
+    What a decision hangs on (a vote) asks `attendance.attendance_percentage`, which reads the raids themselves at any moment.
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="attendance_summary")

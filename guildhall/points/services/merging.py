@@ -193,4 +193,6 @@ def _close(source: User, target: User) -> None:
     if target.is_placeholder and not source.is_placeholder:
         target.is_placeholder = False
     target.save()
+    # Whoever was merged into the source before is the target now: who asks needs to follow one step only.
+    User.objects.filter(merged_into=source).update(merged_into=target)
     APIKey.objects.filter(user=source, revoked_at=None).update(revoked_at=clock.now())

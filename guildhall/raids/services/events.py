@@ -116,7 +116,7 @@ def update_event(
         },
     )
     revisions.bump("raids")
-    if {"counts_for_attendance"} & changes.keys() or no_attendance is not None:
+    if "counts_for_attendance" in changes or no_attendance is not None or pools is not None:
         from .standing import attendance_changed
 
         attendance_changed()

@@ -104,6 +104,7 @@ def update_raid(*, raid: Raid, actor: User | None, **changes: Any) -> Raid:
                 code="raid_paid",
                 attr="event",
             )
+        attendance_changed()
     _check_times(changes.get("started_at", locked.started_at), changes.get("ended_at", locked.ended_at))
     if "started_at" in changes and changes["started_at"] != locked.started_at:
         if (

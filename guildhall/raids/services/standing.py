@@ -6,6 +6,7 @@ from typing import Any
 
 from guildhall.core import outbox, revisions
 from guildhall.raids.models import Raid
+from guildhall.roster.hooks import on_membership_change
 
 RAID_AWARDED = "raid.awarded"
 RAID_AMENDED = "raid.amended"
@@ -15,8 +16,12 @@ REFRESH_ATTENDANCE = "attendance.refresh"
 """Outbox topic of this room's own: the summaries are to be computed again. One waiting message stands for many."""
 
 
+@on_membership_change
 def attendance_changed() -> None:
-    """Have the attendance summaries computed again after commit, once for any number of changes."""
+    """Have the attendance summaries computed again after commit, once for any number of changes.
+
+    Also called by the roster, when a character comes to somebody: what is held for a person begins then.
+    """
     outbox.put(topic=REFRESH_ATTENDANCE, payload={}, dedupe_key=REFRESH_ATTENDANCE)
     revisions.bump("attendance")
 

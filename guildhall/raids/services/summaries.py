@@ -1,4 +1,4 @@
-"""Keeping `MemberAttendanceSummary` in step: after every change to attendance, and nightly because the windows move."""
+"""Keeping `MemberAttendanceSummary` in step: after every change to attendance, and every six hours because the windows move."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.transactions import use_case
 from guildhall.roster.classes import clean_class
+from guildhall.roster.hooks import membership_changed
 from guildhall.roster.models import Character, CharacterAlias, CharacterOwnership, Rank, RankChange
 from guildhall.roster.names import clean_new_name, name_key
 
@@ -126,6 +127,7 @@ def create_character(
     )
     if user is not None:
         announce_member_change(user_id=user.pk, change="character_added", after=character.name)
+        membership_changed()
     revisions.bump("roster")
     return character
 
@@ -163,6 +165,8 @@ def update_character(*, character: Character, actor: User | None, **changes: Any
         target=locked,
         data={"before": {f: str(before[f]) for f in changed}, "after": {f: str(getattr(locked, f)) for f in changed}},
     )
+    if locked.user_id and "joined_at" in changed:
+        membership_changed()
     if locked.user_id and {"status", "is_active"} & set(changed):
         announce_member_change(
             user_id=locked.user_id, change="status", before=str(before.get("status", "")), after=locked.status
@@ -314,6 +318,7 @@ def reassign_character(
     )
     for person_id in ids:
         announce_member_change(user_id=person_id, change="characters", after=locked.name)
+    membership_changed()
     revisions.bump("roster")
     return locked
 
