@@ -43,6 +43,7 @@ urlpatterns = [
     path("people/<int:user_id>/", statement.statement, name="statement"),
     path("people/<int:user_id>/export.<slug:file_format>", statement.statement_export, name="statement-export"),
     path("people/<int:user_id>/pools/<int:pool_id>/", statement.explain, name="explain"),
+    path("people/<int:user_id>/attendance/", statement.attendance, name="why-attendance"),
     path("entries/<int:entry_id>/reverse/", statement.reverse_entry, name="reverse-entry"),
     path("officers/adjust/", adjustments.adjust, name="adjust"),
     path("officers/rules/", rules.rules, name="rules"),

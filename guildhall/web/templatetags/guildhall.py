@@ -39,8 +39,11 @@ def signed(amount: Decimal | None) -> SafeString:
 
 @register.filter
 def percent(value: Decimal | None) -> str:
-    """``87 %``; a dash where nobody knows."""
-    return "–" if value is None else f"{value:.0f} %"
+    """``87 %``, ``14.97 %``: as exact as it is kept, for 14.97 is not 15; a dash where nobody knows."""
+    if value is None:
+        return "–"
+    text = f"{value:.2f}"
+    return f"{text.rstrip('0').rstrip('.')} %"
 
 
 @register.filter

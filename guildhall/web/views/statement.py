@@ -16,6 +16,8 @@ from guildhall.core import clock
 from guildhall.points import selectors as points
 from guildhall.points import services as point_services
 from guildhall.points.models import DKPPool, EntryKind, LedgerEntry
+from guildhall.raids.attendance import explain_attendance
+from guildhall.recruitment.services.transitions import policy
 from guildhall.roster.selectors import characters_of, find_person
 from guildhall.web import exports, sources
 from guildhall.web.pages import Done, Form, as_moment, as_number, chosen, officers, page, paginate
@@ -93,6 +95,33 @@ def explain(request: HttpRequest, user_id: int, pool_id: int) -> HttpResponse:
         "holds": [] if at else sources.holds(points.holds_of(user_id=person.pk, pool_id=pool.pk)),
     }
     return render(request, "web/explain.html", context)
+
+
+SPANS = [("30", "30 days"), ("60", "60 days"), ("90", "90 days"), ("all", "since they joined")]
+
+
+@page("raids:read")
+def attendance(request: HttpRequest, user_id: int) -> HttpResponse:
+    """Why somebody's attendance is what it is: each raid of the time, whether it counts, and whether they were there."""
+    person = find_person(user_id=user_id)
+    span = chosen(request.GET.get("days"), [value for value, _ in SPANS], "30")
+    found = explain_attendance(person, days=None if span == "all" else int(span))
+    listing = paginate(request, found.raids)
+    minimum = policy().minimum_attendance
+    context = {
+        "person": person,
+        "is_me": person.pk == signed_in(request).pk,
+        "spans": SPANS,
+        "span": span,
+        "figure": found.figure,
+        "since": found.since,
+        "joined_at": found.joined_at,
+        "minimum": minimum,
+        "reaches": found.figure.reaches(minimum),
+        "page": listing,
+        "raids": list(listing.object_list),
+    }
+    return render(request, "web/why_attendance.html", context)
 
 
 @page("points:read")
