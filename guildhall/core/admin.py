@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from . import outbox
+from . import audit, outbox
 from .admin_base import ReadOnlyAdmin, each
 from .models import AuditEvent, IdempotencyKey, JobRun, OutboxMessage
 
@@ -26,6 +26,9 @@ class AuditEventAdmin(ReadOnlyAdmin):
     search_fields = ["summary", "action", "target_id", "actor__display_name"]
     list_select_related = ["actor"]
     date_hierarchy = "at"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return audit.readable_by(request.user, super().get_queryset(request))
 
 
 @admin.register(OutboxMessage)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from . import audit
 from .models import AuditEvent
 
 
 def audit_events(
     *,
+    reader: Any,
     search: str = "",
     room: str = "",
     actor_id: int | None = None,
@@ -20,10 +23,11 @@ def audit_events(
     """Who did what, newest first, with who did it. One query for a page.
 
     Args:
+        reader: who asks; what the rooms keep back from them is left out.
         search: part of what is said about it, or of the action's name.
         room: the room it happened in, the first part of the action's name.
     """
-    found = AuditEvent.objects.select_related("actor")
+    found = audit.readable_by(reader, AuditEvent.objects.select_related("actor"))
     if search:
         found = found.filter(Q(summary__icontains=search) | Q(action__icontains=search))
     if room:

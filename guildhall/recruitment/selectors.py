@@ -141,6 +141,11 @@ def with_status(who: Principal, found: QuerySet[Application], wanted: str) -> Qu
     return found.filter((own & as_public) | (~own & as_known))
 
 
+def pending(who: Principal) -> QuerySet[Application]:
+    """What waits for review, longest first; one's own left out: it would leave the list when a vote on it is opened."""
+    return of_others(who).filter(status=S.SUBMITTED).order_by("submitted_at")
+
+
 def of_others(who: Principal) -> QuerySet[Application]:
     """The applications that `who` may know of, but for their own: what a list of statuses as they are may show."""
     return visible_applications(who).exclude(user=who.user)
@@ -254,14 +259,17 @@ def comments_for(application: Application, tier: Tier) -> list[dict[str, Any]]:
     ]
 
 
-def earlier_applications(application: Application) -> list[Application]:
-    """Former applications of the same person or character, newest first, for recruiters. One query."""
+def earlier_applications(application: Application, who: Principal) -> list[Application]:
+    """Former applications of the same person or character, newest first, for recruiters. One query.
+
+    Not `who`'s own: a character's name may have been another person's, and their status tells of a vote.
+    """
     same = Q(name_key=application.name_key)
     if application.user_id:
         same |= Q(user_id=application.user_id)
     if application.discord_id:
         same |= Q(discord_id=application.discord_id)
-    found = Application.objects.filter(same).exclude(pk=application.pk).filter(submitted_at__isnull=False)
+    found = of_others(who).filter(same).exclude(pk=application.pk).filter(submitted_at__isnull=False)
     return list(found.order_by("-submitted_at", "-pk"))
 
 
@@ -457,21 +465,27 @@ def trial_performance(application: Application) -> TrialPerformance | None:
     )
 
 
-def statistics(*, days: int | None = None) -> dict[str, Any]:
-    """Figures on recruitment (PRD 5.2.10): by status, class and month, decisions, times. Five queries.
+def statistics(*, days: int | None = None, who: Principal | None = None) -> dict[str, Any]:
+    """Figures on recruitment (PRD 5.2.10): by status, class and month, decisions, times. Five queries, six for a person.
 
     By the clock: a vote whose time is over is complete. Times are from the sending of an application to its end.
 
     Args:
         days: only what was sent in so many last days.
+        who: the reader. Their own applications are counted as they may know them, and never in `decisions`: a figure
+            that moves when the vote on oneself is opened or decided tells of it.
     """
     now = clock.now()
     found = Application.objects.filter(submitted_at__isnull=False).order_by()
     if days is not None:
         found = found.filter(submitted_at__gte=now - dt.timedelta(days=days))
     by_status = {status: 0 for status in S.values if status != S.DRAFT}
-    by_status |= dict(found.values_list("status").annotate(number=Count("pk")))
-    over = found.filter(status=S.VOTING_ACTIVE, voting_ends_at__lte=now).count()
+    reader = None if who is None else who.user
+    others = found if reader is None else found.exclude(user=reader)
+    by_status |= dict(others.values_list("status").annotate(number=Count("pk")))
+    for own in [] if reader is None else found.filter(user=reader):
+        by_status[own.public_status] += 1
+    over = others.filter(status=S.VOTING_ACTIVE, voting_ends_at__lte=now).count()
     by_status[S.VOTING_ACTIVE] -= over
     by_status[S.VOTING_COMPLETE] += over
     decided = found.filter(status__in=[S.APPROVED, S.REJECTED])
@@ -492,7 +506,7 @@ def statistics(*, days: int | None = None) -> dict[str, Any]:
         "by_status": by_status,
         "by_class": by_class,
         "by_month": dict(sorted(by_month.items())),
-        "decisions": dict(found.exclude(decision="").values_list("decision").annotate(number=Count("pk"))),
+        "decisions": dict(others.exclude(decision="").values_list("decision").annotate(number=Count("pk"))),
         "approval_rate": round(100 * by_status[S.APPROVED] / ended, 2) if ended else None,
         "average_days_to_decision": round(waiting.total_seconds() / 86_400, 2) if waiting else None,
         "open": sum(by_status[status] for status in OPEN),

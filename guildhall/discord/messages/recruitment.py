@@ -1,7 +1,7 @@
 """What the recruiters' channel, the voters' channel and the applicant are shown.
 
 Invariant (PRD 3.10.5): the voters' channel sees totals and never a voter; the applicant is never told that there is a
-vote, nor its result, nor its timing; drafts are nobody's business. `tests/test_recruitment_messages.py` looks for leaks.
+vote, nor its result, nor its timing; drafts are nobody's business. `tests/test_who_sees_a_vote.py` looks for leaks.
 """
 
 from __future__ import annotations

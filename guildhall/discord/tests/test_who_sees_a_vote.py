@@ -20,7 +20,7 @@ from guildhall.discord.tests.talking import Talk, text_of
 from guildhall.points.services import create_pool
 from guildhall.recruitment.models import Application
 from guildhall.recruitment.services import accept_trial, cast_vote, start_voting
-from guildhall.recruitment.services.applying import apply
+from guildhall.recruitment.services.applying import apply, save_draft
 from tests.fake_discord import FakeDiscordServer
 from tests.fake_discord.state import Person
 
@@ -166,3 +166,16 @@ def test_what_is_sent_out_names_no_voter_and_tells_the_applicant_of_no_vote(scen
     assert not any(VOTER in text or "secret words" in text for text in everything)
     waiting: Any = OutboxMessage.objects.values_list("payload", flat=True)
     assert not any("secret words" in str(payload) for payload in waiting)
+
+
+def test_a_button_answers_the_same_for_what_is_no_members_business_and_for_what_is_not_there(scene: Scene) -> None:
+    """An application before its review, a draft and a number that nobody has: a member hears of none of them."""
+    guest = create_person(display_name="Newcomer", role_group="guest")
+    draft = save_draft(user=guest, character_name="Draftling")
+    sent, _ = apply(
+        user=create_person(display_name="Sender", role_group="guest"), character_name="Sentling", character_class="Cleric",
+        level=60, availability="x", timezone="UTC", discord_username="sentling",
+    )  # fmt: skip
+    member = scene.accounts["member"]
+    heard = {text_of(scene.talk.press(member, f"vote:{number}:pass")) for number in (draft.pk, sent.pk, 999999)}
+    assert len(heard) == 1, heard

@@ -30,8 +30,6 @@ from guildhall.roster.selectors import find_person
 
 from . import serializers as shapes
 
-S = Application.Status
-
 
 class ApplyOrScope(ScopePermission):
     """Anybody may apply and follow their own application by its link; the rest goes by scopes."""
@@ -76,6 +74,13 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
         if getattr(self, "swagger_fake_view", False):
             return Application.objects.none()
         return selectors.visible_applications(self.who)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        # Who reviews an application is for recruiters to know, and not of their own: nor by the number of answers.
+        if "assigned_to" in self.request.query_params:
+            selectors.demand(self.who, Tier.RECRUITER)
+            queryset = queryset.exclude(user=self.who.user)
+        return super().filter_queryset(queryset)
 
     def _get(self, pk: Any) -> Application:
         return selectors.get_application(self.who, int(pk))
@@ -246,7 +251,7 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
     def pending(self, request: Request) -> Response:
         """Applications that wait for review."""
         selectors.demand(self.who, Tier.RECRUITER)
-        return self._list(self.get_queryset().filter(status=S.SUBMITTED).order_by("submitted_at"))
+        return self._list(selectors.pending(self.who))
 
     @action(detail=False, url_path="voting-active")
     def voting_active(self, request: Request) -> Response:

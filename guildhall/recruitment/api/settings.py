@@ -97,8 +97,9 @@ class ApplicationStatisticsView(APIView):
         responses={200: {"type": "object", "additionalProperties": True}},
     )
     def get(self, request: Request) -> Response:
-        selectors.demand(principal(request), Tier.RECRUITER)
+        who = principal(request)
+        selectors.demand(who, Tier.RECRUITER)
         days = request.query_params.get("days")
         if days is not None and (not days.isdigit() or not 0 < int(days[:8]) < 100_000):
             raise BadInput("days is a whole number of days.", code="invalid", attr="days")
-        return Response(selectors.statistics(days=int(days) if days else None))
+        return Response(selectors.statistics(days=int(days) if days else None, who=who))

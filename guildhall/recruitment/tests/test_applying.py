@@ -100,7 +100,7 @@ def test_one_may_apply_again_after_the_cool_down(application, recruiter, at):
     assert refusal.value.code == "cooling_down"
     at.advance(dt.timedelta(days=30))
     again, _ = services.apply(user=application.user, **FORM)
-    assert selectors.earlier_applications(again) == [application]
+    assert selectors.earlier_applications(again, principal_for(recruiter)) == [application]
 
 
 def test_floods_are_stopped(at, recruiter):

@@ -114,6 +114,7 @@ def _other(form: Form) -> User:
 def audit(request: HttpRequest) -> HttpResponse:
     """Who did what, newest first."""
     rows = audit_events(
+        reader=me(request),
         search=searched(request),
         room=chosen(request.GET.get("room"), ROOMS),
         actor_id=as_number(request.GET.get("actor"), attr="actor", what="a person"),

@@ -14,10 +14,10 @@ from guildhall.accounts.permissions import principal_of
 from guildhall.core import clock
 from guildhall.core.errors import GuildhallError, NotFound
 from guildhall.recruitment import selectors, services
-from guildhall.recruitment.models import Application, ApplicationComment, ApplicationVote
+from guildhall.recruitment.models import Application, ApplicationComment, ApplicationVote, RecruitmentPolicy
 from guildhall.recruitment.selectors import Tier
 from guildhall.recruitment.services.applying import REQUIRED, find_by_token
-from guildhall.recruitment.services.transitions import policy
+from guildhall.recruitment.services.transitions import policy, rules_of
 from guildhall.roster.models import CharacterClass
 from guildhall.roster.selectors import find_person
 from guildhall.web.pages import Done, Form, go, me, page, paginate, rows_of
@@ -152,16 +152,14 @@ def recruitment(request: HttpRequest) -> HttpResponse:
         context["votes"] = [(row, voted.get((row.pk, row.voting_round))) for row in selectors.votes_running(who)]
         context["trials"] = list(selectors.on_trial(who))
     if tier == Tier.RECRUITER:
-        context["pending"] = list(
-            selectors.visible_applications(who).filter(status="submitted").order_by("submitted_at")
-        )
+        context["pending"] = list(selectors.pending(who))
         wanted = request.GET.get("status", "")
         everything = selectors.of_others(who)
         if wanted in Application.Status.values:
             everything = selectors.with_status(who, everything, wanted)
         listing = paginate(request, everything)
         context |= {"page": listing, "all": rows_of(listing), "statuses": Application.Status.choices, "wanted": wanted}
-        context["statistics"] = selectors.statistics()
+        context["statistics"] = selectors.statistics(who=who)
     return render(request, "web/recruitment.html", context)
 
 
@@ -203,13 +201,16 @@ def _own(request: HttpRequest, found: Application) -> HttpResponse:
 
 def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str, Form]) -> HttpResponse:
     who = principal_of(request)
+    rules = rules_of(found)
     context: dict[str, Any] = {
         "application": selectors.view_of(found, who),
         "found": found,
         "tier": tier.name.lower(),
         "forms": forms,
-        "steps": selectors.steps_of(found, tier),
+        "steps": [{**step, "words": Application.Status(step["to"]).label} for step in selectors.steps_of(found, tier)],
         "policy": policy(),
+        "rules": rules,
+        "tie": RecruitmentPolicy.Tie(rules.tie).label,
         "choices": ApplicationVote.Choice.values,
         "has_vote": found.voting_round > 0,
         "may_vote": selectors.may_vote_on(found, me(request)),
@@ -222,7 +223,7 @@ def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str
         context |= {
             "officer": selectors.officer_view(found) if found.voting_round else None,
             "comments": selectors.comments_for(found, tier),
-            "earlier": selectors.earlier_applications(found),
+            "earlier": selectors.earlier_applications(found, who),
             "performance": selectors.trial_performance(found),
             "recruiters": selectors.recruiters(),
             "kinds": ApplicationComment.Kind.choices,

@@ -12,6 +12,7 @@ from guildhall.discord.interactions.context import Answer, Choices, Context, For
 from guildhall.discord.interactions.registry import Option, button, command, completer, form
 from guildhall.discord.messages.embeds import GREEN, Embed, escape, message, page, when
 from guildhall.recruitment.models import Application, ApplicationQuestion, ApplicationVote
+from guildhall.recruitment.selectors import of_others
 from guildhall.recruitment.services.applying import apply as submit_application
 from guildhall.recruitment.services.transitions import rules_of
 from guildhall.recruitment.services.voting import cast_vote, may_vote
@@ -113,7 +114,7 @@ def vote(context: Context) -> Reply:
 def vote_pressed(context: Context, parts: list[str]) -> Reply:
     """One of the three buttons under a vote."""
     person = _voter(context)
-    others = Application.objects.exclude(user=person)  # of the vote on themselves nobody hears
+    others = of_others(context.principal)  # of the vote on themselves nobody hears, nor of what is no member's business
     found = others.filter(pk=int(parts[0])).first() if parts and parts[0].isdigit() else None
     if found is None or len(parts) < 2:
         raise NotFound("This vote is not there any more.", code="unknown_application")
