@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.core.management.commands.flush import Command as Flush
 from django.db import connections
 
-from guildhall.points import triggers
+from guildhall.core import append_only
 
 # On MariaDB the suite runs in part: what the database itself must hold, and what races (tests/run_suite.py).
 ON_MARIADB = ("guildhall/core/", "guildhall/points/", "tests/concurrency/", "tests/migrations/")
@@ -42,7 +42,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _flush_may_empty_the_ledger() -> Iterator[None]:
-    """A transactional test ends with Django's `flush`, which the ledger's triggers rightly refuse.
+    """A transactional test ends with Django's `flush`, which the triggers of append-only tables rightly refuse.
 
     The triggers are taken away for the flush alone and put back. Nothing outside the tests can do this.
     """
@@ -50,11 +50,11 @@ def _flush_may_empty_the_ledger() -> Iterator[None]:
 
     def handle(self: Any, **options: Any) -> None:
         connection = connections[options["database"]]
-        triggers.remove(connection)
+        append_only.remove_all(connection)
         try:
             flush(self, **options)
         finally:
-            triggers.ensure(connection)
+            append_only.ensure_all(connection)
 
     Flush.handle = handle  # type: ignore[method-assign]
     yield

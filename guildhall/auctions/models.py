@@ -7,7 +7,7 @@ Invariants (issue: nobody can overspend, nothing is lost, everybody sees the sam
 2. What a session holds is what it may come to cost: in an open session the amount of each bid that leads, in a sealed one
    of each standing bid, once closed the price of each winner not served yet; nothing when it is cancelled or settled.
    `points.Hold.reference` is the session's id. `verify_ledger` compares (`documents.holds_agree_with_sessions`).
-3. `BidHistory` is append-only: every accepted bid is a row and stays one. `ItemBid` is each person's standing bid.
+3. `BidHistory` is append-only, by triggers (`triggers.py`): every bid is a row and stays one. `ItemBid` is each person's standing bid.
 4. Whether a session is over is a matter of `core.clock.now()` and `ends_at`, read under the session's lock; a
    worker that is late writes the outcome late, but lets no bid in (`BidSession.is_over`).
 5. A session is closed once (its status changes under its lock) and decided by `resolution.resolve`, a pure function,

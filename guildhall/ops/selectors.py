@@ -20,9 +20,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Q
 
-from guildhall.core import clock, jobs
+from guildhall.core import append_only, clock, jobs
 from guildhall.core.models import JobRun, OutboxMessage, QueuedJob
-from guildhall.points import triggers
 
 OK, WARNING, FAILING = "ok", "warning", "failing"
 WORKER_SILENT = dt.timedelta(minutes=3)
@@ -117,11 +116,13 @@ def _migrations() -> Check:
 
 
 def _triggers() -> Check:
-    missing = triggers.missing(connection)
+    missing = append_only.all_missing(connection)
     if missing:
-        detail = f"The ledger is not protected: {', '.join(missing)} missing. Run manage.py migrate."
+        detail = f"The ledger and the history of bids are not protected: {', '.join(missing)} missing. Run manage.py migrate."
         return Check("ledger_triggers", FAILING, detail, {"missing": missing})
-    return Check("ledger_triggers", OK, "The database refuses changes to the ledger.", {"missing": []})
+    return Check(
+        "ledger_triggers", OK, "The database refuses changes to the ledger and to the history of bids.", {"missing": []}
+    )
 
 
 def _ledger() -> Check:

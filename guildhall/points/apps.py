@@ -9,4 +9,4 @@ class PointsConfig(AppConfig):
     verbose_name = "Points"
 
     def ready(self) -> None:
-        from . import checks, services  # noqa: F401 - keep the triggers in place; register the hooks
+        from . import services, triggers  # noqa: F401 - register the hooks; keep the triggers in place

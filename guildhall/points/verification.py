@@ -12,9 +12,9 @@ from decimal import Decimal
 from django.db import connection, transaction
 from django.db.models import F, Q, Sum
 
+from guildhall.core import append_only
 from guildhall.core.money import ZERO
 
-from . import triggers
 from .hooks import Difference, checks
 from .models import Bucket, EntryKind, Hold, LedgerEntry, PointAdjustment, UserPointsSummary
 
@@ -129,5 +129,5 @@ def _adjustments() -> Iterator[Difference]:
 
 
 def _triggers() -> Iterator[Difference]:
-    for name in triggers.missing(connection):
-        yield Difference("trigger", triggers.TABLE, name, "missing: run manage.py migrate")
+    for name in append_only.all_missing(connection):
+        yield Difference("trigger", "append-only tables", name, "missing: run manage.py migrate")

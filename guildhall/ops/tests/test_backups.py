@@ -16,12 +16,12 @@ from django.db import connection, transaction
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_person
-from guildhall.core import clock
+from guildhall.core import append_only, clock
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.models import AuditEvent
 from guildhall.core.money import parse_points
 from guildhall.ops import backups
-from guildhall.points import ledger, triggers
+from guildhall.points import ledger
 from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, UserPointsSummary
 from guildhall.points.services import adjust_points
 from guildhall.points.verification import verify
@@ -60,11 +60,11 @@ def everything() -> dict[str, list[Any]]:
 
 def empty() -> None:
     """What a new, migrated database looks like."""
-    triggers.remove(connection)
+    append_only.remove_all(connection)
     with connection.constraint_checks_disabled():
         for model in reversed(backups.backed_up_models()):
             model._base_manager.all()._raw_delete(connection.alias)
-    triggers.ensure(connection)
+    append_only.ensure_all(connection)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_everything_comes_back_as_it_was(where: Path) -> None:
     assert everything() == before
     assert verify() == []
     assert restored.rows["points_ledgerentry"] == 3
-    assert triggers.missing(connection) == []
+    assert append_only.all_missing(connection) == []
     assert member.check_password("nothing worth stealing")
     # And the guild goes on: new rows get numbers that are free.
     adjust_points(user_ids=[member.pk], pool=pool, amount="1", reason="after the restore", actor=None)

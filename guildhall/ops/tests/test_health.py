@@ -12,10 +12,9 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.models import RoleGroup
 from guildhall.accounts.services import create_person
-from guildhall.core import clock, jobs
+from guildhall.core import append_only, clock, jobs
 from guildhall.core.models import JobRun, OutboxMessage, QueuedJob
 from guildhall.ops import selectors
-from guildhall.points import triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -74,12 +73,12 @@ def test_a_failing_job_is_named() -> None:
 
 def test_a_missing_trigger_is_the_first_thing_to_say() -> None:
     assert check("ledger_triggers").status == "ok"
-    triggers.remove(connection)
+    append_only.remove_all(connection)
     try:
         found = check("ledger_triggers")
         assert (found.status, "manage.py migrate" in found.detail) == ("failing", True)
     finally:
-        triggers.ensure(connection)
+        append_only.ensure_all(connection)
 
 
 def test_a_ledger_that_does_not_add_up_fails() -> None:

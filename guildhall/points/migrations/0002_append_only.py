@@ -2,15 +2,15 @@
 
 from django.db import migrations
 
-from guildhall.points import triggers
+from guildhall.points.triggers import LEDGER
 
 
 def install(apps, schema_editor):
-    triggers.ensure(schema_editor.connection)
+    LEDGER.ensure(schema_editor.connection)
 
 
 def remove(apps, schema_editor):
-    triggers.remove(schema_editor.connection)
+    LEDGER.remove(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

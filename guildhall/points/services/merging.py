@@ -108,8 +108,6 @@ def merge_people(*, source: User, target: User, actor: User | None, reason: str)
     _refuse(source, target)
     merge = UserMerge.objects.create(source=source, target=target, merged_by=actor, reason=reason[:300])
     merge.moved_entries = LedgerEntry.objects.filter(user=source).update(user=target)
-    merge.is_open = False
-    merge.save(update_fields=["moved_entries", "is_open"])
     for pool_id in sorted(pools):
         _recompute(source.pk, pool_id)
         _recompute(target.pk, pool_id)
@@ -118,6 +116,9 @@ def merge_people(*, source: User, target: User, actor: User | None, reason: str)
     characters = _move_characters(source, target, actor, reason)
     moved = hooks.run_merge_hooks(source.pk, target.pk)
     target.refresh_from_db()  # a hook may have given the target the role that the source had
+    # Last: what the hooks move is append-only too, and lets its owner change while this row is open.
+    merge.is_open = False
+    merge.save(update_fields=["moved_entries", "is_open"])
     _close(source, target)
     audit.record(
         action="points.merge_people",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from guildhall.points import triggers
+from guildhall.core import append_only
 from guildhall.points.models import LedgerEntry, UserMerge
 from guildhall.points.verification import verify
 
@@ -52,16 +52,16 @@ def test_the_owner_changes_only_by_an_open_merge(member, officer, pool, post):
 
 
 def test_the_triggers_are_there_after_all_migrations():
-    assert triggers.missing(connection) == []
+    assert append_only.all_missing(connection) == []
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.broken_ledger
 def test_a_missing_trigger_is_named_and_put_back():
-    triggers.remove(connection)
+    append_only.remove_all(connection)
     try:
         assert any(difference.check == "trigger" for difference in verify())
     finally:
-        triggers.ensure(connection)
-    triggers.ensure(connection)
-    assert triggers.missing(connection) == []
+        append_only.ensure_all(connection)
+    append_only.ensure_all(connection)
+    assert append_only.all_missing(connection) == []

@@ -21,10 +21,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
 from guildhall.accounts.models import User
+from guildhall.core import append_only
 from guildhall.discord import pretend
 from guildhall.ops.processes import Child, Together
 from guildhall.ops.selectors import pending_migrations
-from guildhall.points import triggers
 
 
 def _tool(name: str) -> str:
@@ -109,7 +109,7 @@ class Command(BaseCommand):
             connection.ensure_connection()
         except DatabaseError as error:
             raise CommandError(f"The database does not answer: {error}. Check DATABASE_URL.") from None
-        if pending_migrations() or triggers.missing(connection):
+        if pending_migrations() or append_only.all_missing(connection):
             self._say("Bringing the database up to date …")
             call_command("migrate", interactive=False, verbosity=0)
 
