@@ -77,18 +77,24 @@ def follow_merge(source_id: int, target_id: int) -> Mapping[str, int]:
 
 @ledger_check
 def holds_agree_with_sessions() -> Iterator[Difference]:
-    """Every hold belongs to a session and is what that session may come to cost; nothing else is held."""
-    expected: dict[tuple[UUID, int], Decimal] = {}
+    """Every hold belongs to a session and is what that session may come to cost, in each of its pools; nothing else is
+    held."""
+    expected: dict[tuple[UUID, int, int], Decimal] = {}
+    running = BidSession.objects.filter(status__in=[Status.OPEN, Status.CLOSED])
+    pools = {pk: [main] for pk, main in running.values_list("pk", "pool_id")}
+    links = BidSession.extra_pools.through.objects.filter(bidsession__status__in=[Status.OPEN, Status.CLOSED])
+    for session_id, pool_id in links.values_list("bidsession_id", "dkppool_id"):
+        pools[session_id].append(pool_id)
     for bid in ItemBid.objects.select_related("session").filter(session__status=Status.OPEN):
         if bid.leads or bid.session.mode != Mode.OPEN:
-            expected[(bid.session_id, bid.user_id)] = bid.amount
+            expected.update(((bid.session_id, bid.user_id, pool), bid.amount) for pool in pools[bid.session_id])
     waiting = SessionWinner.objects.filter(session__status=Status.CLOSED, state=SessionWinner.State.WON)
     for winner in waiting:
-        expected[(winner.session_id, winner.user_id)] = winner.amount
-    found: dict[tuple[UUID, int], Decimal] = defaultdict(lambda: ZERO)
+        expected.update(((winner.session_id, winner.user_id, pool), winner.amount) for pool in pools[winner.session_id])
+    found: dict[tuple[UUID, int, int], Decimal] = defaultdict(lambda: ZERO)
     for hold in Hold.objects.all():
-        found[(hold.reference, hold.user_id)] = hold.amount
+        found[(hold.reference, hold.user_id, hold.pool_id)] = hold.amount
     for key in sorted(expected.keys() | found.keys(), key=str):
         wanted, has = expected.get(key, ZERO), found.get(key, ZERO)
         if wanted != has:
-            yield Difference("hold", f"session {key[0]}, user {key[1]}", str(wanted), str(has))
+            yield Difference("hold", f"session {key[0]}, user {key[1]}, pool {key[2]}", str(wanted), str(has))

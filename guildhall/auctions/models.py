@@ -4,8 +4,9 @@ Invariants (issue: nobody can overspend, nothing is lost, everybody sees the sam
 1. Locks are taken in one order: the session's row, then summaries by primary key in one call
    (`points.ledger.lock_summaries`), then the stream's counter, last. Checks come after the locks, writes after the checks,
    all in one transaction with the bid (`services.bids`). `tests/concurrency/test_auctions.py` overspends without.
-2. What a session holds is what it may come to cost: in an open session the amount of each bid that leads, in a sealed one
-   of each standing bid, once closed the price of each winner not served yet; nothing when it is cancelled or settled.
+2. What a session holds, in each pool that it charges, is what it may come to cost: in an open session the amount of each
+   bid that leads, in a sealed one of each standing bid, once closed the price of each winner not served yet; nothing when
+   it is cancelled or settled.
    `points.Hold.reference` is the session's id. `verify_ledger` compares (`documents.holds_agree_with_sessions`).
 3. `BidHistory` is append-only, by triggers (`triggers.py`): every bid is a row and stays one. `ItemBid` is each person's standing bid.
 4. Whether a session is over is a matter of `core.clock.now()` and `ends_at`, read under the session's lock; a
@@ -154,6 +155,9 @@ class BidSession(models.Model):
     item_name = models.CharField(max_length=200)
     raid = models.ForeignKey("raids.Raid", null=True, blank=True, on_delete=models.PROTECT, related_name="bid_sessions")
     pool = models.ForeignKey("points.DKPPool", on_delete=models.PROTECT, related_name="bid_sessions")
+    extra_pools = models.ManyToManyField(
+        "points.DKPPool", blank=True, related_name="+", help_text="where the price is charged too"
+    )
     mode = models.CharField(max_length=12, choices=Mode, default=Mode.OPEN)
     status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
     minimum_bid = PointsField()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,29 @@ def session_by_id(value: Any) -> BidSession:
     if found is None:
         raise NotFound(f"There is no bid session {value}.", code="unknown_session", attr="bid_session_id")
     return found
+
+
+def pools_of(session: BidSession) -> list[DKPPool]:
+    """The pools that a session charges, the main one first. One query."""
+    extra = BidSession.extra_pools.through.objects.filter(bidsession_id=session.pk).values("dkppool_id")
+    rows = DKPPool.objects.filter(Q(pk=session.pool_id) | Q(pk__in=extra))
+    return sorted(rows, key=lambda pool: (pool.pk != session.pool_id, not pool.is_default, pool.pk))
+
+
+def extra_pools(sessions: Iterable[UUID]) -> dict[UUID, list[int]]:
+    """The ids of the pools that each session charges beside its main one. One query."""
+    found: dict[UUID, list[int]] = defaultdict(list)
+    links = BidSession.extra_pools.through.objects.filter(bidsession_id__in=list(sessions))
+    rows = links.order_by("-dkppool__is_default", "dkppool_id").values_list("bidsession_id", "dkppool_id")
+    for session_id, pool_id in rows:
+        found[session_id].append(pool_id)
+    return found
+
+
+def charging(pool_id: int) -> Q:
+    """The condition that a session charges this pool."""
+    links = BidSession.extra_pools.through.objects.filter(dkppool_id=pool_id)
+    return Q(pool_id=pool_id) | Q(pk__in=links.values("bidsession_id"))
 
 
 def policy_of(pool: DKPPool) -> BiddingPolicy:
@@ -135,8 +159,14 @@ def shown_winner(winner: SessionWinner) -> dict[str, Any]:
     }
 
 
-def present(session: BidSession, leading: Sequence[ItemBid], won: Sequence[SessionWinner]) -> dict[str, Any]:
-    """A session as API.md pins it, amounts and times JSON-ready. While sealed it shows no amount and no name."""
+def present(
+    session: BidSession, leading: Sequence[ItemBid], won: Sequence[SessionWinner], extra: Sequence[int]
+) -> dict[str, Any]:
+    """A session as API.md pins it, amounts and times JSON-ready. While sealed it shows no amount and no name.
+
+    Args:
+        extra: the pools charged beside the main one (`extra_pools`).
+    """
     now = clock.now()
     hidden = session.is_sealed and session.status == Status.OPEN
     over = session.is_over(now)
@@ -150,6 +180,7 @@ def present(session: BidSession, leading: Sequence[ItemBid], won: Sequence[Sessi
         "item_id": session.item_id,
         "raid_id": session.raid_id,
         "dkp_pool_id": session.pool_id,
+        "dkp_pool_ids": [session.pool_id, *extra],
         "mode": session.mode,
         "status": str(status),
         "paused": session.paused_at is not None,
@@ -178,20 +209,23 @@ def _time(moment: dt.datetime | None) -> str | None:
 
 
 def present_many(sessions: Iterable[BidSession]) -> list[dict[str, Any]]:
-    """Many sessions. Two queries beside the one that finds them."""
+    """Many sessions. Three queries beside the one that finds them."""
     rows = list(sessions)
     ids = [session.pk for session in rows]
-    leading, won = leaders(ids), winners(ids)
-    return [present(session, leading.get(session.pk, []), won.get(session.pk, [])) for session in rows]
+    leading, won, extra = leaders(ids), winners(ids), extra_pools(ids)
+    return [
+        present(session, leading.get(session.pk, []), won.get(session.pk, []), extra.get(session.pk, []))
+        for session in rows
+    ]
 
 
 def present_one(session: BidSession) -> dict[str, Any]:
-    """One session. Two queries."""
+    """One session. Three queries."""
     return present_many([session])[0]
 
 
 def present_detail(session: BidSession) -> dict[str, Any]:
-    """One session with its bids and, once it is over, how it was decided. Three queries."""
+    """One session with its bids and, once it is over, how it was decided. Four queries."""
     over = session.status != Status.OPEN
     shown = present_one(session)
     hidden = session.is_sealed and not over
@@ -256,22 +290,48 @@ def shown_reference(reference: PriceReference) -> dict[str, Any]:
     }
 
 
-def purse(user: User, pool: DKPPool, session: BidSession | None = None) -> dict[str, Decimal]:
-    """What a person has in a pool: balance, held, available; with a session also `own_hold`, what it already ties up
-    there and may be bid again, and `max_bid`. Two queries at most."""
-    row = UserPointsSummary.objects.filter(user=user, pool=pool).first()
-    balance, held = (row.balance, row.held) if row else (ZERO, ZERO)
-    own = ZERO
-    if session is not None:
-        hold = Hold.objects.filter(reference=session.pk, user=user).first()
-        own = hold.amount if hold else ZERO
-    return {
-        "balance": balance,
-        "held": held,
-        "available": balance - held,
-        "own_hold": own,
-        "max_bid": max(ZERO, balance - held + own),
-    }
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What a person has in one pool. `own_hold` is what their bid in the session asked about ties up already: it may be
+    bid again, and so counts in `max_bid`."""
+
+    pool: DKPPool
+    balance: Decimal
+    held: Decimal
+    own_hold: Decimal = ZERO
+
+    @property
+    def available(self) -> Decimal:
+        """What is neither spent nor promised."""
+        return self.balance - self.held
+
+    @property
+    def max_bid(self) -> Decimal:
+        """The most that can be bid."""
+        return max(ZERO, self.available + self.own_hold)
+
+
+def purse(user: User, pool: DKPPool) -> Purse:
+    """What a person has in a pool. One query."""
+    return _purses(user, [pool], ZERO)[0]
+
+
+def session_purse(user: User, session: BidSession) -> Purse:
+    """What a person has in the pool that limits them in `session`: where it charges several, the one with the least to
+    bid, those that allow negative balances last. Three queries."""
+    hold = Hold.objects.filter(reference=session.pk, user=user).first()
+    return min(
+        _purses(user, pools_of(session), hold.amount if hold else ZERO),
+        key=lambda purse: (purse.pool.allow_negative, purse.available),
+    )
+
+
+def _purses(user: User, pools: Sequence[DKPPool], own: Decimal) -> list[Purse]:
+    rows = {row.pool_id: row for row in UserPointsSummary.objects.filter(user=user, pool__in=pools)}
+    return [
+        Purse(pool, rows[pool.pk].balance, rows[pool.pk].held, own) if pool.pk in rows else Purse(pool, ZERO, ZERO)
+        for pool in pools
+    ]
 
 
 def sessions_by_reference(references: Collection[UUID]) -> dict[UUID, BidSession]:

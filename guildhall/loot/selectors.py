@@ -61,7 +61,7 @@ def price_reference(*, item: Item, pool_id: int | None = None, last: int = REFER
     """What `item` went for, in one pool or in all, however long its history. Two queries."""
     awards = LootDistribution.objects.filter(item=item, reversed_at=None)
     if pool_id is not None:
-        awards = awards.filter(pool_id=pool_id)
+        awards = awards.filter(charged_in(pool_id))
     paid = Q(points_spent__gt=ZERO)
     totals = awards.aggregate(
         awards=Count("pk"),
@@ -85,6 +85,12 @@ def price_reference(*, item: Item, pool_id: int | None = None, last: int = REFER
         trend_percent=percent,
         last=recent,
     )
+
+
+def charged_in(pool_id: int) -> Q:
+    """The condition that an award was charged in this pool, be it its main one or not."""
+    links = LootDistribution.extra_pools.through.objects.filter(dkppool_id=pool_id)
+    return Q(pool_id=pool_id) | Q(pk__in=links.values("lootdistribution_id"))
 
 
 def _median(prices: list[Decimal]) -> Decimal:

@@ -243,6 +243,7 @@ def award_item(
     character_name: str = "",
     raid: Raid | None = None,
     pool: DKPPool | None = None,
+    pools: Sequence[DKPPool] = (),
     awarded_at: dt.datetime | None = None,
     source: str = LootDistribution.Source.MANUAL,
     auction: UUID | None = None,
@@ -258,6 +259,7 @@ def award_item(
         user, character, character_name: the buyer, one of them or several that agree.
         raid: where it dropped.
         pool: the one pool to charge; else `pools_for` decides.
+        pools: the pools to charge, the main one first, where that was decided before (an auction).
         awarded_at: when it happened; now unless given.
         locked: summaries that the caller has locked already.
 
@@ -276,7 +278,7 @@ def award_item(
     if item is None:
         clean = clean_item_name(item_name)
         item = ensure_items([clean])[item_key(clean)]
-    pools = pools_for(item=item, raid=raid, pool=pool)
+    pools = pools or pools_for(item=item, raid=raid, pool=pool)
     price = parse_price(points_spent, pools)
     award = LootDistribution.objects.create(
         item=item,

@@ -149,7 +149,17 @@ def open_pools(pool_ids: Collection[int]) -> dict[int, DKPPool]:
         Conflict: ``pool_closed`` if one of them takes no points any more.
     """
     pools = DKPPool.objects.in_bulk(list(set(pool_ids)))
-    for pool in pools.values():
+    refuse_closed_pools(pools.values())
+    return pools
+
+
+def refuse_closed_pools(pools: Iterable[DKPPool]) -> None:
+    """Demand that all of `pools` take points.
+
+    Raises:
+        Conflict: ``pool_closed`` if one of them takes no points any more.
+    """
+    for pool in pools:
         if not pool.is_active:
             raise Conflict(
                 f"The pool {pool.name} is closed. Open it again, or choose another pool.",
@@ -157,7 +167,6 @@ def open_pools(pool_ids: Collection[int]) -> dict[int, DKPPool]:
                 attr="dkp_pool_id",
                 figures={"dkp_pool_id": pool.pk},
             )
-    return pools
 
 
 def insufficient(
@@ -176,6 +185,7 @@ def insufficient(
             "held": show_points(row.held),
             "available": show_points(left),
             "amount": show_points(wanted),
+            "dkp_pool_id": pool.pk,
         },
     )
 
@@ -349,7 +359,7 @@ def set_hold(
     key = (user_id, pool.pk)
     row = (locked or {}).get(key) or lock_summaries([key])[key]
     refuse_closed([row] if amount else [])
-    hold = Hold.objects.filter(reference=reference, user_id=user_id).first()
+    hold = Hold.objects.filter(reference=reference, user_id=user_id, pool=pool).first()
     before = hold.amount if hold else ZERO
     available = row.balance - row.held + before
     if amount > before and amount > available and not pool.allow_negative:
@@ -359,7 +369,7 @@ def set_hold(
     if amount == before and hold is not None:
         return row
     if amount == ZERO:
-        Hold.objects.filter(reference=reference, user_id=user_id).delete()
+        Hold.objects.filter(reference=reference, user_id=user_id, pool=pool).delete()
     elif hold is None:
         Hold.objects.create(user_id=user_id, pool=pool, reference=reference, amount=amount, created_at=clock.now())
     else:
@@ -370,26 +380,33 @@ def set_hold(
 
 
 def set_holds(
-    *, reference: UUID, pool: DKPPool, amounts: Mapping[int, Decimal], locked: dict[Key, UserPointsSummary]
+    *,
+    reference: UUID,
+    pools: Sequence[DKPPool],
+    amounts: Mapping[int, Decimal],
+    locked: dict[Key, UserPointsSummary],
 ) -> None:
-    """As `set_hold` for several people at once: what `reference` ties up of each becomes ``amounts[user_id]``.
+    """As `set_hold` for several people at once: what `reference` ties up of each, in each of `pools`, becomes
+    ``amounts[user_id]``.
 
-    At most five statements, whatever the number of people. `locked` must hold the summary of each; people not named
-    keep what they have.
+    At most five statements, whatever the number of people and pools. `locked` must hold the summary of each; people not
+    named keep what they have.
 
     Raises:
         BadInput: ``insufficient_points`` for the first, by id, who has too little. Nothing is written then.
         Conflict: ``person_merged``.
     """
     _demand_transaction()
-    refuse_closed(locked[(user_id, pool.pk)] for user_id in sorted(amounts) if amounts[user_id])
-    holds = {hold.user_id: hold for hold in Hold.objects.filter(reference=reference, user_id__in=list(amounts))}
+    refuse_closed(locked[(user_id, pool.pk)] for user_id in sorted(amounts) if amounts[user_id] for pool in pools)
+    found = Hold.objects.filter(reference=reference, user_id__in=list(amounts))
+    holds = {(hold.user_id, hold.pool_id): hold for hold in found}
     gone: list[int] = []
     made: list[Hold] = []
     changed: list[Hold] = []
     touched: list[UserPointsSummary] = []
-    for user_id in sorted(amounts):
-        amount, row, hold = amounts[user_id], locked[(user_id, pool.pk)], holds.get(user_id)
+    for user_id, pool in ((user_id, pool) for user_id in sorted(amounts) for pool in pools):
+        key = (user_id, pool.pk)
+        amount, row, hold = amounts[user_id], locked[key], holds.get(key)
         before = hold.amount if hold else ZERO
         if amount == before:
             continue

@@ -164,7 +164,8 @@ class UserPointsSummary(models.Model):
 
 
 class Hold(models.Model):
-    """Points tied up by a leading bid. One per person and reference; gone when the bid no longer leads or is settled."""
+    """Points tied up by a leading bid. One per person, pool and reference (an auction that charges several pools holds the
+    amount in each); gone when the bid no longer leads or is settled."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="holds")
     pool = models.ForeignKey(DKPPool, on_delete=models.PROTECT, related_name="holds")
@@ -174,7 +175,7 @@ class Hold(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["reference", "user"], name="one_hold_a_person_and_reference"),
+            models.UniqueConstraint(fields=["reference", "user", "pool"], name="one_hold_a_person_pool_and_reference"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="hold_not_negative"),
         ]
 

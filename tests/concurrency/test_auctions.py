@@ -23,9 +23,11 @@ from guildhall.auctions.models import BidHistory, BidSession, ItemBid, SessionWi
 from guildhall.auctions.services import close_due, close_session, place_bid, start_session
 from guildhall.core.errors import GuildhallError
 from guildhall.loot.models import LootDistribution
+from guildhall.loot.services import create_item
 from guildhall.points.models import DKPPool, Hold, LedgerEntry, UserPointsSummary
 from guildhall.points.services import adjust_points
 from guildhall.points.verification import verify
+from guildhall.raids.models import ItemPool
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.usefixtures("server_database")]
 
@@ -37,10 +39,16 @@ PURSE = Decimal(300)
 def guild(settings: Any) -> Any:
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 0)
     pool = DKPPool.objects.create(name="Hot", is_default=True)
+    second = DKPPool.objects.create(name="Warm")
     people = [
         create_person(display_name=f"Bidder{number}", discord_id=f"8000000{number:03}") for number in range(BIDDERS)
     ]
-    adjust_points(user_ids=[person.pk for person in people], pool=pool, amount=PURSE, reason="purse", actor=None)
+    for one in (pool, second):
+        adjust_points(user_ids=[person.pk for person in people], pool=one, amount=PURSE, reason="purse", actor=None)
+    both = ItemPool.objects.create(name="Counts in both")
+    both.pools.set([pool, second])
+    for number in range(0, SESSIONS, 4):
+        create_item(name=f"Item {number}", item_pool=both, actor=None)
     _, key = create_api_key(
         user=get_or_create_bot(name="bot"), name="k", scopes=["bidding:read", "bidding:write"], kind="bot"
     )
@@ -59,9 +67,11 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         while not self._stop_it.is_set():
             # One statement, so one moment: holds and spending against what they had.
-            for row in UserPointsSummary.objects.filter(pool__name="Hot"):
+            for row in UserPointsSummary.objects.all():
                 if row.held + row.spent > PURSE or row.held > row.balance:
-                    self.over.append(f"{row.user_id}: held {row.held}, spent {row.spent}, balance {row.balance}")
+                    self.over.append(
+                        f"{row.user_id} in {row.pool_id}: held {row.held}, spent {row.spent}, balance {row.balance}"
+                    )
             self.looks += 1
             time.sleep(0.005)
         connections.close_all()
@@ -76,8 +86,7 @@ def test_a_night_of_thousands_of_bids(guild: Any, in_threads: Any) -> None:
     sessions = [
         str(
             start_session(
-                item_name=f"Item {number}",
-                pool=pool,
+                item_name=f"Item {number}",  # each fourth counts in both pools
                 minimum_bid=1,
                 increment=1,
                 duration_seconds=3600,
@@ -155,11 +164,14 @@ def test_a_night_of_thousands_of_bids(guild: Any, in_threads: Any) -> None:
     assert sorted(numbers) == list(range(1, len(numbers) + 1))
     assert [str(difference) for difference in verify()] == []
     _settle_what_is_left()
-    for row in UserPointsSummary.objects.filter(pool=pool):
+    for row in UserPointsSummary.objects.all():
         assert row.balance >= 0
         assert row.held == 0
-    won = LootDistribution.objects.filter(reversed_at=None).aggregate(total=Sum("points_spent"))["total"] or 0
-    assert won == sum(row.spent for row in UserPointsSummary.objects.filter(pool=pool))
+    awards, second = LootDistribution.objects.filter(reversed_at=None), DKPPool.objects.get(name="Warm")
+    for one, won in ((pool, awards), (second, awards.filter(extra_pools=second))):
+        total = won.aggregate(total=Sum("points_spent"))["total"] or 0
+        assert total == sum(row.spent for row in UserPointsSummary.objects.filter(pool=one))
+    assert awards.filter(extra_pools=second).exists()
     assert [str(difference) for difference in verify()] == []
 
 
@@ -191,7 +203,7 @@ def test_many_close_one_session_and_it_is_decided_once(guild: Any, in_threads: A
     assert SessionWinner.objects.count() == 1
     assert LootDistribution.objects.count() == 1
     assert LedgerEntry.objects.filter(kind="loot").count() == 1
-    assert UserPointsSummary.objects.get(user=people[0]).balance == PURSE - 50
+    assert UserPointsSummary.objects.get(user=people[0], pool=pool).balance == PURSE - 50
 
 
 def test_bids_at_the_bell_are_in_or_out_and_never_both(guild: Any, in_threads: Any) -> None:

@@ -118,14 +118,26 @@ class ValidateBidView(APIView):
         session = selectors.session_by_id(session_id) if session_id else None
         pool = session.pool if session else pool_or_default(data.get("dkp_pool_id"))
         person = people.known(data["discord_id"].strip())
-        purse = selectors.purse(person, pool) if person else {"balance": ZERO, "held": ZERO, "available": ZERO}
+        if person is None:
+            purse = selectors.Purse(pool, ZERO, ZERO)
+        else:
+            purse = selectors.session_purse(person, session) if session else selectors.purse(person, pool)
         code, reason = None, None
         try:
             _check(person, data, pool, session)
         except GuildhallError as error:
             code, reason = error.code, error.detail
-        figures = {name: show_points(purse[name]) for name in ("balance", "held", "available")}
-        return Response({"valid": code is None, "code": code, "reason": reason, **figures})
+        return Response(
+            {
+                "valid": code is None,
+                "code": code,
+                "reason": reason,
+                "dkp_pool_id": purse.pool.pk,
+                "balance": show_points(purse.balance),
+                "held": show_points(purse.held),
+                "available": show_points(purse.available),
+            }
+        )
 
 
 def _check(person: User | None, data: dict[str, Any], pool: DKPPool, session: BidSession | None) -> None:

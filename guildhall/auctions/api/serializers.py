@@ -106,7 +106,10 @@ class SessionOutput(serializers.Serializer[Any]):
     item_name = serializers.CharField()
     item_id = serializers.IntegerField()
     raid_id = serializers.IntegerField(allow_null=True)
-    dkp_pool_id = serializers.IntegerField()
+    dkp_pool_id = serializers.IntegerField(help_text="the main pool")
+    dkp_pool_ids = serializers.ListField(
+        child=serializers.IntegerField(), help_text="every pool that the price is charged in, the main one first"
+    )
     mode = serializers.ChoiceField(choices=Mode.choices)
     status = serializers.ChoiceField(choices=Status.choices)
     paused = serializers.BooleanField()
@@ -213,7 +216,7 @@ class MaxBidOutput(serializers.Serializer[Any]):
 
     discord_id = serializers.CharField()
     user_id = serializers.IntegerField()
-    dkp_pool_id = serializers.IntegerField()
+    dkp_pool_id = serializers.IntegerField(help_text="whose figures these are: the pool that limits the bidder")
     balance = PointsField()
     held = PointsField()
     available = PointsField()
@@ -236,6 +239,7 @@ class ValidateOutput(serializers.Serializer[Any]):
     valid = serializers.BooleanField()
     code = serializers.CharField(allow_null=True)
     reason = serializers.CharField(allow_null=True)
+    dkp_pool_id = serializers.IntegerField(help_text="whose figures these are: the pool that limits the bidder")
     balance = PointsField()
     held = PointsField()
     available = PointsField()

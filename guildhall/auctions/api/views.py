@@ -204,7 +204,7 @@ class ActiveBidsView(ListAPIView[BidSession]):
         rows = selectors.running()
         pool_id = whole_number(request, "dkp_pool_id")
         if pool_id is not None:
-            rows = rows.filter(pool_id=pool_id)
+            rows = rows.filter(selectors.charging(pool_id))
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(selectors.present_many(page or []))
 
@@ -354,7 +354,8 @@ class VoidBidView(SessionActionView):
 
 
 class MaxBidView(APIView):
-    """How much somebody can bid: what they have less what leads elsewhere."""
+    """How much somebody can bid: what they have less what leads elsewhere. In a session that charges several pools the
+    figures are those of the pool that limits them."""
 
     required_scopes = ("bidding:read", "discord:read")
 
@@ -366,14 +367,19 @@ class MaxBidView(APIView):
         person = find_person(discord_id=discord_id)
         session_id = request.query_params.get("bid_session_id", "").strip()
         session = selectors.session_by_id(session_id) if session_id else None
-        pool = session.pool if session else pool_or_default(whole_number(request, "dkp_pool_id"))
-        purse = selectors.purse(person, pool, session)
+        if session is not None:
+            purse = selectors.session_purse(person, session)
+        else:
+            purse = selectors.purse(person, pool_or_default(whole_number(request, "dkp_pool_id")))
         return Response(
             {
                 "discord_id": person.discord_id or discord_id,
                 "user_id": person.pk,
-                "dkp_pool_id": pool.pk,
-                **{name: show_points(purse[name]) for name in ("balance", "held", "available", "max_bid")},
+                "dkp_pool_id": purse.pool.pk,
+                "balance": show_points(purse.balance),
+                "held": show_points(purse.held),
+                "available": show_points(purse.available),
+                "max_bid": show_points(purse.max_bid),
             }
         )
 

@@ -2,7 +2,8 @@
 
 Invariant: the session is locked, then the summaries of everybody whose holds may change, in one call; then the bid is
 judged on the locked figures; then history, standing bid, holds and event are written, in that transaction. What is free
-is ``balance - held`` across every session of the pool, so nobody can promise the same point twice.
+is ``balance - held`` across every session, in the pool that has the least of those that are charged (`purses`), so nobody
+can promise the same point twice.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from guildhall.roster.names import name_key
 
 from ..eligibility import Bidder, Verdict, asks_attendance, judge
 from ..models import BidHistory, BidSession, ItemBid, Status
-from ..selectors import present
-from .sessions import emit_session, lock_session, unit
+from ..selectors import pools_of, present
+from .purses import Purses, places, unit
+from .sessions import emit_session, lock_session
 
 REFUSALS = {
     "insufficient_points", "below_minimum", "below_increment", "session_closed", "unknown_bidder", "not_eligible",
@@ -163,27 +165,27 @@ def _place_bid(
             attr="discord_id",
             figures={"discord_id": bidder_name},
         )
-    pool = ledger.open_pools([session.pool_id])[session.pool_id]
+    pools = pools_of(session)
+    ledger.refuse_closed_pools(pools)
     character = _character_of(bidder, character_name)
     verdict = _verdict(session, bidder, character)
     standing = list(ItemBid.objects.filter(session=session))
     mine = next((bid for bid in standing if bid.user_id == bidder.pk), None)
     # Everybody whose hold may change: the bidder and, in an open session, whoever leads now.
     people = {bidder.pk} | {bid.user_id for bid in standing if bid.leads and not session.is_sealed}
-    locked = ledger.lock_summaries((user_id, pool.pk) for user_id in people)
-    purse = locked[(bidder.pk, pool.pk)]
+    purses = Purses.lock(session, pools, people)
     own_hold = _hold_of(session, mine)
-    free = purse.balance - purse.held + own_hold
-    value = _amount(session, pool, standing, mine, verdict, amount, free, all_in, steps)
-    _refuse_low(session, pool, standing, mine, verdict, value, free)
+    free = purses.free(bidder.pk, own_hold)
+    value = _amount(session, pools, standing, mine, verdict, amount, free, all_in, steps)
+    _refuse_low(session, pools, standing, mine, verdict, value, free)
     if verdict.cap is not None and value > verdict.cap:
         raise _not_eligible(
             f"The rule “{verdict.cap_rule}” lets you bid {show_points(verdict.cap)} at most.",
             rule=verdict.cap_rule,
             cap=show_points(verdict.cap),
         )
-    if value > free and not pool.allow_negative:
-        raise ledger.insufficient(who=bidder, pool=pool, wanted=value, row=purse, available=free)
+    if not purses.covers(bidder.pk, value, own_hold):
+        raise purses.refusal(bidder, value, own_hold)
 
     before = {bid.user_id for bid in standing if bid.leads}
     bid = mine or ItemBid(session=session, user=bidder)
@@ -208,18 +210,18 @@ def _place_bid(
     )
     bid.latest = entry
     _save_bids(bid, standing, leading)
-    _hold(session, pool, bid, before, leading, locked)
+    purses.hold(_holds(session, bid, before, leading))
     session.bids_count += 1
     if after != before:
         _reset_clock(session, now)
     session.save(update_fields=["bids_count", "ends_at", "anti_snipes"])
-    shown = present(session, _with_people(leading, bidder), [])
+    shown = present(session, _with_people(leading, bidder), [], [pool.pk for pool in pools[1:]])
     told = {} if session.is_sealed else {"bid": _told(entry, bidder)}
     emit_session(shown, session.pk, "bid", **told)
     return Placed(
         bid=entry,
         session=session,
-        available_after=purse.balance - purse.held,
+        available_after=purses.free(bidder.pk),
         leads=bidder.pk in after,
         shown=shown,
     )
@@ -321,7 +323,7 @@ def _to_beat(session: BidSession, standing: Sequence[ItemBid], mine: ItemBid | N
 
 def _amount(
     session: BidSession,
-    pool: DKPPool,
+    pools: Sequence[DKPPool],
     standing: Sequence[ItemBid],
     mine: ItemBid | None,
     verdict: Verdict,
@@ -330,28 +332,29 @@ def _amount(
     all_in: bool,
     steps: int | None,
 ) -> Decimal:
-    places = pool.decimal_places
+    smallest = unit(pools)
     if all_in:
         most = free if verdict.cap is None else min(free, verdict.cap)
-        return max(ZERO, (most // unit(pool)) * unit(pool))
+        return max(ZERO, (most // smallest) * smallest)
     if steps is not None:
         rival = _to_beat(session, standing, mine)
         if rival is None or rival.tier > verdict.tier:
-            return max(session.minimum_bid, unit(pool))
-        return rival.amount + max(session.increment, unit(pool)) * max(1, steps)
-    return parse_points(amount, places=places)
+            return max(session.minimum_bid, smallest)
+        return rival.amount + max(session.increment, smallest) * max(1, steps)
+    return parse_points(amount, places=places(pools))
 
 
 def _refuse_low(
     session: BidSession,
-    pool: DKPPool,
+    pools: Sequence[DKPPool],
     standing: Sequence[ItemBid],
     mine: ItemBid | None,
     verdict: Verdict,
     value: Decimal,
     free: Decimal,
 ) -> None:
-    least = max(session.minimum_bid, unit(pool))
+    smallest = unit(pools)
+    least = max(session.minimum_bid, smallest)
     if value < least:
         raise BadInput(
             f"{show_points(value)} is too little for {session.item_name}: bid at least {show_points(least)}.",
@@ -372,7 +375,7 @@ def _refuse_low(
         )
     if rival.tier > verdict.tier:
         return
-    step = max(session.increment, unit(pool))
+    step = max(session.increment, smallest)
     all_in = session.all_in_breaks_increment and value == free and value > rival.amount
     if value < rival.amount + step and not all_in:
         raise BadInput(
@@ -403,20 +406,12 @@ def _save_bids(bid: ItemBid, standing: Sequence[ItemBid], leading: Sequence[Item
         other.leads = other in leading
 
 
-def _hold(
-    session: BidSession,
-    pool: DKPPool,
-    bid: ItemBid,
-    before: set[int],
-    leading: Sequence[ItemBid],
-    locked: dict[ledger.Key, UserPointsSummary],
-) -> None:
+def _holds(session: BidSession, bid: ItemBid, before: set[int], leading: Sequence[ItemBid]) -> dict[int, Decimal]:
+    """What the session ties up from now on of everybody whose hold may change."""
     if session.is_sealed:
-        amounts = {bid.user_id: bid.amount}
-    else:
-        held = {other.user_id: other.amount for other in leading}
-        amounts = {user_id: held.get(user_id, ZERO) for user_id in before | {bid.user_id}}
-    ledger.set_holds(reference=session.pk, pool=pool, amounts=amounts, locked=locked)
+        return {bid.user_id: bid.amount}
+    held = {other.user_id: other.amount for other in leading}
+    return {user_id: held.get(user_id, ZERO) for user_id in before | {bid.user_id}}
 
 
 def _reset_clock(session: BidSession, now: dt.datetime) -> None:
@@ -489,12 +484,13 @@ def check_funds(*, bidder: User, pool: DKPPool, amount: Any) -> Decimal:
     """
     ledger.open_pools([pool.pk])
     value = parse_points(amount, places=pool.decimal_places)
-    if value < unit(pool):
+    least = unit([pool])
+    if value < least:
         raise BadInput(
-            f"A bid in {pool} is at least {show_points(unit(pool))}.",
+            f"A bid in {pool} is at least {show_points(least)}.",
             code="below_minimum",
             attr="amount",
-            figures={"amount": show_points(value), "minimum_bid": show_points(unit(pool))},
+            figures={"amount": show_points(value), "minimum_bid": show_points(least)},
         )
     row = UserPointsSummary.objects.filter(user=bidder, pool=pool).first() or UserPointsSummary(user=bidder, pool=pool)
     if value > row.balance - row.held and not pool.allow_negative:
@@ -518,13 +514,11 @@ def void_bid(*, session_id: Any, user: User, actor: User | None, reason: str = "
     gone = next((bid for bid in standing if bid.user_id == user.pk), None)
     if gone is None:
         raise NotFound(f"{user} has no bid on {session.item_name}.", code="no_bid")
-    pool = DKPPool.objects.get(pk=session.pool_id)
-    locked = ledger.lock_summaries((bid.user_id, pool.pk) for bid in standing)
+    purses = Purses.lock(session, pools_of(session), [bid.user_id for bid in standing])
     rest = [bid for bid in standing if bid is not gone]
-    leading = [] if session.is_sealed else _who_can_pay(session, pool, rest, locked)
+    leading = [] if session.is_sealed else _who_can_pay(session, rest, purses)
     held = {bid.user_id: bid.amount for bid in (rest if session.is_sealed else leading)}
-    amounts = {bid.user_id: held.get(bid.user_id, ZERO) for bid in standing}
-    ledger.set_holds(reference=session.pk, pool=pool, amounts=amounts, locked=locked)
+    purses.hold({bid.user_id: held.get(bid.user_id, ZERO) for bid in standing})
     BidHistory.objects.create(
         session=session,
         user=user,
@@ -557,14 +551,10 @@ def void_bid(*, session_id: Any, user: User, actor: User | None, reason: str = "
     return session
 
 
-def _who_can_pay(
-    session: BidSession, pool: DKPPool, bids: Sequence[ItemBid], locked: dict[ledger.Key, UserPointsSummary]
-) -> list[ItemBid]:
+def _who_can_pay(session: BidSession, bids: Sequence[ItemBid], purses: Purses) -> list[ItemBid]:
     """The best bids whose bidders still have the points; one that was outbid has been free to spend them since."""
     leading: list[ItemBid] = []
     for bid in rank(bids):
-        row = locked[(bid.user_id, pool.pk)]
-        free = row.balance - row.held + (bid.amount if bid.leads else ZERO)
-        if len(leading) < session.quantity and (bid.leads or pool.allow_negative or free >= bid.amount):
+        if len(leading) < session.quantity and (bid.leads or purses.covers(bid.user_id, bid.amount)):
             leading.append(bid)
     return leading

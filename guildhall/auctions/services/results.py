@@ -55,6 +55,7 @@ def record_bid_result(
     """Record an auction that was run elsewhere: the price is taken, the bids are kept, in one transaction.
 
     Args:
+        pool: the one pool to charge; else all those that an award would charge (`loot.services.pools_for`).
         external_reference: the bot's own number of the auction; the same one again answers the award made before.
 
     Raises:
@@ -66,8 +67,9 @@ def record_bid_result(
     user, character, name = resolve_buyer(user=winner, character_name=character_name)
     clean = clean_item_name(item_name)
     item = ensure_items([clean])[item_key(clean)]
-    pool = pools_for(item=item, raid=raid, pool=pool)[0]
-    price = parse_price(winning_bid, [pool], attr="winning_bid")
+    pools = pools_for(item=item, raid=raid, pool=pool)
+    pool = pools[0]
+    price = parse_price(winning_bid, pools, attr="winning_bid")
     if reference is not None:
         before = BidSession.objects.filter(external_reference=reference).first()
         if before is not None:
@@ -98,13 +100,15 @@ def record_bid_result(
             session.save(force_insert=True)
     except IntegrityError:
         return _recorded(BidSession.objects.get(external_reference=reference), user, price)
+    if len(pools) > 1:
+        session.extra_pools.set(pools[1:])
     _keep_bids(session, bids, user, name, price, now, actor)
     award = award_item(
         item=item,
         user=user,
         character=character,
         raid=raid,
-        pool=pool,
+        pools=pools,
         points_spent=price,
         actor=actor,
         source=LootDistribution.Source.BOT,

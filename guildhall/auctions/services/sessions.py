@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from decimal import Decimal
+from collections.abc import Sequence
+from decimal import ROUND_UP, Decimal
 from typing import Any
 from uuid import UUID
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, outbox
 from guildhall.core.errors import BadInput, Conflict, NotFound
-from guildhall.core.money import ZERO, parse_points
+from guildhall.core.money import ZERO, parse_points, round_points
 from guildhall.core.transactions import use_case
 from guildhall.loot.models import Item
 from guildhall.loot.names import clean_item_name, item_key
@@ -25,6 +26,7 @@ from .. import stream
 from ..eligibility import snapshot
 from ..models import BiddingRule, BidSession, Mode, SessionWinner, Status, TieBreak
 from ..selectors import policy_of, present_one, session_uuid, shown_reference
+from .purses import places, unit
 
 AUCTION_OPENED = "auction.opened"
 """Outbox topic: bidding has begun. Payload: bid_session_id."""
@@ -33,11 +35,6 @@ AUCTION_CANCELLED = "auction.cancelled"
 
 SHORTEST, LONGEST = 5, 7 * 86_400
 MOST_ITEMS = 100
-
-
-def unit(pool: DKPPool) -> Decimal:
-    """The smallest amount a pool knows: 1, 0.1 or 0.01."""
-    return Decimal(1).scaleb(-pool.decimal_places)
 
 
 def lock_session(session_id: Any) -> BidSession:
@@ -125,7 +122,8 @@ def start_session(
 
     Args:
         item_name: a name not in the catalogue yet makes the item.
-        pool: where bids are held and the price is paid; else as an award would choose (`loot.services.pools_for`).
+        pool: the one pool where bids are held and the price is paid; else all those that an award would charge
+            (`loot.services.pools_for`), the first of them the main one.
         quantity: how many identical items there are.
 
     Raises:
@@ -137,8 +135,9 @@ def start_session(
     if item is None:
         clean = clean_item_name(item_name)
         item = ensure_items([clean])[item_key(clean)]
-    pool = pools_for(item=item, raid=raid, pool=pool)[0]
-    ledger.open_pools([pool.pk])
+    pools = pools_for(item=item, raid=raid, pool=pool)
+    pool = pools[0]
+    ledger.open_pools([one.pk for one in pools])
     policy = policy_of(pool)
     mode = policy.mode if mode is None else mode
     if mode not in Mode.values:
@@ -150,15 +149,14 @@ def start_session(
         least=SHORTEST,
         most=LONGEST,
     )
-    places = pool.decimal_places
     session = BidSession.objects.create(
         item=item,
         item_name=item.name,
         raid=raid,
         pool=pool,
         mode=mode,
-        minimum_bid=_figure(policy.minimum_bid, minimum_bid, "minimum_bid", places),
-        increment=_figure(policy.increment, increment, "increment", places),
+        minimum_bid=_figure(policy.minimum_bid, minimum_bid, "minimum_bid", pools),
+        increment=_figure(policy.increment, increment, "increment", pools),
         quantity=whole(quantity, attr="quantity", least=1, most=MOST_ITEMS),
         started_at=now,
         ends_at=now + dt.timedelta(seconds=seconds),
@@ -176,15 +174,17 @@ def start_session(
         ),
         all_in_breaks_increment=policy.all_in_breaks_increment,
         tie_breaks=check_tie_breaks(policy.tie_breaks if tie_breaks is None else tie_breaks),
-        rules=_rules_for(pool),
+        rules=_rules_for(pools),
         seed=secrets.token_hex(16),
         price_reference=shown_reference(price_reference(item=item, pool_id=pool.pk)),
         note=note[:300],
         started_by=actor,
     )
+    if len(pools) > 1:
+        session.extra_pools.set(pools[1:])
     audit.record(
         action="auctions.start",
-        summary=f"bidding on {session.item_name} in {pool}, {session.mode}, {seconds} s",
+        summary=f"bidding on {session.item_name} in {', '.join(map(str, pools))}, {session.mode}, {seconds} s",
         actor=actor,
         target=session,
     )
@@ -193,15 +193,20 @@ def start_session(
     return session
 
 
-def _figure(default: Decimal | int, given: Any, attr: str, places: int) -> Decimal:
-    if given is None:
-        return Decimal(default)
-    return parse_points(given, attr=attr, places=places, minimum=ZERO)
+def _figure(default: Decimal | int, given: Any, attr: str, pools: Sequence[DKPPool]) -> Decimal:
+    """The minimum or the increment: at least the smallest amount there is, as nobody can bid or raise by less."""
+    if given is not None:
+        value = parse_points(given, attr=attr, places=places(pools), minimum=ZERO)
+    else:
+        # A policy of one pool may have decimals that another of the pools does not take.
+        value = Decimal(default).quantize(unit(pools), rounding=ROUND_UP)
+    return round_points(max(unit(pools), value))
 
 
-def _rules_for(pool: DKPPool) -> list[dict[str, Any]]:
+def _rules_for(pools: Sequence[DKPPool]) -> list[dict[str, Any]]:
+    """The rules of every pool that is charged: whoever is kept out of one of them is kept out."""
     rules = BiddingRule.objects.filter(is_active=True).prefetch_related("ranks")
-    return [snapshot(rule) for rule in rules if rule.pool_id in (None, pool.pk)]
+    return [snapshot(rule) for rule in rules if rule.pool_id is None or rule.pool_id in {pool.pk for pool in pools}]
 
 
 def _running(session: BidSession, now: dt.datetime) -> None:

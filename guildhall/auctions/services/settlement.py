@@ -17,15 +17,18 @@ from django.db.models import Max
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict, NotFound
-from guildhall.core.money import ZERO, parse_points, show_points
+from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.loot.models import LootDistribution
-from guildhall.loot.services import award_item, lock_raid, reverse_award
+from guildhall.loot.selectors import charged_in
+from guildhall.loot.services import award_item, lock_raid, parse_price, reverse_award
 from guildhall.points import hooks, ledger
-from guildhall.points.models import DKPPool, UserPointsSummary
+from guildhall.points.models import DKPPool
 
 from ..models import BidSession, ItemBid, SessionWinner, Status, TieBreak
 from ..resolution import Candidate, Resolution, resolve
+from ..selectors import pools_of
+from .purses import Purses
 from .sessions import announce, lock_session, tell_outside
 
 log = logging.getLogger(__name__)
@@ -52,19 +55,13 @@ def close_session(*, session_id: Any, actor: User | None, only_if_over: bool = F
     if session.status != Status.OPEN or (only_if_over and not session.is_over(now)):
         return session
     bids = list(ItemBid.objects.select_related("user").filter(session=session))
-    pool = DKPPool.objects.get(pk=session.pool_id)
-    locked = ledger.lock_summaries((bid.user_id, pool.pk) for bid in bids)
+    purses = Purses.lock(session, pools_of(session), [bid.user_id for bid in bids])
     held = {bid.user_id: bid.amount for bid in bids if session.is_sealed or bid.leads}
-    resolution, passed_over = _decide(session, pool, bids, locked, held, taken=())
+    resolution, passed_over = _decide(session, bids, purses, held, taken=())
     _write_winners(session, resolution, bids)
     prices = {winner.candidate.user_id: winner.price for winner in resolution.winners}
     # Everybody's promise ends here but the winners', whose price stays held until they are served.
-    ledger.set_holds(
-        reference=session.pk,
-        pool=pool,
-        amounts={bid.user_id: prices.get(bid.user_id, ZERO) for bid in bids},
-        locked=locked,
-    )
+    purses.hold({bid.user_id: prices.get(bid.user_id, ZERO) for bid in bids})
     ItemBid.objects.filter(session=session).exclude(user_id__in=prices).update(leads=False)
     ItemBid.objects.filter(session=session, user_id__in=prices).update(leads=True)
     session.status = Status.CLOSED
@@ -116,7 +113,7 @@ def _candidates(session: BidSession, bids: Sequence[ItemBid], without: Collectio
     attendance = hooks.attendance_30d(users) if TieBreak.ATTENDANCE in asked and users else {}
     last_won: dict[int, Any] = {}
     if TieBreak.LEAST_RECENTLY_WON in asked and users:
-        rows = LootDistribution.objects.filter(user__in=users, pool_id=session.pool_id, reversed_at=None).order_by()
+        rows = LootDistribution.objects.filter(charged_in(session.pool_id), user__in=users, reversed_at=None).order_by()
         last_won = dict(rows.values_list("user_id").annotate(latest=Max("awarded_at")))
     return [
         Candidate(
@@ -136,9 +133,8 @@ def _candidates(session: BidSession, bids: Sequence[ItemBid], without: Collectio
 
 def _decide(
     session: BidSession,
-    pool: DKPPool,
     bids: Sequence[ItemBid],
-    locked: dict[ledger.Key, UserPointsSummary],
+    purses: Purses,
     held: dict[int, Decimal],
     *,
     taken: Collection[int],
@@ -168,13 +164,14 @@ def _decide(
         failed = False
         for winner in resolution.winners:
             user = people[winner.candidate.user_id]
-            row = locked[(user.pk, pool.pk)]
-            free = row.balance - row.held + held.get(user.pk, ZERO)
+            own = held.get(user.pk, ZERO)
             reason = ""
             if not user.is_active:
                 reason = "the account is closed"
-            elif winner.price > free and not pool.allow_negative:
-                reason = f"only {show_points(free)} left"
+            elif not purses.covers(user.pk, winner.price, own):
+                pool, _, free = purses.tightest(user.pk, own)
+                where = f" in {pool.name}" if len(purses.pools) > 1 else ""
+                reason = f"only {show_points(free)} left{where}"
             if reason:
                 failed = True
                 out.add(user.pk)
@@ -239,13 +236,13 @@ def award_session(
         raise Conflict(f"Bidding on {session.item_name} still runs. Close it first.", code="session_open")
     if session.status == Status.CANCELLED:
         raise Conflict(f"Bidding on {session.item_name} was cancelled.", code="session_cancelled")
-    pool = DKPPool.objects.get(pk=session.pool_id)
-    price = None if amount is None else parse_points(amount, places=pool.decimal_places, minimum=ZERO)
+    pools = pools_of(session)
+    price = None if amount is None else parse_price(amount, pools, attr="amount")
     rows = list(session.winners.select_related("user", "character", "loot"))
     if winner is not None:
         chosen = [row for row in rows if row.user_id == winner.pk and row.state != State.PASSED]
         if not chosen:
-            chosen = [_instead(session, pool, rows, winner, price, actor)]
+            chosen = [_instead(session, pools, rows, winner, price, actor)]
     else:
         chosen = [row for row in rows if row.state in (State.WON, State.AWARDED)]
     if not chosen:
@@ -261,7 +258,7 @@ def award_session(
         )
     due = sorted((row for row in chosen if row.state != State.AWARDED), key=lambda row: row.position)
     if due:
-        _serve(session, pool, due, price, actor)
+        _serve(session, pools, due, price, actor)
     made = LootDistribution.objects.select_related("item", "user", "pool").filter(
         pk__in=[row.loot_id for row in chosen]
     )
@@ -269,13 +266,17 @@ def award_session(
 
 
 def _serve(
-    session: BidSession, pool: DKPPool, due: Sequence[SessionWinner], price: Decimal | None, actor: User | None
+    session: BidSession,
+    pools: Sequence[DKPPool],
+    due: Sequence[SessionWinner],
+    price: Decimal | None,
+    actor: User | None,
 ) -> None:
     if session.raid is not None:
         lock_raid(session.raid)  # before the summaries, as whoever undoes the raid does
-    locked = ledger.lock_summaries((row.user_id, pool.pk) for row in due)
+    purses = Purses.lock(session, pools, [row.user_id for row in due])
     # Freed first, taken next: between the two nobody else can see it.
-    ledger.set_holds(reference=session.pk, pool=pool, amounts={row.user_id: ZERO for row in due}, locked=locked)
+    purses.hold({row.user_id: ZERO for row in due})
     for row in due:
         cost = row.amount if price is None else price
         character = row.character if row.character and row.character.user_id == row.user_id else None
@@ -284,12 +285,12 @@ def _serve(
             user=row.user,
             character=character,
             raid=session.raid,
-            pool=pool,
+            pools=pools,
             points_spent=cost,
             actor=actor,
             source=LootDistribution.Source.AUCTION,
             auction=session.pk,
-            locked=locked,
+            locked=purses.locked,
         )
         row.state, row.amount = State.AWARDED, cost
         row.save(update_fields=["state", "amount", "loot"])
@@ -301,7 +302,7 @@ def _serve(
 
 def _instead(
     session: BidSession,
-    pool: DKPPool,
+    pools: Sequence[DKPPool],
     rows: Sequence[SessionWinner],
     winner: User,
     price: Decimal | None,
@@ -321,8 +322,7 @@ def _instead(
     if waiting and served + len(waiting) >= session.quantity:
         displaced = waiting[-1]
         place = displaced.position
-        locked = ledger.lock_summaries([(displaced.user_id, pool.pk), (winner.pk, pool.pk)])
-        ledger.set_holds(reference=session.pk, pool=pool, amounts={displaced.user_id: ZERO}, locked=locked)
+        Purses.lock(session, pools, [displaced.user_id, winner.pk]).hold({displaced.user_id: ZERO})
         displaced.state = State.PASSED
         displaced.save(update_fields=["state"])
     session.trace = [
@@ -372,20 +372,14 @@ def pass_winner(*, session_id: Any, winner: User, actor: User | None, reason: st
         raise NotFound(f"{winner} has not won {session.item_name}.", code="not_a_winner")
     if row.state == State.AWARDED:
         raise Conflict(f"{winner} has it already. Undo the award first.", code="already_awarded")
-    pool = DKPPool.objects.get(pk=session.pool_id)
     bids = list(ItemBid.objects.select_related("user", "character").filter(session=session))
-    locked = ledger.lock_summaries((user_id, pool.pk) for user_id in {bid.user_id for bid in bids} | {winner.pk})
-    ledger.set_holds(reference=session.pk, pool=pool, amounts={winner.pk: ZERO}, locked=locked)
+    purses = Purses.lock(session, pools_of(session), {bid.user_id for bid in bids} | {winner.pk})
+    purses.hold({winner.pk: ZERO})
     row.state = State.PASSED
     row.save(update_fields=["state"])
     taken = {one.user_id for one in rows}
-    resolution, notes = _decide(session, pool, bids, locked, {}, taken=taken, places=1)
-    ledger.set_holds(
-        reference=session.pk,
-        pool=pool,
-        amounts={won.candidate.user_id: won.price for won in resolution.winners},
-        locked=locked,
-    )
+    resolution, notes = _decide(session, bids, purses, {}, taken=taken, places=1)
+    purses.hold({won.candidate.user_id: won.price for won in resolution.winners})
     _write_winners(session, resolution, bids, first_place=max(one.position for one in rows) + 1)
     now = clock.now()
     session.trace = [
@@ -424,7 +418,8 @@ def undo_award(*, session_id: Any, actor: User | None, winner: User | None = Non
     awards = [row.loot for row in rows if row.loot is not None]
     if not awards:
         raise Conflict(f"{session.item_name} is not awarded{f' to {winner}' if winner else ''}.", code="not_awarded")
-    ledger.lock_summaries((award.user_id, award.pool_id) for award in awards)
+    charged = pools_of(session)
+    ledger.lock_summaries((award.user_id, pool.pk) for award in awards for pool in charged)
     for award in awards:
         reverse_award(award=award, actor=actor, reason=reason)  # its winner follows by `documents.follow_reversals`
     session.refresh_from_db()

@@ -67,7 +67,8 @@ def test_what_leads_elsewhere_is_not_available(pool: Any, aeli: Any) -> None:
     bid(session(), aeli, 60)
     refusal = refused(session("Ring"), aeli, "40.01")
     assert refusal.code == "insufficient_points"
-    assert refusal.figures == {"balance": "100.00", "held": "60.00", "available": "40.00", "amount": "40.01"}
+    figures = {"balance": "100.00", "held": "60.00", "available": "40.00", "amount": "40.01", "dkp_pool_id": pool.pk}
+    assert refusal.figures == figures
     bid(session("Belt"), aeli, 40)
     assert balance(aeli, pool) == "100.00/100.00"
 

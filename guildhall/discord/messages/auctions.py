@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from guildhall.auctions.models import BidSession, Status
-from guildhall.auctions.selectors import present_one, running
+from guildhall.auctions.selectors import pools_of, present_one, running
 from guildhall.core.errors import NotFound
 from guildhall.core.transactions import use_case
 from guildhall.discord.client import DiscordConfig
@@ -58,7 +58,7 @@ def auction(*, session_id: str) -> dict[str, Any] | None:
         return message(Embed(f"~~{name}~~", "Called off.", GREY, address), components=[])
     if shown["status"] != "open":
         return _decided(session, shown, name, address)
-    pool = escape(session.pool.name)
+    pool = escape(_charged(session))
     embed = Embed(name, color=GOLD if not session.is_sealed else PURPLE, url=address, at=session.started_at)
     if session.paused_at is not None:
         embed.description = "Paused."
@@ -93,8 +93,12 @@ def _decided(session: BidSession, shown: dict[str, Any], name: str, address: str
     else:
         text, color = "Nobody bid.", GREY
     embed = Embed(name, text, color, address, at=session.closed_at)
-    embed.add("Bids", shown["bids_count"]).add("Pool", escape(session.pool.name))
+    embed.add("Bids", shown["bids_count"]).add("Pool", escape(_charged(session)))
     return message(embed, components=[])
+
+
+def _charged(session: BidSession) -> str:
+    return ", ".join(pool.name for pool in pools_of(session))
 
 
 @use_case

@@ -43,7 +43,13 @@ def test_nobody_spends_what_they_do_not_have(member, pool, post):
     with pytest.raises(BadInput) as refusal:
         post(member, pool, "-10.01", EntryKind.LOOT, must_cover=True)
     assert refusal.value.code == "insufficient_points"
-    assert refusal.value.figures == {"balance": "10.00", "held": "0.00", "available": "10.00", "amount": "10.01"}
+    assert refusal.value.figures == {
+        "balance": "10.00",
+        "held": "0.00",
+        "available": "10.00",
+        "amount": "10.01",
+        "dkp_pool_id": pool.pk,
+    }
     assert "0.01 too much" in refusal.value.detail
     assert LedgerEntry.objects.count() == 1
 
@@ -316,7 +322,7 @@ def test_many_holds_are_set_at_once_all_or_none(member, officer, pool, post):
     def hold(first, second):
         with transaction.atomic():
             ledger.set_holds(
-                pool=pool,
+                pools=[pool],
                 reference=auction,
                 amounts={member.pk: Decimal(first), officer.pk: Decimal(second)},
                 locked=ledger.lock_summaries(keys),

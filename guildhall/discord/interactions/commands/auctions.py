@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guildhall.accounts.models import User
 from guildhall.auctions.models import BidSession, Mode
-from guildhall.auctions.selectors import present_one, purse, running
+from guildhall.auctions.selectors import present_one, running, session_purse
 from guildhall.auctions.services.bids import Placed, place_bid
 from guildhall.auctions.services.sessions import cancel_session, start_session
 from guildhall.auctions.services.settlement import close_session
@@ -125,7 +125,7 @@ def bid_pressed(context: Context, parts: list[str]) -> Answer:
             ],
         )
     if what == "allin":
-        most = show_points(purse(person, session.pool, session)["max_bid"])
+        most = show_points(session_purse(person, session).max_bid)
         embed = Embed(f"All in on {escape(session.item_name)}?", f"You would bid up to **{most}**.", GOLD)
         yes = make_button(f"Yes, all in ({most})", f"bid:{session.pk}:allin:yes", style=4)
         return Reply(message(embed, components=[button_row(yes)]))
