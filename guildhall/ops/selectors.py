@@ -146,7 +146,8 @@ def _cache() -> Check:
     took = round((time.perf_counter() - begun) * 1000, 1)
     where = "Redis" if settings.REDIS_URL else "The process's own memory"
     if not same:
-        return Check("cache", FAILING, f"{where} forgot a value at once.", {"milliseconds": took})
+        words = f"{where} does not answer, or forgets at once. Everything goes on without a cache; start it again."
+        return Check("cache", FAILING, words, {"milliseconds": took})
     return Check("cache", OK, f"{where} answers in {took} ms", {"milliseconds": took})
 
 
