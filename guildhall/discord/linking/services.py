@@ -164,7 +164,7 @@ def unlink_discord(*, user: User, actor: User | None, reason: str = "") -> User:
         raise Conflict(f"{locked} is not linked to a Discord account.", code="not_linked", attr="user_id")
     if actor is not None and actor.pk == locked.pk and not locked.has_usable_password():
         raise NotAllowed(
-            "Discord is your only way to sign in. Set a password first, or ask an officer to unlink you.",
+            "Discord is your only way to sign in. Ask an officer to unlink you.",
             code="only_way_in",
         )
     former = locked.discord_id

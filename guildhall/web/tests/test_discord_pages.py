@@ -107,3 +107,20 @@ def test_syncing_everybody_is_queued(guild: Guild, fake_discord: FakeDiscordServ
     assert officer.post(PAGE, {"form": "sync", "once": "b"}).status_code == 302
     outbox.deliver_due()
     assert OutboxMessage.objects.filter(topic="discord.reconcile", state="delivered").exists()
+
+
+def test_a_code_is_looked_for_in_an_officers_log(guild: Guild) -> None:
+    member, officer = as_(guild, "member"), as_(guild, "officer")
+    create_character(name="Lostone", user=None, actor=guild.officer)
+    page = member.get("/me/discord/")
+    member.post(
+        "/me/discord/", {"form": "claim", "once": page.context["claim"].token, "character_name": "Lostone"}, follow=True
+    )
+    claim = Claim.objects.get()
+    line = f"[Mon Nov 23 20:00:00 2026] {{who}} says, '{claim.code}'"
+    for who, words in (("Sorrel", "No code of an open claim"), ("Lostone", "Seen in the log: Lostone (approved)")):
+        token = officer.get(PAGE).context["spoken"].token
+        answer = officer.post(PAGE, {"form": "spoken", "once": token, "log": line.format(who=who)}, follow=True)
+        assert words in answer.content.decode()
+    claim.refresh_from_db()
+    assert claim.state == Claim.State.APPROVED

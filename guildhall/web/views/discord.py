@@ -37,7 +37,19 @@ def discord(request: HttpRequest) -> HttpResponse:
     add, drop, sync = Form(request, "map"), Form(request, "drop"), Form(request, "sync")
     approve, refuse = Form(request, "approve"), Form(request, "refuse")
     resend, resend_all = Form(request, "resend"), Form(request, "resend-all")
-    test = Form(request, "test")
+    test, spoken = Form(request, "test"), Form(request, "spoken")
+
+    def look_in_log() -> Done:
+        found = claims.verify_claims_from_log(text=spoken.text("log"), principal=principal)
+        if not found:
+            raise BadInput(
+                "No code of an open claim is in these lines, spoken by the character that is claimed. Paste the lines of "
+                "your own log in which it was said.",
+                code="no_code",
+                attr="log",
+            )
+        names = ", ".join(f"{row['character_name']} ({row['state']})" for row in found)
+        return go("discord", message=f"Seen in the log: {names}.", fragment="claims")
 
     def make_mapping() -> Done:
         meaning, _, value = add.text("meaning").partition(":")
@@ -87,6 +99,7 @@ def discord(request: HttpRequest) -> HttpResponse:
         (sync, sync_all),
         (approve, approve_claim),
         (refuse, refuse_claim),
+        (spoken, look_in_log),
         (resend, send_again),
         (resend_all, send_all_again),
     )
@@ -104,6 +117,7 @@ def discord(request: HttpRequest) -> HttpResponse:
         "sync": sync,
         "approve": approve,
         "refuse": refuse,
+        "spoken": spoken,
         "resend": resend,
         "resend_all": resend_all,
         "refused": next((form.error for form, _ in forms if form.error), None),
