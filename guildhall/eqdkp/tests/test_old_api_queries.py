@@ -28,7 +28,7 @@ READS = {
     "function=user_chars&userid=10": 5, "function=search&in=charname&for=a": 5, "function=search&in=username&for=a": 4,
     "function=character": 4, "function=calevents_list": 6, "function=calevents_details&eventid=1": 8,
 }  # fmt: skip
-WRITES = {"add_raid": 50, "add_item": 28, "add_adjustment": 50, "add_event": 23, "character": 38, "raid_signup": 22}
+WRITES = {"add_raid": 50, "add_item": 28, "add_adjustment": 50, "add_event": 23, "character": 39, "raid_signup": 22}
 
 
 @pytest.fixture(params=["small", "large"])
