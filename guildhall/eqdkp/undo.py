@@ -20,8 +20,8 @@ from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import Conflict, NotFound
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.importer import adjustments, items, raids
+from guildhall.eqdkp.importer.characters import apply_character
 from guildhall.eqdkp.importer.context import UNDO_REASON, Beat
-from guildhall.eqdkp.importer.people import apply_character
 from guildhall.eqdkp.models import (
     CalendarEvent,
     CalendarSignup,
