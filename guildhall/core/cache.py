@@ -1,13 +1,15 @@
 """The cache on Redis, forgiving: with Redis away the house goes on without a cache instead of failing every request.
 
-What the cache holds is never the truth (DESIGN.md, "Graceful degradation" of PRD 4.4): sessions are in the database too, rate
-limits begin anew, figures are computed again. The health page says that the cache is away. `core/tests/test_cache.py`.
+What the cache holds is never the truth (PRD 4.4, "Graceful degradation"): sessions are in the database too, rate limits begin
+anew, figures are computed again. The health page says that the cache is away. `core/tests/test_cache.py` fails without it.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.core.cache.backends.redis import RedisCache
@@ -25,8 +27,32 @@ def _say(error: RedisError) -> None:
         log.error("Redis does not answer; going on without a cache: %s", error)
 
 
+def _forgiving(name: str, empty: Callable[[], Any]) -> Any:
+    """`RedisCache`'s method `name`, answering what an empty cache would (`empty()`) while Redis is away."""
+    plain = getattr(RedisCache, name)
+
+    @functools.wraps(plain)
+    def method(self: RedisCache, *args: Any, **options: Any) -> Any:
+        try:
+            return plain(self, *args, **options)
+        except RedisError as error:
+            _say(error)
+            return empty()
+
+    return method
+
+
 class ForgivingRedisCache(RedisCache):
     """Django's Redis cache, but a Redis that is away is an empty cache: reads miss, writes are forgotten."""
+
+    get_many = _forgiving("get_many", dict)
+    has_key = _forgiving("has_key", bool)
+    add = _forgiving("add", lambda: True)
+    set = _forgiving("set", lambda: None)
+    set_many = _forgiving("set_many", list)
+    delete = _forgiving("delete", bool)
+    delete_many = _forgiving("delete_many", lambda: None)
+    touch = _forgiving("touch", bool)
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         try:
@@ -34,60 +60,6 @@ class ForgivingRedisCache(RedisCache):
         except RedisError as error:
             _say(error)
             return default
-
-    def get_many(self, keys: Any, version: int | None = None) -> dict[Any, Any]:
-        try:
-            return super().get_many(keys, version)
-        except RedisError as error:
-            _say(error)
-            return {}
-
-    def has_key(self, key: Any, version: int | None = None) -> bool:
-        try:
-            return bool(super().has_key(key, version))
-        except RedisError as error:
-            _say(error)
-            return False
-
-    def add(self, *args: Any, **options: Any) -> bool:
-        try:
-            return bool(super().add(*args, **options))
-        except RedisError as error:
-            _say(error)
-            return True  # as in an empty cache
-
-    def set(self, *args: Any, **options: Any) -> None:
-        try:
-            super().set(*args, **options)
-        except RedisError as error:
-            _say(error)
-
-    def set_many(self, *args: Any, **options: Any) -> list[Any]:
-        try:
-            return list(super().set_many(*args, **options))
-        except RedisError as error:
-            _say(error)
-            return []
-
-    def delete(self, *args: Any, **options: Any) -> bool:
-        try:
-            return bool(super().delete(*args, **options))
-        except RedisError as error:
-            _say(error)
-            return False
-
-    def delete_many(self, *args: Any, **options: Any) -> None:
-        try:
-            super().delete_many(*args, **options)
-        except RedisError as error:
-            _say(error)
-
-    def touch(self, *args: Any, **options: Any) -> bool:
-        try:
-            return bool(super().touch(*args, **options))
-        except RedisError as error:
-            _say(error)
-            return False
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         try:

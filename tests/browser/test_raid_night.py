@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,34 +15,15 @@ from guildhall.points.services import create_pool
 from guildhall.raids.services import create_event, create_raid
 from guildhall.roster.services import create_character
 
-CHROMIUM = Path("/usr/bin/chromium")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium at /usr/bin/chromium"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def page(settings: Any) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
+def page(chromium: Any, settings: Any) -> Any:
     settings.DEMO_DOOR = True
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright runs an event loop in this thread
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-            opened = browser.new_page(viewport={"width": 390, "height": 844})
-            opened.set_default_timeout(30_000)
-            yield opened
-            browser.close()
-    finally:
-        if before is None:
-            os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
-        else:
-            os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
+    opened = chromium.new_page(viewport={"width": 390, "height": 844})
+    opened.set_default_timeout(30_000)
+    return opened
 
 
 def log(at: dt.datetime) -> str:

@@ -61,7 +61,7 @@ def raid_signup(*, site: Site, body: Mapping[str, Any], actor: User, for_others:
     try:
         answer_date(
             date=event, character=character, status=status, note=text(body, "note"), role=role, raidgroup=group,
-            actor=actor, for_others=True,
+            actor=actor, for_others=for_others,
         )  # fmt: skip
     except Conflict as refusal:
         raise Conflict("statuschange not allowed", code=refusal.code) from refusal
