@@ -165,7 +165,7 @@ class SyncRolesView(APIView):
     required_scopes: tuple[str, ...] = ("discord:write",)
     source = "sync"
 
-    @extend_schema(request=SyncInput, responses={202: SyncOutput})
+    @extend_schema(request=SyncInput, responses={200: SyncOutput, 202: SyncOutput})
     def post(self, request: Request) -> Response:
         data = SyncInput(data=request.data)
         data.is_valid(raise_exception=True)
@@ -193,7 +193,7 @@ class ForceSyncView(SyncRolesView):
     required_scopes = ("admin", "discord:write")
     source = "force"
 
-    @extend_schema(request=SyncInput, responses={202: SyncOutput})
+    @extend_schema(request=SyncInput, responses={200: SyncOutput, 202: SyncOutput})
     def post(self, request: Request) -> Response:
         officers_and_bots(request)
         return super().post(request)

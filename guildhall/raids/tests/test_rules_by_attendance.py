@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.points.models import EntryKind, LedgerEntry, PointRule
 from guildhall.points.selectors import balance_of
-from guildhall.points.services import create_rule, preview_rule, reverse_rule_run, run_rule
+from guildhall.points.services import adjust_points, create_rule, preview_rule, reverse_rule_run, run_rule
 from guildhall.raids import services
 
 from .scene import person, pool, raid
@@ -79,7 +79,8 @@ def test_nobody_is_punished_where_no_raid_was_held(season: dict[str, User], veli
     rule = create_rule(
         name="Absent", pool=velious, kind="absence_penalty", amount="5", percent=Decimal("15"), days=1, actor=None
     )
-    person("Bystander", joined=0 * DAY)
+    bystander = person("Bystander", joined=0 * DAY)
+    adjust_points(user_ids=[bystander.pk], pool=velious, amount=20, reason="brought along", actor=None)
     assert "Bystander" not in changes(rule)
 
 

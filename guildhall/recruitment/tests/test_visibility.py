@@ -187,3 +187,43 @@ def test_statistics_are_for_recruiters(client_of):
     assert client_of("member").get("/api/admin/application-statistics/").status_code == 403
     assert client_of("officer").get("/api/admin/application-statistics/?days=30").status_code == 200
     assert client_of("recruiter").get("/api/admin/application-statistics/?days=x").status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["on trial elsewhere", "bot without the scope", "key that only reads raids"])
+def test_whoever_is_no_voter_in_other_ways_learns_nothing_either(client_of, voting, recruiter, kind):
+    """Somebody who is on trial themselves, and keys that were not given recruitment."""
+    client = APIClient()
+    if kind == "on trial elsewhere":
+        other = create_person(display_name="Other", role_group=RoleGroup.GUEST)
+        tried, _ = services.apply(
+            user=other, character_name="Otherone", character_class="Bard", level=60, availability="x", timezone="UTC",
+            discord_username="other",
+        )  # fmt: skip
+        services.accept_trial(application=tried, actor=recruiter)
+        other.refresh_from_db()
+        client.force_authenticate(other)
+    else:
+        owner = get_or_create_bot(name="raids") if kind.startswith("bot") else recruiter
+        _, key = create_api_key(
+            user=owner, name="k2", kind="bot" if kind.startswith("bot") else "personal", scopes=["raids:read"]
+        )
+        client.credentials(HTTP_AUTHORIZATION=f"Token {key}")
+    for method, tail, body, _ in TABLE:
+        if tail in ("/questions/", "/"):
+            continue
+        answer = getattr(client, method)(path_of(tail, voting), body, format="json")
+        assert answer.status_code in (403, 404), (method, tail, answer.status_code)
+        assert "vot" not in answer.content.decode().lower(), (method, tail)
+
+
+@pytest.mark.parametrize("role", ["nobody", "guest", "applicant", "own"])
+def test_what_an_endpoint_says_of_itself_is_the_same_for_any_application(client_of, voting, role):
+    """OPTIONS describes the door, never what is behind it."""
+    client = client_of(role)
+    for tail in ("", "vote/", "votes/summary/", "votes/officer-view/", "history/"):
+        there = client.options(f"/api/applications/{voting.pk}/{tail}")
+        elsewhere = client.options(f"/api/applications/999999/{tail}")
+        if role == "own" and tail in ("", "history/"):
+            assert "voting_active" not in json.dumps(there.json().get("results", ""))
+            continue
+        assert (there.status_code, there.content) == (elsewhere.status_code, elsewhere.content), tail
