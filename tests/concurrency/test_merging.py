@@ -1,6 +1,6 @@
 """Two people become one while others pay them, and the books are read while others write.
 
-Take `refuse_closed` out of `ledger.post` and the first test finds points with an account that nobody looks at; take
+Take `refuse_closed` out of `ledger.post` and the first two tests find points with an account that nobody looks at; take
 `_see_one_moment` out of `points.verification` and the second sees a movement between its two questions.
 """
 
@@ -52,7 +52,6 @@ def in_another_thread(work):
 
 
 def test_nobody_is_paid_on_an_account_that_is_being_merged_away(in_threads):
-    refused = 0
     for number in range(6):
         old = create_person(display_name=f"Old {number}")
         new = create_person(display_name=f"New {number}")
@@ -66,10 +65,32 @@ def test_nobody_is_paid_on_an_account_that_is_being_merged_away(in_threads):
         results = in_threads(4, act)
         errors = [result for result in results if isinstance(result, Exception)]
         assert all(isinstance(error, Conflict) and error.code == "person_merged" for error in errors), errors
-        refused += len(errors)
         assert not LedgerEntry.objects.filter(user=old).exists()
         assert LedgerEntry.objects.filter(user=new).count() == 3 - len(errors)
-    assert refused, "no payment met a merge: the test proves nothing"
+
+
+def test_a_payment_that_waits_for_a_merge_finds_the_account_closed():
+    """The meeting that the race above has only by luck: the payment begins while the merge holds its locks."""
+    old, new = create_person(display_name="Old"), create_person(display_name="New")
+    pool = create_pool(name="A")
+    outcomes = []
+
+    def pay():
+        try:
+            earn(old, pool, "5")
+        except Conflict as error:
+            outcomes.append(error.code)
+        else:
+            outcomes.append("paid")
+
+    with transaction.atomic():
+        merge_people(source=old, target=new, actor=None, reason="same")
+        payment = in_another_thread(pay)
+        payment.join(timeout=1)
+        assert payment.is_alive(), "the payment did not wait for the merge"
+    payment.join(timeout=30)
+    assert outcomes == ["person_merged"]
+    assert not LedgerEntry.objects.filter(user__in=[old, new]).exists()
 
 
 def test_the_books_are_read_as_of_one_moment():
