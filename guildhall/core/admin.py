@@ -40,6 +40,9 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     search_fields = ["topic", "order_key", "last_error"]
     actions = ["send_again"]
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return outbox.readable_by(request.user, super().get_queryset(request))
+
     @admin.action(description="Send the selected dead letters again")
     def send_again(self, request: HttpRequest, queryset: Any) -> None:
         dead = queryset.filter(state=OutboxMessage.State.DEAD)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.db import models
 
+from .kept_back import KeptBack
 from .models import AuditEvent
 
 
@@ -37,21 +37,6 @@ def record(
     )
 
 
-_KEPT_BACK: list[Callable[[Any], models.Q]] = []
-
-
-def keep_back(rows: Callable[[Any], models.Q]) -> Callable[[Any], models.Q]:
-    """Register which rows a reader must not be shown: `rows(reader)` is a condition on `AuditEvent`.
-
-    A room registers what its own rules keep from somebody whatever their role; readers get at the trail through
-    `readable_by` alone.
-    """
-    _KEPT_BACK.append(rows)
-    return rows
-
-
-def readable_by(reader: Any, events: models.QuerySet[AuditEvent]) -> models.QuerySet[AuditEvent]:
-    """`events` without what the rooms keep back from `reader`, a person who is signed in."""
-    for rows in _KEPT_BACK:
-        events = events.exclude(rows(reader))
-    return events
+_readers = KeptBack()
+keep_back = _readers.keep_back
+readable_by = _readers.readable_by

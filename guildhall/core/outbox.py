@@ -21,6 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from . import clock
+from .kept_back import KeptBack
 from .models import OutboxMessage
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,10 @@ class GiveUp(Exception):
 
 Handler = Callable[[OutboxMessage], str | None]
 _handlers: dict[str, Handler] = {}
+
+_readers = KeptBack()
+keep_back = _readers.keep_back
+readable_by = _readers.readable_by
 
 
 def handler(topic: str) -> Callable[[Handler], Handler]:

@@ -39,9 +39,14 @@ def queue() -> Queue:
     return Queue(**found)
 
 
-def deliveries(*, state: str = State.DEAD) -> QuerySet[OutboxMessage]:
-    """Messages in a state, newest first."""
-    return OutboxMessage.objects.filter(OURS, state=state).order_by("-id")
+def deliveries(*, reader: User | None = None, state: str = State.DEAD) -> QuerySet[OutboxMessage]:
+    """Messages in a state, newest first, without what is kept from `reader` (None: a bot, which is nobody's eyes)."""
+    return _readable(reader).filter(state=state).order_by("-id")
+
+
+def _readable(reader: User | None) -> QuerySet[OutboxMessage]:
+    rows = OutboxMessage.objects.filter(OURS)
+    return rows if reader is None else outbox.readable_by(reader, rows)
 
 
 @use_case
@@ -49,10 +54,10 @@ def resend(*, message_id: int, actor: User | None) -> OutboxMessage:
     """Put a message that was given up back in the queue.
 
     Raises:
-        NotFound: ``unknown_delivery``.
+        NotFound: ``unknown_delivery``, also for one that is kept from `actor`.
         Conflict: ``not_dead`` where it was not given up.
     """
-    found = OutboxMessage.objects.select_for_update().filter(OURS, pk=message_id).first()
+    found = _readable(actor).select_for_update().filter(pk=message_id).first()
     if found is None:
         raise NotFound(f"There is no delivery {message_id}.", code="unknown_delivery")
     if found.state != State.DEAD:

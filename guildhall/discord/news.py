@@ -15,6 +15,7 @@ from guildhall.core.models import OutboxMessage
 from guildhall.loot.services import LOOT_AWARDED, LOOT_REVERSED
 from guildhall.raids.services.standing import RAID_AMENDED, RAID_AWARDED, RAID_REVERSED
 from guildhall.recruitment.models import Application
+from guildhall.recruitment.trail import POSTED, order_key
 
 from .messages import awards, raids, recruitment  # noqa: F401 - registers the builders
 from .messages.auctions import find_session, show_auction
@@ -99,19 +100,24 @@ def application_news(message: OutboxMessage) -> str:
             kind="applications",
             build="application",
             key=f"summary:{message.uid}",
-            order_key=f"post:application:{found.pk}",
+            order_key=order_key(POSTED, found.pk),
             application_id=found.pk,
         )
         return "application" if asked else "no channel"
     if news not in ("comment", "trial_reminder", "trial_over") and post(
-        kind="applications", build="application", key=f"application:{found.pk}", edits=True, application_id=found.pk
+        kind="applications",
+        build="application",
+        key=f"application:{found.pk}",
+        order_key=order_key(POSTED, found.pk),
+        edits=True,
+        application_id=found.pk,
     ):
         queued.append("application")
     if news in ("trial_accepted", "trial_reminder", "trial_over", "recycled") and post(
         kind="applications",
         build="trial",
         key=f"trial:{message.uid}",
-        order_key=f"post:application:{found.pk}",
+        order_key=order_key(POSTED, found.pk),
         application_id=found.pk,
         news=news,
     ):
@@ -128,6 +134,7 @@ def _post_vote(found: Application) -> bool:
         kind="votes",
         build="vote",
         key=f"vote:{found.pk}:{found.voting_round}",
+        order_key=order_key(POSTED, found.pk),
         edits=True,
         application_id=found.pk,
         voting_round=found.voting_round,

@@ -13,6 +13,7 @@ from guildhall.core import outbox
 from guildhall.core.models import OutboxMessage
 
 from .models import Application
+from .trail import MAILED, order_key
 
 TOPIC = "recruitment.email"
 _TEXTS = {
@@ -49,7 +50,7 @@ def write_to_applicant(application: Application, topic: str, *, comment: str = "
     outbox.put(
         topic=TOPIC,
         payload={"to": application.email, "subject": f"{settings.GUILD_NAME}: {subject}", "body": body},
-        order_key=f"application-mail:{application.pk}",
+        order_key=order_key(MAILED, application.pk),
     )
 
 

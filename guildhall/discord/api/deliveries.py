@@ -43,7 +43,7 @@ class DeliveryViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboxMessa
         if state not in OutboxMessage.State.values:
             raise BadInput(f"A state is one of {', '.join(OutboxMessage.State.values)}.", code="invalid_choice",
                            attr="state")  # fmt: skip
-        return deliveries.deliveries(state=state)
+        return deliveries.deliveries(reader=principal(self.request).user, state=state)
 
     @extend_schema(parameters=[OpenApiParameter("state", str, enum=OutboxMessage.State.values)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.test import Client
+from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
-from guildhall.accounts.services import create_person
+from guildhall.accounts.services import create_person, set_role_group
+from guildhall.core.errors import NotFound
 from guildhall.core.models import OutboxMessage
+from guildhall.discord import deliveries
 from guildhall.discord.tests.people import deliver, make_guild
 from guildhall.discord.tests.talking import Talk, text_of
 from guildhall.points.services import create_pool
@@ -61,8 +64,6 @@ class Scene:
         User.objects.filter(pk=self.people["own recruiter"].pk).update(role_group="recruiter", is_staff=True)
         for role in ("recruiter", "officer"):
             User.objects.filter(pk=self.people[role].pk).update(is_staff=True)
-        from guildhall.accounts.services import set_role_group
-
         for role in ("recruiter", "officer", "own recruiter"):  # with the groups and permissions that the role brings
             person = User.objects.get(pk=self.people[role].pk)
             set_role_group(user=person, role_group="member", actor=None)
@@ -179,3 +180,53 @@ def test_a_button_answers_the_same_for_what_is_no_members_business_and_for_what_
     member = scene.accounts["member"]
     heard = {text_of(scene.talk.press(member, f"vote:{number}:pass")) for number in (draft.pk, sent.pk, 999999)}
     assert len(heard) == 1, heard
+
+
+@pytest.mark.parametrize("role", ["officer", "superuser"])
+def test_the_queue_of_messages_keeps_the_vote_on_oneself_from_its_reader(
+    fake_discord: FakeDiscordServer, settings: Any, role: str
+) -> None:
+    """An officer looks at what goes out and at what was given up: nothing there speaks of their own application."""
+    hook = fake_discord.state.add_webhook(fake_discord.state.add_channel("votes"))
+    settings.DISCORD_WEBHOOK_VOTES = settings.DISCORD_WEBHOOK_APPLICATIONS = (
+        f"{fake_discord.url}/api/webhooks/{hook.id}/{hook.token}"
+    )
+    scene = Scene(fake_discord)
+    deliver()
+    OutboxMessage.objects.update(state=OutboxMessage.State.DEAD)
+    own = User.objects.get(pk=scene.people["own"].pk)
+    set_role_group(user=own, role_group="officer", actor=None)
+    User.objects.filter(pk=own.pk).update(is_superuser=role == "superuser", is_staff=True)
+    about_own = {
+        message.pk
+        for message in OutboxMessage.objects.all()
+        if message.payload.get("application_id") == scene.vote.pk
+        or message.payload.get("arguments", {}).get("application_id") == scene.vote.pk
+        if message.topic != "discord.direct_message"  # to the applicant, who has read it
+    }
+    posts = {m.topic for m in OutboxMessage.objects.filter(pk__in=about_own)}
+    assert {"application.voting_started", "discord.post"} <= posts
+
+    def shown(who: User) -> tuple[set[int], str]:
+        client, api = Client(), APIClient()
+        fresh = User.objects.get(pk=who.pk)
+        client.force_login(fresh, "django.contrib.auth.backends.ModelBackend")
+        api.force_authenticate(fresh)
+        listed = api.get("/api/discord/deliveries/?page_size=500").json()["results"]
+        pages = [
+            client.get(path).content.decode() for path in ("/officers/discord/", "/admin/core/outboxmessage/?all=")
+        ]
+        return {row["id"] for row in listed}, " ".join(pages)
+
+    seen, pages = shown(own)
+    assert not seen & about_own
+    assert f"application:{scene.vote.pk}<" not in pages
+    one = min(about_own)
+    client = Client()
+    client.force_login(User.objects.get(pk=own.pk), "django.contrib.auth.backends.ModelBackend")
+    assert client.get(f"/admin/core/outboxmessage/{one}/change/").status_code == 302, "not there"
+    with pytest.raises(NotFound):
+        deliveries.resend(message_id=one, actor=User.objects.get(pk=own.pk))
+    seen, pages = shown(scene.people["officer"])
+    assert about_own <= seen, "another officer sees them"
+    assert "application.voting_started" in pages

@@ -26,6 +26,7 @@ from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import Application
 from guildhall.recruitment.selectors import Tier
 from guildhall.recruitment.services.applying import find_by_token
+from guildhall.recruitment.trail import ANNOUNCED, order_key
 from guildhall.roster.selectors import find_person
 
 from . import serializers as shapes
@@ -241,7 +242,7 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
             lambda: outbox.put(
                 topic="application.summary",
                 payload={"application_id": application.pk},
-                order_key=f"application:{application.pk}",
+                order_key=order_key(ANNOUNCED, application.pk),
             )
         )
         put()

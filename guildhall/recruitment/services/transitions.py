@@ -12,6 +12,7 @@ from guildhall.core.errors import Conflict, NotFound
 from guildhall.recruitment.mail import write_to_applicant
 from guildhall.recruitment.models import Application, ApplicationStatusChange, RecruitmentPolicy
 from guildhall.recruitment.tally import Rules
+from guildhall.recruitment.trail import ANNOUNCED, order_key
 
 S = Application.Status
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -117,6 +118,6 @@ def announce(application: Application, topic: str, **more: object) -> None:
     outbox.put(
         topic=f"application.{topic}",
         payload={"application_id": application.pk, **more},
-        order_key=f"application:{application.pk}",
+        order_key=order_key(ANNOUNCED, application.pk),
     )
     write_to_applicant(application, topic, comment=str(more.get("comment", "")))

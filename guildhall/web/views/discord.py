@@ -128,7 +128,7 @@ def discord(request: HttpRequest) -> HttpResponse:
         "claims": Claim.objects.filter(state=Claim.State.OPEN).select_related("user", "character", "person"),
         "log": selectors.sync_log()[:25],
         "queue": deliveries.queue(),
-        "dead": deliveries.deliveries()[:25],
+        "dead": deliveries.deliveries(reader=actor)[:25],
     }
     return render(request, "web/discord.html", context, status=max(form.status for form, _ in forms))
 
