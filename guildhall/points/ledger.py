@@ -22,6 +22,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q, QuerySet
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
@@ -323,14 +324,17 @@ def _reversal_words(entry: LedgerEntry, reason: str) -> str:
     return f"Reversal of {what}" + (f": {reason}" if reason else "")
 
 
+def standing(*conditions: Q, **where: Any) -> QuerySet[LedgerEntry]:
+    """The entries that stand, of those that the conditions choose: not reversed, and not reversals."""
+    return LedgerEntry.objects.filter(*conditions, reversed_by=None, **where).exclude(kind=EntryKind.REVERSAL)
+
+
 def standing_entries(*, documents: Collection[UUID] | None = None, context: UUID | None = None) -> list[LedgerEntry]:
-    """The entries of `documents`, or of everything in `context`, that stand: not reversed, and not reversals."""
-    found = LedgerEntry.objects.filter(reversed_by=None).exclude(kind=EntryKind.REVERSAL)
-    if documents is not None:
-        found = found.filter(document__in=list(documents))
+    """The entries that stand of `documents`, or of everything in `context`, as a list by key."""
+    where: dict[str, Any] = {} if documents is None else {"document__in": list(documents)}
     if context is not None:
-        found = found.filter(context=context)
-    return list(found.order_by("pk"))
+        where["context"] = context
+    return list(standing(**where).order_by("pk"))
 
 
 def set_hold(

@@ -86,7 +86,7 @@ def test_an_import_waits_for_an_undo_that_was_interrupted(
 ) -> None:
     run = bring(sample_guild(), tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("guildhall.eqdkp.undo._Undo._raids", lambda self: 1 / 0)
+        patch.setattr("guildhall.eqdkp.undo.removing.Removal._raids", lambda self, kind, records: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             undo_import(run=run)
     with pytest.raises(Conflict, match="was interrupted. Finish that first") as raised:

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from guildhall.accounts.models import User
+from guildhall.auctions.services import start_session
 from guildhall.core.errors import Conflict
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.models import CalendarEvent, ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
@@ -21,13 +24,13 @@ from guildhall.points import ledger
 from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
 from guildhall.points.services.adjustments import reverse_adjustment
 from guildhall.points.services.merging import merge_people
-from guildhall.raids.models import Event, Raid, RaidAttendance
+from guildhall.raids.models import AttendanceCheck, Event, Raid, RaidAttendance
 from guildhall.raids.services.amending import remove_attendee
 from guildhall.raids.services.awarding import award_attendance
 from guildhall.roster.models import Character, Rank
 
 from .importing import bring, equal, ours
-from .maker import DAY, START, sample_guild
+from .maker import DAY, START, big_guild, sample_guild
 
 pytestmark = pytest.mark.django_db
 
@@ -176,3 +179,41 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(CommandError, match="no import “last”"):
         call_command("import_eqdkp", "--undo", "last")
     assert ImportRun.objects.get().state == ImportRun.State.UNDONE
+
+
+def test_a_raid_that_an_auction_speaks_of_stays_whole(tmp_path: Path) -> None:
+    """Nothing was awarded at it here, yet an auction was held: the raid keeps its check and its date."""
+    run = bring(sample_guild(), tmp_path)
+    raid = Raid.objects.get(pk=ours("raid", 2))
+    session = start_session(item_name="Cloak of Flames", raid=raid, pool=DKPPool.objects.first(), actor=None)
+    done = undo_import(run=run)
+    assert any(f"raid {raid}" in text for text in done.kept)
+    raid.refresh_from_db()
+    assert raid.checks.count() == 1
+    assert raid.reversal_reason, "its points are reversed, so it is struck"
+    assert session.raid_id == raid.pk
+    assert Raid.objects.count() == 1
+
+
+def test_a_batch_with_rows_that_stay_loses_all_the_others(tmp_path: Path) -> None:
+    guild = big_guild(members=20, raids=40, attendances=200, items=30)
+    run = bring(guild, tmp_path)
+    kept = set(Raid.objects.order_by("?").values_list("pk", flat=True)[:3])
+    for raid in Raid.objects.filter(pk__in=kept):
+        start_session(item_name="Cloak of Flames", raid=raid, pool=DKPPool.objects.first(), actor=None)
+    undo_import(run=run)
+    assert set(Raid.objects.values_list("pk", flat=True)) == kept
+    assert AttendanceCheck.objects.count() == len(kept)
+    assert not RaidAttendance.objects.exists()
+
+
+def test_what_it_asks_of_the_database_grows_little_with_the_guild(tmp_path: Path) -> None:
+    """Per raid and per item one row of history is written; nothing else is asked one by one."""
+    counts = []
+    for folder, raids in ((tmp_path / "small", 20), (tmp_path / "large", 60)):
+        folder.mkdir()
+        run = bring(big_guild(members=20, raids=raids, attendances=raids * 10, items=20), folder)
+        with CaptureQueriesContext(connection) as asked:
+            undo_import(run=run)
+        counts.append([query["sql"] for query in asked if "historical" not in query["sql"]])
+    assert len(counts[1]) - len(counts[0]) < 20, counts[1]
