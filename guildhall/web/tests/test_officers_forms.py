@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from guildhall.accounts.models import User
+from guildhall.accounts.services import create_person
+from guildhall.core.models import AuditEvent
 from guildhall.points.models import LedgerEntry, PointRule
 from guildhall.points.selectors import balance_of
 
@@ -192,3 +194,25 @@ def test_the_audit_log_says_who_did_what(sign_in, guild: Guild) -> None:
     page = sign_in("officer").get("/officers/audit/?room=points").content.decode()
     assert "First raid" in page
     assert "points.adjust" in page
+
+
+def test_an_officer_unlinks_a_discord_account_and_links_another(sign_in, guild: Guild) -> None:
+    other = create_person(display_name="Somebody", discord_id="100000000000000111")
+    officer = sign_in("officer")
+    path = f"/officers/people/{other.pk}/"
+    assert "Unlink" in officer.get(path).content.decode()
+    officer.post(path, {"form": "discord", "once": token(officer.get(path)), "reason": "lost his account"}, follow=True)
+    other.refresh_from_db()
+    assert other.discord_id is None
+    taken = create_person(display_name="Holder", discord_id="100000000000000222")
+    refused = officer.post(path, {"form": "discord", "once": token(officer.get(path)), "discord_id": taken.discord_id})
+    assert refused.status_code == 409
+    assert "linked to Holder already" in refused.content.decode()
+    wrong = officer.post(path, {"form": "discord", "once": token(officer.get(path)), "discord_id": "Somebody#1"})
+    assert wrong.status_code == 400
+    assert "Somebody#1" in wrong.content.decode(), "what was typed is still there"
+    officer.post(path, {"form": "discord", "once": token(officer.get(path)), "discord_id": "100000000000000333"})
+    other.refresh_from_db()
+    assert other.discord_id == "100000000000000333"
+    said = AuditEvent.objects.filter(action__startswith="discord.").order_by("pk").values_list("action", flat=True)
+    assert list(said) == ["discord.unlink", "discord.link"]

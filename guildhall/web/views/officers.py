@@ -10,6 +10,7 @@ from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.selectors import people as all_people
 from guildhall.core.errors import BadInput, GuildhallError
 from guildhall.core.selectors import audit_events
+from guildhall.discord.linking.services import link_discord, unlink_discord
 from guildhall.points.services import MergePreview, merge_people, preview_merge
 from guildhall.roster.selectors import characters_of, find_person
 from guildhall.web.pages import (
@@ -52,10 +53,10 @@ def people(request: HttpRequest) -> HttpResponse:
 
 @page(may=officers)
 def person(request: HttpRequest, user_id: int) -> HttpResponse:
-    """One person: role, name, account open or closed, and merging a second account into this one."""
+    """One person: role, name, Discord account, account open or closed, and merging a second account into this one."""
     found = find_person(user_id=user_id)
     role, name, state = Form(request, "role"), Form(request, "name"), Form(request, "state")
-    merge = Form(request, "merge")
+    merge, discord = Form(request, "merge"), Form(request, "discord")
     preview: MergePreview | None = None
 
     def set_role() -> Done:
@@ -74,6 +75,15 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
         words = "open again" if changed.is_active else "closed; points and history stay"
         return go("person", found.pk, message=f"The account of {changed} is {words}.")
 
+    def set_discord() -> Done:
+        if found.discord_id:
+            unlink_discord(user=found, actor=me(request), reason=discord.text("reason"))
+            return go("person", found.pk, message="Unlinked. The guild's roles go with it; points and history stay.")
+        changed = link_discord(
+            user=found, discord_id=discord.text("discord_id"), actor=me(request), reason=discord.text("reason")
+        )
+        return go("person", found.pk, message=f"Linked to {changed.discord_username or changed.discord_id}.")
+
     def do_merge() -> Done:
         source = _other(merge)
         merge_people(source=source, target=found, actor=me(request), reason=merge.text("reason"))
@@ -85,7 +95,14 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
         except GuildhallError as error:
             merge.error = error
     else:
-        for form, action in ((role, set_role), (name, set_name), (state, set_state), (merge, do_merge)):
+        actions = (
+            (role, set_role),
+            (name, set_name),
+            (discord, set_discord),
+            (state, set_state),
+            (merge, do_merge),
+        )
+        for form, action in actions:
             if form.sent and (response := form.run(action)) is not None:
                 return response
     context = {
@@ -94,12 +111,13 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
         "role": role,
         "name": name,
         "state": state,
+        "discord": discord,
         "merge": merge,
         "preview": preview,
         "others": all_people().exclude(pk=found.pk),
         "roles": RoleGroup.choices,
     }
-    status = max(form.status for form in (role, name, state, merge))
+    status = max(form.status for form in (role, name, discord, state, merge))
     return render(request, "web/person.html", context, status=status)
 
 
