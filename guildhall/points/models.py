@@ -30,7 +30,7 @@ class AltPolicy(models.TextChoices):
     """What an alt earns for its person (PRD 3.3.2)."""
 
     FULL = "full", "as much as a main"
-    PART = "part", "a share (alt_share_percent)"
+    PART = "part", "a share"
     NONE = "none", "nothing"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
@@ -108,6 +110,7 @@ def discord(request: HttpRequest) -> HttpResponse:
             return response
     checks: list[Check] = check_connection(default_client()) if test.sent else []
     config = DiscordConfig.from_settings()
+    drift = selectors.drift_report()
     context = {
         "test": test,
         "checks": checks,
@@ -124,7 +127,8 @@ def discord(request: HttpRequest) -> HttpResponse:
         "roles": selectors.roles_with_meaning(),
         "mappings": DiscordRoleMapping.objects.select_related("rank"),
         "meanings": _meanings(),
-        "drift": selectors.drift_report(),
+        "drift": drift,
+        "read_at": dt.datetime.fromisoformat(drift["seen"]) if drift["seen"] else None,
         "claims": Claim.objects.filter(state=Claim.State.OPEN).select_related("user", "character", "person"),
         "log": selectors.sync_log()[:25],
         "queue": deliveries.queue(),
