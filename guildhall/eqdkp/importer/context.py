@@ -25,6 +25,8 @@ from guildhall.points.history import HistoryRow
 from guildhall.points.ledger import standing_entries
 
 Kind = LegacyRecord.Kind
+MAX_INTEGER = 2_147_483_647
+"""The most that an ordinary whole number may be on every database; the old one's unsigned columns hold twice that."""
 REASON = "changed in EQdkp Plus"
 """What a reversal says that an import made."""
 UNDO_REASON = "EQdkp import taken back"

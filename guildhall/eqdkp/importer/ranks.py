@@ -5,7 +5,7 @@ from __future__ import annotations
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.roster.models import Rank
 
-from .context import Context, Kind, Known, fingerprint
+from .context import MAX_INTEGER, Context, Kind, Known, fingerprint
 
 
 def import_ranks(ctx: Context) -> None:
@@ -37,7 +37,7 @@ def import_ranks(ctx: Context) -> None:
                 if ctx.commit:
                     object_id = Rank.objects.create(
                         name=name,
-                        order=max(rank.order, 0) + 1,
+                        order=_order(rank),
                         is_hidden=rank.hidden,
                         is_default=rank.default and not has_default,
                     ).pk
@@ -51,6 +51,11 @@ def import_ranks(ctx: Context) -> None:
     ctx.batch(work)
 
 
+def _order(rank: r.LegacyRank) -> int:
+    """Its place from the top, from 1 on; a number that no database keeps is the last place."""
+    return min(max(rank.order, 0) + 1, MAX_INTEGER)
+
+
 def _change_rank(ctx: Context, before: Known, rank: r.LegacyRank, content: str) -> None:
     current = Rank.objects.filter(pk=before.key).first()
     if current is not None and before.created:
@@ -58,7 +63,7 @@ def _change_rank(ctx: Context, before: Known, rank: r.LegacyRank, content: str) 
         taken = Rank.objects.filter(name__iexact=rank.name).exclude(pk=current.pk).exists()
         becomes = {
             "name": current.name if taken or not rank.name else rank.name[:60],
-            "order": max(rank.order, 0) + 1,
+            "order": _order(rank),
             "is_hidden": rank.hidden,
         }
         ctx.note_change(before, was, becomes)

@@ -7,6 +7,8 @@ from itertools import islice
 from typing import Any
 
 from guildhall.core import clock
+from guildhall.core.money import MAX_POINTS
+from guildhall.eqdkp.calendar.services import MOST_HOURS
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.rows import TableSpec
 from guildhall.eqdkp.legacy.values import PhpValue, integer, money
@@ -18,9 +20,17 @@ from guildhall.eqdkp.models import (
     LegacyRecord,
 )
 
-from .context import Context, Kind, Known, fingerprint
+from .context import MAX_INTEGER, Context, Kind, Known, fingerprint
 
 BATCH = 1000
+#: The most that each number of a row may be.
+LARGEST: dict[Any, dict[str, Any]] = {
+    CalendarEvent: {
+        "deadline_hours": MOST_HOURS, "places": MAX_INTEGER, "calendar_number": MAX_INTEGER, "points": MAX_POINTS,
+    },
+    CalendarSignup: {"role": MAX_INTEGER, "raidgroup": MAX_INTEGER, "guest_class": MAX_INTEGER},
+    LegacyLog: {"result": MAX_INTEGER},
+}  # fmt: skip
 
 
 def _rows(
@@ -56,6 +66,8 @@ def _batch(
             continue
         ctx.look(spec.name, row.id)
         values = build(row)
+        if values is not None:
+            _fit(ctx, spec, row.id, model, values)
         if values is None:
             ctx.remember(kind, row.id, None, content, state=LegacyRecord.State.HELD, before=before)
             continue
@@ -80,6 +92,20 @@ def _batch(
     for (row, _, content, before), key in zip(new, keys, strict=True):
         ctx.remember(kind, row.id, key, content, before=before)
     ctx.progress(spec.name, len(chunk))
+
+
+def _fit(ctx: Context, spec: TableSpec[Any], legacy_id: int, model: Any, values: dict[str, Any]) -> None:
+    """Put 0 for numbers that no database keeps, and say so: one of them would stop the whole import on PostgreSQL."""
+    too_much = {
+        name: values[name] for name, most in LARGEST.get(model, {}).items() if abs(values.get(name) or 0) > most
+    }
+    if too_much:
+        said = ", ".join(f"{value} as {name.replace('_', ' ')}" for name, value in too_much.items())
+        ctx.problem(
+            spec.name, legacy_id, "out_of_range",
+            f"{spec.name} {legacy_id} has {said}: more than can be kept; it is 0 here",
+        )  # fmt: skip
+        values.update(dict.fromkeys(too_much, 0))
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

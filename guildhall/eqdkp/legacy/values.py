@@ -68,10 +68,14 @@ def text(value: str | None) -> str:
         value = repair_double_encoding(value)
     if "&" in value:
         value = _ENTITY.sub(lambda match: html.unescape(match.group()), value)
-    # PostgreSQL refuses NUL in text; the other C0 characters only ever come from broken pastes.
-    if not value.isprintable():
-        value = "".join(c for c in value if c >= " " or c in "\n\t")
-    return value.strip()
+    return storable(value).strip()
+
+
+def storable(value: str) -> str:
+    """The text without what no database keeps: NUL and half characters; other C0 characters come from broken pastes."""
+    if value.isprintable():
+        return value
+    return "".join(c for c in value if (c >= " " or c in "\n\t") and not "\ud800" <= c <= "\udfff")
 
 
 def integer(value: str | None, default: int = 0) -> int:
@@ -136,10 +140,12 @@ def profile(value: str | None) -> dict[str, str]:
             loaded = json.loads(value)
         except json.JSONDecodeError:
             return {}
-        return {str(k): text(str(v)) for k, v in loaded.items() if not isinstance(v, dict | list) and v is not None}
+        return {
+            text(str(k)): text(str(v)) for k, v in loaded.items() if not isinstance(v, dict | list) and v is not None
+        }
     parsed = unserialize(value)
     if isinstance(parsed, dict):
-        return {str(k): text(str(v)) for k, v in parsed.items() if not isinstance(v, dict) and v is not None}
+        return {text(str(k)): text(str(v)) for k, v in parsed.items() if not isinstance(v, dict) and v is not None}
     return {}
 
 
@@ -175,7 +181,7 @@ class _PhpReader:
             self.pos += length + 3
             if len(piece) != length:
                 raise ValueError("string runs past the end")
-            return decode(piece)
+            return storable(decode(piece))
         if kind == b"a":
             count = int(self._until(b":"))
             self.pos += 1
