@@ -19,7 +19,7 @@ from guildhall.points.history import HistoryRow, post_history
 from guildhall.points.models import Bucket, EntryKind, LedgerEntry, PointAdjustment
 from guildhall.raids.models import Raid
 
-from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint
+from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint, first_date
 from .items import gone
 
 BATCH = 2000
@@ -56,7 +56,7 @@ class AdjustmentState:
 def import_adjustments(ctx: Context) -> None:
     """Every adjustment of the snapshot; then those that the old system no longer has."""
     seen: set[int] = set()
-    last_date: list[dt.datetime | None] = [None]
+    last_date = [first_date(row.date for row in ctx.snapshot.rows(r.ADJUSTMENTS))]
     pending: list[r.LegacyAdjustment] = []
 
     def store() -> None:
@@ -82,8 +82,8 @@ def import_adjustments(ctx: Context) -> None:
 def _batch(
     ctx: Context,
     adjustments: Sequence[r.LegacyAdjustment],
-    last_date: dt.datetime | None,
-    carry: list[dt.datetime | None],
+    last_date: dt.datetime,
+    carry: list[dt.datetime],
 ) -> None:
     counts = ctx.counts["adjustments"]
     known = ctx.lookup(Kind.ADJUSTMENT, [adjustment.id for adjustment in adjustments])
@@ -96,7 +96,7 @@ def _batch(
             row.member_id, ctx.mains.get(row.member_id), row.value, row.date, row.reason, row.event_id, pools,
             row.raid_id, row.group_key,
         )  # fmt: skip
-        date = row.date or last_date or clock.now()
+        date = row.date or last_date
         last_date = row.date or last_date
         before = known.get(row.id)
         if before is not None and before.content == content and before.state in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import itertools
 import json
@@ -44,6 +45,14 @@ Beat = Callable[[str, int, int], None]
 def fingerprint(*parts: object) -> str:
     """A short fingerprint of a legacy row as it was brought; equal exactly when nothing changed."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def first_date(dates: Iterable[dt.datetime | None]) -> dt.datetime:
+    """Where rows without a date are put that no dated row precedes: at the first date there is, never at today's.
+
+    A raid of old that counted as today's would count in everybody's attendance of the last days.
+    """
+    return next((date for date in dates if date is not None), None) or clock.now()
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ from guildhall.points.history import HistoryRow, post_history
 from guildhall.points.models import Bucket, DKPPool, EntryKind
 from guildhall.raids.models import Raid
 
-from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint
+from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint, first_date
 
 BATCH = 2000
 _AWARD = (
@@ -69,7 +69,7 @@ class AwardState:
 def import_items(ctx: Context) -> None:
     """Every item of the snapshot; then those that the old system no longer has."""
     seen: set[int] = set()
-    last_date: list[dt.datetime | None] = [None]
+    last_date = [first_date(row.date for row in ctx.snapshot.rows(r.ITEMS))]
     raid_dates = {raid.id: raid.date for raid in ctx.snapshot.rows(r.RAIDS)}
 
     def chunks() -> Iterator[list[r.LegacyItem]]:
@@ -97,8 +97,8 @@ def _batch(
     ctx: Context,
     items: Sequence[r.LegacyItem],
     raid_dates: dict[int, dt.datetime | None],
-    last_date: dt.datetime | None,
-    carry: list[dt.datetime | None],
+    last_date: dt.datetime,
+    carry: list[dt.datetime],
 ) -> None:
     counts = ctx.counts["items"]
     known = ctx.lookup(Kind.ITEM, [item.id for item in items])
@@ -111,7 +111,7 @@ def _batch(
             item.name, item.member_id, ctx.mains.get(item.member_id), item.raid_id, item.value, item.date,
             item.itempool_id, pools, item.game_id,
         )  # fmt: skip
-        date = item.date or raid_dates.get(item.raid_id) or last_date or clock.now()
+        date = item.date or raid_dates.get(item.raid_id) or last_date
         last_date = item.date or last_date
         before = known.get(item.id)
         held_same = before is not None and before.state == LegacyRecord.State.HELD and before.content == content

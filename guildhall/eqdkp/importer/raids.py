@@ -31,7 +31,7 @@ from guildhall.raids.models import AttendanceCheck, AttendanceStatus, Raid, Raid
 from guildhall.roster.names import name_key
 
 from .attendees import AttendeeIndex
-from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint
+from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint, first_date
 from .pools import unknown_event
 
 BATCH = 250
@@ -99,7 +99,7 @@ def import_raids(ctx: Context) -> None:
     index = AttendeeIndex(ctx.snapshot)
     event_names = {event.id: event.name or f"Event {event.id}" for event in ctx.snapshot.rows(r.EVENTS)}
     seen: set[int] = set()
-    last_date: dt.datetime | None = None
+    last_date = first_date(raid.date for raid in ctx.snapshot.rows(r.RAIDS))
     try:
         for chunk in _chunks(ctx):
             fresh: list[tuple[r.LegacyRaid, dt.datetime]] = []
@@ -108,9 +108,8 @@ def import_raids(ctx: Context) -> None:
                     ctx.problem("raids", raid.id, "duplicate_id", f"raid {raid.id} is there twice", held=True, row=raid)
                     continue
                 seen.add(raid.id)
-                date = raid.date or last_date or clock.now()
                 last_date = raid.date or last_date
-                fresh.append((raid, date))
+                fresh.append((raid, last_date))
             attendees = index.of([raid.id for raid, _ in fresh])
             ctx.batch(lambda fresh=fresh, attendees=attendees: _batch(ctx, fresh, attendees, event_names))  # type: ignore[misc]
         dangling = index.dangling(seen)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from guildhall.core import clock
 from guildhall.eqdkp.legacy.values import profile, text, unserialize
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyLog, LegacyProblem
+from guildhall.loot.models import LootDistribution
+from guildhall.points.models import PointAdjustment
+from guildhall.raids.models import Raid
 from guildhall.roster.models import Rank
 
 from .importing import bring, equal, ours, problems
-from .maker import START, php, sample_guild
+from .maker import DAY, START, php, sample_guild
 
 pytestmark = [pytest.mark.django_db, pytest.mark.every_database]
 BEYOND = 4_000_000_000  # an unsigned column there, more than an integer of PostgreSQL
@@ -60,3 +65,28 @@ def test_an_amount_of_a_date_that_fits_is_kept(tmp_path: Path) -> None:
     equal(bring(sample_guild(), tmp_path))
     assert CalendarEvent.objects.get().points == Decimal("5.50")
     assert not LegacyProblem.objects.filter(code="out_of_range").exists()
+
+
+def test_what_has_no_date_and_nothing_before_it_is_put_at_the_first_date_there_is(tmp_path: Path) -> None:
+    guild = sample_guild()
+    for table, column in (("raids", "raid_date"), ("items", "item_date"), ("adjustments", "adjustment_date")):
+        guild.tables[table][0][column] = 0
+    guild.tables["items"][0]["raid_id"] = 0
+    equal(bring(guild, tmp_path))
+    first = dt.datetime.fromtimestamp(START + 2 * DAY, dt.UTC)
+    assert Raid.objects.get(pk=ours("raid", 1)).started_at == first
+    assert PointAdjustment.objects.get(pk=ours("adjustment", 1)).occurred_at == first
+    award = LootDistribution.objects.get(pk=ours("item", 1))
+    assert award.awarded_at == dt.datetime.fromtimestamp(START + 3 * DAY + 600, dt.UTC)
+    assert {("raids", "1", "no_date"), ("items", "1", "no_date"), ("adjustments", "1", "no_date")} <= problems()
+    assert f"put at {first:%Y-%m-%d %H:%M}" in said("raids", 1)
+
+
+def test_a_guild_without_a_single_date_is_brought_as_of_now(tmp_path: Path) -> None:
+    guild = sample_guild()
+    for raid in guild.tables["raids"]:
+        raid["raid_date"] = 0
+    now = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
+    with clock.frozen(now):
+        equal(bring(guild, tmp_path))
+    assert set(Raid.objects.values_list("started_at", flat=True)) == {now}
