@@ -48,7 +48,13 @@ def import_characters(ctx: Context, plans: list[PersonPlan], existing: dict[str,
     table, counts = r.MEMBERS.name, ctx.counts[r.MEMBERS.name]
     first_of_name: dict[str, r.LegacyMember] = {}
     duplicates: set[int] = set()
+    ranks = {0, *(rank.id for rank in ctx.snapshot.rows(r.RANKS))}  # 0 is none where there is no rank 0
     for member in sorted((m for plan in plans for m in plan.members), key=lambda m: m.id):
+        if member.rank_id not in ranks:
+            ctx.problem(
+                table, member.id, "rank_missing",
+                f"{ctx.names[member.id]} has rank {member.rank_id}, which does not exist; it is left without one",
+            )  # fmt: skip
         other = first_of_name.setdefault(name_key(member.name), member)
         if not member.name:
             duplicates.add(member.id)

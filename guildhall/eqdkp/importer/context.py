@@ -34,7 +34,9 @@ UNDO_REASON = "EQdkp import taken back"
 """What a reversal says that taking an import back made. Every other reversal was decided by people here."""
 #: What every import looks at anew, whether or not the row changed.
 _ALWAYS_SEEN = {
-    *(("members", code) for code in ("main_missing", "main_is_twink", "several_accounts", "duplicate_name", "no_name")),
+    *(("members", code) for code in (
+        "main_missing", "main_is_twink", "several_accounts", "duplicate_name", "no_name", "rank_missing",
+    )),
     *(("member_user", code) for code in ("member_missing", "user_missing", "several_mains")),
     ("multidkp2event", "dangling_link"), ("multidkp2itempool", "dangling_link"), ("raid_attendees", "raid_missing"),
 }  # fmt: skip

@@ -168,7 +168,8 @@ def _state(
         ctx.problem("items", item.id, "no_date", f"“{name}” has no date; it was put at {date:%Y-%m-%d %H:%M}")
     ours = [pool for pool in (ctx.object_id(Kind.POOL, p) for p in pools) if pool is not None]
     note = ""
-    if not ours and item.value:
+    itempool_id = ctx.object_id(Kind.ITEM_POOL, item.itempool_id)
+    if not ours and (item.value or itempool_id is None):
         note = f"{item.value} in an item pool that counts nowhere"
         ctx.problem(
             "items", item.id, "counts_nowhere", f"“{name}” cost {note}; it is brought for nothing, as EQdkp counts"
@@ -181,7 +182,7 @@ def _state(
     return AwardState(
         item_name=name,
         game_id=item.game_id[:40],
-        itempool_id=ctx.object_id(Kind.ITEM_POOL, item.itempool_id),
+        itempool_id=itempool_id,
         user_id=user_id,
         character_id=ctx.object_id(Kind.MEMBER, item.member_id),
         name=ctx.names[item.member_id][:120],

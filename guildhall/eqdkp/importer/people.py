@@ -89,6 +89,7 @@ def _accounts(ctx: Context, by_account: dict[int, PersonPlan], existing: dict[st
         kept: dict[int, dict[str, Any]] = {}
         for account in ctx.snapshot.rows(r.USERS):
             counts.read += 1
+            ctx.look(table, account.id)
             plan = by_account.get(account.id)
             data = {**_account_data(account), "groups": groups.get(account.id, [])}
             content = fingerprint(account.username, account.email, account.active, data)

@@ -36,6 +36,7 @@ def import_pools(ctx: Context) -> None:
         has_default = DKPPool.objects.filter(is_default=True).exists()
         for pool in ctx.snapshot.rows(r.POOLS):
             counts.read += 1
+            ctx.look(table, pool.id)
             content = fingerprint(pool.name, pool.description)
             before = ctx.known(Kind.POOL).get(pool.id)
             name = _free(pool.name or f"Pool {pool.id}", taken, 80)
@@ -120,10 +121,15 @@ def import_item_pools(ctx: Context) -> None:
         taken: dict[str, int] = {}
         for itempool in ctx.snapshot.rows(r.ITEM_POOLS):
             counts.read += 1
+            ctx.look(table, itempool.id)
             pools = links.get(itempool.id, [])
             content = fingerprint(itempool.name, itempool.description, sorted(pools))
             before = ctx.known(Kind.ITEM_POOL).get(itempool.id)
             name = _free(itempool.name or f"Item pool {itempool.id}", taken, 120)
+            if name != itempool.name:
+                ctx.problem(
+                    table, itempool.id, "name", f"item pool {itempool.id} “{itempool.name}” is called {name} here"
+                )  # fmt: skip
             taken[name.casefold()] = itempool.id
             object_ids = [found for found in (ctx.object_id(Kind.POOL, pool) for pool in pools) if found is not None]
             if before is not None and before.here:
@@ -171,12 +177,18 @@ def import_events(ctx: Context) -> None:
     def work() -> None:
         for event in ctx.snapshot.rows(r.EVENTS):
             counts.read += 1
+            ctx.look(table, event.id)
             pools = links.get(event.id, {})
             content = fingerprint(event.name, event.value, event.default_itempool, list(pools.items()))
             before = ctx.known(Kind.EVENT).get(event.id)
             name = (event.name or f"Event {event.id}")[:120]
             if not event.name:
                 ctx.problem(table, event.id, "no_name", f"event {event.id} has no name; it is called {name}")
+            if event.default_itempool and ctx.object_id(Kind.ITEM_POOL, event.default_itempool) is None:
+                ctx.problem(
+                    table, event.id, "itempool_missing",
+                    f"{name} buys from item pool {event.default_itempool}, which does not exist; it is left without one",
+                )  # fmt: skip
             values = {"name": name, "default_points": event.value}
             if before is not None and before.here:
                 _unchanged_or(ctx, Event, before, Kind.EVENT, event.id, content, table, values)

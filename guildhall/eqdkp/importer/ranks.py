@@ -18,6 +18,10 @@ def import_ranks(ctx: Context) -> None:
         known = ctx.known(Kind.RANK)
         for rank in ctx.snapshot.rows(r.RANKS):
             counts.read += 1
+            ctx.look(table, rank.id)
+            name = (rank.name or f"Rank {rank.id}")[:60]
+            if not rank.name:
+                ctx.problem(table, rank.id, "no_name", f"rank {rank.id} has no name; it is called {name}")
             content = fingerprint(rank.name, rank.hidden, rank.order)
             before = known.get(rank.id)
             if before is not None and before.here:
@@ -28,9 +32,6 @@ def import_ranks(ctx: Context) -> None:
                 _change_rank(ctx, before, rank, content)
                 continue
             counts.new += 1
-            name = (rank.name or f"Rank {rank.id}")[:60]
-            if not rank.name:
-                ctx.problem(table, rank.id, "no_name", f"rank {rank.id} has no name; it is called {name}")
             object_id, created = here.get(name.casefold()), False
             if object_id is None:
                 object_id, created = ctx.fake_id(), True

@@ -128,6 +128,7 @@ def import_calendar(ctx: Context) -> None:
     """Planned raids and dates, with sign-ups and guests."""
     calendars = {calendar.id: calendar for calendar in ctx.snapshot.rows(r.CALENDARS)}
     events = {event.id: event for event in ctx.snapshot.rows(r.EVENTS)}
+    accounts = {user.id for user in ctx.snapshot.rows(r.USERS)}
     ctx.known(Kind.CALENDAR_EVENT)  # so that sign-ups find what this very run brings, in a dry run too
 
     def event(row: r.LegacyCalendarEvent) -> dict[str, Any] | None:
@@ -139,6 +140,16 @@ def import_calendar(ctx: Context) -> None:
         extension = _extension(row.extension)
         calendar = calendars.get(row.calendar_id)
         kind = integer(str(extension.get("raid_eventid", "")))
+        for code, number, there, what in (
+            ("calendar_missing", row.calendar_id, row.calendar_id in calendars, "is in calendar"),
+            ("event_missing", kind, kind in events, "is of event"),
+            ("user_missing", row.creator, row.creator in accounts, "was made by account"),
+        ):
+            if number and not there:
+                ctx.problem(
+                    "calendar_events", row.id, code,
+                    f"date {row.id} {what} {number}, which does not exist; it was brought without",
+                )  # fmt: skip
         is_raid = (calendar is not None and calendar.kind == 1) or extension.get("calendarmode") == "raid"
         title = events[kind].name if is_raid and kind in events and (not row.name or row.name.isdigit()) else row.name
         end = row.end if row.end is None or row.end >= row.start else row.start
@@ -230,6 +241,11 @@ def import_comments(ctx: Context) -> None:
     usernames = {user.id: user.username for user in ctx.snapshot.rows(r.USERS)}
 
     def comment(row: r.LegacyComment) -> dict[str, Any]:
+        if row.user_id and row.user_id not in usernames:
+            ctx.problem(
+                "comments", row.id, "user_missing",
+                f"comment {row.id} is by account {row.user_id}, which does not exist; it was brought without its author",
+            )  # fmt: skip
         on_date = row.page == "viewcalraid" and row.attach_id.isdigit()
         return {
             "page": row.page[:120],

@@ -35,30 +35,32 @@ def plan_people(ctx: Context) -> list[PersonPlan]:
     """Group the characters into people and give each its account. Pure: reads the snapshot, reports what is odd."""
     members = {member.id: member for member in ctx.snapshot.rows(r.MEMBERS)}
     mains = resolve_mains({member.id: member.main_id for member in members.values()})
+    names = {member.id: member.name or f"character {member.id}" for member in members.values()}
     for member in members.values():
         if member.main_id and member.main_id not in members:
             ctx.problem(
                 "members", member.id, "main_missing",
-                f"{member.name}'s main (character {member.main_id}) does not exist; {member.name} is a main of its own",
+                f"{names[member.id]}'s main (character {member.main_id}) does not exist; {names[member.id]} is a main of "
+                "its own",
             )  # fmt: skip
         elif mains[mains[member.id]] != mains[member.id]:
             ctx.problem(
                 "members", member.id, "main_is_twink",
-                f"{member.name}'s main {members[mains[member.id]].name} is itself a twink; EQdkp counts "
-                f"{member.name} apart from both, and so is it here",
+                f"{names[member.id]}'s main {names[mains[member.id]]} is itself a twink; EQdkp counts "
+                f"{names[member.id]} apart from both, and so is it here",
             )  # fmt: skip
     plans: dict[int, PersonPlan] = {}
     for member in members.values():
         plans.setdefault(mains[member.id], PersonPlan(mains[member.id])).members.append(member)
-    _give_accounts(ctx, plans, members)
+    _give_accounts(ctx, plans, names)
     return list(plans.values())
 
 
-def _give_accounts(ctx: Context, plans: dict[int, PersonPlan], members: dict[int, r.LegacyMember]) -> None:
+def _give_accounts(ctx: Context, plans: dict[int, PersonPlan], names: dict[int, str]) -> None:
     accounts = {user.id for user in ctx.snapshot.rows(r.USERS)}
     owners: dict[int, list[int]] = defaultdict(list)
     for link in ctx.snapshot.rows(r.MEMBER_USER):
-        if link.member_id not in members:
+        if link.member_id not in names:
             ctx.problem(
                 "member_user", f"{link.member_id}:{link.user_id}", "member_missing",
                 f"account {link.user_id} is connected to character {link.member_id}, which does not exist", held=True,
@@ -66,7 +68,7 @@ def _give_accounts(ctx: Context, plans: dict[int, PersonPlan], members: dict[int
         elif link.user_id not in accounts:
             ctx.problem(
                 "member_user", f"{link.member_id}:{link.user_id}", "user_missing",
-                f"{members[link.member_id].name} is connected to account {link.user_id}, which does not exist", held=True,
+                f"{names[link.member_id]} is connected to account {link.user_id}, which does not exist", held=True,
             )  # fmt: skip
         else:
             owners[link.member_id].append(link.user_id)
@@ -76,7 +78,7 @@ def _give_accounts(ctx: Context, plans: dict[int, PersonPlan], members: dict[int
         if len(set(candidates)) > 1:
             ctx.problem(
                 "members", plan.main.id, "several_accounts",
-                f"{plan.main.name} and its twinks are connected to accounts {sorted(set(candidates))}; "
+                f"{names[plan.main.id]} and its twinks are connected to accounts {sorted(set(candidates))}; "
                 f"account {candidates[0]} has them all here, because EQdkp counts their points together",
             )  # fmt: skip
         for candidate in dict.fromkeys(candidates):
@@ -86,6 +88,6 @@ def _give_accounts(ctx: Context, plans: dict[int, PersonPlan], members: dict[int
                 break
             ctx.problem(
                 "member_user", f"{plan.main.id}:{candidate}", "several_mains",
-                f"account {candidate} has several mains; {plan.main.name} keeps its points apart from "
-                f"{taken[candidate].main.name}, as in EQdkp, and is a person of its own (merge them if you like)",
+                f"account {candidate} has several mains; {names[plan.main.id]} keeps its points apart from "
+                f"{names[taken[candidate].main.id]}, as in EQdkp, and is a person of its own (merge them if you like)",
             )  # fmt: skip

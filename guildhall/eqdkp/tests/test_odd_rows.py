@@ -14,18 +14,22 @@ from guildhall.eqdkp.legacy.values import profile, text, unserialize
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyLog, LegacyProblem
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import PointAdjustment
-from guildhall.raids.models import Raid
-from guildhall.roster.models import Rank
+from guildhall.raids.models import ItemPool, Raid
+from guildhall.roster.models import Character, Rank
 
 from .importing import bring, equal, ours, problems
-from .maker import DAY, START, php, sample_guild
+from .maker import DAY, START, LegacyGuild, php, sample_guild
 
 pytestmark = [pytest.mark.django_db, pytest.mark.every_database]
 BEYOND = 4_000_000_000  # an unsigned column there, more than an integer of PostgreSQL
 
 
-def said(table: str, number: object) -> str:
-    return LegacyProblem.objects.get(table=table, legacy_id=str(number)).detail
+def said(table: str, number: object, code: str) -> str:
+    return LegacyProblem.objects.get(table=table, legacy_id=str(number), code=code).detail
+
+
+def open_problems() -> set[tuple[str, str, str]]:
+    return set(LegacyProblem.objects.filter(resolved_at=None).values_list("table", "legacy_id", "code"))
 
 
 def test_numbers_that_no_database_keeps_stop_no_import(tmp_path: Path) -> None:
@@ -44,7 +48,7 @@ def test_numbers_that_no_database_keeps_stop_no_import(tmp_path: Path) -> None:
     assert Rank.objects.get(name="Deep down").order == 2_147_483_647
     date = CalendarEvent.objects.get(pk=ours("calevent", 2))
     assert (date.places, date.deadline_hours, date.calendar_number, date.points) == (0, 0, 0, 0)
-    assert f"{BEYOND} as deadline hours, {'9' * 20} as places" in said("calendar_events", 2)
+    assert f"{BEYOND} as deadline hours, {'9' * 20} as places" in said("calendar_events", 2, "out_of_range")
     signup = CalendarSignup.objects.get(pk=ours("signup", 2))
     assert (signup.role, signup.raidgroup) == (0, 0)
     assert ("calendar_raid_attendees", "2", "out_of_range") in problems()
@@ -79,7 +83,7 @@ def test_what_has_no_date_and_nothing_before_it_is_put_at_the_first_date_there_i
     award = LootDistribution.objects.get(pk=ours("item", 1))
     assert award.awarded_at == dt.datetime.fromtimestamp(START + 3 * DAY + 600, dt.UTC)
     assert {("raids", "1", "no_date"), ("items", "1", "no_date"), ("adjustments", "1", "no_date")} <= problems()
-    assert f"put at {first:%Y-%m-%d %H:%M}" in said("raids", 1)
+    assert f"put at {first:%Y-%m-%d %H:%M}" in said("raids", 1, "no_date")
 
 
 def test_a_guild_without_a_single_date_is_brought_as_of_now(tmp_path: Path) -> None:
@@ -90,3 +94,68 @@ def test_a_guild_without_a_single_date_is_brought_as_of_now(tmp_path: Path) -> N
     with clock.frozen(now):
         equal(bring(guild, tmp_path))
     assert set(Raid.objects.values_list("started_at", flat=True)) == {now}
+
+
+def pointing_at_nothing() -> LegacyGuild:
+    guild = sample_guild()
+    guild.member(7, "Rankless", rank=77)
+    guild.member(8, "", user=10)
+    guild.itempool(3, "Main loot", pools=[1])
+    guild.event(4, "", 1, pools=[1], itempool=88)
+    guild.rank(3, "")
+    guild.item(4, "Free Lost Hat", 1, 0, raid=1, itempool=99)
+    guild.add(
+        "calendar_events", id=2, calendar_id=9, name="2", creator=99, timestamp_start=START,
+        extension=php({"raid_eventid": 98}),
+    )  # fmt: skip
+    guild.add("comments", id=2, attach_id="1", userid=99, date=str(START), text="hi", page="viewcalraid")
+    return guild
+
+
+POINTING = {
+    ("members", "7", "rank_missing"), ("itempool", "3", "name"), ("events", "4", "itempool_missing"),
+    ("events", "4", "no_name"), ("member_ranks", "3", "no_name"), ("items", "4", "counts_nowhere"),
+    ("calendar_events", "2", "calendar_missing"), ("calendar_events", "2", "event_missing"),
+    ("calendar_events", "2", "user_missing"), ("comments", "2", "user_missing"),
+}  # fmt: skip
+
+
+def test_whatever_points_at_nothing_is_listed_and_brought_without(tmp_path: Path) -> None:
+    equal(bring(pointing_at_nothing(), tmp_path))
+    assert problems() >= POINTING
+    assert Character.objects.get(name="Rankless").rank is None
+    assert said("member_user", "8:10", "several_mains").startswith(
+        "account 10 has several mains; character 8 keeps its points"
+    )
+    equal(bring(pointing_at_nothing(), tmp_path))
+    assert open_problems() >= POINTING
+
+
+def test_what_pointed_at_nothing_closes_when_it_is_put_right_there(tmp_path: Path) -> None:
+    equal(bring(pointing_at_nothing(), tmp_path))
+    guild = pointing_at_nothing()
+    for table, place, column, value in (
+        ("members", -2, "member_rank_id", 1), ("itempool", -1, "itempool_name", "Other loot"),
+        ("events", -1, "event_name", "Named"), ("events", -1, "default_itempool", 1),
+        ("member_ranks", -1, "rank_name", "Named"), ("items", -1, "itempool_id", 1), ("comments", -1, "userid", 10),
+        ("calendar_events", -1, "calendar_id", 1), ("calendar_events", -1, "creator", 10),
+        ("calendar_events", -1, "extension", php({"raid_eventid": 1})),
+    ):  # fmt: skip
+        guild.tables[table][place][column] = value
+    equal(bring(guild, tmp_path))
+    assert not open_problems() & POINTING
+    assert ItemPool.objects.filter(name="Other loot").exists()
+
+
+def test_a_row_that_comes_back_there_is_no_deleted_one_any_more(tmp_path: Path) -> None:
+    guild = sample_guild()
+    guild.rank(3, "Passing")
+    guild.pool(3, "Passing")
+    guild.user(13, "passing")
+    equal(bring(guild, tmp_path))
+    equal(bring(sample_guild(), tmp_path))
+    deleted = {(table, number, "deleted_there") for table, number in
+               (("member_ranks", "3"), ("multidkp", "3"), ("users", "13"))}  # fmt: skip
+    assert open_problems() >= deleted
+    equal(bring(guild, tmp_path))
+    assert not open_problems() & deleted
