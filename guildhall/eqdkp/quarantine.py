@@ -9,7 +9,7 @@ from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.transactions import use_case
 
-from .models import LegacyProblem
+from .models import ImportRun, LegacyProblem
 
 
 def odd_rows(*, closed: bool = False, held: bool | None = None, text: str = "") -> Any:
@@ -27,6 +27,13 @@ def odd_rows(*, closed: bool = False, held: bool | None = None, text: str = "") 
     if text:
         found = found.filter(detail__icontains=text)
     return found.select_related("run", "resolved_by").order_by("outcome", "table", "id")
+
+
+def odd_rows_of(run: ImportRun) -> Any:
+    """What a dry run found odd; after an import, what is open of it and of those before it."""
+    if not run.is_commit:
+        return LegacyProblem.objects.filter(run=run).order_by("outcome", "table", "id")
+    return odd_rows().filter(source=run.source)
 
 
 @use_case

@@ -8,9 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from guildhall.core import clock
 from guildhall.eqdkp.legacy.values import profile, text, unserialize
+from guildhall.eqdkp.management.commands.import_eqdkp import SHOWN
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyLog, LegacyProblem
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import PointAdjustment
@@ -159,3 +162,34 @@ def test_a_row_that_comes_back_there_is_no_deleted_one_any_more(tmp_path: Path) 
     assert open_problems() >= deleted
     equal(bring(guild, tmp_path))
     assert not open_problems() & deleted
+
+
+def dangling(count: int, folder: Path) -> Path:
+    guild = sample_guild()
+    for member in range(1000, 1000 + count):
+        guild.add("raid_attendees", raid_id=1, member_id=member)
+    return guild.write(folder / "guild.sql")
+
+
+def test_the_command_lists_the_odd_rows_and_its_report_has_every_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, proof = dangling(SHOWN + 30, tmp_path), tmp_path / "proof.json"
+    for commit in ([], ["--commit"], ["--commit"]):  # a later import names again what is open still
+        call_command("import_eqdkp", str(path), "--no-progress", "--report", str(proof), *commit)
+        said = capsys.readouterr().out
+        assert said.count("which does not exist") == SHOWN
+        assert "  and 31 more; --report FILE writes them all" in said  # with the account that has two mains
+        rows = json.loads(proof.read_text())["odd_rows"]
+        assert len({(row["table"], row["legacy_id"], row["code"]) for row in rows}) == len(rows) == SHOWN + 31
+        assert {"table", "legacy_id", "code", "detail", "outcome", "row"} == set(rows[0])
+
+
+def test_a_report_that_cannot_be_written_is_said_after_the_outcome(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = dangling(1, tmp_path)
+    with pytest.raises(CommandError, match="name another file") as raised:
+        call_command("import_eqdkp", str(path), "--no-progress", "--report", str(tmp_path / "no" / "proof.json"))
+    assert raised.value.returncode == 2
+    assert "Nothing was changed" in capsys.readouterr().out

@@ -14,10 +14,14 @@ from django.db import DatabaseError, InterfaceError
 from guildhall.accounts.models import User
 from guildhall.core.errors import GuildhallError
 from guildhall.eqdkp.legacy.source import open_source
-from guildhall.eqdkp.models import ImportRun, LegacyProblem
+from guildhall.eqdkp.models import ImportRun
+from guildhall.eqdkp.quarantine import odd_rows_of
 from guildhall.eqdkp.running import connection_lost
 from guildhall.eqdkp.services import perform
 from guildhall.eqdkp.undo import find_run, undo_import
+
+#: So many odd rows are shown on the terminal.
+SHOWN = 200
 
 
 class ProgressBar:
@@ -118,9 +122,9 @@ class Command(BaseCommand):
             run = perform(snapshot=snapshot, commit=options["commit"], source=options["source"], actor=actor, beat=bar)
         if bar is not None:
             bar.end()
-        if options["report"]:
-            options["report"].write_text(json.dumps(run.report, indent=1, ensure_ascii=False), encoding="utf-8")
         self._say(run)
+        if options["report"]:
+            self._write(run, options["report"])
         if run.report["unexplained"]:
             raise CommandError(
                 f"{run.report['unexplained']} differences have no explanation; see the lines marked UNEXPLAINED.",
@@ -142,6 +146,20 @@ class Command(BaseCommand):
                 f"{run.pk}  {run.created_at:%Y-%m-%d %H:%M}  {kind}, {run.get_state_display()}: {run.origin}"
             )
 
+    @staticmethod
+    def _write(run: ImportRun, path: Path) -> None:
+        """The whole proof, with every odd row, as JSON."""
+        names = ("table", "legacy_id", "code", "detail", "outcome", "row")
+        odd = [{name: getattr(row, name) for name in names} for row in odd_rows_of(run).iterator()]
+        try:
+            path.write_text(json.dumps({**run.report, "odd_rows": odd}, indent=1, ensure_ascii=False), encoding="utf-8")
+        except OSError as error:
+            raise CommandError(
+                f"The report cannot be written to {path} ({error.strerror}); name another file with --report. The "
+                f"{'import' if run.is_commit else 'dry run'} itself is done.",
+                returncode=2,
+            ) from error
+
     def _say(self, run: ImportRun) -> None:
         report, out = run.report, self.stdout.write
         out(f"EQdkp Plus {report['version'] or '(version unknown)'} from {report['origin']}")
@@ -160,12 +178,14 @@ class Command(BaseCommand):
             )
         for note in report["notes"]:
             out(f"note: {note}")
-        problems = LegacyProblem.objects.filter(run=run)
         if report["problems"]:
             out("odd rows: " + ", ".join(f"{code} {number}" for code, number in report["problems"].items()))
-            for problem in problems[:20]:
-                out(f"  {problem.table} {problem.legacy_id}: {problem.detail} [{problem.get_outcome_display()}]")
-        for text in report["claimed_differences"][:20]:
+        odd = odd_rows_of(run)
+        for problem in odd[:SHOWN]:
+            out(f"  {problem.table} {problem.legacy_id}: {problem.detail} [{problem.get_outcome_display()}]")
+        if (more := odd.count() - SHOWN) > 0:
+            out(f"  and {more:,} more; --report FILE writes them all")
+        for text in report["claimed_differences"]:
             out(f"  UNEXPLAINED {text}")
         out(
             f"balances: {report['compared']} compared, {report['equal']} equal, {report['explained']} different with a "
