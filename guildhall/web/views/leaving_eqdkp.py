@@ -65,8 +65,7 @@ def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
             run.report.get("tables", {}).items()
         ),  # a template would take ".items" for the table of that name
         "different": [line for line in people if line["difference"] != "0.00" or line["unexplained"]][:200],
-        "problems": LegacyProblem.objects.filter(run=run)[:200],
-        "problem_count": LegacyProblem.objects.filter(run=run).count(),
+        "page": paginate(request, LegacyProblem.objects.filter(run=run).order_by("outcome", "table", "id")),
         "may_start": run.state in (ImportRun.State.CHECKED, ImportRun.State.FAILED) and bool(run.upload and run.report),
         "may_undo": run.is_commit
         and (
