@@ -20,6 +20,7 @@ from guildhall.accounts.models import User
 from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import Conflict, GuildhallError
 from guildhall.eqdkp.importer.adjustments import import_adjustments
+from guildhall.eqdkp.importer.calendar import import_calendar
 from guildhall.eqdkp.importer.context import Beat, Context, touch
 from guildhall.eqdkp.importer.items import import_items
 from guildhall.eqdkp.importer.people import import_people
@@ -27,7 +28,7 @@ from guildhall.eqdkp.importer.pools import import_events, import_item_pools, imp
 from guildhall.eqdkp.importer.proof import check_amounts, import_ranges, report
 from guildhall.eqdkp.importer.raids import import_raids
 from guildhall.eqdkp.importer.ranks import import_ranks
-from guildhall.eqdkp.importer.rest import import_calendar, import_comments, import_logs
+from guildhall.eqdkp.importer.rest import import_comments, import_logs
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.points import LegacyPoints
 from guildhall.eqdkp.legacy.snapshot import Snapshot

@@ -1,0 +1,248 @@
+"""The calendar: planned raids and dates, with sign-ups and guests.
+
+What the old calendar no longer has follows here while it is still to come: a date is called off, an answer becomes "not
+signed". What is past stays as history. An answer that was given here stands, whatever the old calendar says of it later.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from guildhall.core import clock
+from guildhall.eqdkp.legacy import rows as r
+from guildhall.eqdkp.legacy.values import PhpValue, integer, money
+from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, ImportRun, LegacyChange, LegacyRecord
+
+from .context import Context, Kind, Known
+from .items import gone
+from .tables import bring, plain
+
+
+def _extension(value: PhpValue) -> dict[str, Any]:
+    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
+
+
+def _ids(value: Any) -> list[int]:
+    values = value.values() if isinstance(value, dict) else [value]
+    return [number for number in (integer(str(item)) for item in values if item is not None) if number]
+
+
+def import_calendar(ctx: Context) -> None:
+    """Planned raids and dates, with sign-ups and guests."""
+    calendars = {calendar.id: calendar for calendar in ctx.snapshot.rows(r.CALENDARS)}
+    events = {event.id: event for event in ctx.snapshot.rows(r.EVENTS)}
+    accounts = {user.id for user in ctx.snapshot.rows(r.USERS)}
+    ctx.known(Kind.CALENDAR_EVENT)  # so that sign-ups find what this very run brings, in a dry run too
+
+    def event(row: r.LegacyCalendarEvent) -> dict[str, Any] | None:
+        if row.start is None:
+            ctx.problem(
+                "calendar_events", row.id, "no_date", f"calendar date {row.id} has no start", held=True, row=row
+            )
+            return None
+        extension = _extension(row.extension)
+        calendar = calendars.get(row.calendar_id)
+        kind = integer(str(extension.get("raid_eventid", "")))
+        for code, number, there, what in (
+            ("calendar_missing", row.calendar_id, row.calendar_id in calendars, "is in calendar"),
+            ("event_missing", kind, kind in events, "is of event"),
+            ("user_missing", row.creator, row.creator in accounts, "was made by account"),
+        ):
+            if number and not there:
+                ctx.problem(
+                    "calendar_events", row.id, code,
+                    f"date {row.id} {what} {number}, which does not exist; it was brought without",
+                )  # fmt: skip
+        is_raid = (calendar is not None and calendar.kind == 1) or extension.get("calendarmode") == "raid"
+        title = events[kind].name if is_raid and kind in events and (not row.name or row.name.isdigit()) else row.name
+        end = row.end if row.end is None or row.end >= row.start else row.start
+        return {
+            "kind": CalendarEvent.Kind.RAID if is_raid else CalendarEvent.Kind.EVENT,
+            "title": (title or f"Date {row.id}")[:255],
+            "event_id": ctx.object_id(Kind.EVENT, kind),
+            "starts_at": row.start,
+            "ends_at": end,
+            "all_day": row.all_day,
+            "is_private": row.private,
+            "is_closed": row.closed,
+            "deadline_hours": max(integer(str(extension.get("deadlinedate", ""))), 0),
+            "places": max(integer(str(extension.get("attendee_count", ""))), 0),
+            "points": money(str(extension["raid_value"])) if "raid_value" in extension else None,
+            "notes": row.notes,
+            "by_role": extension.get("raidmode") == "role",
+            "distribution": {
+                str(key): integer(str(value)) for key, value in _extension(extension.get("distribution")).items()
+            },
+            "leaders": [
+                found for found in (ctx.object_id(Kind.MEMBER, n) for n in _ids(extension.get("raidleader"))) if found
+            ],
+            "calendar_name": (calendar.name if calendar else "Raids")[:120],
+            "calendar_color": (calendar.color if calendar else "")[:10],
+            "calendar_number": row.calendar_id,
+            "creator_id": ctx.object_id(Kind.USER, row.creator),
+            **_planned_again(ctx, row.id),
+        }
+
+    _follow_deletions(ctx, r.CALENDAR_EVENTS, Kind.CALENDAR_EVENT, _call_off)
+    bring(ctx, r.CALENDAR_EVENTS, Kind.CALENDAR_EVENT, event, CalendarEvent)
+    there = _follow_deletions(ctx, r.SIGNUPS, Kind.SIGNUP, _take_answer_back)
+    taken: dict[tuple[int, int], int] = {}
+    here = _Answers(ctx)
+
+    def signup(row: r.LegacySignup) -> dict[str, Any] | None:
+        event_id = ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id)
+        character_id = ctx.object_id(Kind.MEMBER, row.member_id)
+        if event_id is None or character_id is None:
+            missing = "date" if event_id is None else "character"
+            ctx.problem(
+                "calendar_raid_attendees", row.id, f"{missing}_missing", f"sign-up {row.id} of character "
+                f"{row.member_id} for date {row.calendar_event_id}: the {missing} does not exist", held=True, row=row,
+            )  # fmt: skip
+            return None
+        if taken.setdefault((event_id, character_id), row.id) != row.id:
+            ctx.problem(
+                "calendar_raid_attendees", row.id, "signed_twice",
+                f"sign-up {row.id}: the character is signed up for that date already", held=True, row=row,
+            )  # fmt: skip
+            return None
+        adopted: dict[str, Any] = {}
+        if (pk := here.of(event_id, character_id)) is not None and (owner := here.owners.get(pk)) != row.id:
+            if owner is None:
+                ctx.problem(
+                    "calendar_raid_attendees", row.id, "answered_here",
+                    f"sign-up {row.id}: the character has answered here; that answer stands", held=True, row=row,
+                )  # fmt: skip
+                return None
+            if owner in there:
+                ctx.problem(
+                    "calendar_raid_attendees", row.id, "signed_twice",
+                    f"sign-up {row.id}: the character is signed up for that date already", held=True, row=row,
+                )  # fmt: skip
+                return None
+            adopted = {"id": here.take_over(pk)}  # it was deleted there and given anew
+        at = row.signed_at or row.changed_at or clock.now()
+        return {
+            **adopted,
+            "event_id": event_id,
+            "character_id": character_id,
+            "status": row.status if row.status in CalendarSignup.Status.values else CalendarSignup.Status.NOT_SIGNED,
+            "role": row.role_id,
+            "raidgroup": row.raidgroup,
+            "note": row.note[:255],
+            "signed_by_officer": row.signed_by_admin,
+            "signed_at": at,
+            "changed_at": row.changed_at or at,
+        }
+
+    bring(ctx, r.SIGNUPS, Kind.SIGNUP, signup, CalendarSignup, prepare=here.look)
+    _follow_deletions(ctx, r.GUESTS, Kind.GUEST, _take_answer_back)
+
+    def guest(row: r.LegacyGuest) -> dict[str, Any] | None:
+        event_id = ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id)
+        if event_id is None or not row.name:
+            ctx.problem(
+                "calendar_raid_guests", row.id, "date_missing" if event_id is None else "no_name",
+                f"guest {row.id} “{row.name}” of date {row.calendar_event_id}", held=True, row=row,
+            )  # fmt: skip
+            return None
+        at = row.signed_at or clock.now()
+        return {
+            "event_id": event_id,
+            "guest_name": row.name[:120],
+            "guest_class": row.class_id,
+            "status": CalendarSignup.Status.CONFIRMED,
+            "role": row.role_id,
+            "note": row.note[:255],
+            "signed_at": at,
+            "changed_at": at,
+        }
+
+    bring(ctx, r.GUESTS, Kind.GUEST, guest, CalendarSignup)
+
+
+class _Answers:
+    """The answers to the dates of a batch that are here already, and which sign-ups of the old calendar they came from.
+
+    Attributes:
+        owners: the sign-up (its old id) by the key of our row; what was answered here has none.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.owners: dict[int, int] = {}
+        self._here: dict[tuple[int, int], int] = {}
+
+    def look(self, rows: Sequence[r.LegacySignup]) -> None:
+        """Read what there is for the dates of `rows`. Two queries."""
+        found = (self.ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id) for row in rows)
+        dates = {date for date in found if date is not None}
+        answers = CalendarSignup.objects.filter(event__in=dates).exclude(character=None)
+        self._here = {(event, one): pk for pk, event, one in answers.values_list("pk", "event_id", "character_id")}
+        records = LegacyRecord.objects.filter(
+            source=self.ctx.source, kind=Kind.SIGNUP, object_id__in=self._here.values()
+        )
+        standing = records.filter(state__in=[LegacyRecord.State.LIVE, LegacyRecord.State.GONE])
+        pairs = standing.order_by("pk").values_list("object_id", "legacy_id")
+        self.owners = {pk: legacy_id for pk, legacy_id in pairs if pk is not None}
+
+    def of(self, event_id: int, character_id: int) -> int | None:
+        """The key of the character's answer to the date, if it has one."""
+        return self._here.get((event_id, character_id))
+
+    def take_over(self, pk: int) -> int:
+        """Keep what the answer was before another sign-up takes it over; answers its key."""
+        before = self.ctx.lookup(Kind.SIGNUP, [self.owners[pk]])[self.owners[pk]]
+        self.ctx.note_change(before, _state(CalendarSignup.objects.get(pk=pk)), {})
+        return pk
+
+
+def _follow_deletions(ctx: Context, spec: Any, kind: str, strike: Callable[[Context, int, Known], None]) -> set[int]:
+    """Call `strike` for the rows that the old calendar no longer has; answers the ids of those it has."""
+    there = {row.id for row in ctx.snapshot.rows(spec)}
+    if ctx.snapshot.has(spec):
+        gone(ctx, kind, spec.name, there, strike)
+    return there
+
+
+def _state(row: CalendarEvent | CalendarSignup) -> dict[str, Any]:
+    return plain(
+        {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if not field.primary_key}
+    )
+
+
+def _call_off(ctx: Context, legacy_id: int, before: Known) -> None:
+    date = CalendarEvent.objects.filter(pk=before.key, starts_at__gt=clock.now(), cancelled_at=None).first()
+    if date is not None:
+        ctx.note_change(before, {"cancelled_at": None}, {"cancelled_at": str(ctx.run.created_at)})
+        if ctx.commit:
+            CalendarEvent.objects.filter(pk=date.pk).update(cancelled_at=ctx.run.created_at)
+
+
+def _take_answer_back(ctx: Context, legacy_id: int, before: Known) -> None:
+    answer = CalendarSignup.objects.select_related("event").filter(pk=before.key).first()
+    if answer is None or answer.status == CalendarSignup.Status.NOT_SIGNED or answer.event.starts_at <= clock.now():
+        return
+    if answer.changed_at > _last_look(ctx):
+        return  # given here since: it stands
+    ctx.note_change(before, _state(answer), {"status": CalendarSignup.Status.NOT_SIGNED})
+    if ctx.commit:
+        CalendarSignup.objects.filter(pk=answer.pk).update(status=CalendarSignup.Status.NOT_SIGNED)
+
+
+def _last_look(ctx: Context) -> dt.datetime:
+    """When the import before this one read the old calendar: whatever changed later was changed here."""
+    runs = ImportRun.objects.filter(source=ctx.source, is_commit=True, state=ImportRun.State.DONE)
+    before = runs.exclude(pk=ctx.run.pk).order_by("-created_at").first()
+    return before.created_at if before is not None else ctx.run.created_at
+
+
+def _planned_again(ctx: Context, legacy_id: int) -> dict[str, Any]:
+    """For a date that comes back after an import called it off: that it is on. What people called off stays off."""
+    before = ctx.known(Kind.CALENDAR_EVENT).get(legacy_id)
+    if before is None or before.state != LegacyRecord.State.GONE:
+        return {}
+    when = LegacyChange.objects.filter(record=before.pk).values("run__created_at")
+    called_off = CalendarEvent.objects.filter(pk=before.key, cancelled_at__in=when).exists()
+    return {"cancelled_at": None} if called_off else {}
