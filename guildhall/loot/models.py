@@ -102,6 +102,7 @@ class LootDistribution(models.Model):
         ordering = ["-awarded_at", "-id"]
         indexes = [
             models.Index(fields=["item", "reversed_at", "-awarded_at"], name="award_prices"),
+            models.Index(fields=["-awarded_at", "-id"], name="award_newest"),
             models.Index(fields=["user", "-awarded_at"], name="award_of_person"),
             models.Index(fields=["raid", "awarded_at"], name="award_of_raid"),
         ]

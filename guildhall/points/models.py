@@ -104,7 +104,7 @@ class LedgerEntry(models.Model):
         ordering = ["-occurred_at", "-id"]
         verbose_name_plural = "ledger entries"
         indexes = [
-            models.Index(fields=["user", "pool", "occurred_at", "id"], name="entry_statement"),
+            models.Index(fields=["user", "pool", "occurred_at", "id", "amount"], name="entry_statement"),
             models.Index(fields=["pool", "occurred_at"], name="entry_pool_time"),
             models.Index(fields=["document"], name="entry_document"),
             models.Index(fields=["context"], name="entry_context"),

@@ -143,7 +143,8 @@ def statement(
     """A person's entries, newest first, each with the `balance_after` it left in its pool.
 
     The running balance counts every entry of the person up to that one, whatever else is filtered out, so a cut never
-    changes a figure. It walks the person's own entries alone (index `entry_statement`), so it costs the same in any guild.
+    changes a figure. It walks the person's own entries in the index `entry_statement` alone, which holds the amounts
+    too, so it costs the same in any guild.
     """
     entries = LedgerEntry.objects.filter(user_id=user_id)
     if pool_id is not None:
@@ -154,8 +155,9 @@ def statement(
         entries = entries.filter(occurred_at__gte=since)
     if until is not None:
         entries = entries.filter(occurred_at__lte=until)
-    earlier = Q(occurred_at__lt=OuterRef("occurred_at")) | Q(
-        occurred_at=OuterRef("occurred_at"), id__lte=OuterRef("id")
+    # One range of the index, then the ties: an "earlier or equal" spelt with OR alone would read every row of the table.
+    earlier = Q(occurred_at__lte=OuterRef("occurred_at")) & (
+        Q(occurred_at__lt=OuterRef("occurred_at")) | Q(id__lte=OuterRef("id"))
     )
     running = (
         LedgerEntry.objects.filter(earlier, user_id=user_id, pool_id=OuterRef("pool_id"))
