@@ -16,7 +16,7 @@ from guildhall.recruitment.models import Application, ApplicationComment, Applic
 from guildhall.roster.services import set_rank, update_character
 
 from .transitions import announce, lock, move, policy, refuse_unless
-from .welcome import ensure_character, ensure_person, is_trial_rank, member_rank, trial_rank
+from .welcome import ensure_character, ensure_person, is_member, is_trial_rank, member_rank, trial_rank
 
 S = Application.Status
 
@@ -84,12 +84,17 @@ def accept_trial(
         raise BadInput("A trial lasts 1 to 365 days.", code="out_of_range", attr="days")
     locked = lock(application.pk)
     refuse_unless(locked, S.SUBMITTED, doing="starting a trial")
-    user = ensure_person(locked, role=RoleGroup.APPLICANT, actor=actor)
-    ensure_character(locked, user=user, rank=trial_rank(), actor=actor)
-    locked.trial_started_at = clock.now()
-    locked.trial_ends_at = locked.trial_started_at + dt.timedelta(days=length)
+    begin_trial(locked, days=length, actor=actor)
     move(locked, S.TRIAL_ACCEPTED, actor=actor, reason=reason)
     return locked
+
+
+def begin_trial(application: Application, *, days: int, actor: User | None) -> None:
+    """Give the applicant of a locked application what a trial brings: account, role, character, rank, and its dates."""
+    user = ensure_person(application, role=RoleGroup.APPLICANT, actor=actor)
+    ensure_character(application, user=user, rank=None if is_member(user) else trial_rank(), actor=actor)
+    application.trial_started_at = clock.now()
+    application.trial_ends_at = application.trial_started_at + dt.timedelta(days=days)
 
 
 @use_case
@@ -126,23 +131,27 @@ def promote_trial(*, application: Application, actor: User | None, reason: str =
 
 
 def welcome(application: Application, *, actor: User | None) -> None:
-    """Make the applicant of a locked application a member: account, role, character, rank."""
+    """Make the applicant of a locked application a member: account, role, character, rank.
+
+    Whoever has become a member or an officer meanwhile keeps the rank they were given, unless it says "on trial".
+    """
+    ranked = application.user is not None and is_member(application.user)
     user = ensure_person(application, role=RoleGroup.MEMBER, actor=actor)
-    character = ensure_character(application, user=user, rank=policy().member_rank, actor=actor)
-    if (
-        character is not None
-        and policy().member_rank is None
-        and (character.rank is None or is_trial_rank(character.rank))
-    ):
+    rank = None if ranked else policy().member_rank
+    character = ensure_character(application, user=user, rank=rank, actor=actor)
+    if character is not None and rank is None and (character.rank is None or is_trial_rank(character.rank)):
         set_rank(character=character, rank=member_rank(), actor=actor, reason=f"application {application.pk}")
         character.refresh_from_db()
 
 
 def take_off_trial(application: Application, *, actor: User | None) -> None:
-    """Take away what the trial gave: the trial's character becomes inactive, the account a guest's."""
-    if application.trial_started_at is None:
-        return
+    """Take away what the trial gave: the trial's character becomes inactive, the account a guest's.
+
+    From whoever has become a member or an officer meanwhile nothing is taken: they have it from elsewhere.
+    """
     character, user = application.character, application.user
+    if application.trial_started_at is None or (user is not None and is_member(user)):
+        return
     if character is not None and user is not None and character.user_id == user.pk:
         if character.rank is not None and is_trial_rank(character.rank):
             set_rank(character=character, rank=None, actor=actor, reason="trial ended")

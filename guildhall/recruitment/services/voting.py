@@ -26,7 +26,7 @@ from guildhall.recruitment.attendance import snapshot
 from guildhall.recruitment.models import MOST_HOURS, Application, ApplicationVote, VoteChange
 
 from .due import each
-from .reviewing import take_off_trial, welcome
+from .reviewing import begin_trial, take_off_trial, welcome
 from .transitions import lock, move, policy, refuse_unless, rules_of
 
 S = Application.Status
@@ -179,12 +179,20 @@ def _execute(application: Application, actor: User | None) -> None:
         application.rejection_reason = "We have decided not to take you on. Thank you for your interest."
         move(application, S.REJECTED, actor=actor, reason="voted out")
     elif application.decision == Application.Decision.RECYCLE:
+        _go_on_with_the_trial(application, actor)
+
+
+def _go_on_with_the_trial(application: Application, actor: User | None) -> None:
+    """Extend the trial; begin it where the vote was opened without one."""
+    days, topic = policy().recycle_days, "recycled"
+    if application.trial_started_at is None:
+        begin_trial(application, days=days, actor=actor)
+        topic = ""  # for the applicant it begins, and nothing goes on
+    else:
         now = clock.now()
-        start = max(now, application.trial_ends_at or now)
-        application.trial_started_at = application.trial_started_at or now
-        application.trial_ends_at = start + dt.timedelta(days=policy().recycle_days)
-        application.trial_reminded_at = application.trial_ended_at = None
-        move(application, S.TRIAL_ACCEPTED, actor=actor, reason="recycled", topic="recycled")
+        application.trial_ends_at = max(now, application.trial_ends_at or now) + dt.timedelta(days=days)
+    application.trial_reminded_at = application.trial_ended_at = None
+    move(application, S.TRIAL_ACCEPTED, actor=actor, reason="recycled", topic=topic)
 
 
 def close_due_votes() -> list[Application]:

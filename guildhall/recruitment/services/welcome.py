@@ -29,6 +29,11 @@ def is_trial_rank(rank: Rank) -> bool:
     return rank.is_trial or rank == policy().trial_rank
 
 
+def is_member(user: User) -> bool:
+    """Whether somebody belongs to the guild already, by whatever way they came."""
+    return user.role_group not in (RoleGroup.GUEST, RoleGroup.APPLICANT)
+
+
 def ensure_person(application: Application, *, role: str, actor: User | None) -> User:
     """The applicant's account, made where there is none; with at least `role`."""
     user = application.user
@@ -44,7 +49,7 @@ def ensure_person(application: Application, *, role: str, actor: User | None) ->
             actor=actor,
         )
         application.account_made = True
-    elif user.role_group in (RoleGroup.GUEST, RoleGroup.APPLICANT) and user.role_group != role:
+    elif not is_member(user) and user.role_group != role:
         user = set_role_group(user=user, role_group=role, actor=actor, reason=f"application {application.pk}")
     application.user = user
     return user

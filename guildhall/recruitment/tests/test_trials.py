@@ -9,8 +9,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from guildhall.accounts.models import RoleGroup, User
-from guildhall.accounts.services import create_person
-from guildhall.core import outbox
+from guildhall.accounts.services import create_person, set_role_group
+from guildhall.core import clock, outbox
 from guildhall.core.errors import Conflict
 from guildhall.core.models import OutboxMessage
 from guildhall.discord.models import DiscordRoleMapping
@@ -208,3 +208,56 @@ def test_a_returning_players_character_is_woken_and_put_to_sleep_again(at, recru
     assert Character.objects.get(name="Aelinor").status == "active"
     services.reject(application=application, actor=recruiter, reason="x")
     assert Character.objects.get(name="Aelinor").status == "inactive"
+
+
+def test_a_recycled_vote_without_a_trial_begins_the_trial(recruiter, attending, at):
+    """Voted on straight from the queue, without an account: the trial that follows is one, with all that belongs to it."""
+    tried = Rank.objects.create(name="Trial", is_trial=True)
+    sent, _ = services.apply(user=None, **FORM, email="a@example.invalid")
+    vote = services.start_voting(application=sent, actor=recruiter)
+    services.cast_vote(application=vote, voter=attending(20, 20), vote="recycle")
+    at.advance(dt.timedelta(hours=48))
+    services.close_due_votes()
+    now = Application.objects.get(pk=sent.pk)
+    assert (now.status, now.trial_started_at) == ("trial_accepted", clock.now())
+    assert now.trial_ends_at == clock.now() + 14 * DAY
+    assert applicant_of(now).role_group == RoleGroup.APPLICANT
+    assert Character.objects.get(name="Aelinor").rank == tried
+    letters = [row.payload["subject"] for row in OutboxMessage.objects.filter(topic="recruitment.email").order_by("pk")]
+    assert letters[-1].endswith("Your trial begins")
+    assert not OutboxMessage.objects.filter(topic="application.recycled").exists()
+
+
+@pytest.mark.parametrize("role", [RoleGroup.MEMBER, RoleGroup.OFFICER])
+@pytest.mark.parametrize("end", ["rejected", "withdrawn", "promoted", "voted in", "voted out"])
+def test_whoever_became_a_member_meanwhile_keeps_what_they_have(trial, recruiter, attending, at, role, end):
+    """An officer made the applicant a member by hand and gave them a rank: the application's end changes neither."""
+    services.edit_policy(actor=recruiter, member_rank=Rank.objects.create(name="Member"))
+    council = Rank.objects.create(name="Council")
+    set_role_group(user=applicant_of(trial), role_group=role, actor=None)
+    set_rank(character=Character.objects.get(name="Aelinor"), rank=council, actor=recruiter)
+    if end == "rejected":
+        services.reject(application=trial, actor=recruiter, reason="A mistake.")
+    elif end == "withdrawn":
+        services.withdraw(application=trial, actor=recruiter)
+    elif end == "promoted":
+        services.promote_trial(application=trial, actor=recruiter)
+    else:
+        services.start_voting(application=trial, actor=recruiter)
+        services.cast_vote(
+            application=trial, voter=attending(20, 20), vote={"voted in": "pass", "voted out": "fail"}[end]
+        )
+        at.advance(dt.timedelta(hours=48))
+        services.close_due_votes()
+    character = Character.objects.get(name="Aelinor")
+    assert (applicant_of(trial).role_group, character.rank, character.status) == (role, council, "active")
+
+
+def test_a_member_whose_application_is_still_open_gets_no_trial_rank(application, recruiter):
+    Rank.objects.create(name="Trial", is_trial=True)
+    person = applicant_of(application)
+    council = Rank.objects.create(name="Council")
+    create_character(name="Aelinor", user=person, rank=council)
+    set_role_group(user=person, role_group=RoleGroup.MEMBER, actor=None)
+    services.accept_trial(application=application, actor=recruiter)
+    assert Character.objects.get(name="Aelinor").rank == council
