@@ -51,10 +51,15 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
 
 @admin.register(IdempotencyKey)
 class IdempotencyKeyAdmin(ReadOnlyAdmin):
-    """Answers kept for repeated requests."""
+    """That a request was answered, and whose it was; never the answer, which was its owner's alone: a vote, a new key's text."""
 
     list_display = ["created_at", "owner", "key", "status_code"]
     search_fields = ["owner", "key"]
+    exclude = ["body", "request_hash"]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        hidden = lookup.partition("__")[0] in self.exclude
+        return not hidden and super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
 
 
 @admin.register(JobRun)
