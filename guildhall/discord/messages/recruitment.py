@@ -102,6 +102,10 @@ def vote(*, application_id: int, voting_round: int) -> dict[str, Any] | None:
         buttons = [button(label, f"vote:{found.pk}:{choice}", style=style) for choice, (label, style) in
                    VOTE_LABELS.items()]  # fmt: skip
         return message(embed, components=[button_row(*buttons)])
+    if found.status == Application.Status.WITHDRAWN and not found.voting_decided_at:
+        # It ended without a result: no tally, and no word that could be taken for a decision.
+        embed = Embed("Vote called off", f"**{escape(found.character_name)}**: the application was withdrawn.", GREY)
+        return message(embed, components=[])
     result = count(standing_votes(found), rules_of(found))
     tally = (found.decision_trace or {}).get("tally") or {
         "counted_passes": result.counted_passes,

@@ -337,3 +337,17 @@ def test_where_no_mail_server_is_set_the_record_says_so(settings: Any) -> None:
     )  # fmt: skip
     deliver()
     assert "EMAIL_URL" in OutboxMessage.objects.get(topic="recruitment.email").outcome
+
+
+def test_the_vote_on_an_application_that_was_withdrawn_shows_no_result(
+    guild: Guild, channels: Channels, application: Application
+) -> None:
+    accept_trial(application=application, actor=None)
+    start_voting(application=application, actor=None)
+    cast_vote(application=application, voter=guild.join("Anna")[0], vote="pass")
+    withdraw(application=application, actor=None)
+    (shown,) = channels.raw("votes")
+    text = text_of(shown)
+    assert shown["components"] == []
+    assert "withdrawn" in text
+    assert not any(word in text for word in ("Voted", "Too few", "counted")), text
