@@ -307,12 +307,20 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
             raise NotFound("No trial has begun.", code="no_trial")
         return Response(dataclasses.asdict(found))
 
-    @extend_schema(parameters=[OpenApiParameter("token", str, required=True)], responses=shapes.ApplicationOutput)
-    @action(detail=False, url_path="by-link", filter_backends=[], pagination_class=None)
+    @extend_schema(
+        methods=["GET"], parameters=[OpenApiParameter("token", str, required=True)], responses=shapes.ApplicationOutput
+    )
+    @extend_schema(
+        methods=["DELETE"], parameters=[OpenApiParameter("token", str, required=True)], responses={204: None}
+    )
+    @action(detail=False, methods=["get", "delete"], url_path="by-link", filter_backends=[], pagination_class=None)
     def by_link(self, request: Request) -> Response:
-        """One's own application, by the secret of its private link."""
+        """One's own application, by the secret of its private link; DELETE withdraws it, where it is no account's."""
         token = request.query_params.get("token", "")
         if not token:
             raise BadInput("Send the link's token.", code="required", attr="token")
+        if request.method == "DELETE":
+            services.withdraw_by_link(token=token)
+            return Response(status=204)
         application = find_by_token(token)
         return Response(selectors.view_of(application, self.who, tier=Tier.OWN))

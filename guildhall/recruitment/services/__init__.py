@@ -1,7 +1,7 @@
 """Every change to applications: `applying` (the applicant's side), `reviewing` (the recruiters'), `voting` (the
 members' and the clock's), `trials`, and `transitions`, through which every status change goes."""
 
-from .applying import apply, claim_application, save_draft, submit_draft, withdraw
+from .applying import apply, claim_application, save_draft, submit_draft, withdraw, withdraw_by_link
 from .reviewing import accept_trial, add_comment, assign, edit_policy, promote_trial, reject, save_question
 from .trials import end_due_trials, remind_due_trials
 from .voting import cast_vote, close_due_votes, close_vote, start_voting, withdraw_vote
@@ -25,5 +25,6 @@ __all__ = [
     "start_voting",
     "submit_draft",
     "withdraw",
+    "withdraw_by_link",
     "withdraw_vote",
 ]

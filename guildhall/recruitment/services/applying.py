@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import set_role_group
@@ -168,11 +169,17 @@ def _refuse_repeats(user: User | None, key: str, discord_id: str, but: int | Non
     was rejected, and when, is between the guild and its applicant.
     """
     others = Application.objects.exclude(pk=but or 0)
-    own = Application.objects.none()
     if user is not None:
-        own = others.filter(user=user)
-        if discord_id:
-            own = own | others.filter(discord_id=discord_id)
+        _refuse_own_repeats(user, discord_id, others)
+    named = others.filter(name_key=key)
+    if named.filter(status__in=OPEN).exists() or _cools_until(named) is not None:
+        raise _already_applied()
+
+
+def _refuse_own_repeats(user: User, discord_id: str, others: QuerySet[Application]) -> None:
+    own = others.filter(user=user)
+    if discord_id:
+        own = own | others.filter(discord_id=discord_id)
     if own.filter(status__in=OPEN).exists():
         raise Conflict(
             "You have an open application already. Follow that one, or withdraw it first.", code="already_applied"
@@ -183,9 +190,6 @@ def _refuse_repeats(user: User | None, key: str, discord_id: str, but: int | Non
             code="cooling_down",
             figures={"may_apply_at": again.isoformat()},
         )
-    named = others.filter(name_key=key)
-    if named.filter(status__in=OPEN).exists() or _cools_until(named) is not None:
-        raise _already_applied()
 
 
 def _cools_until(applications: Any) -> dt.datetime | None:
@@ -203,10 +207,8 @@ def may_apply_again_at(application: Application) -> dt.datetime | None:
 
 
 def _refuse_floods(address: str, but: int | None) -> None:
-    """Whether applications are taken at all, and how many a day (`RecruitmentPolicy`)."""
+    """How many applications a day (`RecruitmentPolicy`)."""
     rules = policy()
-    if not rules.is_open:
-        raise Conflict("The guild takes no applications at the moment.", code="recruitment_closed")
     today = Application.objects.exclude(pk=but or 0).filter(submitted_at__gt=clock.now() - dt.timedelta(days=1))
     if today.count() >= rules.most_a_day or (
         address and today.filter(source_address=address).count() >= rules.most_a_day_from_one
@@ -224,6 +226,24 @@ def _already_applied() -> Conflict:
 
 def _address_key(address: str) -> str:
     return hashlib.sha256(f"application:{address}".encode()).hexdigest() if address else ""
+
+
+def _refuse_while_closed() -> None:
+    if not policy().is_open:
+        raise Conflict("The guild takes no applications at the moment.", code="recruitment_closed")
+
+
+def refuse_to_apply(user: User | None) -> None:
+    """Say before anything is written what would be said after it: why `user` (None: a stranger) cannot apply now.
+
+    Raises:
+        NotAllowed: ``is_bot``.
+        Conflict: ``already_member``, ``recruitment_closed``, ``already_applied``, ``cooling_down``.
+    """
+    _refuse_members(user)
+    if user is not None:
+        _refuse_own_repeats(user, user.discord_id or "", Application.objects.all())
+    _refuse_while_closed()
 
 
 def _refuse_members(user: User | None) -> None:
@@ -317,6 +337,7 @@ def _submit(
     else:
         cleaned["discord_id"] = ""  # somebody without an account cannot speak for a Discord id
     address_key = _address_key(address)
+    _refuse_while_closed()
     _refuse_floods(address_key, application.pk)
     _refuse_repeats(user, cleaned["name_key"], cleaned["discord_id"], application.pk)
     for name, value in cleaned.items():
@@ -351,9 +372,9 @@ def claim_application(*, user: User, token: str) -> Application:
         return application
     _refuse_members(user)
     holder = application.user
+    if not is_unclaimed(application):
+        raise Conflict("This application belongs to another account already.", code="already_claimed")
     if holder is not None:
-        if not application.account_made or not _nobodys(holder):
-            raise Conflict("This application belongs to another account already.", code="already_claimed")
         role = holder.role_group
         merge_people(source=holder, target=user, actor=user, reason=f"private link of application {application.pk}")
         application = lock(application.pk)
@@ -368,6 +389,12 @@ def claim_application(*, user: User, token: str) -> Application:
     application.discord_id = user.discord_id or application.discord_id
     application.save()
     return application
+
+
+def is_unclaimed(application: Application) -> bool:
+    """Whether its private link is all there is to it: no account holds it, or one that nobody has ever been at."""
+    holder = application.user
+    return holder is None or (application.account_made and _nobodys(holder))
 
 
 def _nobodys(user: User) -> bool:
@@ -396,3 +423,19 @@ def withdraw(*, application: Application, actor: User | None, reason: str = "") 
     take_off_trial(locked, actor=actor)
     move(locked, S.WITHDRAWN, actor=actor, reason=reason)
     return locked
+
+
+@use_case
+def withdraw_by_link(*, token: str, reason: str = "") -> Application:
+    """Take an application back by its private link, for somebody without an account.
+
+    Raises:
+        NotFound: ``unknown_application``.
+        Conflict: ``already_claimed`` where it is an account's by now; ``illegal_transition`` once it is decided.
+    """
+    application = lock(find_by_token(token).pk)
+    if not is_unclaimed(application):
+        raise Conflict(
+            "This application is tied to an account. Sign in with that account to withdraw it.", code="already_claimed"
+        )
+    return withdraw(application=application, actor=None, reason=reason)

@@ -373,3 +373,22 @@ def test_a_policy_that_cannot_be_is_refused(at, changes):
         services.edit_policy(actor=None, **changes)
     assert refusal.value.attr == next(iter(changes))
     assert policy().voting_hours == 48
+
+
+def test_a_private_link_withdraws_what_is_no_accounts(at, recruiter):
+    """By API: with the link's secret alone, also while a vote runs; not what an account holds, and not twice."""
+    sent, secret = services.apply(user=None, **FORM)
+    services.start_voting(application=sent, actor=recruiter)
+    client = APIClient()
+    assert client.delete("/api/applications/by-link/").json()["errors"][0]["code"] == "required"
+    assert client.delete("/api/applications/by-link/?token=wrong").status_code == 404
+    assert client.delete(f"/api/applications/by-link/?token={secret}").status_code == 204
+    assert Application.objects.get(pk=sent.pk).status == "withdrawn"
+    again = client.delete(f"/api/applications/by-link/?token={secret}")
+    assert (again.status_code, again.json()["errors"][0]["code"]) == (409, "illegal_transition")
+
+    other, secret = services.apply(user=None, **{**FORM, "character_name": "Zorkan"})
+    services.claim_application(user=create_person(display_name="Zork", role_group=RoleGroup.GUEST), token=secret)
+    held = client.delete(f"/api/applications/by-link/?token={secret}")
+    assert (held.status_code, held.json()["errors"][0]["code"]) == (409, "already_claimed")
+    assert Application.objects.get(pk=other.pk).status == "submitted"
