@@ -125,6 +125,28 @@ class ApplicationQuestion(models.Model):
         return self.wording
 
 
+# What people read of a status and of a step; the API and the database keep the PRD's own words.
+STATUS_WORDS = {
+    "draft": "draft",
+    "submitted": "waiting for review",
+    "trial_accepted": "on trial",
+    "voting_active": "being voted on",
+    "voting_complete": "voted on, undecided",
+    "approved": "member",
+    "rejected": "rejected",
+    "withdrawn": "withdrawn",
+}
+STEP_WORDS = {
+    "submitted": "application sent",
+    "trial_accepted": "on trial",
+    "voting_active": "vote opened",
+    "voting_complete": "vote ended",
+    "approved": "became a member",
+    "rejected": "rejected",
+    "withdrawn": "withdrawn",
+}
+
+
 class Application(models.Model):
     """Somebody's wish to join."""
 
@@ -223,8 +245,8 @@ class Application(models.Model):
 
     @property
     def current_status_label(self) -> str:
-        """`current_status` in words."""
-        return str(self.Status(self.current_status).label)
+        """`current_status` as people say it."""
+        return STATUS_WORDS[self.current_status]
 
     @property
     def public_status(self) -> str:

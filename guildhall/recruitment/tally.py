@@ -102,7 +102,10 @@ def _decide(counted: dict[str, int], rules: Rules) -> tuple[str, str]:
     passes, fails, recycles = counted["pass"], counted["fail"], counted["recycle"]
     total = passes + fails + recycles
     if total < max(rules.quorum, 1):
-        return Decision.NO_QUORUM, f"{total} counted votes; {max(rules.quorum, 1)} are needed"
+        return (
+            Decision.NO_QUORUM,
+            f"{total} counted {'vote' if total == 1 else 'votes'}, and at least {max(rules.quorum, 1)} needed",
+        )
     leader = max(passes, fails)
     if recycles > leader:
         return Decision.RECYCLE, f"recycle leads with {recycles}"

@@ -66,6 +66,7 @@ urlpatterns = [
     path("auctions/<str:bid_session_id>/", auctions.auction, name="auction"),
     path("recruitment/", recruitment.recruitment, name="recruitment"),
     path("recruitment/<int:application_id>/", recruitment.application, name="application"),
+    path("recruitment/<int:application_id>/votes/", recruitment.votes, name="application-votes"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("calendar/new/", calendar.plan, name="date-new"),
     path("calendar/<int:date_id>/", calendar.date, name="date"),

@@ -109,9 +109,9 @@ def test_from_the_form_to_a_welcomed_member(visitor: Any, fake_discord: FakeDisc
         desk.with_password("thalindra")
         desk.go("/recruitment/")
         desk.page.get_by_role("link", name="Pipwick").first.click()
-        desk.page.get_by_label("With").select_option(label="Thalindra")
-        desk.page.get_by_role("button", name="Give over").click()
-        desk.page.get_by_text("Given over.").wait_for()
+        desk.page.get_by_label("Assigned to").select_option(label="Thalindra")
+        desk.page.get_by_role("button", name="Assign", exact=True).click()
+        desk.page.get_by_text("Assigned to Thalindra.").wait_for()
         for words, shown in (("Knows nobody here.", False), ("When can we meet you in game?", True)):
             desk.page.get_by_label("Note", exact=True).fill(words)
             desk.page.get_by_label("the applicant may see it").set_checked(shown)

@@ -35,6 +35,7 @@ TABLE = {
     "page": [N, N, N, N, T, T, V, V, N],
     "queue": [N, N, N, N, T, T, T, T, N],
     "home": [N, N, N, N, T, T, T, T, N],
+    "votes": [N, N, N, N, N, N, V, V, N],
     "votes.csv": [N, N, N, N, N, N, V, V, N],
     "changes.csv": [N, N, N, N, N, N, V, V, N],
     "applications.csv": [N, N, N, N, N, N, T, T, N],
@@ -101,6 +102,7 @@ class Scene:
             return text_of(self.talk.press(account, f"vote:{found.pk}:pass"))
         paths = {
             "page": f"/recruitment/{found.pk}/",
+            "votes": f"/recruitment/{found.pk}/votes/",
             "queue": "/recruitment/",
             "home": "/",
             "votes.csv": f"/api/applications/{found.pk}/votes/details/?format=csv",

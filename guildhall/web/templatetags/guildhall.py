@@ -78,13 +78,14 @@ def _time(moment: dt.datetime | None, shape: str) -> SafeString:
 
 @register.filter
 def ago(moment: dt.datetime | None) -> SafeString:
-    """``3 hours ago``, ``in 2 days``, with the exact moment behind it."""
+    """``3 hours ago``, ``in 47 hours``, ``in 2 days``, with the exact moment behind it."""
     if moment is None:
         return mark_safe("–")
     seconds = (clock.now() - moment).total_seconds()
     size = abs(seconds)
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if size >= length:
+        # What is still to come is told in hours for two days: a vote of 48 hours does not end "in 1 day".
+        if size >= (2 * length if seconds < 0 and unit == "day" else length):
             number = int(size // length)
             words = f"{number} {unit}{'s' if number > 1 else ''}"
             break

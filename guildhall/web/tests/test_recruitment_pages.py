@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.test import Client
 
+from guildhall.core import clock
 from guildhall.recruitment import services
 from guildhall.recruitment.models import Application, ApplicationVote
+from guildhall.web.templatetags.guildhall import ago
 
 from .conftest import token
 
@@ -125,3 +129,150 @@ def test_the_lists_cost_the_same_for_many(sign_in, guild, django_assert_max_num_
     client = sign_in("officer")
     with django_assert_max_num_queries(18):
         client.get("/recruitment/")
+
+
+def apply_without_an_account(**values):
+    application, secret = services.apply(user=None, **{**FORM, **values})
+    return application, f"/apply/follow/?token={secret}"
+
+
+def test_somebody_without_an_account_is_told_that_it_was_sent_and_withdraws_by_the_link(guild):
+    client = Client()
+    sent = client.post("/apply/", {"form": "apply", "once": "x", **FORM}, follow=True)
+    assert "Sent. We will be in touch" in sent.content.decode()
+    application = Application.objects.get()
+    services.accept_trial(application=application, actor=guild.recruiter)
+    services.start_voting(application=application, actor=guild.recruiter)
+    link = sent.redirect_chain[-1][0]
+    page = client.get(link).content.decode()
+    assert "vot" not in page.lower()
+    done = client.post(link, {"form": "withdraw", "reason": "moved on"}, follow=True)
+    assert "Your application is withdrawn." in done.content.decode()
+    application.refresh_from_db()
+    assert application.status == "withdrawn"
+    assert application.status_changes.last().reason == "moved on"
+    again = client.post(link, {"form": "withdraw"})
+    assert again.status_code == 409
+    assert "has been withdrawn" in again.content.decode()
+
+
+def test_an_application_of_an_account_is_not_withdrawn_by_its_link(guild, sign_in):
+    application, link = apply_without_an_account()
+    services.claim_application(user=guild.guest, token=link.partition("=")[2])
+    for client in (Client(), sign_in("member")):
+        assert 'value="withdraw"' not in client.get(link).content.decode()
+        refused = client.post(link, {"form": "withdraw"})
+        assert refused.status_code == 409
+        assert "Sign in with that account" in refused.content.decode()
+    application.refresh_from_db()
+    assert application.status == "submitted"
+
+
+def test_an_application_is_tied_to_an_account_also_when_the_trial_has_begun(guild, sign_in):
+    """A trial makes an account for whoever has none; until somebody has been at it, the private link is the way to it."""
+    application, link = apply_without_an_account()
+    services.accept_trial(application=application, actor=guild.recruiter)
+    stranger = Client().get(link).content.decode()
+    assert "sign in</a>, and tie the application to it" in stranger
+    client = sign_in("guest")
+    assert "Tie it to my account" in client.get(link).content.decode()
+    done = send(client, link, form="claim")
+    assert "tied to your account now" in done.content.decode()
+    application.refresh_from_db()
+    assert application.user == guild.guest
+    application.user.refresh_from_db()
+    assert application.user.role_group == "applicant"
+
+
+@pytest.mark.parametrize(
+    ("who", "words", "form"),
+    [
+        ("member", "You are a member already.", False),
+        ("on trial", "You have an open application already.", False),
+        ("rejected", "You may apply again from", True),
+        ("closed", "The guild takes no applications at the moment.", True),
+        ("stranger", "The guild takes no applications at the moment.", True),
+    ],
+)
+def test_whoever_cannot_apply_hears_so_before_the_form(guild, sign_in, application, who, words, form):
+    if who == "rejected":
+        services.reject(application=application, actor=guild.recruiter, reason="Not now.")
+    if who in ("closed", "stranger"):
+        services.withdraw(application=application, actor=guild.guest)
+        services.edit_policy(actor=guild.officer, is_open=False)
+    client = Client() if who == "stranger" else sign_in({"member": "member"}.get(who, "guest"))
+    text = client.get("/apply/").content.decode()
+    assert words in text
+    assert ('name="character_name"' in text) is form
+    if who == "on trial":
+        assert '<a class="button" href="/apply/">Apply</a>' not in client.get("/recruitment/").content.decode()
+    if who == "rejected":
+        assert "You may apply again from" in client.get(f"/recruitment/{application.pk}/").content.decode()
+
+
+def test_statuses_are_said_in_words(sign_in, voting, guild):
+    for role, path in (("member", f"/recruitment/{voting.pk}/"), ("recruiter", "/recruitment/?status=voting_active")):
+        text = sign_in(role).get(path).content.decode()
+        assert "being voted on" in text
+        assert "voting active" not in text
+
+
+def test_recruiters_read_who_may_vote_and_every_change(sign_in, voting, guild):
+    services.cast_vote(application=voting, voter=guild.member, vote="pass")
+    services.cast_vote(application=voting, voter=guild.member, vote="fail")
+    url = f"/recruitment/{voting.pk}/votes/"
+    text = sign_in("recruiter").get(url).content.decode()
+    assert "pass → fail" in text
+    assert "not yet" in text
+    for role in ("member", "applicant", "guest"):
+        assert sign_in(role).get(url).status_code == 403
+        assert sign_in(role).get("/recruitment/99999/votes/").status_code == 403
+    recruiter = voting.user
+    recruiter.role_group = "recruiter"
+    recruiter.save()
+    client = Client()
+    client.force_login(recruiter)
+    assert client.get(url).status_code == 403
+
+
+def test_a_recruiter_withdraws_for_the_applicant_in_the_middle_of_a_vote(sign_in, voting):
+    done = send(sign_in("recruiter"), f"/recruitment/{voting.pk}/", form="withdraw")
+    text = done.content.decode()
+    assert "and the applicant is told" in text
+    assert "If it ended now" not in text
+    assert "By the rules" not in text
+    voting.refresh_from_db()
+    assert voting.status == "withdrawn"
+
+
+def test_a_vote_that_decided_nothing_says_what_to_do(sign_in, voting):
+    with clock.frozen(clock.now() + dt.timedelta(hours=49)):
+        over = sign_in("recruiter").get(f"/recruitment/{voting.pk}/").content.decode()
+        assert "its result is being worked out" in over
+        services.close_due_votes()
+        text = sign_in("recruiter").get(f"/recruitment/{voting.pk}/").content.decode()
+    assert "promote or reject" in text
+    assert "no_quorum" not in text
+    assert "0 counted votes, and at least 1 needed" in text
+
+
+def test_a_trial_that_is_over_says_so(sign_in, application, guild, client):
+    services.accept_trial(application=application, actor=guild.recruiter, days=1)
+    with clock.frozen(clock.now() + dt.timedelta(days=2)):
+        assert ">over<" in sign_in("member").get("/recruitment/").content.decode()
+        client.force_login(application.user)
+        assert "Your trial was until" in client.get(f"/recruitment/{application.pk}/").content.decode()
+
+
+def test_a_guest_finds_the_way_to_apply(sign_in, guild):
+    assert 'href="/apply/"' in Client().get("/").content.decode()
+    assert "Apply, or follow my application" in sign_in("guest").get("/").content.decode()
+    assert "My application" in sign_in("applicant").get("/").content.decode()
+
+
+def test_a_vote_of_two_days_ends_in_hours():
+    with clock.frozen(dt.datetime(2026, 11, 23, tzinfo=dt.UTC)) as at:
+        ends = at.advance(dt.timedelta()) + dt.timedelta(hours=47, minutes=59)
+        assert ">in 47 hours<" in ago(ends)
+        assert ">in 2 days<" in ago(ends + dt.timedelta(minutes=2))
+        assert ">1 day ago<" in ago(ends - dt.timedelta(hours=77))

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
 from guildhall.accounts.middleware import client_address
+from guildhall.accounts.models import User
 from guildhall.accounts.permissions import principal_of
 from guildhall.core import clock
 from guildhall.core.errors import GuildhallError, NotFound
 from guildhall.recruitment import selectors, services
-from guildhall.recruitment.models import Application, ApplicationComment, ApplicationVote, RecruitmentPolicy
+from guildhall.recruitment.models import (
+    STATUS_WORDS,
+    STEP_WORDS,
+    Application,
+    ApplicationComment,
+    ApplicationVote,
+)
 from guildhall.recruitment.selectors import Tier
-from guildhall.recruitment.services.applying import REQUIRED, find_by_token
-from guildhall.recruitment.services.transitions import policy, rules_of
+from guildhall.recruitment.services.applying import (
+    REQUIRED,
+    find_by_token,
+    is_unclaimed,
+    may_apply_again_at,
+    refuse_to_apply,
+)
+from guildhall.recruitment.services.transitions import CLOSED, OPEN, policy, rules_of
 from guildhall.roster.models import CharacterClass
 from guildhall.roster.selectors import find_person
 from guildhall.web.pages import Done, Form, go, me, page, paginate, rows_of
@@ -63,8 +78,23 @@ def apply(request: HttpRequest) -> HttpResponse:
     form = Form(request, "apply", initial=_draft_values(user) if user else {})
     if form.sent and (response := _apply(request, form)) is not None:
         return response
-    context = {**_form_context(form), "signed_in": user is not None}
+    refusal = form.error or _refusal(user)
+    context = {
+        **_form_context(form),
+        "signed_in": user is not None,
+        "refusal": None if form.error else refusal,
+        "no_form": refusal is not None and refusal.code in ("already_member", "already_applied") and not form.error,
+    }
     return render(request, "web/apply.html", context, status=form.status)
+
+
+def _refusal(user: User | None) -> GuildhallError | None:
+    """Why this person cannot apply now, so that nobody fills in a form for nothing."""
+    try:
+        refuse_to_apply(user)
+    except GuildhallError as error:
+        return error
+    return None
 
 
 def _draft_values(user: Any) -> dict[str, Any]:
@@ -91,6 +121,7 @@ def _apply(request: HttpRequest, form: Form) -> HttpResponse | None:
     except GuildhallError as error:
         form.error = error
         return None
+    messages.success(request, done.message)
     return HttpResponseRedirect(done.url)
 
 
@@ -110,7 +141,7 @@ def _send(request: HttpRequest, form: Form) -> Done:
     request.session[LINK] = token
     if user is not None:
         return go("application", application.pk, message="Sent. We will be in touch.")
-    return Done(f"{reverse('web:follow')}?token={token}", "Sent.")
+    return Done(f"{reverse('web:follow')}?token={token}", "Sent. We will be in touch; keep the link below.")
 
 
 @page(public=True)
@@ -118,7 +149,8 @@ def follow(request: HttpRequest) -> HttpResponse:
     """One's own application by its private link, for somebody without an account."""
     token = request.GET.get("token", "") or request.session.get(LINK, "")
     application = find_by_token(token)
-    claim = Form(request, "claim")
+    claim, withdraw = Form(request, "claim"), Form(request, "withdraw")
+    back = f"{reverse('web:follow')}?{urlencode({'token': token})}"
     if claim.sent and request.user.is_authenticated:
         user = me(request)
 
@@ -128,15 +160,33 @@ def follow(request: HttpRequest) -> HttpResponse:
 
         if (response := claim.run(take)) is not None:
             return response
+    if withdraw.sent:
+        try:
+            services.withdraw_by_link(token=token, reason=withdraw.text("reason"))
+        except GuildhallError as error:
+            withdraw.error = error
+            application = find_by_token(token)
+        else:
+            messages.success(request, "Your application is withdrawn.")
+            return HttpResponseRedirect(back)
+    unclaimed = is_unclaimed(application)
+    view = selectors.view_of(application, principal_of(request), tier=Tier.OWN)
     context = {
-        "application": selectors.view_of(application, principal_of(request), tier=Tier.OWN),
-        "steps": selectors.steps_of(application, Tier.OWN),
+        "application": view,
+        "status_words": STATUS_WORDS[view["status"]],
+        "steps": _steps(application, Tier.OWN),
+        "now": clock.now(),
         "comments": selectors.comments_for(application, Tier.OWN),
-        "link": request.build_absolute_uri(f"{reverse('web:follow')}?token={token}"),
+        "link": request.build_absolute_uri(back),
         "claim": claim,
-        "claimable": request.user.is_authenticated and application.user_id is None,
+        "claimable": request.user.is_authenticated and unclaimed,
+        "sign_in": None if request.user.is_authenticated else f"{reverse('web:sign-in')}?{urlencode({'next': back})}",
+        "unclaimed": unclaimed,
+        "withdraw": withdraw,
+        "may_apply_at": may_apply_again_at(application),
+        "can_withdraw": unclaimed and view["status"] not in CLOSED,
     }
-    return render(request, "web/application_own.html", context)
+    return render(request, "web/application_own.html", context, status=max(claim.status, withdraw.status))
 
 
 @page("recruitment:read")
@@ -146,7 +196,11 @@ def recruitment(request: HttpRequest) -> HttpResponse:
     tier = selectors.tier_of(who)
     context: dict[str, Any] = {"tier": tier.name.lower(), "now": clock.now(), "policy": policy()}
     user = me(request)
-    context["mine"] = [{**selectors.view_of(row, who), "pk": row.pk} for row in selectors.own_applications(user)]
+    mine = list(selectors.own_applications(user))
+    context["mine"] = [
+        {**selectors.view_of(row, who), "pk": row.pk, "words": STATUS_WORDS[row.public_status]} for row in mine
+    ]
+    context["has_open"] = any(row.status in (*OPEN, Application.Status.DRAFT) for row in mine)
     if tier >= Tier.MEMBER:
         voted = selectors.votes_of(user)
         context["votes"] = [(row, voted.get((row.pk, row.voting_round))) for row in selectors.votes_running(who)]
@@ -158,9 +212,13 @@ def recruitment(request: HttpRequest) -> HttpResponse:
         if wanted in Application.Status.values:
             everything = selectors.with_status(who, everything, wanted)
         listing = paginate(request, everything)
-        context |= {"page": listing, "all": rows_of(listing), "statuses": Application.Status.choices, "wanted": wanted}
+        context |= {"page": listing, "all": rows_of(listing), "statuses": _statuses(), "wanted": wanted}
         context["statistics"] = selectors.statistics(who=who)
     return render(request, "web/recruitment.html", context)
+
+
+def _statuses() -> list[tuple[str, str]]:
+    return [(value, words) for value, words in STATUS_WORDS.items() if value != Application.Status.DRAFT]
 
 
 @page("recruitment:read")
@@ -178,23 +236,31 @@ def application(request: HttpRequest, application_id: int) -> HttpResponse:
     return _shown(request, found, tier, forms)
 
 
+def _steps(found: Application, tier: Tier) -> list[dict[str, Any]]:
+    return [{**step, "words": STEP_WORDS.get(step["to"], step["to"])} for step in selectors.steps_of(found, tier)]
+
+
 def _own(request: HttpRequest, found: Application) -> HttpResponse:
     form = Form(request, "withdraw")
     if form.sent:
 
         def take_back() -> Done:
             services.withdraw(application=found, actor=me(request), reason=form.text("reason"))
-            return go("recruitment", message="Your application is withdrawn.")
+            draft = found.status == Application.Status.DRAFT
+            return go("recruitment", message="The draft is gone." if draft else "Your application is withdrawn.")
 
         if (response := form.run(take_back)) is not None:
             return response
     view = selectors.view_of(found, principal_of(request))
     context = {
         "application": view,
-        "steps": selectors.steps_of(found, Tier.OWN),
+        "status_words": STATUS_WORDS[view["status"]],
+        "steps": _steps(found, Tier.OWN),
+        "now": clock.now(),
         "comments": selectors.comments_for(found, Tier.OWN),
         "withdraw": form,
-        "can_withdraw": view["status"] not in ("rejected", "approved", "withdrawn"),
+        "may_apply_at": may_apply_again_at(found),
+        "can_withdraw": view["status"] not in CLOSED,
     }
     return render(request, "web/application_own.html", context, status=form.status)
 
@@ -207,11 +273,11 @@ def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str
         "found": found,
         "tier": tier.name.lower(),
         "forms": forms,
-        "steps": [{**step, "words": Application.Status(step["to"]).label} for step in selectors.steps_of(found, tier)],
+        "steps": _steps(found, tier),
         "policy": policy(),
         "rules": rules,
-        "tie": RecruitmentPolicy.Tie(rules.tie).label,
         "choices": ApplicationVote.Choice.values,
+        "decision": Application.Decision(found.decision).label if found.decision else "",
         "has_vote": found.voting_round > 0,
         "may_vote": selectors.may_vote_on(found, me(request)),
         "now": clock.now(),
@@ -222,6 +288,7 @@ def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str
     if tier == Tier.RECRUITER:
         context |= {
             "officer": selectors.officer_view(found) if found.voting_round else None,
+            "undecided": found.decision == Application.Decision.NO_QUORUM and found.status == "voting_complete",
             "comments": selectors.comments_for(found, tier),
             "earlier": selectors.earlier_applications(found, who),
             "performance": selectors.trial_performance(found),
@@ -230,6 +297,25 @@ def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str
         }
     status = max(form.status for form in forms.values())
     return render(request, "web/application.html", context, status=status)
+
+
+@page("recruitment:read")
+def votes(request: HttpRequest, application_id: int) -> HttpResponse:
+    """For recruiters: who may vote on an application, whose vote would count now, and every change of a vote."""
+    who = principal_of(request)
+    selectors.demand(who, Tier.RECRUITER)
+    found = selectors.get_application(who, application_id)
+    selectors.demand(who, Tier.RECRUITER, found)
+    cast = {row["user_id"]: row for row in selectors.voters(found)} if found.voting_round else {}
+    people = [{**row, "cast": cast.get(row["user_id"])} for row in selectors.eligibility(found)]
+    context = {
+        "found": found,
+        "people": people,
+        "eligible": sum(row["is_eligible"] for row in people),
+        "changes": selectors.vote_changes(found),
+        "minimum": rules_of(found).minimum_attendance,
+    }
+    return render(request, "web/application_votes.html", context)
 
 
 def _vote(request: HttpRequest, found: Application, form: Form) -> str:
@@ -265,8 +351,14 @@ def _promote(request: HttpRequest, found: Application, form: Form) -> str:
 
 def _assign(request: HttpRequest, found: Application, form: Form) -> str:
     number = form.number("user_id", what="a recruiter")
-    services.assign(application=found, recruiter=find_person(user_id=number) if number else None, actor=me(request))
-    return "Given over."
+    recruiter = find_person(user_id=number) if number else None
+    services.assign(application=found, recruiter=recruiter, actor=me(request))
+    return f"Assigned to {recruiter}." if recruiter else "Assigned to nobody."
+
+
+def _withdraw(request: HttpRequest, found: Application, form: Form) -> str:
+    services.withdraw(application=found, actor=me(request), reason=form.text("reason"))
+    return f"{found.character_name}'s application is withdrawn, and the applicant is told."
 
 
 def _comment(request: HttpRequest, found: Application, form: Form) -> str:
@@ -287,6 +379,7 @@ _ACTIONS: dict[str, tuple[Tier, Callable[[HttpRequest, Application, Form], str]]
     "reject": (Tier.RECRUITER, _reject),
     "start": (Tier.RECRUITER, _start),
     "promote": (Tier.RECRUITER, _promote),
+    "withdraw": (Tier.RECRUITER, _withdraw),
     "assign": (Tier.RECRUITER, _assign),
     "comment": (Tier.RECRUITER, _comment),
 }
