@@ -241,6 +241,8 @@ def test_a_recruiter_withdraws_for_the_applicant_in_the_middle_of_a_vote(sign_in
     assert "and the applicant is told" in text
     assert "If it ended now" not in text
     assert "By the rules" not in text
+    assert "<h2>Decide</h2>" not in text
+    assert "Days left" not in text
     voting.refresh_from_db()
     assert voting.status == "withdrawn"
 
@@ -276,3 +278,30 @@ def test_a_vote_of_two_days_ends_in_hours():
         assert ">in 47 hours<" in ago(ends)
         assert ">in 2 days<" in ago(ends + dt.timedelta(minutes=2))
         assert ">1 day ago<" in ago(ends - dt.timedelta(hours=77))
+
+
+def test_an_answer_is_never_kept_under_a_question_that_its_writer_did_not_read(guild):
+    """A recruiter puts a question differently while a form is open: the writer is shown it before anything is sent."""
+    question = services.save_question(actor=None, wording="Do you have a microphone?", kind="yes_no")
+    client = Client()
+    stamp = next(row["stamp"] for row in client.get("/apply/").context["questions"])
+    typed = {"form": "apply", "once": "x", **FORM, f"q{question.pk}": "yes", f"asked{question.pk}": stamp}
+    services.save_question(question=question, actor=None, wording="Are you without a microphone?")
+    refused = client.post("/apply/", typed)
+    assert refused.status_code == 400
+    assert "a question was changed: “Are you without a microphone?”" in refused.content.decode()
+    assert not Application.objects.exists()
+    assert 'value="Aelinor"' in refused.content.decode()
+    stamp = next(row["stamp"] for row in refused.context["questions"])
+    client.post("/apply/", {**typed, f"asked{question.pk}": stamp, f"q{question.pk}": "no"})
+    assert Application.objects.get().answers[0]["wording"] == "Are you without a microphone?"
+
+
+def test_a_draft_says_which_question_it_answered(sign_in, guild):
+    question = services.save_question(actor=None, wording="Why us?", kind="text")
+    client = sign_in("guest")
+    send(client, "/apply/", form="apply", do="draft", **{f"q{question.pk}": "Fun"})
+    assert "new since your draft" not in client.get("/apply/").content.decode()
+    services.save_question(question=question, actor=None, wording="Why not us?")
+    text = client.get("/apply/").content.decode()
+    assert "You answered: “Why us?”" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -15,13 +16,14 @@ from guildhall.accounts.middleware import client_address
 from guildhall.accounts.models import User
 from guildhall.accounts.permissions import principal_of
 from guildhall.core import clock
-from guildhall.core.errors import GuildhallError, NotFound
+from guildhall.core.errors import BadInput, GuildhallError, NotFound
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import (
     STATUS_WORDS,
     STEP_WORDS,
     Application,
     ApplicationComment,
+    ApplicationQuestion,
     ApplicationVote,
 )
 from guildhall.recruitment.selectors import Tier
@@ -44,9 +46,28 @@ FIELDS = (
 )  # fmt: skip
 
 
+def _stamp(question: ApplicationQuestion) -> str:
+    """What changes when a question is asked differently."""
+    asked = [question.wording, question.help_text, question.kind, *question.choices]
+    return hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
+
+
 def _typed(form: Form) -> dict[str, Any]:
-    """What was typed, with an answer for every question that the form showed."""
+    """What was typed, with an answer for every question that the form showed.
+
+    Raises:
+        BadInput: ``question_changed`` where a question is put differently than the form showed it: an answer is kept with
+            the wording that it was given to, so the person reads the new one first.
+    """
     values: dict[str, Any] = {name: form.text(name) for name in FIELDS}
+    for row in selectors.questions():
+        if form.typed.get(f"asked{row.pk}", _stamp(row)) != _stamp(row):
+            raise BadInput(
+                f"While you were writing, a question was changed: “{row.wording}” Please look at your answer to it, and send "
+                "the form again.",
+                code="question_changed",
+                attr="answers",
+            )
     values["answers"] = [
         {
             "question_id": row.pk,
@@ -61,7 +82,16 @@ def _form_context(form: Form) -> dict[str, Any]:
     rows = []
     for row in selectors.questions():
         given = form.typed.getlist(f"q{row.pk}") if form.sent else form.initial.get(f"q{row.pk}", [])
-        rows.append({"row": row, "name": f"q{row.pk}", "given": given, "text": given[0] if given else ""})
+        rows.append(
+            {
+                "row": row,
+                "name": f"q{row.pk}",
+                "given": given,
+                "text": given[0] if given else "",
+                "stamp": _stamp(row),
+                "was": form.initial.get(f"was{row.pk}", row.wording),
+            }
+        )
     return {
         "form": form,
         "questions": rows,
@@ -106,6 +136,7 @@ def _draft_values(user: Any) -> dict[str, Any]:
         answer = item["answer"]
         given = answer if isinstance(answer, list) else [{True: "yes", False: "no"}.get(answer, str(answer))]
         values[f"q{item['question_id']}"] = given
+        values[f"was{item['question_id']}"] = item["wording"]
     return values
 
 
@@ -278,6 +309,7 @@ def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str
         "rules": rules,
         "choices": ApplicationVote.Choice.values,
         "decision": Application.Decision(found.decision).label if found.decision else "",
+        "closed": found.status in CLOSED,
         "has_vote": found.voting_round > 0,
         "may_vote": selectors.may_vote_on(found, me(request)),
         "now": clock.now(),
