@@ -170,3 +170,43 @@ def test_the_kept_answers_show_no_vote(fake_discord: FakeDiscordServer) -> None:
         found = client.get(f"/admin/core/idempotencykey/?{query}")
         assert found.status_code in (302, 400), query
         assert "a-key" not in found.content.decode()
+
+
+@pytest.mark.parametrize("role", [RoleGroup.APPLICANT, RoleGroup.MEMBER, RoleGroup.RECRUITER, "superuser"])
+def test_every_refusal_is_as_if_there_were_no_vote(fake_discord: FakeDiscordServer, settings: Any, role: str) -> None:
+    """What Pip tries to do to their own application is refused in the same words, by API and by page."""
+    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 0)
+    api = {
+        "": ["put", "patch"], "vote/": ["post", "put", "patch", "delete"], "trial-accept/": ["post"], "reject/": ["post"],
+        "start-voting/": ["post"], "promote-trial/": ["post"], "assign/": ["post"], "comments/": ["post"], "submit/": ["post"],
+        "discord-webhook/": ["post"],
+    }  # fmt: skip
+    body = {"vote": "pass", "reason": "x", "hours": 5, "days": 5, "user_id": None, "body": "x", "level": 50}
+    pages = ("vote", "unvote", "trial", "reject", "start", "promote", "assign", "comment")
+
+    def tried(scene: Scene) -> dict[str, str]:
+        client = Client()
+        client.force_login(scene.pip, BACKEND)
+        found = {}
+        for path, methods in api.items():
+            for method in methods:
+                answer = getattr(client, method)(
+                    f"/api/applications/{scene.application.pk}/{path}", body, content_type="application/json"
+                )
+                found[f"{method} {path}"] = f"{answer.status_code} {answer.content.decode()}"
+        for name in pages:
+            sent = {"form": name, "once": f"{name}-{len(found)}", "vote": "pass", "reason": "x", "body": "x"}
+            answer = client.post(f"/recruitment/{scene.application.pk}/", sent)
+            found[f"page {name}"] = f"{answer.status_code} {VARYING.sub('', answer.content.decode())}"
+        sent = {"form": "apply", "once": "again", "do": "send", "character_name": "Pipwick", "level": "60"}
+        answer = client.post("/apply/", sent)
+        found["apply"] = f"{answer.status_code} {VARYING.sub('', answer.content.decode())}"
+        return found
+
+    with clock.frozen(NOW):
+        scene = Scene(fake_discord, role)
+        before = tried(scene)
+        scene.vote()
+        after = tried(scene)
+    assert {name: (before[name], after[name]) for name in before if before[name] != after[name]} == {}
+    assert not any(text.startswith("5") for text in before.values())
