@@ -27,6 +27,7 @@ from guildhall.points.services import adjust_points
 from guildhall.raids.models import Event, EventPool, RaidAttendance
 from guildhall.raids.services.raids import create_raid
 from guildhall.recruitment.models import Application, ApplicationVote
+from guildhall.recruitment.services import edit_policy
 from guildhall.recruitment.services.applying import apply
 from guildhall.recruitment.services.voting import start_voting
 from tests.fake_discord.wire import check_command
@@ -120,7 +121,7 @@ def test_a_member_is_told_what_only_officers_do(talk: Talk, guild: Guild) -> Non
     _, anna, _ = guild.join("Anna")
     assert "Only officers may do this." in text_of(talk.slash(anna, "raid", sub="start", event="x"))
     assert "Only an officer runs auctions." in text_of(talk.slash(anna, "auction", sub="start", item="x"))
-    assert "in the guild already" in text_of(talk.slash(anna, "apply"))
+    assert "You are a member already." in text_of(talk.slash(anna, "apply"))
 
 
 def test_standings_and_history(talk: Talk, guild: Guild) -> None:
@@ -300,6 +301,13 @@ def test_a_stranger_applies_by_a_form(talk: Talk, guild: Guild) -> None:
     application = Application.objects.get()
     assert (application.character_class, application.level) == ("Shadow Knight", 60)
     assert application.discord_id == finn.id
+    again = talk.slash(finn, "apply")  # no form to fill in for nothing
+    assert "You have an open application already." in text_of(again)
+
+
+def test_no_form_is_shown_while_the_guild_takes_no_applications(talk: Talk, guild: Guild) -> None:
+    edit_policy(actor=None, is_open=False)
+    assert "takes no applications" in text_of(talk.slash(talk.fake.state.add_person("finn"), "apply"))
 
 
 @pytest.fixture

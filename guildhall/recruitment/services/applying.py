@@ -65,7 +65,10 @@ def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
         if name in values:
             text = _plain(values[name])
             if len(text) > most:
-                raise BadInput(f"{name} may have {most} characters.", code="too_long", attr=name)
+                said = name.replace("_", " ").capitalize()
+                raise BadInput(
+                    f"{said}: at most {most:,} characters; this has {len(text):,}.", code="too_long", attr=name
+                )
             cleaned[name] = text
     if cleaned.get("email"):
         try:
@@ -327,7 +330,10 @@ def _submit(
     if user is not None:
         User.objects.select_for_update().get(pk=user.pk)  # one person's two windows take turns
     for name in REQUIRED:
-        if values.get(name) in (None, "") and not (name == "discord_username" and user and user.discord_username):
+        given = values.get(name)
+        if (given is None or not _plain(str(given))) and not (
+            name == "discord_username" and user and user.discord_username
+        ):
             raise BadInput(f"Please fill in: {name.replace('_', ' ')}.", code="required", attr=name)
     cleaned = _clean(values)
     if user is not None:

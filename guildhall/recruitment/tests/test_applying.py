@@ -375,6 +375,20 @@ def test_a_policy_that_cannot_be_is_refused(at, changes):
     assert policy().voting_hours == 48
 
 
+@pytest.mark.parametrize("field", ["availability", "timezone", "discord_username", "character_class", "character_name"])
+@pytest.mark.parametrize("nothing", [" ", "\x00", "\n\t "])
+def test_what_is_required_is_more_than_space(at, field, nothing):
+    with pytest.raises(BadInput) as refused:
+        services.apply(user=None, **{**FORM, field: nothing})
+    assert (refused.value.code, refused.value.attr) == ("required", field)
+
+
+def test_a_text_that_is_too_long_says_how_long_it_may_be(at):
+    with pytest.raises(BadInput) as refused:
+        services.apply(user=None, **{**FORM, "timezone": "x" * 61})
+    assert refused.value.detail == "Timezone: at most 60 characters; this has 61."
+
+
 def test_a_private_link_withdraws_what_is_no_accounts(at, recruiter):
     """By API: with the link's secret alone, also while a vote runs; not what an account holds, and not twice."""
     sent, secret = services.apply(user=None, **FORM)

@@ -7,13 +7,14 @@ does not exist, in the command, in the completion and in the buttons alike. Vote
 from __future__ import annotations
 
 from guildhall.accounts.models import User
-from guildhall.core.errors import Conflict, NotAllowed, NotFound
+from guildhall.core.errors import NotAllowed, NotFound
 from guildhall.discord.interactions.context import Answer, Choices, Context, Form, Reply
 from guildhall.discord.interactions.registry import Option, button, command, completer, form
 from guildhall.discord.messages.embeds import GREEN, Embed, escape, message, page, when
 from guildhall.recruitment.models import Application, ApplicationQuestion, ApplicationVote
 from guildhall.recruitment.selectors import of_others
 from guildhall.recruitment.services.applying import apply as submit_application
+from guildhall.recruitment.services.applying import refuse_to_apply
 from guildhall.recruitment.services.transitions import rules_of
 from guildhall.recruitment.services.voting import cast_vote, may_vote
 
@@ -21,9 +22,7 @@ from guildhall.recruitment.services.voting import cast_vote, may_vote
 @command("apply", "Apply to join the guild")
 def apply(context: Context) -> Answer:
     """A form; where the guild asks more than a form can hold, the way to the page."""
-    context.sign_in()
-    if context.is_member:
-        raise Conflict("You are in the guild already.", code="already_member")
+    refuse_to_apply(context.sign_in())  # before anybody fills in a form for nothing
     address = page("/apply/")
     if ApplicationQuestion.objects.filter(is_active=True, required=True).exists():
         return Reply(message(Embed("Apply to join", f"Please fill in the form at {address}", url=address)))
