@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from guildhall.accounts.permissions import principal_of
+from guildhall.core.admin_base import ReadOnlyAdmin, ServiceAdmin, ServiceForm
 from guildhall.core.errors import GuildhallError
 
 from . import selectors, services
@@ -88,7 +91,7 @@ def _each(
 
 
 @admin.register(Application)
-class ApplicationAdmin(ModelAdmin):
+class ApplicationAdmin(ReadOnlyAdmin):
     """The queue."""
 
     list_display = [
@@ -103,26 +106,14 @@ class ApplicationAdmin(ModelAdmin):
     list_filter = ["status", "character_class", "assigned_to"]
     search_fields = ["character_name", "discord_username"]
     list_select_related = ["assigned_to"]
-    list_per_page = 50
     inlines = [StepInline, CommentInline, VoteInline]
     actions = ["accept_trial", "start_voting", "promote_trial", "reject"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [field.name for field in Application._meta.fields]
-
-    def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["token_hash", "source_address", "name_key"]
+    exclude = ["token_hash", "source_address", "name_key", "open_key"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
         # Drafts are nobody's business yet, and nobody sees the vote on their own application.
         found: QuerySet[Application] = super().get_queryset(request)
         return found.filter(submitted_at__isnull=False).exclude(user=request.user.pk)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.action(description="Take on trial")
     def accept_trial(self, request: HttpRequest, rows: QuerySet[Application]) -> None:
@@ -142,50 +133,62 @@ class ApplicationAdmin(ModelAdmin):
         _each(self, request, rows, lambda row: services.reject(application=row, actor=request.user, reason=words))  # type: ignore[arg-type]
 
 
+class QuestionForm(ServiceForm):
+    """A question; its choices one a line."""
+
+    choices = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget,
+        help_text="For one of several and some of several: each choice on a line of its own.",
+    )
+
+    class Meta:
+        model = ApplicationQuestion
+        fields = ["wording", "help_text", "kind", "choices", "required", "order", "is_active"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["choices"] = "\n".join(self.instance.choices)
+
+    def clean_choices(self) -> list[str]:
+        return str(self.cleaned_data["choices"]).splitlines()
+
+    def perform(self, values: dict[str, Any]) -> ApplicationQuestion:
+        stored = ApplicationQuestion.objects.get(pk=self.instance.pk) if self.instance.pk else None
+        return services.save_question(question=stored, actor=self.actor, **values)
+
+
 @admin.register(ApplicationQuestion)
-class ApplicationQuestionAdmin(SimpleHistoryAdmin, ModelAdmin):
+class ApplicationQuestionAdmin(SimpleHistoryAdmin, ServiceAdmin):
     """The questionnaire."""
 
+    form = QuestionForm
     list_display = ["wording", "kind", "required", "order", "is_active"]
     list_filter = ["is_active", "kind"]
     search_fields = ["wording"]
 
-    def save_model(self, request: HttpRequest, obj: ApplicationQuestion, form: Any, change: bool) -> None:
-        values = {name: form.cleaned_data[name] for name in form.cleaned_data}
-        try:
-            saved = services.save_question(question=obj if change else None, actor=request.user, **values)  # type: ignore[arg-type]
-        except GuildhallError as error:
-            messages.set_level(request, messages.ERROR)
-            messages.error(request, error.detail)
-            return
-        obj.pk = saved.pk
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+class PolicyForm(ServiceForm):
+    """How this guild recruits."""
+
+    class Meta:
+        model = RecruitmentPolicy
+        fields = "__all__"
+
+    def perform(self, values: dict[str, Any]) -> RecruitmentPolicy:
+        return services.edit_policy(actor=self.actor, **values)
 
 
 @admin.register(RecruitmentPolicy)
-class RecruitmentPolicyAdmin(SimpleHistoryAdmin, ModelAdmin):
+class RecruitmentPolicyAdmin(SimpleHistoryAdmin, ServiceAdmin):
     """How this guild recruits: one row."""
 
+    form = PolicyForm
     list_display = ["__str__", "is_open", "voting_hours", "minimum_attendance", "quorum", "threshold_percent", "tie"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         may = super().has_add_permission(request) and selectors.may_edit_policy(principal_of(request))
         return may and not RecruitmentPolicy.objects.exists()
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and selectors.may_edit_policy(principal_of(request))
-
-    def save_model(self, request: HttpRequest, obj: RecruitmentPolicy, form: Any, change: bool) -> None:
-        values = {name: form.cleaned_data[name] for name in form.cleaned_data}
-        try:
-            saved = services.edit_policy(actor=request.user, **values)  # type: ignore[arg-type]
-        except GuildhallError as error:
-            messages.set_level(request, messages.ERROR)
-            messages.error(request, error.detail)
-            return
-        obj.pk = saved.pk

@@ -46,12 +46,20 @@ def test_others_have_no_admin(application, admin_as, role):
 
 def test_questions_and_policy_go_through_the_services(admin_as):
     client = admin_as(RoleGroup.OFFICER)
-    form = {"wording": "Why us?", "kind": "choice", "choices": "[]", "order": 1, "is_active": "on", "help_text": ""}
+    form = {"wording": "Why us?", "kind": "choice", "choices": "", "order": 1, "is_active": "on", "help_text": ""}
     refused = client.post("/admin/recruitment/applicationquestion/add/", form, follow=True)
     assert refused.status_code == 200
+    assert "Give the choices" in refused.content.decode()
+    assert 'value="Why us?"' in refused.content.decode(), "what was typed stays"
     assert not ApplicationQuestion.objects.exists()
-    client.post("/admin/recruitment/applicationquestion/add/", {**form, "choices": '["a"]'}, follow=True)
-    assert ApplicationQuestion.objects.get().choices == ["a"]
+    client.post("/admin/recruitment/applicationquestion/add/", {**form, "choices": "Loot\r\n\r\nFun "}, follow=True)
+    question = ApplicationQuestion.objects.get()
+    assert question.choices == ["Loot", "Fun"]
+    url = f"/admin/recruitment/applicationquestion/{question.pk}/change/"
+    assert "Loot\nFun" in client.get(url).content.decode()
+    client.post(url, {**form, "choices": "Loot\r\nFun", "wording": "Why not us?"}, follow=True)
+    question.refresh_from_db()
+    assert (question.wording, question.choices) == ("Why not us?", ["Loot", "Fun"])
     page = client.get("/admin/recruitment/recruitmentpolicy/add/")
     values = {
         name: field.initial if (field := page.context["adminform"].form.fields[name]).initial is not None else ""
@@ -60,3 +68,19 @@ def test_questions_and_policy_go_through_the_services(admin_as):
     client.post("/admin/recruitment/recruitmentpolicy/add/", {**values, "quorum": 4, "is_open": "on"}, follow=True)
     assert RecruitmentPolicy.objects.get().quorum == 4
     assert client.get("/admin/recruitment/recruitmentpolicy/add/").status_code == 403
+    url = f"/admin/recruitment/recruitmentpolicy/{RecruitmentPolicy.objects.get().pk}/change/"
+    refused = client.post(url, {**values, "quorum": 5, "voting_hours": 0, "intro": "typed words"}, follow=True)
+    assert "typed words" in refused.content.decode()
+    assert RecruitmentPolicy.objects.get().quorum == 4
+    client.post(url, {**values, "quorum": 5, "intro": "Welcome"}, follow=True)
+    assert (RecruitmentPolicy.objects.get().quorum, RecruitmentPolicy.objects.get().intro) == (5, "Welcome")
+
+
+def test_the_page_of_an_application_is_for_reading_and_shows_no_secret(application, admin_as):
+    text = (
+        admin_as(RoleGroup.RECRUITER).get(f"/admin/recruitment/application/{application.pk}/change/").content.decode()
+    )
+    assert application.character_name in text
+    assert application.token_hash not in text
+    assert application.source_address not in text or not application.source_address
+    assert 'name="_save"' not in text
