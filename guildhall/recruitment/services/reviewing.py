@@ -221,7 +221,7 @@ def save_question(
     saved.choices = _choices(saved.choices)
     kinds = ApplicationQuestion.Kind
     if saved.kind in (kinds.CHOICE, kinds.MULTIPLE) and not saved.choices:
-        raise BadInput("Give the choices as a list of texts.", code="required", attr="choices")
+        raise BadInput("A question of this kind needs something to choose from.", code="required", attr="choices")
     _checked(saved)
     saved.save()
     audit.record(action="recruitment.save_question", summary=f"question: {saved.wording}", actor=actor, target=saved)

@@ -14,12 +14,14 @@ from .transitions import announce, lock, policy
 from .voting import start_voting
 
 S = Application.Status
+# A trial goes on while it is voted on: an applicant who was not reminded would know from that that there is a vote.
+_ON_TRIAL = (S.TRIAL_ACCEPTED, S.VOTING_ACTIVE, S.VOTING_COMPLETE)
 
 
 @use_case
 def _remind(application_id: int) -> bool:
     locked = lock(application_id)
-    if locked.status != S.TRIAL_ACCEPTED or locked.trial_reminded_at is not None:
+    if locked.status not in _ON_TRIAL or locked.trial_reminded_at is not None:
         return False
     locked.trial_reminded_at = clock.now()
     locked.save()
@@ -35,7 +37,7 @@ def remind_due_trials() -> int:
     """
     now = clock.now()
     soon = now + dt.timedelta(days=policy().trial_reminder_days)
-    due = Application.objects.filter(status=S.TRIAL_ACCEPTED, trial_reminded_at=None)
+    due = Application.objects.filter(status__in=_ON_TRIAL, trial_reminded_at=None)
     due = due.filter(trial_ends_at__lte=soon, trial_ends_at__gt=now)
     return sum(each(due.values_list("pk", flat=True), _remind))
 

@@ -49,7 +49,7 @@ def test_questions_and_policy_go_through_the_services(admin_as):
     form = {"wording": "Why us?", "kind": "choice", "choices": "", "order": 1, "is_active": "on", "help_text": ""}
     refused = client.post("/admin/recruitment/applicationquestion/add/", form, follow=True)
     assert refused.status_code == 200
-    assert "Give the choices" in refused.content.decode()
+    assert "needs something to choose from" in refused.content.decode()
     assert 'value="Why us?"' in refused.content.decode(), "what was typed stays"
     assert not ApplicationQuestion.objects.exists()
     client.post("/admin/recruitment/applicationquestion/add/", {**form, "choices": "Loot\r\n\r\nFun "}, follow=True)

@@ -261,3 +261,15 @@ def test_a_member_whose_application_is_still_open_gets_no_trial_rank(application
     set_role_group(user=person, role_group=RoleGroup.MEMBER, actor=None)
     services.accept_trial(application=application, actor=recruiter)
     assert Character.objects.get(name="Aelinor").rank == council
+
+
+@pytest.mark.parametrize("voted_on", [False, True])
+def test_the_reminder_comes_whether_there_is_a_vote_or_not(trial, recruiter, at, voted_on):
+    """No reminder would tell an applicant, who knows of others' reminders, that they are being voted on."""
+    at.advance(26 * DAY)
+    if voted_on:
+        services.start_voting(application=trial, actor=recruiter, hours=96)
+    at.advance(2 * DAY)
+    assert services.remind_due_trials() == 1
+    assert OutboxMessage.objects.filter(topic="application.trial_reminder").count() == 1
+    assert services.remind_due_trials() == 0
