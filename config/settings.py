@@ -288,7 +288,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/",
-    "POSTPROCESSING_HOOKS": [],  # choices stay where they are used: "status" means something else in each room
+    # Choices stay where they are used ("status" means something else in each room), so not the usual hook.
+    "POSTPROCESSING_HOOKS": ["guildhall.auctions.api.stream_view.describe_stream"],
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
     "COMPONENT_NO_READ_ONLY_REQUIRED": False,
 }

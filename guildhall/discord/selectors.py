@@ -126,6 +126,17 @@ def mapping_json(mapping: DiscordRoleMapping) -> dict[str, Any]:
     }
 
 
+_NOBODY: dict[str, Any] = {
+    "user_id": None,
+    "display_name": "",
+    "role_group": "",
+    "is_active": False,
+    "rank": None,
+    "main_character": None,
+    "characters": [],
+}
+
+
 def member_view(discord_id: str) -> dict[str, Any]:
     """One Discord account: who it is here, what it holds, what it should hold, what differs.
 
@@ -143,7 +154,7 @@ def member_view(discord_id: str) -> dict[str, Any]:
     plan = make_plan(
         discord_id=discord_id, desired=desired, actual=actual, mapped=mapped_role_ids(mappings), roles=roles
     )
-    base = roster_page([person])[0] if person else {"user_id": None, "characters": [], "rank": None}
+    base = roster_page([person])[0] if person else dict(_NOBODY)
     return {
         **base,
         "discord_id": discord_id,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +13,7 @@ from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.auctions.services.chat import Heard, apply_chat, read_chat, shown_event
+from guildhall.core.api.fields import PointsField
 from guildhall.core.errors import BadInput
 from guildhall.loot.services import find_raid
 from guildhall.points.selectors import pool_or_default
@@ -49,6 +49,106 @@ class ChatInput(serializers.Serializer[Any]):
     trusted_speakers = serializers.ListField(child=serializers.CharField(max_length=120), required=False, default=list)
 
 
+class AppliedOutput(serializers.Serializer[Any]):
+    """What became of a line: what it made is named by its ids."""
+
+    outcome = serializers.ChoiceField(choices=["applied", "refused", "skipped"])
+    code = serializers.CharField(allow_null=True)
+    detail = serializers.CharField(allow_null=True)
+    repeated = serializers.BooleanField(help_text="an earlier call did it")
+    figures = serializers.DictField(required=False, help_text="the numbers behind a refusal; amounts as text")
+    bid_session_id = serializers.UUIDField(required=False)
+    bid_session_ids = serializers.ListField(child=serializers.UUIDField(), required=False)
+    bid_id = serializers.IntegerField(required=False)
+    amount = PointsField(required=False)
+    leads = serializers.BooleanField(required=False)
+    rot = serializers.BooleanField(required=False)
+    loot_ids = serializers.ListField(child=serializers.IntegerField(), required=False)
+
+
+_OPENED = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "quantity": {"type": "integer"},
+        "is_known": {"type": "boolean"},
+        "suggestions": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["name", "quantity", "is_known", "suggestions"],
+}
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"oneOf": [_OPENED, {"type": "string"}]},
+        "description": "of an opening, what is opened; of a doubt, what it may be about",
+    }
+)
+class ItemsField(serializers.JSONField):
+    """The items of an opening or a doubt."""
+
+
+class ChatEventOutput(serializers.Serializer[Any]):
+    """What a line says. Which fields there are beside the first ten goes by `kind` (`auctions/chat/events.py`)."""
+
+    kind = serializers.ChoiceField(
+        choices=[
+            "opened", "bid", "status", "closed", "awarded", "cancelled", "retracted", "roll", "command", "ambiguous",
+        ]
+    )  # fmt: skip
+    speaker = serializers.CharField()
+    channel = serializers.CharField()
+    local_time = serializers.CharField(allow_null=True, help_text="by the clock of the computer that wrote the log")
+    line_number = serializers.IntegerField()
+    raw = serializers.CharField()
+    fingerprint = serializers.CharField()
+    text_key = serializers.CharField()
+    convention = serializers.CharField()
+    applied = AppliedOutput(allow_null=True)
+    item = serializers.CharField(required=False, allow_null=True)
+    items = ItemsField(required=False)
+    character_name = serializers.CharField(required=False, allow_null=True)
+    amount = PointsField(required=False, allow_null=True)
+    minimum = PointsField(required=False, allow_null=True)
+    increment = PointsField(required=False, allow_null=True)
+    duration = serializers.IntegerField(required=False, allow_null=True, help_text="seconds")
+    roll_max = serializers.IntegerField(required=False, allow_null=True)
+    category = serializers.CharField(required=False, allow_null=True)
+    classes = serializers.CharField(required=False)
+    all_in = serializers.BooleanField(required=False)
+    is_interest = serializers.BooleanField(required=False)
+    is_on_behalf = serializers.BooleanField(required=False)
+    is_late = serializers.BooleanField(required=False)
+    comment = serializers.CharField(required=False)
+    leader = serializers.CharField(required=False, allow_null=True)
+    closing_in = serializers.IntegerField(required=False, allow_null=True, help_text="seconds")
+    text = serializers.CharField(required=False)
+    roll = serializers.IntegerField(required=False, allow_null=True)
+    is_rot = serializers.BooleanField(required=False)
+    note = serializers.CharField(required=False)
+    is_repeated = serializers.BooleanField(required=False)
+    what = serializers.CharField(required=False, help_text="auction or award")
+    low = serializers.IntegerField(required=False)
+    high = serializers.IntegerField(required=False)
+    result = serializers.IntegerField(required=False)
+    problem = serializers.CharField(required=False)
+    is_doubtful = serializers.BooleanField(required=False)
+    name = serializers.CharField(required=False)
+    reason = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    meant = serializers.CharField(required=False)
+    suggestions = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class ChatOutput(serializers.Serializer[Any]):
+    """What the lines say, in their order, and how often each kind came."""
+
+    events = ChatEventOutput(many=True)
+    counts = serializers.DictField(child=serializers.IntegerField())
+    applied = serializers.BooleanField()
+
+
 class ParseChatView(APIView):
     """Bids, openings, statuses, closings, awards, cancellations, rolls and `!` commands in chat lines.
 
@@ -60,7 +160,7 @@ class ParseChatView(APIView):
 
     @extend_schema(
         request=ChatInput,
-        responses=OpenApiTypes.OBJECT,
+        responses=ChatOutput,
         examples=[
             OpenApiExample(
                 "a log",

@@ -9,6 +9,8 @@ from rest_framework import serializers
 
 from guildhall.auctions.models import BiddingPolicy, BiddingRule, Mode, Status, TieBreak
 from guildhall.core.api.fields import PointsField
+from guildhall.loot.api.serializers import AwardSerializer
+from guildhall.points.api.serializers import BalanceSerializer
 from guildhall.points.models import DKPPool
 from guildhall.roster.models import CharacterClass, Rank
 
@@ -150,13 +152,22 @@ class BidOutput(serializers.Serializer[Any]):
     took_lead = serializers.BooleanField()
 
 
+class AppliedRule(serializers.Serializer[Any]):
+    """A bidding rule as it stood at the start."""
+
+    name = serializers.CharField()
+    effect = serializers.ChoiceField(choices=BiddingRule.Effect.choices)
+
+
 class SessionDetail(SessionOutput):
     """A session with its bids and, once it is over, the trace of its decision."""
 
     bids = BidOutput(many=True)
     tie_breaks = serializers.ListField(child=serializers.CharField())
-    rules = serializers.ListField(child=serializers.DictField())
-    trace = serializers.ListField(child=serializers.DictField())
+    rules = AppliedRule(many=True)
+    trace = serializers.ListField(
+        child=serializers.DictField(), help_text="for people; each step has its own figures beside `step`"
+    )
     seed = serializers.CharField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
 
@@ -270,13 +281,26 @@ class ResultInput(serializers.Serializer[Any]):
     )  # fmt: skip
 
 
+class AwardedOutput(serializers.Serializer[Any]):
+    """What the winners got."""
+
+    loot = AwardSerializer(many=True)
+
+
+class PurseOutput(serializers.Serializer[Any]):
+    """What the caller has in each pool."""
+
+    user_id = serializers.IntegerField()
+    pools = BalanceSerializer(many=True)
+
+
 class BalanceOutput(serializers.Serializer[Any]):
     """What somebody has, pool by pool."""
 
     discord_id = serializers.CharField()
     user_id = serializers.IntegerField()
     display_name = serializers.CharField()
-    pools = serializers.ListField(child=serializers.DictField())
+    pools = BalanceSerializer(many=True)
 
 
 class RuleSerializer(serializers.ModelSerializer[BiddingRule]):

@@ -46,6 +46,39 @@ def _resume_from(request: HttpRequest) -> int | None:
     return int(text)
 
 
+def describe_stream(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """The stream's place in the schema (a hook of drf-spectacular, which sees no plain views). Its refusals are those
+    of the list of running sessions, and 503."""
+    like = result["paths"]["/api/bidding/active/"]["get"]
+    refusals = {status: found for status, found in like["responses"].items() if status in ("400", "401", "403", "429")}
+    too_many = {**refusals["429"], "description": "Every place is taken: `Retry-After` says how many seconds to wait."}
+    after = {
+        "description": "go on after this event; without it, or where it is no longer kept, the first event is `hello` "
+        "with every running session",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+    result["paths"]["/api/bidding/stream/"] = {
+        "get": {
+            "operationId": "bidding_stream_retrieve",
+            "description": "The live stream: server-sent events `session`, `bid`, `closed` and `awarded`, each with an "
+            "id to resume from and a session as its data. Ends after some minutes; connect again.",
+            "parameters": [
+                {"in": "header", "name": "Last-Event-ID", **after},
+                {"in": "query", "name": "last_event_id", **after},
+            ],
+            "tags": like["tags"],
+            "security": like["security"],
+            "responses": {
+                "200": {"description": "events", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+                **refusals,
+                "503": too_many,
+            },
+        }
+    }
+    result["paths"] = dict(sorted(result["paths"].items()))
+    return result
+
+
 @require_GET
 def bidding_stream(request: HttpRequest) -> HttpResponseBase:
     """Server-sent events ``session``, ``bid``, ``closed`` and ``awarded``, resumed after `Last-Event-ID`.

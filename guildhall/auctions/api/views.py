@@ -18,7 +18,7 @@ from guildhall.accounts.api.permissions import principal
 from guildhall.auctions import selectors, services
 from guildhall.auctions.models import BiddingPolicy, BiddingRule, BidHistory, BidSession
 from guildhall.core import clock
-from guildhall.core.api.etag import conditional, etag_of
+from guildhall.core.api.etag import answers_etag, conditional, etag_of
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.errors import GuildhallError
 from guildhall.core.money import show_points
@@ -31,6 +31,7 @@ from guildhall.roster.selectors import find_person
 
 from . import people
 from .serializers import (
+    AwardedOutput,
     AwardInput,
     BidOutput,
     ExtendInput,
@@ -39,6 +40,7 @@ from .serializers import (
     PlacedOutput,
     PlaceInput,
     PolicySerializer,
+    PurseOutput,
     ReasonInput,
     RuleSerializer,
     SessionDetail,
@@ -180,7 +182,7 @@ class AwardItemView(APIView):
 
     required_scopes = "bidding:write"
 
-    @extend_schema(request=AwardInput, responses={200: AwardSerializer(many=True)})
+    @extend_schema(request=AwardInput, responses=AwardedOutput)
     @idempotent
     def post(self, request: Request) -> Response:
         actor = people.runs_auctions(request)
@@ -440,7 +442,8 @@ class MyPurseView(APIView):
 
     required_scopes = "bidding:read"
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=PurseOutput)
+    @answers_etag
     def get(self, request: Request) -> Any:
         user = principal(request).user
         assert user is not None  # ScopePermission has seen to it

@@ -1,13 +1,27 @@
-"""ETags that cost one small query: a client that polls and finds nothing new pays almost nothing (API.md)."""
+"""ETags that cost one small query: a client that polls and finds nothing new pays almost nothing (API.md).
+
+`If-None-Match` is compared weakly (RFC 9110, 13.1.2): `W/` before a tag makes no difference, many may be sent, and `*`
+means whatever there is.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.http.response import HttpResponseBase
+from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def answers_etag(handler: Handler) -> Handler:
+    """Say in the schema that a view's GET handler answers through `conditional`."""
+    handler.answers_etag = True  # type: ignore[attr-defined]
+    return handler
 
 
 def etag_of(request: Request, *parts: object) -> str:
@@ -18,11 +32,13 @@ def etag_of(request: Request, *parts: object) -> str:
 
 def conditional(request: Request, etag: str, build: Callable[[], HttpResponseBase]) -> HttpResponseBase:
     """304 if the client has `etag` already, else what `build` makes, with the ETag on it."""
-    sent = [part.strip() for part in request.headers.get("If-None-Match", "").split(",")]
-    if etag in sent or "*" in sent:
+    sent = [tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))]
+    if etag.removeprefix("W/") in sent:
         response: HttpResponseBase = Response(status=304)
     else:
         response = build()
+        if sent == ["*"]:  # built all the same: of a query that is refused there is nothing to have
+            response = Response(status=304)
     response["ETag"] = etag
     response["Cache-Control"] = "private, no-cache"
     return response

@@ -99,17 +99,34 @@ class GuildhallSchema(AutoSchema):
                     description=f"Sent twice, it does one thing and answers the same (at most {MAX_LENGTH} characters).",
                 )
             )
+        if self._answers_etag():
+            found.append(
+                OpenApiParameter(
+                    "If-None-Match",
+                    OpenApiTypes.STR,
+                    OpenApiParameter.HEADER,
+                    description="The `ETag` of an answer that you have: 304 without a body as long as nothing is new.",
+                )
+            )
         return found
 
     def _is_idempotent(self) -> bool:
-        names = [getattr(self.view, "action", None), "post"]
+        return self._has_mark("is_idempotent")
+
+    def _answers_etag(self) -> bool:
+        return self.method == "GET" and self._has_mark("answers_etag")
+
+    def _has_mark(self, mark: str) -> bool:
+        names = [getattr(self.view, "action", None), str(self.method).lower()]
         handlers = [getattr(self.view, name, None) for name in names if name]
-        return any(getattr(handler, "is_idempotent", False) for handler in handlers)
+        return any(getattr(handler, mark, False) for handler in handlers)
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         found: dict[str, Any] = super()._get_response_bodies(direction=direction)  # type: ignore[arg-type]
         if direction != "response" or not self.path.startswith("/api/"):
             return found
+        if self._answers_etag():
+            found["304"] = {"description": "Nothing is new since the answer with that `ETag`."}
         for status in self._error_statuses():
             found.setdefault(status, self._error_response(status))
         return found

@@ -16,7 +16,7 @@ from guildhall.discord.linking import claims
 from guildhall.discord.models import Claim
 from guildhall.roster.selectors import character_by_name, find_person
 
-from .serializers import ClaimInput, ClaimOutput, ClaimReasonInput, VerifyLogInput
+from .serializers import ClaimInput, ClaimOutput, ClaimReasonInput, VerifyLogInput, VerifyLogOutput
 
 MAX_LOG_CHARACTERS = 16 * 1024 * 1024
 
@@ -88,7 +88,7 @@ class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def withdraw(self, request: Request, pk: str) -> Response:
         return self._answer(claims.withdraw_claim(claim=self.get_object(), principal=principal(request)))
 
-    @extend_schema(request=VerifyLogInput, responses={200: dict})
+    @extend_schema(request=VerifyLogInput, responses=VerifyLogOutput)
     @action(detail=False, methods=["post"], url_path="verify-log")
     def verify_log(self, request: Request) -> Response:
         """Look for claim codes that were spoken in the game in a log."""

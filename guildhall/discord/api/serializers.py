@@ -19,27 +19,6 @@ class TokenInput(serializers.Serializer[Any]):
     access_token = serializers.CharField(max_length=500)
 
 
-class PersonOutput(serializers.Serializer[Any]):
-    """A person, as `GET /api/users/me/` shows them."""
-
-    id = serializers.IntegerField()
-    username = serializers.CharField()
-    display_name = serializers.CharField()
-    discord_id = serializers.CharField(allow_null=True)
-    discord_username = serializers.CharField()
-    avatar_url = serializers.CharField()
-    role_group = serializers.CharField()
-    preferences = serializers.DictField()
-    characters = serializers.ListField()
-
-
-class TokenOutput(serializers.Serializer[Any]):
-    """Our token, and whose it is."""
-
-    token = serializers.CharField()
-    user = PersonOutput()
-
-
 class RosterCharacter(serializers.Serializer[Any]):
     """A character on the bot's roster."""
 
@@ -51,6 +30,27 @@ class RosterCharacter(serializers.Serializer[Any]):
     status = serializers.CharField()
     is_main = serializers.BooleanField()
     is_active = serializers.BooleanField()
+
+
+class PersonOutput(serializers.Serializer[Any]):
+    """A person, as `GET /api/users/me/` shows them."""
+
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    discord_id = serializers.CharField(allow_null=True)
+    discord_username = serializers.CharField()
+    avatar_url = serializers.CharField()
+    role_group = serializers.CharField()
+    preferences = serializers.DictField()
+    characters = RosterCharacter(many=True)
+
+
+class TokenOutput(serializers.Serializer[Any]):
+    """Our token, and whose it is."""
+
+    token = serializers.CharField()
+    user = PersonOutput()
 
 
 class RosterMember(serializers.Serializer[Any]):
@@ -96,7 +96,7 @@ class MappingSerializer(serializers.ModelSerializer[DiscordRoleMapping]):
     """What a role stands for."""
 
     rank = serializers.PrimaryKeyRelatedField(queryset=Rank.objects.all(), allow_null=True, required=False)
-    rank_name = serializers.CharField(source="rank.name", read_only=True, default=None)
+    rank_name = serializers.SerializerMethodField()
     value = serializers.CharField(required=False, allow_blank=True, max_length=20)
 
     class Meta:
@@ -104,6 +104,11 @@ class MappingSerializer(serializers.ModelSerializer[DiscordRoleMapping]):
         fields = ["id", "role_id", "role_name", "kind", "rank", "rank_name", "value", "is_active"]
         read_only_fields = ["role_name"]
         validators: list[Any] = []
+
+    def get_rank_name(self, mapping: DiscordRoleMapping) -> str | None:
+        # A `source` with a default would be left out of the answer to a PATCH.
+        rank = mapping["rank_name"] if isinstance(mapping, dict) else mapping.rank and mapping.rank.name
+        return rank or None
 
 
 class RoleOutput(serializers.Serializer[Any]):
@@ -137,14 +142,22 @@ class SyncOutput(serializers.Serializer[Any]):
     detail = serializers.CharField(required=False)
 
 
+class StrangerOutput(serializers.Serializer[Any]):
+    """Somebody who holds mapped roles and is nobody here."""
+
+    discord_id = serializers.CharField()
+    name = serializers.CharField()
+    role_names = serializers.ListField(child=serializers.CharField())
+
+
 class DriftOutput(serializers.Serializer[Any]):
     """Where Discord and this system disagree, as of `seen`."""
 
-    seen = serializers.CharField(allow_null=True)
+    seen = serializers.DateTimeField(allow_null=True)
     checked = serializers.IntegerField()
     changes = ChangeOutput(many=True)
     not_in_server = serializers.ListField(child=serializers.IntegerField())
-    not_linked = serializers.ListField(child=serializers.DictField())
+    not_linked = StrangerOutput(many=True)
 
 
 class LinkInput(serializers.Serializer[Any]):
@@ -213,7 +226,7 @@ class ClaimOutput(serializers.ModelSerializer[Claim]):
 
     user_id = serializers.IntegerField()
     display_name = serializers.CharField(source="user.__str__")
-    character_name = serializers.CharField(source="character.name", default=None)
+    character_name = serializers.CharField(source="character.name", default=None, allow_null=True)
     person_id = serializers.IntegerField(allow_null=True)
     person_name = serializers.SerializerMethodField()
     code = serializers.SerializerMethodField()
@@ -252,3 +265,23 @@ class CheckOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=["ok", "warning", "failed", "off"])
     detail = serializers.CharField()
+    redirect_uri = serializers.CharField(required=False, help_text="what Discord must list for the sign-in")
+    bot_id = serializers.CharField(required=False)
+    count = serializers.IntegerField(required=False, help_text="members listed")
+    interactions_url = serializers.CharField(required=False, help_text="what Discord must call for slash commands")
+    channel_id = serializers.CharField(required=False, help_text="where the webhook posts")
+
+
+class VerifiedClaimOutput(serializers.Serializer[Any]):
+    """A claim whose code was found, spoken by the right name."""
+
+    claim_id = serializers.IntegerField()
+    character_name = serializers.CharField()
+    state = serializers.ChoiceField(choices=Claim.State.choices)
+    proof = serializers.ChoiceField(choices=Claim.Proof.choices)
+
+
+class VerifyLogOutput(serializers.Serializer[Any]):
+    """The claims that a log proves."""
+
+    verified = VerifiedClaimOutput(many=True)

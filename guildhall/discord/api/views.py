@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import User
 from guildhall.core import revisions
-from guildhall.core.api.etag import conditional, etag_of
+from guildhall.core.api.etag import answers_etag, conditional, etag_of
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.pagination import Pages, paged
 from guildhall.core.errors import NotAllowed
@@ -101,6 +101,7 @@ class RosterView(ListAPIView[User]):
     queryset = User.objects.none()
 
     @extend_schema(parameters=[OpenApiParameter("linked", bool, description="Only people with a Discord account.")])
+    @answers_etag
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         etag = etag_of(request, revisions.current("roster", "discord"))
         return conditional(request, etag, lambda: self.list(request, *args, **kwargs))
@@ -141,6 +142,8 @@ class MappingViewSet(viewsets.ModelViewSet[DiscordRoleMapping]):
     def perform_update(self, serializer: Any) -> None:
         before = serializer.instance
         values = {name: getattr(before, name) for name in ("role_id", "kind", "rank", "value", "is_active")}
+        if serializer.validated_data.get("kind", before.kind) != before.kind:
+            values |= {"rank": None, "value": ""}  # what the former kind asked for
         serializer.instance = mappings.update_mapping(
             mapping=before, actor=principal(self.request).user, **{**values, **serializer.validated_data}
         )

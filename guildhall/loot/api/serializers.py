@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from guildhall.core.api.fields import PointsField
+from guildhall.core.api.fields import JSONObjectField, PointsField
 from guildhall.core.errors import BadInput
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.raids.models import ItemPool
@@ -16,8 +16,9 @@ class ItemSerializer(serializers.ModelSerializer[Item]):
     """An item. There is no price here: `price-history` tells what it went for."""
 
     name = serializers.CharField(max_length=200)
-    awards_count = serializers.IntegerField(read_only=True, default=0)
-    last_awarded_at = serializers.DateTimeField(read_only=True, default=None)
+    awards_count = serializers.IntegerField(read_only=True)
+    last_awarded_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    metadata = JSONObjectField(required=False)
     item_pool = serializers.PrimaryKeyRelatedField(queryset=ItemPool.objects.all(), allow_null=True, required=False)
 
     class Meta:

@@ -72,12 +72,14 @@ class ItemViewSet(viewsets.ModelViewSet[Item]):
         return selectors.items()
 
     def perform_create(self, serializer: Any) -> None:
-        serializer.instance = services.create_item(actor=principal(self.request).user, **serializer.validated_data)
+        made = services.create_item(actor=principal(self.request).user, **serializer.validated_data)
+        serializer.instance = selectors.items().get(pk=made.pk)  # with its awards counted
 
     def perform_update(self, serializer: Any) -> None:
-        serializer.instance = services.update_item(
+        changed = services.update_item(
             item=serializer.instance, actor=principal(self.request).user, **serializer.validated_data
         )
+        serializer.instance = selectors.items().get(pk=changed.pk)
 
     def perform_destroy(self, instance: Item) -> None:
         services.delete_item(item=instance, actor=principal(self.request).user)

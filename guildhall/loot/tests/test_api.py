@@ -36,6 +36,16 @@ def first(response: Any) -> tuple[int, str]:
     return response.status_code, response.json()["errors"][0]["code"]
 
 
+def test_an_item_that_is_changed_still_knows_its_awards(officer: APIClient) -> None:
+    item, pool = create_item(name="Cloak of Flames", actor=None), build.pool()
+    award_item(item=item, user=build.person("Aeli", points=50, pool=pool), points_spent=20, pool=pool, actor=None)
+    for answer in (
+        officer.patch(f"/api/items/{item.pk}/", {"category": "armour"}),
+        officer.put(f"/api/items/{item.pk}/", {"name": "Cloak of Flames"}),
+    ):
+        assert (answer.json()["awards_count"], bool(answer.json()["last_awarded_at"])) == (1, True)
+
+
 def test_the_catalogue_can_be_kept(officer: APIClient) -> None:
     made = officer.post("/api/items/", {"name": "Cloak of Flames", "category": "armour", "metadata": {"ac": 10}})
     assert made.status_code == 201, made.content

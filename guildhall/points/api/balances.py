@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from guildhall.core import clock, revisions
 from guildhall.core.api import params
-from guildhall.core.api.etag import conditional, etag_of
+from guildhall.core.api.etag import answers_etag, conditional, etag_of
 from guildhall.core.api.export import ExportMixin
 from guildhall.core.errors import NotFound
 from guildhall.points import selectors
@@ -71,6 +71,7 @@ class UserPointsView(APIView):
     required_scopes = "points"
 
     @extend_schema(responses=UserPointsSerializer, parameters=AT)
+    @answers_etag
     def get(self, request: Request, user_id: int) -> Any:
         """What a person has in each pool."""
         at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
@@ -103,6 +104,7 @@ class UserPoolPointsView(APIView):
     required_scopes = "points"
 
     @extend_schema(responses=BalanceSerializer, parameters=AT)
+    @answers_etag
     def get(self, request: Request, user_id: int, dkp_pool_id: int) -> Any:
         """What a person has in one pool."""
         at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
@@ -143,6 +145,7 @@ class UserPointHistoryView(ExportMixin, viewsets.GenericViewSet[LedgerEntry]):
             OpenApiParameter("search", OpenApiTypes.STR, description="in descriptions and character names"),
         ],
     )
+    @answers_etag
     def list(self, request: Request, user_id: int) -> Any:
         """A person's movements, newest first, each with the balance that it left in its pool."""
         person = find_person(user_id=user_id)
@@ -196,6 +199,7 @@ class LeaderboardView(ExportMixin, viewsets.GenericViewSet[UserPointsSummary]):
             OpenApiParameter("rank", OpenApiTypes.INT, description="the main's rank"),
         ],
     )
+    @answers_etag
     def list(self, request: Request, dkp_pool_id: int) -> Any:
         """The standings, highest balance first; equal balances share a rank."""
         pool = find_pool(dkp_pool_id)

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from guildhall.accounts.api.permissions import principal
 from guildhall.core import clock, revisions
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.api.etag import conditional, etag_of
+from guildhall.core.api.etag import answers_etag, conditional, etag_of
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.money import ZERO
 from guildhall.points import selectors, services
@@ -50,6 +50,7 @@ class DKPPoolViewSet(viewsets.ModelViewSet[DKPPool]):
     def get_queryset(self) -> QuerySet[DKPPool]:
         return DKPPool.objects.all()
 
+    @answers_etag
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """The pools."""
         tag = etag_of(request, "pools", revisions.current("pools"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.request import Request
@@ -19,6 +18,7 @@ from guildhall.raids.policy import shares_in_force
 from guildhall.roster.selectors import find_person, match_names
 
 from . import output
+from .answers import ExplanationOutput, ParsedOutput, SharesOutput
 from .reading import read_upload, refuse_large_body
 from .serializers import RosterInput, ShareSerializer, SummarySerializer
 from .views import actor_of
@@ -31,7 +31,7 @@ class ParseAttendanceView(APIView):
 
     @extend_schema(
         request=RosterInput,
-        responses={200: OpenApiTypes.OBJECT},
+        responses=ParsedOutput,
         examples=[
             OpenApiExample("pasted", value={"text": "Aelric\nBorin", "format": "auto"}, request_only=True),
             OpenApiExample(
@@ -85,7 +85,7 @@ class ExplainAttendanceView(APIView):
     required_scopes = "raids:read"
 
     @extend_schema(
-        responses={200: OpenApiTypes.OBJECT},
+        responses=ExplanationOutput,
         parameters=[OpenApiParameter("days", str, description="30 unless told; 0 or “all”: since they joined")],
     )
     def get(self, request: Request, user_id: int) -> Response:
@@ -106,7 +106,7 @@ class StatusShareView(viewsets.GenericViewSet[StatusShare]):
     queryset = StatusShare.objects.select_related("pool")
     filter_backends: list[Any] = []
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses=SharesOutput)
     def list(self, request: Request) -> Response:
         """The shares that somebody set, and what counts everywhere for each status."""
         shares = shares_in_force()

@@ -72,12 +72,17 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
     difficulty_modifier = serializers.DecimalField(
         max_digits=6, decimal_places=3, min_value=0, max_value=100, required=False
     )
+    # Read alone; `to_representation` fills them.
+    dkp_pool_id = serializers.IntegerField(read_only=True, allow_null=True)
+    dkp_pool_name = serializers.CharField(read_only=True, allow_null=True)
+    pools = PoolLinkSerializer(many=True, read_only=True)
 
     class Meta:
         model = Event
         fields = [
-            "id", "name", "description", "dkp_pool", "dkp_pools", "no_attendance_pools", "default_points",
-            "difficulty_modifier", "item_pools", "is_active", "counts_for_attendance", "icon", "created_at",
+            "id", "name", "description", "dkp_pool", "dkp_pool_id", "dkp_pool_name", "dkp_pools", "no_attendance_pools",
+            "pools", "default_points", "difficulty_modifier", "item_pools", "is_active", "counts_for_attendance",
+            "icon", "created_at",
         ]  # fmt: skip
         read_only_fields = ["created_at"]
 
@@ -156,10 +161,25 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
     notes = serializers.CharField(required=False, allow_blank=True, max_length=20_000)
     points = PointsField(required=False)
     checks = AttendanceCheckSerializer(many=True, read_only=True)
+    # Read alone; `to_representation` fills them.
+    event_id = serializers.IntegerField(read_only=True)
+    event_name = serializers.CharField(read_only=True)
+    dkp_pool = serializers.IntegerField(read_only=True, allow_null=True, help_text="the event's first")
+    dkp_pool_id = serializers.IntegerField(read_only=True, allow_null=True)
+    dkp_pool_name = serializers.CharField(read_only=True, allow_null=True)
+    dkp_pools = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+    leader_name = serializers.CharField(read_only=True, allow_null=True)
+    people_count = serializers.IntegerField(read_only=True)
+    unmatched_count = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Raid
-        fields = ["id", "event", "name", "started_at", "ended_at", "leader", "notes", "points", "checks"]
+        fields = [
+            "id", "event", "event_id", "event_name", "dkp_pool", "dkp_pool_id", "dkp_pool_name", "dkp_pools", "name",
+            "started_at", "ended_at", "leader", "leader_name", "notes", "points", "checks", "people_count",
+            "unmatched_count", "reversed_at", "reversal_reason", "created_at",
+        ]  # fmt: skip
+        read_only_fields = ["reversed_at", "reversal_reason", "created_at"]
 
     def to_representation(self, instance: Raid) -> dict[str, Any]:
         links = list(instance.event.event_pools.all())
@@ -194,6 +214,7 @@ class AttendanceRowSerializer(serializers.ModelSerializer[RaidAttendance]):
     check_id = serializers.IntegerField(source="attendance_check_id")
     points = PointsField()
     given_points = PointsField(allow_null=True)
+    amounts = serializers.DictField(child=serializers.CharField(), help_text="by pool id")
     display_name = serializers.SerializerMethodField()
     is_credited = serializers.SerializerMethodField()
 
@@ -220,6 +241,8 @@ class UnmatchedSerializer(serializers.ModelSerializer[UnmatchedName]):
     character_name = serializers.CharField(source="name")
     reason = serializers.SerializerMethodField()
     given_points = PointsField(allow_null=True)
+    suggestions = serializers.ListField(child=serializers.CharField())
+    raw = serializers.DictField(help_text="what else the upload said of this name")
 
     class Meta:
         model = UnmatchedName
@@ -233,10 +256,27 @@ class UnmatchedSerializer(serializers.ModelSerializer[UnmatchedName]):
         return str(row.raw.get("reason", "unknown"))
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            "awarded": {"type": "integer"},
+            "already_present": {"type": "integer"},
+            "unmatched": {"type": "integer"},
+            "total": {"type": "string", "format": "decimal"},
+        },
+        "description": "how many names had which end, and what was paid in the event's first pool",
+    }
+)
+class UploadResultField(serializers.JSONField):
+    """What an upload did, as it was kept."""
+
+
 class UploadSerializer(serializers.ModelSerializer[AttendanceUpload]):
     """A log, dump or list that was committed to a check."""
 
     check_id = serializers.IntegerField(source="attendance_check_id")
+    result = UploadResultField(read_only=True)
 
     class Meta:
         model = AttendanceUpload
@@ -256,15 +296,28 @@ class AttendeeInput(serializers.Serializer[Any]):
         return super().to_internal_value({"character_name": data} if isinstance(data, str) else data)
 
 
-class JSONOrText(serializers.JSONField):
-    """JSON, also where a form sends it as text."""
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "enum": ["latest", "all"]},
+            {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        ]
+    }
+)
+class BlocksField(serializers.JSONField):
+    """Which rosters of an upload count: `latest`, `all`, or a list of positions; a form sends the list as JSON text."""
+
+    default_error_messages = {"unknown_block": "Say latest, all, or a list of positions."}
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, str):
+        if isinstance(data, str) and data not in ("latest", "all"):
             try:
                 data = json.loads(data)
-            except ValueError:
-                self.fail("invalid")
+            except (ValueError, RecursionError):
+                self.fail("unknown_block")
+        whole = isinstance(data, list) and all(type(position) is int for position in data)
+        if not whole and data not in ("latest", "all"):
+            self.fail("unknown_block")
         return data
 
 
@@ -277,7 +330,7 @@ class DecisionsInput(serializers.Serializer[Any]):
     statuses = serializers.DictField(child=serializers.ChoiceField(AttendanceStatus.choices), required=False)
     points = serializers.DictField(child=PointsField(), required=False)
     remember = serializers.BooleanField(required=False, default=False)
-    blocks = JSONOrText(required=False)
+    blocks = BlocksField(required=False)
     guilds = serializers.ListField(child=serializers.CharField(max_length=120), required=False)
     not_attendance_is_fine = serializers.BooleanField(required=False, default=False)
 
@@ -293,7 +346,7 @@ class NestedDecisions(DecisionsInput):
         if isinstance(data, str):
             try:
                 data = json.loads(data)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise serializers.ValidationError("This is no JSON object.", code="invalid") from error
         return super().to_internal_value(data)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import viewsets
 from rest_framework.decorators import action
@@ -26,6 +25,7 @@ from guildhall.roster.models import Character
 from guildhall.roster.selectors import character_by_name
 
 from . import output
+from .answers import AmendmentOutput, AttendanceOutput, PreviewOutput, RaidReversedOutput, ResolvedOutput
 from .reading import read_upload, refuse_large_body
 from .serializers import (
     AmendAttendanceInput,
@@ -187,15 +187,15 @@ class RaidViewSet(viewsets.ModelViewSet[Raid]):
 
     def perform_update(self, serializer: Any) -> None:
         values = dict(serializer.validated_data)
-        if not values.get("name", " ").strip():
-            values.pop("name")
+        if not values.get("name", "").strip():
+            values.pop("name", None)
         raid = services.update_raid(raid=serializer.instance, actor=actor_of(self.request), **values)
         serializer.instance = selectors.raid_with_id(raid.pk)
 
     def perform_destroy(self, instance: Raid) -> None:
         services.delete_raid(raid=instance, actor=actor_of(self.request))
 
-    @extend_schema(request=RaidReasonInput, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(request=RaidReasonInput, responses=RaidReversedOutput)
     @action(detail=True, methods=["post"], required_scopes=("raids:write", "points:write"))
     @idempotent
     def reverse(self, request: Request, pk: str) -> Response:
@@ -211,7 +211,7 @@ class RaidViewSet(viewsets.ModelViewSet[Raid]):
             }
         )
 
-    @extend_schema(request=PreviewAttendanceInput, responses={200: OpenApiTypes.OBJECT}, examples=[_TEXT])
+    @extend_schema(request=PreviewAttendanceInput, responses=PreviewOutput, examples=[_TEXT])
     @action(detail=True, methods=["post"], required_scopes=("raids:write", "raids:read"))
     def preview(self, request: Request, pk: str) -> Response:
         """What committing this text or file would do, name by name. Stores nothing."""
@@ -224,7 +224,7 @@ class RaidViewSet(viewsets.ModelViewSet[Raid]):
         found = selectors.preview_attendance(raid=raid, parse=parse, check=check, decisions=_decisions(data))
         return Response(output.preview(found))
 
-    @extend_schema(request=AmendAttendanceInput, responses={200: OpenApiTypes.OBJECT}, examples=[_LIST])
+    @extend_schema(request=AmendAttendanceInput, responses=AmendmentOutput, examples=[_LIST])
     @action(detail=True, methods=["post"], required_scopes=("raids:write", "points:write"))
     @idempotent
     def amend(self, request: Request, pk: str) -> Response:
@@ -275,9 +275,7 @@ class RaidAttendanceView(viewsets.GenericViewSet[RaidAttendance]):
             rows = rows.filter(attendance_check=check_of(raid, _number(check, "check")))
         return _page(self, rows, AttendanceRowSerializer)
 
-    @extend_schema(
-        request=AwardAttendanceInput, responses={200: OpenApiTypes.OBJECT}, examples=[_LIST, _TEXT, _AWARDED]
-    )
+    @extend_schema(request=AwardAttendanceInput, responses={200: AttendanceOutput}, examples=[_LIST, _TEXT, _AWARDED])
     def create(self, request: Request, raid_id: int) -> Response:
         """Award attendance: from a list, from pasted text, or from a file. A name nobody knows is kept, not dropped."""
         refuse_large_body(request)
@@ -314,7 +312,7 @@ class RaidAttendanceView(viewsets.GenericViewSet[RaidAttendance]):
             )
         return Response(output.award(result))
 
-    @extend_schema(request=RaidReasonInput, responses=AttendanceRowSerializer)
+    @extend_schema(request=RaidReasonInput, responses={200: AttendanceRowSerializer})
     @idempotent
     def destroy(self, request: Request, raid_id: int, attendance_id: int) -> Response:
         """Take somebody off; what they earned by this check is reversed."""
@@ -345,7 +343,7 @@ class RaidUnmatchedView(viewsets.GenericViewSet[UnmatchedName]):
 
     @extend_schema(
         request=ResolveInput,
-        responses={200: OpenApiTypes.OBJECT},
+        responses=ResolvedOutput,
         examples=[OpenApiExample("it is Aelric", value={"character_id": 5, "remember_alias": True}, request_only=True)],
     )
     @idempotent
@@ -427,8 +425,6 @@ def _valid(serializer_class: Any, request: Request) -> dict[str, Any]:
 
 def _decisions(data: dict[str, Any]) -> Decisions:
     given = dict(data.get("decisions") or {})
-    if "blocks" in given and not isinstance(given["blocks"], str | list):
-        raise BadInput("Say latest, all, or a list of positions.", code="unknown_block", attr="decisions.blocks")
     for name in ("exclude", "force"):
         given[name] = frozenset(given.get(name) or ())
     return Decisions(**given)

@@ -317,3 +317,20 @@ def test_shares_are_set_and_read(api: APIClient) -> None:
     assert api.put("/api/attendance/shares/", {"status": "late", "percent": "80"}).status_code == 200
     assert api.get("/api/attendance/shares/").json()["everywhere"]["late"] == "80.00"
     assert api.put("/api/attendance/shares/", {"status": "late", "percent": "180"}).status_code == 400
+
+
+def test_a_raid_is_changed_without_its_name_and_keeps_it() -> None:
+    made = raid(name="Temple of Veeshan")
+    answer = client_of().patch(f"/api/raids/{made.pk}/", {"notes": "a good night"})
+    assert (answer.status_code, answer.json()["name"], answer.json()["notes"]) == (200, made.name, "a good night")
+
+
+def test_the_rosters_that_count_are_named_as_the_preview_says() -> None:
+    path = f"/api/raids/{raid().pk}/preview/"
+    for blocks in ("latest", "all", [0], "[0]"):
+        answer = client_of().post(path, {"text": "Aelric\nBorin", "decisions": {"blocks": blocks}})
+        assert answer.status_code == 200, answer.content
+    for blocks in ("some", 7, None, ["x"], [True], {"a": 1}, "[" * 100_000):
+        answer = client_of().post(path, {"text": "Aelric\nBorin", "decisions": {"blocks": blocks}})
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["attr"].startswith("decisions.blocks")

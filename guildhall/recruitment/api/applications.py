@@ -189,7 +189,7 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
         data = input_of(shapes.ReasonInput, request)
         return self._answer(self._withdraw(pk, data["reason"]))
 
-    @extend_schema(request=None)
+    @extend_schema(request=None, responses=shapes.CreatedApplication)
     @action(detail=True, methods=["post"])
     @idempotent
     def submit(self, request: Request, pk: str) -> Response:
@@ -248,18 +248,21 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
         put()
         return Response({"queued": 1}, status=202)
 
+    @extend_schema(responses=shapes.ApplicationOutput(many=True))
     @action(detail=False)
     def pending(self, request: Request) -> Response:
         """Applications that wait for review."""
         selectors.demand(self.who, Tier.RECRUITER)
         return self._list(selectors.pending(self.who))
 
+    @extend_schema(responses=shapes.ApplicationOutput(many=True))
     @action(detail=False, url_path="voting-active")
     def voting_active(self, request: Request) -> Response:
         """Applications that are being voted on at this moment."""
         selectors.demand(self.who, Tier.MEMBER)
         return self._list(selectors.votes_running(self.who))
 
+    @extend_schema(responses=shapes.ApplicationOutput(many=True))
     @action(detail=False, url_path="trial-members")
     def trial_members(self, request: Request) -> Response:
         """Applicants on trial."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.recruitment.models import ApplicationComment, ApplicationQuestion, ApplicationVote, RecruitmentPolicy
@@ -34,6 +35,62 @@ class NewApplicationInput(ApplicationInput):
     draft = serializers.BooleanField(required=False, default=False)
 
 
+@extend_schema_field(
+    {
+        "nullable": True,
+        "oneOf": [
+            {"type": "string"},
+            {"type": "integer"},
+            {"type": "boolean"},
+            {"type": "array", "items": {"type": "string"}},
+        ],
+        "description": "text, a number, yes or no, or the choices, by the question's kind",
+    }
+)
+class AnswerField(serializers.JSONField):
+    """An answer, by its question's kind."""
+
+
+class GivenAnswer(serializers.Serializer[Any]):
+    """An answer with its question as it was asked."""
+
+    question_id = serializers.IntegerField()
+    wording = serializers.CharField()
+    kind = serializers.CharField()
+    answer = AnswerField(allow_null=True)
+
+
+class TallyOutput(serializers.Serializer[Any]):
+    """All votes by choice, the counted ones by choice, and what follows from them."""
+
+    passes = serializers.IntegerField()
+    fails = serializers.IntegerField()
+    recycles = serializers.IntegerField()
+    counted_passes = serializers.IntegerField()
+    counted_fails = serializers.IntegerField()
+    counted_recycles = serializers.IntegerField()
+    total = serializers.IntegerField()
+    counted = serializers.IntegerField()
+    decision = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class VoteRulesOutput(serializers.Serializer[Any]):
+    """The rules that a vote is judged by."""
+
+    quorum = serializers.IntegerField()
+    threshold_percent = serializers.DecimalField(max_digits=5, decimal_places=2)
+    tie = serializers.CharField()
+    minimum_attendance = serializers.DecimalField(max_digits=5, decimal_places=2)
+
+
+class VoteResultOutput(serializers.Serializer[Any]):
+    """A tally and the rules it was judged by."""
+
+    tally = TallyOutput()
+    rules = VoteRulesOutput()
+
+
 class ApplicationOutput(serializers.Serializer[Any]):
     """An application as the caller may see it; fields beyond the caller's tier are absent."""
 
@@ -47,7 +104,7 @@ class ApplicationOutput(serializers.Serializer[Any]):
     timezone = serializers.CharField()
     references = serializers.CharField()
     discord_username = serializers.CharField()
-    answers = serializers.ListField(child=serializers.DictField())
+    answers = GivenAnswer(many=True)
     status = serializers.CharField()
     submitted_at = serializers.DateTimeField(allow_null=True)
     trial_started_at = serializers.DateTimeField(allow_null=True)
@@ -63,7 +120,7 @@ class ApplicationOutput(serializers.Serializer[Any]):
     assigned_to = serializers.IntegerField(required=False, allow_null=True)
     assigned_to_name = serializers.CharField(required=False, allow_null=True)
     voting_round = serializers.IntegerField(required=False)
-    decision_trace = serializers.JSONField(required=False, allow_null=True)
+    decision_trace = VoteResultOutput(required=False, allow_null=True)
 
 
 class CreatedApplication(ApplicationOutput):
@@ -127,7 +184,7 @@ OfficerVoteOutput = type(
     (VoteSummaryOutput,),
     {
         "voters": VoterOutput(many=True),
-        "result": serializers.JSONField(),
+        "result": VoteResultOutput(),
         "decided_at": serializers.DateTimeField(allow_null=True),
     },
 )
@@ -184,7 +241,28 @@ class AssignInput(serializers.Serializer[Any]):
     user_id = serializers.IntegerField(allow_null=True)
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class ChoicesField(serializers.JSONField):
+    """A question's choices; what is no list of texts is refused by the service, in its words."""
+
+
+class StatisticsOutput(serializers.Serializer[Any]):
+    """Figures on recruitment."""
+
+    total = serializers.IntegerField()
+    by_status = serializers.DictField(child=serializers.IntegerField())
+    by_class = serializers.DictField(child=serializers.IntegerField())
+    by_month = serializers.DictField(child=serializers.IntegerField())
+    decisions = serializers.DictField(child=serializers.IntegerField())
+    approval_rate = serializers.FloatField(allow_null=True)
+    average_days_to_decision = serializers.FloatField(allow_null=True)
+    open = serializers.IntegerField()
+    applicants_with_accounts = serializers.IntegerField()
+
+
 class QuestionSerializer(serializers.ModelSerializer[ApplicationQuestion]):
+    choices = ChoicesField(required=False)
+
     class Meta:
         model = ApplicationQuestion
         fields = ["id", "wording", "help_text", "kind", "choices", "required", "order", "is_active"]

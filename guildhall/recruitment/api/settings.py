@@ -94,7 +94,7 @@ class ApplicationStatisticsView(APIView):
 
     @extend_schema(
         parameters=[OpenApiParameter("days", int, description="only applications of the last so many days")],
-        responses={200: {"type": "object", "additionalProperties": True}},
+        responses=shapes.StatisticsOutput,
     )
     def get(self, request: Request) -> Response:
         who = principal(request)

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from guildhall.accounts.api.permissions import principal
 from guildhall.core import revisions
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.api.etag import conditional, etag_of
+from guildhall.core.api.etag import answers_etag, conditional, etag_of
 from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.pagination import paged
@@ -58,6 +58,7 @@ class RankViewSet(viewsets.ModelViewSet[Rank]):
     def get_queryset(self) -> QuerySet[Rank]:
         return Rank.objects.all()
 
+    @answers_etag
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         tag = etag_of(request, "ranks", revisions.current("roster"))
         return conditional(request, tag, lambda: super(RankViewSet, self).list(request, *args, **kwargs))
@@ -147,6 +148,7 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
         return Response(CharacterSerializer(self.find(pk)).data, status=status)
 
     @extend_schema(responses=CharacterSerializer(many=True))
+    @answers_etag
     def list(self, request: Request) -> Any:
         """Characters. Those of a hidden rank are left out for everybody but who keeps the roster."""
         tag = etag_of(request, "characters", revisions.current("roster"), sees_hidden(request))
@@ -294,6 +296,7 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
 
     @extend_schema(responses=HierarchySerializer(many=True), filters=False)
     @action(detail=False, methods=["get"], filter_backends=[])
+    @answers_etag
     def hierarchy(self, request: Request) -> Any:
         """People with their main and its alts."""
         hidden = sees_hidden(request)
