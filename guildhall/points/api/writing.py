@@ -13,7 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core import revisions
 from guildhall.core.api.converters import ID_PATTERN
+from guildhall.core.api.etag import answers_etag, conditional, etag_of
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.errors import BadInput, NotFound
@@ -74,6 +76,17 @@ class PointAdjustmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Poin
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "sees_notes": principal(self.request).can("points:write")}
+
+    @answers_etag
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        """Adjustments, newest first."""
+        tag = etag_of(
+            request,
+            selectors.ledger_version(),
+            revisions.current("pools", "roster"),
+            self.get_serializer_context()["sees_notes"],
+        )
+        return conditional(request, tag, lambda: super(PointAdjustmentViewSet, self).list(request, *args, **kwargs))
 
     @extend_schema(
         request=AdjustmentInput,
@@ -152,8 +165,13 @@ class EntryViewSet(viewsets.GenericViewSet[LedgerEntry]):
         return selectors.ledger_entries()
 
     @extend_schema(responses=EntrySerializer(many=True))
-    def list(self, request: Request) -> Response:
+    @answers_etag
+    def list(self, request: Request) -> Any:
         """Movements of everybody, newest first."""
+        tag = etag_of(request, selectors.ledger_version(), revisions.current("pools", "roster"))
+        return conditional(request, tag, self._list)
+
+    def _list(self) -> Response:
         page = self.paginate_queryset(entry_rows(self.filter_queryset(self.get_queryset())))
         return self.get_paginated_response([entry_row(row) for row in page or []])
 
