@@ -223,7 +223,10 @@ def bodies(guild: Guild) -> dict[str, Any]:
         "put /api/discord/role-mappings/{id}/": mapping,
         "patch /api/discord/role-mappings/{id}/": {"is_active": False},
         "post /api/discord/sync-roles/": [{"user_ids": [ids["aeli"]], **reason}, {"dry_run": True}],
-        "post /api/discord/validate-bid/": {**session, "discord_id": ids["aeli's discord"], "amount": "9999"},
+        "post /api/discord/validate-bid/": [
+            {**session, "discord_id": ids["aeli's discord"], "amount": "9999"},
+            {"dkp_pool_id": ids["pool"], "discord_id": ids["aeli's discord"], "amount": "1"},
+        ],
         "post /api/discord/webhooks/member-update/": {
             "event": "updated", "discord_id": ids["aeli's discord"], "role_ids": [ids["role"]], "event_id": "e1",
         },

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.auctions.models import BiddingPolicy, BiddingRule, Mode, Status, TieBreak
-from guildhall.core.api.fields import PointsField
+from guildhall.core.api.fields import IdField, PointsField
 from guildhall.loot.api.serializers import AwardSerializer
 from guildhall.points.api.serializers import BalanceSerializer
 from guildhall.points.models import DKPPool
@@ -306,11 +306,9 @@ class BalanceOutput(serializers.Serializer[Any]):
 class RuleSerializer(serializers.ModelSerializer[BiddingRule]):
     """A bidding rule: whoever meets all its conditions may not bid, may bid at most `cap`, or bids in `tier`."""
 
-    dkp_pool_id = serializers.PrimaryKeyRelatedField(
-        source="pool", queryset=DKPPool.objects.all(), allow_null=True, required=False
-    )
+    dkp_pool_id = IdField(source="pool", queryset=DKPPool.objects.all(), allow_null=True, required=False)
     cap = PointsField(required=False, allow_null=True)
-    ranks = serializers.PrimaryKeyRelatedField(many=True, queryset=Rank.objects.all(), required=False)
+    ranks = IdField(many=True, queryset=Rank.objects.all(), required=False)
     roles = serializers.ListField(child=serializers.CharField(), required=False)
     character_classes = serializers.ListField(
         child=serializers.CharField(), required=False, help_text=", ".join(v for v in CharacterClass.values if v)

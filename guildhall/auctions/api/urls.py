@@ -15,7 +15,7 @@ router.register("bidding/rules", views.RuleViewSet, basename="bidding-rule")
 SESSION = "bidding/<str:bid_session_id>/"
 
 urlpatterns = [
-    path("items/<int:item_id>/bid-history/", views.ItemBidHistoryView.as_view(), name="item-bid-history"),
+    path("items/<id:item_id>/bid-history/", views.ItemBidHistoryView.as_view(), name="item-bid-history"),
     path("bidding/start-bid/", views.StartBidView.as_view(), name="start-bid"),
     path("bidding/place-bid/", views.PlaceBidView.as_view(), name="place-bid"),
     path("bidding/close-bid/", views.CloseBidView.as_view(), name="close-bid"),
@@ -24,7 +24,7 @@ urlpatterns = [
     path("bidding/active/", views.ActiveBidsView.as_view(), name="active-bids"),
     path("bidding/stream/", bidding_stream, name="bidding-stream"),
     path("bidding/me/", views.MyPurseView.as_view(), name="bidding-me"),
-    path("bidding/policies/<int:dkp_pool_id>/", views.PolicyView.as_view(), name="bidding-policy"),
+    path("bidding/policies/<id:dkp_pool_id>/", views.PolicyView.as_view(), name="bidding-policy"),
     path("bidding/user/<str:discord_id>/max-bid/", views.MaxBidView.as_view(), name="max-bid"),
     path("", include(router.urls)),
     path(SESSION, views.SessionView.as_view(), name="bid-session"),

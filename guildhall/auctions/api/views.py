@@ -18,12 +18,13 @@ from guildhall.accounts.api.permissions import principal
 from guildhall.auctions import selectors, services
 from guildhall.auctions.models import BiddingPolicy, BiddingRule, BidHistory, BidSession
 from guildhall.core import clock
+from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.etag import answers_etag, conditional, etag_of
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.params import whole_number
 from guildhall.core.errors import GuildhallError
 from guildhall.core.money import show_points
 from guildhall.loot.api.serializers import AwardSerializer
-from guildhall.loot.api.views import whole_number
 from guildhall.loot.selectors import item_by_id
 from guildhall.loot.services import find_raid
 from guildhall.points.selectors import balances_of, pool_or_default
@@ -398,7 +399,7 @@ class RuleViewSet(viewsets.ModelViewSet[BiddingRule]):
     }
     serializer_class = RuleSerializer
     queryset = BiddingRule.objects.select_related("pool").prefetch_related("ranks")
-    lookup_value_regex = r"\d+"
+    lookup_value_regex = ID_PATTERN
     filterset_fields = ["pool", "effect", "is_active"]
     search_fields = ["name"]
     ordering_fields = ["position", "name"]

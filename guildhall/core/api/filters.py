@@ -8,10 +8,13 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 
 from guildhall.core.errors import BadInput
+
+from .params import flag, moment
 
 MAX_ID = 2**63 - 1
 MOST_SEARCH_WORDS = 8
@@ -27,6 +30,24 @@ class IdFilter(django_filters.NumberFilter):
 
     def get_max_validator(self) -> None:  # the bounds above are the field's own
         return None
+
+
+class Filters(DjangoFilterBackend):
+    """The filters that a list names. Django would ignore a true or false that is neither, and would fail on a time that
+    is beyond the years when it is turned to UTC; both are read as everywhere else (`params.py`)."""
+
+    def get_filterset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        filterset_class = self.get_filterset_class(view, queryset)
+        if filterset_class is None:
+            return None
+        options = self.get_filterset_kwargs(request, queryset, view)
+        given = options["data"].copy()
+        for name, one in filterset_class.base_filters.items():
+            if isinstance(one, django_filters.BooleanFilter) and given.get(name, "").strip():
+                given[name] = "true" if flag(request, name) else "false"
+            elif isinstance(one, django_filters.IsoDateTimeFilter) and (at := moment(request, name)) is not None:
+                given[name] = at.isoformat()
+        return filterset_class(**{**options, "data": given})
 
 
 class Search(SearchFilter):

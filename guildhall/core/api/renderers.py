@@ -28,6 +28,8 @@ def _default(value: Any) -> Any:
 class OrjsonRenderer(JSONRenderer):
     """As DRF's JSON renderer, by orjson: UTF-8, times in UTC with `Z`."""
 
+    ensure_ascii = True  # in the slow way below: half a character stays escaped, as it came
+
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         if data is None:
             return b""
@@ -37,6 +39,7 @@ class OrjsonRenderer(JSONRenderer):
         try:
             return orjson.dumps(data, default=_default, option=options)
         except TypeError:
-            # A whole number beyond 64 bits, which somebody may keep in a JSON field and orjson cannot write.
+            # What orjson cannot write: a whole number beyond 64 bits that somebody keeps in a JSON field, or half a
+            # character in the words that refuse it.
             rendered: bytes = super().render(data, accepted_media_type, renderer_context)
             return rendered

@@ -170,6 +170,9 @@ def test_what_is_not_there_is_a_404(api: APIClient, url: str) -> None:
         ("/api/points/history/user/{user}/?kind=theft", "invalid_choice"),
         ("/api/characters/?search=" + "x" * 9000, "too_large"),
         (f"/api/points/rules/?pool={HUGE}", "invalid_choice"),
+        ("/api/characters/?is_main=perhaps", "invalid"),
+        ("/api/dkp-pools/?is_active=banana", "invalid"),
+        ("/api/points/entries/?since=9999-12-31T23:59:59-14:00", "invalid"),
     ],
 )
 def test_a_bad_query_is_a_400(api: APIClient, officer: User, url: str, code: str) -> None:
@@ -181,7 +184,7 @@ def test_a_bad_query_is_a_400(api: APIClient, officer: User, url: str, code: str
     "url",
     [
         "/api/characters/?page_size=0", "/api/characters/?page_size=abc", f"/api/characters/?page_size={HUGE}",
-        "/api/characters/?search=" + "a+" * 500, "/api/characters/?search=%25%5C", "/api/characters/?is_main=perhaps",
+        "/api/characters/?search=" + "a+" * 500, "/api/characters/?search=%25%5C", "/api/characters/?is_main=yes",
         "/api/points/user/{user}/?at=2026-01-01", "/api/points/user/{user}/?at=0001-01-01T00:00:00Z",
         "/api/points/user/{user}/?at=2026-01-01T00:00:00+02:00", "/api/characters/?ordering=",
         "/api/characters/?user=", "/api/characters/?rank=0", "/api/points/history/user/{user}/?search=%F0%9F%98%80",
@@ -190,6 +193,13 @@ def test_a_bad_query_is_a_400(api: APIClient, officer: User, url: str, code: str
 def test_what_can_be_understood_is_answered(api: APIClient, officer: User, url: str) -> None:
     create_pool(name="V")
     assert api.get(url.format(user=officer.pk)).status_code == 200
+
+
+def test_true_and_false_are_read_alike_everywhere(api: APIClient) -> None:
+    create_pool(name="V")
+    for text, count in (("true", 1), ("True", 1), ("1", 1), ("yes", 1), ("false", 0), ("0", 0), ("no", 0), ("", 1)):
+        assert api.get("/api/dkp-pools/", {"is_active": text}).json()["count"] == count, text
+    assert "true or false" in api.get("/api/dkp-pools/?is_active=banana").json()["errors"][0]["detail"]
 
 
 def test_pages_are_at_most_500(api: APIClient) -> None:

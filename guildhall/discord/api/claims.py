@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.errors import BadInput
 from guildhall.discord.linking import claims
 from guildhall.discord.models import Claim
@@ -28,7 +29,7 @@ class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     serializer_class = ClaimOutput
     queryset = Claim.objects.none()
     filterset_fields = ["state", "kind"]
-    lookup_value_regex = r"\d+"
+    lookup_value_regex = ID_PATTERN
 
     def get_queryset(self) -> Any:
         found = Claim.objects.select_related("user", "character", "person")

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.errors import BadInput
 from guildhall.core.models import OutboxMessage
 from guildhall.discord import deliveries
@@ -36,7 +37,7 @@ class DeliveryViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboxMessa
     serializer_class = DeliveryOutput
     queryset = OutboxMessage.objects.none()
     filter_backends: list[Any] = []
-    lookup_value_regex = r"\d+"
+    lookup_value_regex = ID_PATTERN
 
     def get_queryset(self) -> Any:
         state = self.request.query_params.get("state", OutboxMessage.State.DEAD)

@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from guildhall.core.api.fields import IdField
+from guildhall.core.api.filters import MAX_ID
 from guildhall.discord.inbound import EVENTS
 from guildhall.discord.models import Claim, DiscordRoleMapping, DiscordSyncLog
 from guildhall.roster.models import Rank
@@ -95,7 +97,7 @@ class MemberOutput(RosterMember):
 class MappingSerializer(serializers.ModelSerializer[DiscordRoleMapping]):
     """What a role stands for."""
 
-    rank = serializers.PrimaryKeyRelatedField(queryset=Rank.objects.all(), allow_null=True, required=False)
+    rank = IdField(queryset=Rank.objects.all(), allow_null=True, required=False)
     rank_name = serializers.SerializerMethodField()
     value = serializers.CharField(required=False, allow_blank=True, max_length=20)
 
@@ -129,7 +131,9 @@ class RoleOutput(serializers.Serializer[Any]):
 class SyncInput(serializers.Serializer[Any]):
     """Whose roles to put right: these people, or everybody. `dry_run` only answers what differs."""
 
-    user_ids = serializers.ListField(child=serializers.IntegerField(min_value=1), required=False, max_length=2000)
+    user_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=MAX_ID), required=False, max_length=2000
+    )
     dry_run = serializers.BooleanField(required=False, default=False)
     reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
 

@@ -27,7 +27,7 @@ urlpatterns = [
     path("discord/drift/", views.DriftView.as_view(), name="discord-drift"),
     path("discord/connection/", views.ConnectionView.as_view(), name="discord-connection"),
     path("discord/link-member/", views.LinkMemberView.as_view(), name="discord-link-member"),
-    path("discord/unlink-member/<int:user_id>/", views.UnlinkMemberView.as_view(), name="discord-unlink-member"),
+    path("discord/unlink-member/<id:user_id>/", views.UnlinkMemberView.as_view(), name="discord-unlink-member"),
     path("discord/webhooks/member-update/", views.MemberUpdateView.as_view(), name="discord-member-update"),
     path("discord/interactions/", interactions, name="discord-interactions"),
     path("discord/", include(router.urls)),

@@ -19,6 +19,7 @@ from guildhall.core import revisions
 from guildhall.core.api.etag import answers_etag, conditional, etag_of
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.pagination import Pages, paged
+from guildhall.core.api.params import flag
 from guildhall.core.errors import NotAllowed
 from guildhall.discord import selectors
 from guildhall.discord.client import DiscordConfig, default_client
@@ -108,7 +109,7 @@ class RosterView(ListAPIView[User]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         people = selectors.roster_people()
-        if request.query_params.get("linked", "").lower() in ("1", "true", "yes"):
+        if flag(request, "linked"):
             people = people.filter(discord_id__isnull=False)
         page = self.paginate_queryset(people) or []
         return self.get_paginated_response(selectors.roster_page(list(page)))

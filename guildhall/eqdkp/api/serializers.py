@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from guildhall.core.api.fields import IdField
 from guildhall.core.api.filters import MAX_ID
 from guildhall.eqdkp.calendar.services import MOST_HOURS, MOST_PLACES, deadline, takes_answers
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
@@ -97,9 +98,7 @@ class DateSerializer(serializers.ModelSerializer[CalendarEvent]):
 class AnswerInput(serializers.Serializer[Any]):
     """Whether somebody comes. `character_id` is one of one's own; officers and bots answer for anybody."""
 
-    character_id = serializers.PrimaryKeyRelatedField(
-        source="character", queryset=Character.objects.exclude(status=Character.Status.REMOVED)
-    )
+    character_id = IdField(source="character", queryset=Character.objects.exclude(status=Character.Status.REMOVED))
     status = StatusField()
     note = serializers.CharField(required=False, allow_blank=True, max_length=255, default="")
     role = serializers.IntegerField(required=False, min_value=0, max_value=10_000, default=0)

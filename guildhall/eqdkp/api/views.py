@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.params import one_of
 from guildhall.eqdkp.calendar import selectors, services
@@ -29,7 +30,7 @@ class CalendarViewSet(viewsets.ModelViewSet[CalendarEvent]):
     }  # fmt: skip
     serializer_class = DateSerializer
     queryset = CalendarEvent.objects.none()
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = ID_PATTERN
     filterset_fields = ["kind", "is_closed"]
     search_fields = ["title", "notes"]
     ordering_fields = ["starts_at", "title"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from guildhall.core.api.fields import JSONObjectField, PointsField
+from guildhall.core.api.fields import IdField, JSONObjectField, PointsField
 from guildhall.core.errors import BadInput
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.raids.models import ItemPool
@@ -19,7 +19,7 @@ class ItemSerializer(serializers.ModelSerializer[Item]):
     awards_count = serializers.IntegerField(read_only=True)
     last_awarded_at = serializers.DateTimeField(read_only=True, allow_null=True)
     metadata = JSONObjectField(required=False)
-    item_pool = serializers.PrimaryKeyRelatedField(queryset=ItemPool.objects.all(), allow_null=True, required=False)
+    item_pool = IdField(queryset=ItemPool.objects.all(), allow_null=True, required=False)
 
     class Meta:
         model = Item

@@ -12,6 +12,6 @@ router.register("items", ItemViewSet, basename="item")
 router.register("loot", AwardViewSet, basename="award")
 
 urlpatterns = [
-    path("raids/<int:raid_id>/loot/", RaidLootView.as_view({"get": "list", "post": "create"}), name="raid-loot"),
+    path("raids/<id:raid_id>/loot/", RaidLootView.as_view({"get": "list", "post": "create"}), name="raid-loot"),
     path("", include(router.urls)),
 ]

@@ -13,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
-from guildhall.core.errors import BadInput
+from guildhall.core.api.params import whole_number
 from guildhall.loot import selectors, services
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.points.selectors import pool_or_default
@@ -43,27 +44,13 @@ def buyer(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def whole_number(request: Request, name: str) -> int | None:
-    """A query parameter that is a whole number; None where it is not given.
-
-    Raises:
-        BadInput: ``invalid``.
-    """
-    text = request.query_params.get(name, "").strip()
-    if not text:
-        return None
-    if not text.isdigit() or len(text) > 18:
-        raise BadInput(f"{name} is a number.", code="invalid", attr=name)
-    return int(text)
-
-
 class ItemViewSet(viewsets.ModelViewSet[Item]):
     """The catalogue of items. Nothing here has a fixed price; `price-history` tells what an item went for."""
 
     required_scopes = SCOPES
     serializer_class = ItemSerializer
     queryset = Item.objects.none()
-    lookup_value_regex = r"\d+"
+    lookup_value_regex = ID_PATTERN
     filterset_fields = ["category", "rarity", "item_pool", "is_active", "game_id"]
     search_fields = ["name", "category", "game_id"]
     ordering_fields = ["name", "category", "rarity", "created_at", "awards_count", "last_awarded_at"]
@@ -125,7 +112,7 @@ class AwardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     required_scopes = {"GET": READ, "POST": ("raids:write", "points:write")}
     serializer_class = AwardSerializer
     queryset = LootDistribution.objects.none()
-    lookup_value_regex = r"\d+"
+    lookup_value_regex = ID_PATTERN
     filterset_class = AwardFilter
     search_fields = ["item_name", "character_name", "user__display_name"]
     ordering_fields = ["awarded_at", "points_spent", "item_name", "character_name"]

@@ -6,7 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from guildhall.core.api.fields import PointsField
+from guildhall.core.api.fields import IdField, PointsField
+from guildhall.core.api.filters import MAX_ID
 from guildhall.points.models import AltPolicy, DKPPool, EntryKind, PointAdjustment, PointRule, PointRuleRun
 
 
@@ -101,7 +102,10 @@ class AdjustmentInput(serializers.Serializer[Any]):
     user_id = serializers.IntegerField(required=False, min_value=0)
     discord_id = serializers.CharField(required=False, max_length=20, help_text="instead of user_id")
     user_ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=0), required=False, allow_empty=False, max_length=5000
+        child=serializers.IntegerField(min_value=0, max_value=MAX_ID),
+        required=False,
+        allow_empty=False,
+        max_length=5000,
     )
     dkp_pool_id = serializers.IntegerField(
         required=False, allow_null=True, min_value=0, help_text="the default pool where left out"
@@ -190,7 +194,7 @@ class RuleSerializer(serializers.ModelSerializer[PointRule]):
     """A rule that moves points by the calendar: decay, caps, bonuses and penalties; `in_words` says what it does."""
 
     name = serializers.CharField(max_length=80)
-    dkp_pool_id = serializers.PrimaryKeyRelatedField(source="pool", queryset=DKPPool.objects.all())
+    dkp_pool_id = IdField(source="pool", queryset=DKPPool.objects.all())
     dkp_pool = serializers.CharField(source="pool.name", read_only=True)
     percent = serializers.DecimalField(
         max_digits=5, decimal_places=2, min_value=0, max_value=100, required=False, allow_null=True

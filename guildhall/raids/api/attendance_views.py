@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from guildhall.core.api.params import whole_number
 from guildhall.core.errors import BadInput
 from guildhall.raids import services
 from guildhall.raids.attendance import explain_attendance
@@ -92,10 +93,11 @@ class ExplainAttendanceView(APIView):
         """Every raid in the time: whether it counts, whether they were there, and with whom."""
         person = find_person(user_id=user_id)
         text = request.query_params.get("days", "30").strip().lower()
-        if text not in ("all", "0") and not (text.isdigit() and 1 <= int(text[:6]) <= 36_500 and len(text) <= 5):
+        days = 0 if text == "all" else whole_number(request, "days")
+        days = 30 if days is None else days
+        if days > 36_500:
             raise BadInput("Give days as a whole number, or “all”.", code="invalid", attr="days")
-        days = None if text in ("all", "0") else int(text)
-        return Response(output.explanation(person.pk, explain_attendance(person, days=days)))
+        return Response(output.explanation(person.pk, explain_attendance(person, days=days or None)))
 
 
 class StatusShareView(viewsets.GenericViewSet[StatusShare]):
@@ -104,6 +106,7 @@ class StatusShareView(viewsets.GenericViewSet[StatusShare]):
     required_scopes: dict[str, Any] = {"GET": "raids:read", "PUT": "points:write", "DELETE": "points:write"}
     serializer_class = ShareSerializer
     queryset = StatusShare.objects.select_related("pool")
+    pagination_class = None
     filter_backends: list[Any] = []
 
     @extend_schema(responses=SharesOutput)

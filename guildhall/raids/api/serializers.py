@@ -11,7 +11,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.accounts.models import User
-from guildhall.core.api.fields import PointsField
+from guildhall.core.api.fields import IdField, PointsField
+from guildhall.core.api.filters import MAX_ID
 from guildhall.points.models import DKPPool
 from guildhall.raids.models import (
     AttendanceCheck,
@@ -61,12 +62,12 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
 
     aliases = {"dkp_pool_id": "dkp_pool", "dkp_pool_ids": "dkp_pools", "item_pool_ids": "item_pools"}
 
-    dkp_pool = serializers.PrimaryKeyRelatedField(queryset=DKPPool.objects.all(), required=False, allow_null=True)
-    dkp_pools = serializers.PrimaryKeyRelatedField(queryset=DKPPool.objects.all(), many=True, required=False)
-    no_attendance_pools = serializers.PrimaryKeyRelatedField(
+    dkp_pool = IdField(queryset=DKPPool.objects.all(), required=False, allow_null=True)
+    dkp_pools = IdField(queryset=DKPPool.objects.all(), many=True, required=False)
+    no_attendance_pools = IdField(
         queryset=DKPPool.objects.all(), many=True, required=False, help_text="pools in which it is no attendance"
     )
-    item_pools = serializers.PrimaryKeyRelatedField(queryset=ItemPool.objects.all(), many=True, required=False)
+    item_pools = IdField(queryset=ItemPool.objects.all(), many=True, required=False)
     name = serializers.CharField(max_length=120)
     default_points = PointsField(required=False)
     difficulty_modifier = serializers.DecimalField(
@@ -124,9 +125,7 @@ class ItemPoolSerializer(serializers.ModelSerializer[ItemPool]):
     """A group of items, and the pools in which its awards are charged."""
 
     name = serializers.CharField(max_length=120)
-    dkp_pools = serializers.PrimaryKeyRelatedField(
-        source="pools", queryset=DKPPool.objects.all(), many=True, required=False
-    )
+    dkp_pools = IdField(source="pools", queryset=DKPPool.objects.all(), many=True, required=False)
 
     class Meta:
         model = ItemPool
@@ -151,8 +150,8 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
 
     aliases = {"event_id": "event", "leader_id": "leader"}
 
-    event = serializers.PrimaryKeyRelatedField(queryset=Event.objects.all())
-    leader = serializers.PrimaryKeyRelatedField(
+    event = IdField(queryset=Event.objects.all())
+    leader = IdField(
         queryset=User.objects.filter(merged_into=None), required=False, allow_null=True, help_text="a user id"
     )
     name = serializers.CharField(max_length=160, required=False, allow_blank=True, help_text="the event's where empty")
@@ -290,7 +289,7 @@ class AttendeeInput(serializers.Serializer[Any]):
     status = serializers.ChoiceField(AttendanceStatus.choices, required=False, default=AttendanceStatus.PRESENT)
     points = PointsField(required=False, allow_null=True)
     note = serializers.CharField(max_length=300, required=False, allow_blank=True)
-    character_id = serializers.IntegerField(required=False, allow_null=True)
+    character_id = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_ID)
 
     def to_internal_value(self, data: Any) -> Any:
         return super().to_internal_value({"character_name": data} if isinstance(data, str) else data)
@@ -326,7 +325,7 @@ class DecisionsInput(serializers.Serializer[Any]):
 
     exclude = serializers.ListField(child=serializers.CharField(), required=False)
     force = serializers.ListField(child=serializers.CharField(), required=False)
-    characters = serializers.DictField(child=serializers.IntegerField(), required=False)
+    characters = serializers.DictField(child=serializers.IntegerField(min_value=0, max_value=MAX_ID), required=False)
     statuses = serializers.DictField(child=serializers.ChoiceField(AttendanceStatus.choices), required=False)
     points = serializers.DictField(child=PointsField(), required=False)
     remember = serializers.BooleanField(required=False, default=False)
@@ -409,9 +408,7 @@ class ResolveInput(serializers.Serializer[Any]):
 class ShareSerializer(serializers.ModelSerializer[StatusShare]):
     """What percentage of the points a status earns, everywhere or in one pool."""
 
-    dkp_pool = serializers.PrimaryKeyRelatedField(
-        source="pool", queryset=DKPPool.objects.all(), required=False, allow_null=True
-    )
+    dkp_pool = IdField(source="pool", queryset=DKPPool.objects.all(), required=False, allow_null=True)
     percent = serializers.DecimalField(max_digits=5, decimal_places=2, min_value=0, max_value=100)
 
     class Meta:

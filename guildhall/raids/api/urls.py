@@ -25,32 +25,32 @@ urlpatterns = [
     path("points/parse-attendance/", ParseAttendanceView.as_view(), name="parse-attendance"),
     path("roster/guild-dump/", GuildDumpView.as_view(), name="guild-dump"),
     path("attendance/", AttendanceSummaryView.as_view({"get": "list"}), name="attendance-list"),
-    path("attendance/user/<int:user_id>/", ExplainAttendanceView.as_view(), name="attendance-explained"),
+    path("attendance/user/<id:user_id>/", ExplainAttendanceView.as_view(), name="attendance-explained"),
     path(
         "attendance/shares/",
         StatusShareView.as_view({"get": "list", "put": "update", "patch": "update"}),
         name="attendance-shares",
     ),
-    path("attendance/shares/<int:pk>/", StatusShareView.as_view({"delete": "destroy"}), name="attendance-share"),
+    path("attendance/shares/<id:pk>/", StatusShareView.as_view({"delete": "destroy"}), name="attendance-share"),
     path(
-        "raids/<int:raid_id>/attendance/",
+        "raids/<id:raid_id>/attendance/",
         RaidAttendanceView.as_view({"get": "list", "post": "create"}),
         name="raid-attendance",
     ),
     path(
-        "raids/<int:raid_id>/attendance/<int:attendance_id>/",
+        "raids/<id:raid_id>/attendance/<id:attendance_id>/",
         RaidAttendanceView.as_view({"delete": "destroy"}),
         name="raid-attendee",
     ),
-    path("raids/<int:raid_id>/unmatched/", RaidUnmatchedView.as_view({"get": "list"}), name="raid-unmatched"),
+    path("raids/<id:raid_id>/unmatched/", RaidUnmatchedView.as_view({"get": "list"}), name="raid-unmatched"),
     path(
-        "raids/<int:raid_id>/unmatched/<int:unmatched_id>/resolve/",
+        "raids/<id:raid_id>/unmatched/<id:unmatched_id>/resolve/",
         RaidUnmatchedView.as_view({"post": "resolve"}),
         name="raid-unmatched-resolve",
     ),
-    path("raids/<int:raid_id>/checks/", RaidCheckView.as_view({"get": "list", "post": "create"}), name="raid-checks"),
+    path("raids/<id:raid_id>/checks/", RaidCheckView.as_view({"get": "list", "post": "create"}), name="raid-checks"),
     path(
-        "raids/<int:raid_id>/checks/<int:check_id>/",
+        "raids/<id:raid_id>/checks/<id:check_id>/",
         RaidCheckView.as_view(
             {"get": "retrieve", "patch": "partial_update", "put": "partial_update", "delete": "destroy"}
         ),

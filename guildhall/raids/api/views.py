@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+)
 from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,7 +20,10 @@ from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import User
+from guildhall.core.api.converters import ID_PATTERN
+from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.params import flag, whole_number
 from guildhall.core.errors import BadInput, NotFound
 from guildhall.raids import selectors, services
 from guildhall.raids.models import AttendanceCheck, Event, ItemPool, Raid, RaidAttendance, UnmatchedName
@@ -79,7 +89,7 @@ def actor_of(request: Request) -> User | None:
 class EventFilter(django_filters.FilterSet):
     """Filters of `/api/events/`."""
 
-    dkp_pool = django_filters.NumberFilter(field_name="event_pools__pool", distinct=True)
+    dkp_pool = IdFilter(field_name="event_pools__pool", distinct=True)
 
     class Meta:
         model = Event
@@ -92,7 +102,7 @@ class EventViewSet(viewsets.ModelViewSet[Event]):
     required_scopes = "raids"
     serializer_class = EventSerializer
     queryset = Event.objects.none()
-    lookup_value_regex = r"\d+"
+    lookup_value_regex = ID_PATTERN
     filterset_class = EventFilter
     search_fields = ["name", "description"]
     ordering_fields = ["name", "default_points", "created_at"]
@@ -122,7 +132,7 @@ class ItemPoolViewSet(viewsets.ModelViewSet[ItemPool]):
     required_scopes = "raids"
     serializer_class = ItemPoolSerializer
     queryset = ItemPool.objects.prefetch_related("pools")
-    lookup_value_regex = r"\d+"
+    lookup_value_regex = ID_PATTERN
     search_fields = ["name"]
     ordering_fields = ["name", "created_at"]
 
@@ -143,16 +153,17 @@ class RaidFilter(django_filters.FilterSet):
 
     since = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="gte")
     until = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="lte")
-    dkp_pool = django_filters.NumberFilter(field_name="event__event_pools__pool", distinct=True)
+    dkp_pool = IdFilter(field_name="event__event_pools__pool", distinct=True)
     is_reversed = django_filters.BooleanFilter(field_name="reversed_at", lookup_expr="isnull", exclude=True)
-    attended_by = django_filters.NumberFilter(method="filter_attended", label="user id of somebody who was there")
+    attended_by = IdFilter(method="filter_attended", label="user id of somebody who was there")
 
     class Meta:
         model = Raid
         fields = ["event", "leader"]
 
+    @extend_schema_field(OpenApiTypes.INT)
     def filter_attended(self, queryset: Any, name: str, value: Any) -> Any:
-        mine = RaidAttendance.objects.filter(user=int(value), reversed_at=None)
+        mine = RaidAttendance.objects.filter(user=value, reversed_at=None)
         return queryset.filter(pk__in=mine.values("attendance_check__raid"))
 
 
@@ -173,7 +184,7 @@ class RaidViewSet(viewsets.ModelViewSet[Raid]):
     required_scopes: Any = "raids"
     serializer_class: Any = RaidSerializer
     queryset = Raid.objects.none()
-    lookup_value_regex = r"\d+"
+    lookup_value_regex = ID_PATTERN
     filterset_class: Any = RaidFilter
     search_fields = ["name", "notes", "event__name"]
     ordering_fields = ["started_at", "name", "points"]
@@ -243,8 +254,8 @@ class RaidViewSet(viewsets.ModelViewSet[Raid]):
         done = services.amend_attendance(**wanted, actor=actor_of(request), reason=data["reason"])
         return Response(output.amendment(done))
 
-    @extend_schema(responses=UploadSerializer(many=True))
-    @action(detail=True, methods=["get"], filterset_class=None)
+    @extend_schema(responses=UploadSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], filter_backends=[])
     def uploads(self, request: Request, pk: str) -> Response:
         """The logs, dumps and lists that were committed to this raid."""
         selectors.raid_with_id(int(pk))
@@ -269,10 +280,10 @@ class RaidAttendanceView(viewsets.GenericViewSet[RaidAttendance]):
     def list(self, request: Request, raid_id: int) -> Response:
         """Who was there, check by check, with what each earned."""
         raid = selectors.raid_with_id(raid_id)
-        rows = selectors.attendance_of_raid(raid_id, include_reversed=_flag(request, "include_reversed"))
-        check = request.query_params.get("check")
-        if check:
-            rows = rows.filter(attendance_check=check_of(raid, _number(check, "check")))
+        rows = selectors.attendance_of_raid(raid_id, include_reversed=flag(request, "include_reversed"))
+        check = whole_number(request, "check")
+        if check is not None:
+            rows = rows.filter(attendance_check=check_of(raid, check))
         return _page(self, rows, AttendanceRowSerializer)
 
     @extend_schema(request=AwardAttendanceInput, responses={200: AttendanceOutput}, examples=[_LIST, _TEXT, _AWARDED])
@@ -339,7 +350,7 @@ class RaidUnmatchedView(viewsets.GenericViewSet[UnmatchedName]):
     def list(self, request: Request, raid_id: int) -> Response:
         """The names that are still open."""
         selectors.raid_with_id(raid_id)
-        return _page(self, selectors.unmatched_of_raid(raid_id, settled_too=_flag(request, "all")), UnmatchedSerializer)
+        return _page(self, selectors.unmatched_of_raid(raid_id, settled_too=flag(request, "all")), UnmatchedSerializer)
 
     @extend_schema(
         request=ResolveInput,
@@ -445,13 +456,3 @@ def _page(view: Any, rows: Any, serializer_class: Any) -> Response:
     page = view.paginate_queryset(rows)
     response: Response = view.get_paginated_response(serializer_class(page, many=True).data)
     return response
-
-
-def _flag(request: Request, name: str) -> bool:
-    return request.query_params.get(name, "").lower() in ("1", "true", "yes")
-
-
-def _number(text: str, attr: str) -> int:
-    if not text.isdigit() or len(text) > 18:
-        raise BadInput(f"{attr} is a number.", code="invalid", attr=attr)
-    return int(text)

@@ -17,6 +17,7 @@ from guildhall.accounts.api.permissions import ScopePermission, principal
 from guildhall.accounts.middleware import client_address
 from guildhall.accounts.permissions import Principal
 from guildhall.core import outbox
+from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.pagination import paged
@@ -62,7 +63,7 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
     required_scopes = "recruitment"
     serializer_class = shapes.ApplicationOutput
     queryset = Application.objects.none()
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = ID_PATTERN
     filterset_fields = ["character_class", "assigned_to"]
     search_fields = ["character_name", "discord_username"]
     ordering_fields = ["submitted_at", "character_name", "level"]

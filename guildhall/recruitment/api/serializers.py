@@ -7,12 +7,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from guildhall.core.api.fields import IdField, PlainJSONField
 from guildhall.recruitment.models import ApplicationComment, ApplicationQuestion, ApplicationVote, RecruitmentPolicy
 
 
 class AnswerInput(serializers.Serializer[Any]):
     question_id = serializers.IntegerField()
-    answer = serializers.JSONField(allow_null=True)
+    answer = PlainJSONField(allow_null=True)
 
 
 class ApplicationInput(serializers.Serializer[Any]):
@@ -242,7 +243,7 @@ class AssignInput(serializers.Serializer[Any]):
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
-class ChoicesField(serializers.JSONField):
+class ChoicesField(PlainJSONField):
     """A question's choices; what is no list of texts is refused by the service, in its words."""
 
 
@@ -269,6 +270,8 @@ class QuestionSerializer(serializers.ModelSerializer[ApplicationQuestion]):
 
 
 class PolicySerializer(serializers.ModelSerializer[RecruitmentPolicy]):
+    serializer_related_field = IdField
+
     class Meta:
         model = RecruitmentPolicy
         exclude = ["id"]

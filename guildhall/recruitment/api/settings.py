@@ -12,6 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import ScopePermission, principal
+from guildhall.core.api.converters import ID_PATTERN
+from guildhall.core.api.params import whole_number
 from guildhall.core.errors import BadInput
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import ApplicationQuestion
@@ -39,7 +41,7 @@ class QuestionViewSet(viewsets.ModelViewSet[ApplicationQuestion]):
     required_scopes = "recruitment"
     serializer_class = shapes.QuestionSerializer
     queryset = ApplicationQuestion.objects.none()
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = ID_PATTERN
     search_fields = ["wording"]
     ordering_fields = ["order"]
 
@@ -99,7 +101,7 @@ class ApplicationStatisticsView(APIView):
     def get(self, request: Request) -> Response:
         who = principal(request)
         selectors.demand(who, Tier.RECRUITER)
-        days = request.query_params.get("days")
-        if days is not None and (not days.isdigit() or not 0 < int(days[:8]) < 100_000):
-            raise BadInput("days is a whole number of days.", code="invalid", attr="days")
-        return Response(selectors.statistics(days=int(days) if days else None, who=who))
+        days = whole_number(request, "days")
+        if days is not None and not 0 < days < 100_000:
+            raise BadInput("days is a whole number of days, 1 to 99999.", code="invalid", attr="days")
+        return Response(selectors.statistics(days=days, who=who))

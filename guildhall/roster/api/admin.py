@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.errors import BadInput
 from guildhall.roster import services
@@ -62,7 +63,10 @@ class BulkRankInput(serializers.Serializer[Any]):
     """Either `character_ids` and `rank`, or `undo` with the batch of an earlier update."""
 
     character_ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=0), required=False, allow_empty=False, max_length=2000
+        child=serializers.IntegerField(min_value=0, max_value=MAX_ID),
+        required=False,
+        allow_empty=False,
+        max_length=2000,
     )
     rank = RankField(queryset=Rank.objects.all(), required=False, allow_null=True, help_text="an id or a name")
     rank_id = RankField(queryset=Rank.objects.all(), required=False, allow_null=True, help_text="as `rank`")

@@ -9,7 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.accounts.models import User
-from guildhall.core.api.filters import MAX_ID
+from guildhall.core.api.fields import IdField
+from guildhall.core.text import storable
 from guildhall.roster.models import Character, CharacterAlias, Rank, RankChange
 
 
@@ -24,26 +25,13 @@ class RankSerializer(serializers.ModelSerializer[Rank]):
         fields = ["id", "name", "order", "is_hidden", "is_trial", "is_default"]
 
 
-class IdField(serializers.PrimaryKeyRelatedField):
-    """An id that is looked up; one that is not there, or no id at all, is 400 on its field."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, str) and data.isascii() and data.isdigit() and len(data) < 19:
-            data = int(data)
-        if isinstance(data, bool) or not isinstance(data, int):
-            self.fail("incorrect_type", data_type=type(data).__name__)
-        if not 0 <= data <= MAX_ID:
-            self.fail("does_not_exist", pk_value=data)
-        return super().to_internal_value(data)
-
-
 @extend_schema_field(OpenApiTypes.INT)
 class RankField(IdField):
     """A rank by its id or by its name; shown by its id."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, str) and not data.isdigit():
-            found = Rank.objects.filter(name__iexact=data.strip()).first()
+            found = Rank.objects.filter(name__iexact=data.strip()).first() if storable(data) else None
             if found is None:
                 raise serializers.ValidationError(f"There is no rank called {data[:60]}.", code="does_not_exist")
             return found

@@ -1,0 +1,92 @@
+"""Reading JSON bodies: strict where a lenient reader would guess, and bounded before anything else looks at them.
+
+Refused here once, in words: what is no UTF-8 or no JSON, a name that comes twice in one object (readers differ in which
+they take, and an amount is no place to guess), numbers that no computer holds (`NaN`, `1e999`), nesting that would
+exhaust whoever walks through it, and names that no database can hold. Characters in values are for the fields to judge.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+from guildhall.core.text import storable
+
+MOST_NESTED = 32
+"""Objects and lists within each other. The deepest body of the API has five."""
+
+
+class StrictJSONParser(JSONParser):
+    """As DRF's, and strict."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """The body as Python values.
+
+        Raises:
+            ParseError: ``parse_error``, with what is wrong.
+        """
+        try:
+            text = stream.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ParseError(f"The body is not UTF-8 (byte {error.start}). Send JSON in UTF-8.") from error
+        try:
+            found = json.loads(text, parse_constant=_no_number, parse_float=_float, object_pairs_hook=_object)
+        except RecursionError as error:
+            raise _too_deep() from error
+        except ValueError as error:
+            raise ParseError(f"JSON parse error - {error}") from error
+        _look_through(found)
+        return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{_shown(twice)} stands twice in one object; send it once")
+    return found
+
+
+def _shown(name: str) -> str:
+    return json.dumps(name[:40])
+
+
+def _too_deep() -> ParseError:
+    return ParseError(f"The body is nested deeper than {MOST_NESTED} objects and lists.")
+
+
+def _look_through(found: Any) -> None:
+    """Refuse deep nesting and names with NUL or half characters."""
+    level = [found] if isinstance(found, dict | list) else []
+    for _ in range(MOST_NESTED):
+        level = [one for container in level for one in _inside(container)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _inside(container: Any) -> Iterator[Any]:
+    """The objects and lists within one, its names looked at."""
+    if isinstance(container, dict):
+        for name in container:
+            if not storable(name):
+                raise ParseError(f"The name {_shown(name)} has characters that cannot be stored.")
+        container = container.values()
+    return (one for one in container if isinstance(one, dict | list))
