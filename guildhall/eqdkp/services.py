@@ -30,6 +30,7 @@ from guildhall.eqdkp.importer.raids import import_raids
 from guildhall.eqdkp.importer.ranks import import_ranks
 from guildhall.eqdkp.importer.rest import import_comments, import_logs
 from guildhall.eqdkp.legacy import rows as r
+from guildhall.eqdkp.legacy.apiexport import EXPORT_PREFIX
 from guildhall.eqdkp.legacy.points import LegacyPoints
 from guildhall.eqdkp.legacy.snapshot import Snapshot
 from guildhall.eqdkp.legacy.values import text
@@ -189,6 +190,8 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
         if commit:
             ctx.settle_problems()
         run.report = report(ctx, points)
+        if (other := _other_prefix(run)) is not None:
+            run.report["notes"].insert(0, other)
     except BaseException as error:
         run.state = ImportRun.State.FAILED if commit or isinstance(error, Exception) else ImportRun.State.CHECKED
         run.error = _words(error)
@@ -216,6 +219,18 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
                 revisions.bump(name)
             refresh_attendance()  # at once: nothing of an import goes through the outbox
     return run
+
+
+def _other_prefix(run: ImportRun) -> str | None:
+    """A warning where this may be another guild's site than the one that was imported under the same name before."""
+    earlier = ImportRun.objects.filter(source=run.source, is_commit=True, state=ImportRun.State.DONE)
+    before = earlier.exclude(pk=run.pk).exclude(prefix__in=(run.prefix, EXPORT_PREFIX)).order_by("created_at").last()
+    if before is None or run.prefix == EXPORT_PREFIX:
+        return None
+    return (
+        f"Imported before was the site under “{before.prefix}”, and this is the one under “{run.prefix}”. If it is "
+        "another site, what that one brought is taken as deleted: import it with --source and a name of its own instead."
+    )
 
 
 def _words(error: BaseException) -> str:

@@ -251,7 +251,7 @@ def guildhall_sums(source: str) -> dict[str, dict[str, Any]]:
 
 
 _AMOUNTS: tuple[tuple[r.TableSpec[Any], str, str], ...] = (
-    (r.RAIDS, "raid_id", "raid_value"), (r.ITEMS, "item_id", "item_value"),
+    (r.EVENTS, "event_id", "event_value"), (r.RAIDS, "raid_id", "raid_value"), (r.ITEMS, "item_id", "item_value"),
     (r.ADJUSTMENTS, "adjustment_id", "adjustment_value"),
 )  # fmt: skip
 
@@ -296,6 +296,11 @@ def report(ctx: Context, points: LegacyPoints) -> dict[str, Any]:
     notes = list(ctx.snapshot.notes)
     if others := ctx.snapshot.other_tables():
         notes.append(f"Not brought, because nothing here corresponds to them: the tables {', '.join(others)}.")
+    if missing := [spec.name for spec in r.SPECS if not ctx.snapshot.has(spec) and not ctx.snapshot.partial]:
+        notes.append(
+            f"Not in the source at all: the tables {', '.join(missing)}. If the dump left them out, dump the whole "
+            "database again."
+        )
     if orphans:
         notes.append(
             f"{len(orphans)} characters were deleted in the old system and their raids, purchases or adjustments left "

@@ -145,7 +145,13 @@ def _batch(
         rows.read += len(members)
         pools = ctx.event_pools.get(raid.event_id, [])
         content = fingerprint(
-            raid.event_id, raid.date, raid.note, raid.value, pools, [(m, ctx.mains.get(m)) for m in members]
+            raid.event_id,
+            event_names.get(raid.event_id),
+            raid.date,
+            raid.note,
+            raid.value,
+            pools,
+            [(m, ctx.mains.get(m)) for m in members],
         )
         before = known.get(raid.id)
         if before is not None and before.live and before.content == content:

@@ -29,7 +29,7 @@ from guildhall.eqdkp.legacy.rows import TableSpec
 from guildhall.eqdkp.legacy.snapshot import RawRow, Snapshot
 from guildhall.eqdkp.legacy.values import integer, money
 
-_PREFIX = "api_"
+EXPORT_PREFIX = "api_"
 _DIGITS = re.compile(r"\d+\Z")
 #: An export is read whole; a hundred thousand raids fit into this.
 _MAX_EXPORT = 512 << 20
@@ -134,11 +134,11 @@ class _Writer:
         self.snapshot = snapshot
 
     def table(self, spec: TableSpec[Any]) -> None:
-        self.snapshot.spool(_PREFIX + spec.name, spec.columns)
+        self.snapshot.spool(EXPORT_PREFIX + spec.name, spec.columns)
 
     def add(self, spec: TableSpec[Any], **values: object) -> None:
         row: RawRow = [None if values.get(c) in (None, False) else str(values[c]) for c in spec.columns]
-        self.snapshot.spool(_PREFIX + spec.name, spec.columns).append(row)
+        self.snapshot.spool(EXPORT_PREFIX + spec.name, spec.columns).append(row)
 
 
 def read_api_exports(paths: Sequence[Path], *, prefix: str | None = None) -> Snapshot:
@@ -166,8 +166,8 @@ def read_api_exports(paths: Sequence[Path], *, prefix: str | None = None) -> Sna
     snapshot = Snapshot("API exports " + ", ".join(path.name for path in paths), partial=True)
     try:
         _convert(snapshot, points, raids, events)
-        snapshot.seen_tables = {_PREFIX + spec.name for spec in r.SPECS if spec.needed}
-        snapshot.finish(_PREFIX)
+        snapshot.seen_tables = {EXPORT_PREFIX + spec.name for spec in r.SPECS if spec.needed}
+        snapshot.finish(EXPORT_PREFIX)
     except BaseException:
         snapshot.close()
         raise
@@ -275,13 +275,13 @@ def _pools(
     for number, itempool in _entries(points.get("itempools"), "itempool"):
         write.add(
             r.ITEM_POOLS, itempool_id=itempool.get("id") or number,
-            itempool_name=itempool.get("name") or f"Item pool {number}", itempool_desc=itempool.get("desc"),
+            itempool_name=itempool.get("name") or "", itempool_desc=itempool.get("desc"),
         )  # fmt: skip
     inherited: list[int] = []
     for index, (number, pool) in enumerate(_entries(points["multidkp_pools"], "multidkp_pool")):
         pool_id = integer(str(pool.get("id") or number))
         write.add(
-            r.POOLS, multidkp_id=pool_id, multidkp_name=pool.get("name") or f"Pool {pool_id}",
+            r.POOLS, multidkp_id=pool_id, multidkp_name=pool.get("name") or "",
             multidkp_desc=pool.get("desc"), multidkp_sortid=index,
         )  # fmt: skip
         listed = list(dict.fromkeys(_numbers(pool.get("mdkp_itempools"))))
@@ -346,9 +346,7 @@ def _events(
         event_id = integer(str(raid.get("event_id") or number))
         known.setdefault(event_id, (raid.get("event_name") or "", raid.get("value")))
     for event_id, (name, value) in sorted(known.items()):
-        write.add(
-            r.EVENTS, event_id=event_id, event_name=name or f"Event {event_id}", event_value=value, event_added_by=""
-        )
+        write.add(r.EVENTS, event_id=event_id, event_name=name or "", event_value=value, event_added_by="")
 
 
 def _raids(write: _Writer, raids: dict[str, Any]) -> None:

@@ -323,10 +323,10 @@ RANKS = TableSpec(
 )
 MEMBERS = TableSpec(
     "members",
-    ("member_id", "member_name", "member_rank_id"),
-    ("member_status", "member_main_id", "member_creation_date", "notes", "defaultrole", "profiledata", "api_hidden"),
+    ("member_id", "member_name", "member_rank_id", "member_main_id"),
+    ("member_status", "member_creation_date", "notes", "defaultrole", "profiledata", "api_hidden"),
     lambda r: LegacyMember(
-        v.integer(r[0]), v.text(r[1]), v.integer(r[3], 1) > 0, v.integer(r[2]), v.integer(r[4]), v.moment(r[5]),
+        v.integer(r[0]), v.text(r[1]), v.integer(r[4], 1) > 0, v.integer(r[2]), v.integer(r[3]), v.moment(r[5]),
         v.text(r[6]), v.integer(r[7]), v.profile(r[8]), v.integer(r[9]) > 0,
     ),
     needed=True,

@@ -269,10 +269,12 @@ def settle_prefix(tables: set[str], wanted: str | None) -> str:
 
 def _refuse(tables: set[str], wanted: str | None) -> None:
     """Say what is there instead of an EQdkp Plus 2.x."""
-    started = _prefixes(tables, ("multidkp2event",)) if wanted is None else [wanted]
+    # Either link tells that it is no 1.x, whichever of the two was left out of the dump.
+    links = ("multidkp2itempool", "multidkp2event")
+    started = dict.fromkeys(p for link in links for p in _prefixes(tables, (link,))) if wanted is None else [wanted]
     for prefix in started:
         there = [name for name in _NEEDED if prefix + name in tables]
-        if len(there) >= 6 and prefix + "multidkp2event" in tables:
+        if len(there) >= 6 and any(prefix + link in tables for link in links):
             missing = sorted(prefix + name for name in _NEEDED if prefix + name not in tables)
             if prefix + "multidkp2itempool" not in tables and prefix + "plus_config" in tables:
                 break

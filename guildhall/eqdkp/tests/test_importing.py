@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -336,3 +338,48 @@ def test_what_has_no_place_here_is_kept_or_named(tmp_path: Path) -> None:
         counts = line["counts"]
         assert set(counts) == counted
         assert line["what"] or counts["new"] + counts["same"] + counts["held"] == line["eqdkp"]["rows"], table
+
+
+def test_tables_that_the_dump_leaves_out_are_named(tmp_path: Path) -> None:
+    path = sample_guild().write(tmp_path / "guild.sql", leave_out=["member_user", "logs"])
+    with read_dump(path) as snapshot:
+        run = perform(snapshot=snapshot, commit=False)
+    assert any("Not in the source at all: the tables member_user, logs." in note for note in run.report["notes"])
+    assert not any("Not in the source" in note for note in bring(sample_guild(), tmp_path).report["notes"])
+
+
+def test_the_worth_of_an_event_that_cannot_be_kept_is_refused_too(tmp_path: Path) -> None:
+    guild = sample_guild()
+    guild.tables["events"][0]["event_value"] = ScientificNumber("1e15")
+    with pytest.raises(BadInput, match="event_value 1e15 in events 1 is more than can be kept"):
+        bring(guild, tmp_path)
+    assert not Event.objects.exists()
+
+
+def test_another_site_under_the_same_name_is_warned_of(tmp_path: Path) -> None:
+    def notes(prefix: str, **options: Any) -> str:
+        path = sample_guild().write(tmp_path / "guild.sql", prefix=prefix)
+        with read_dump(path) as snapshot:
+            return " ".join(perform(snapshot=snapshot, **options).report["notes"])
+
+    assert "Imported before" not in notes("eqdkp20_", commit=True)
+    assert "Imported before" not in notes("eqdkp20_", commit=False)
+    assert "site under “eqdkp20_”, and this is the one under “old_”" in notes("old_", commit=False)
+    assert "Imported before" not in notes("old_", commit=False, source="old")
+
+
+def test_names_that_an_xml_export_lost_are_listed(tmp_path: Path) -> None:
+    """EQdkp leaves a name with a bare & empty in XML."""
+    points = {
+        "players": {"player:1": {"id": 1, "name": "Solo", "main_id": 1, "active": 1}},
+        "multidkp_pools": {
+            "multidkp_pool:2": {"id": 2, "name": "", "events": {"event:5": {"id": 5, "name": "", "value": 1}}}
+        },
+        "itempools": {"itempool:3": {"id": 3, "name": ""}},
+    }
+    path = tmp_path / "points.json"
+    path.write_text(json.dumps(points))
+    with open_source([str(path)]) as snapshot:
+        equal(perform(snapshot=snapshot, commit=True))
+    assert problems() >= {("multidkp", "2", "name"), ("events", "5", "no_name"), ("itempool", "3", "name")}
+    assert DKPPool.objects.get().name == "Pool 2"

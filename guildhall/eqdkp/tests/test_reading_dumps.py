@@ -329,3 +329,18 @@ def test_a_folder_and_a_file_that_may_not_be_read_are_said_so(tmp_path: Path, mo
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(UnreadableSource, match="may not be read"):
         open_source([str(path)])
+
+
+@pytest.mark.parametrize("left_out", ["multidkp2event", "multidkp2itempool", "items"])
+def test_a_table_that_was_left_out_is_named_and_no_1x_is_seen_in_it(tmp_path: Path, left_out: str) -> None:
+    path = sample_guild().write(tmp_path / "guild.sql", leave_out=[left_out])
+    with pytest.raises(NotEqdkp, match=f"without eqdkp20_{left_out}"):
+        read_dump(path)
+
+
+def test_characters_without_a_column_of_mains_are_refused(tmp_path: Path) -> None:
+    """Else every twink would come as a person of its own, and look proven."""
+    path = tmp_path / "guild.sql"
+    path.write_bytes(sample_guild().sql().replace(b"`member_main_id`", b"`something_else`"))
+    with pytest.raises(LegacyRefused, match="member_main_id"):
+        read_dump(path)
