@@ -41,6 +41,10 @@ _ATTENDANCE = (
 )  # fmt: skip
 
 
+#: What an import writes of a raid itself.
+_FIELDS = ("event_id", "name", "started_at", "notes", "points")
+
+
 @dataclass(frozen=True, slots=True)
 class Present:
     """One attendance to stand: who earned, which character by which name."""
@@ -261,13 +265,26 @@ def _create(ctx: Context, new: Sequence[tuple[r.LegacyRaid, RaidState, str, Know
     for raid_row, (_, state, _, _) in zip(made, new, strict=True):
         writer.add(checks[raid_row.pk], raid_row.context, state, state.present, set())
     writer.store()
-    for raid_row, (legacy, _, content, before) in zip(made, new, strict=True):
-        ctx.remember(Kind.RAID, legacy.id, raid_row.pk, content, before=before, data=_data(legacy))
+    for raid_row, (legacy, state, content, before) in zip(made, new, strict=True):
+        ctx.remember(Kind.RAID, legacy.id, raid_row.pk, content, before=before, data=_data(legacy, state))
 
 
-def _data(raid: r.LegacyRaid) -> dict[str, Any]:
-    """What the old API shows of a raid and no raid of ours has."""
-    return {"added_by": raid.added_by, "event": raid.event_id}
+def _data(raid: r.LegacyRaid, state: RaidState) -> dict[str, Any]:
+    """What the old API shows of a raid and no raid of ours has; and by what we see which of its fields changed there."""
+    brought = {name: fingerprint(getattr(state, name))[:12] for name in _FIELDS}
+    return {"added_by": raid.added_by, "event": raid.event_id, "brought": brought}
+
+
+def _keep_what_changed_here(raid: Raid, state: RaidState, data: dict[str, Any], before: Known) -> None:
+    """Leave in `state` only those fields of the raid as the old system has them that changed there.
+
+    After an import was taken back the record is without content: then nobody knows, and the old system's word counts.
+    """
+    record = LegacyRecord.objects.filter(pk=before.pk or 0).values_list("data", flat=True).first() or {}
+    brought = record.get("brought", {}) if before.content else {}
+    for name in _FIELDS:
+        if brought.get(name) == data["brought"][name]:
+            setattr(state, name, getattr(raid, name))
 
 
 def entries_of(state: RaidState, present: Sequence[Present]) -> Iterator[HistoryRow]:
@@ -409,6 +426,7 @@ def state_of(raid: Raid) -> RaidState:
 def _change(ctx: Context, legacy: r.LegacyRaid, state: RaidState, content: str, before: Known) -> None:
     counts, rows = ctx.counts["raids"], ctx.counts["raid_attendees"]
     raid = Raid.objects.select_related("event").filter(pk=before.key).first()
+    data = _data(legacy, state)
     if raid is None:
         ctx.problem(
             "raids", legacy.id, "deleted_here", f"raid {legacy.id} was deleted in Guildhall; it is left so", held=True
@@ -420,9 +438,10 @@ def _change(ctx: Context, legacy: r.LegacyRaid, state: RaidState, content: str, 
         )
         counts.same += 1
         rows.same += len(state.present)
-        ctx.remember(Kind.RAID, legacy.id, raid.pk, content, before=before, created=before.created, data=_data(legacy))
+        ctx.remember(Kind.RAID, legacy.id, raid.pk, content, before=before, created=before.created, data=data)
         return
     was = state_of(raid)
+    _keep_what_changed_here(raid, state, data, before)
     added, removed, touched = sync(ctx.run, raid, state, actor=ctx.actor, dry=None if ctx.commit else ctx)
     if added or removed or touched:
         counts.changed += 1
@@ -432,7 +451,7 @@ def _change(ctx: Context, legacy: r.LegacyRaid, state: RaidState, content: str, 
     rows.new += added
     rows.gone += removed
     rows.same += len(state.present) - added
-    ctx.remember(Kind.RAID, legacy.id, raid.pk, content, before=before, created=before.created, data=_data(legacy))
+    ctx.remember(Kind.RAID, legacy.id, raid.pk, content, before=before, created=before.created, data=data)
 
 
 def _match(wanted: Sequence[Present], rows: Sequence[RaidAttendance]) -> tuple[list[Present], set[int]]:
@@ -491,8 +510,7 @@ def sync(
     wanted, undone = match_decided(wanted, lost)
     missing, kept = _match(wanted, usable)
     surplus = [row for row in rows if row.pk not in kept and row.pk not in settled and row.reversed_at is None]
-    fields = ("event_id", "name", "started_at", "notes", "points")
-    touched = [name for name in fields if getattr(raid, name) != getattr(state, name)]
+    touched = [name for name in _FIELDS if getattr(raid, name) != getattr(state, name)]
     if raid.reversed_at is not None and raid.reversal_reason.startswith(REASON):
         touched.append("reversed_at")
     if dry is not None:
@@ -501,7 +519,7 @@ def sync(
     elif touched or surplus or missing or undone:
         reverse_documents([row.document for row in surplus], actor, REASON)
         if touched:
-            for name in fields:
+            for name in _FIELDS:
                 setattr(raid, name, getattr(state, name))
             if "reversed_at" in touched:
                 raid.reversed_at = raid.reversed_by = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,7 @@ from guildhall.points.models import LedgerEntry, PointAdjustment, UserPointsSumm
 from guildhall.points.services.adjustments import reverse_adjustment
 from guildhall.raids.models import Event, Raid, RaidAttendance
 from guildhall.raids.services.amending import amend_attendance, remove_attendee
+from guildhall.raids.services.raids import update_raid
 from guildhall.raids.services.reversing import reverse_raid
 from guildhall.roster.models import Character, Rank
 from guildhall.roster.services.characters import reassign_character, set_main
@@ -454,3 +456,62 @@ def test_a_dry_run_shows_its_odd_rows_beside_those_of_the_imports(tmp_path: Path
     assert set(first.problems.values_list("code", flat=True)) == codes
     bring(guild, tmp_path)
     assert set(first.problems.filter(resolved_at=None).values_list("code", flat=True)) == codes
+
+
+def event_renamed(guild: LegacyGuild) -> None:
+    row(guild, "events", event_id=1)["event_name"] = "Fear & Loathing"
+
+
+def test_the_raids_of_an_event_that_is_renamed_there_follow_it(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    entries = LedgerEntry.objects.count()
+    event_renamed(guild)
+    second = bring(guild, tmp_path)
+    equal(second)
+    assert LedgerEntry.objects.count() == entries
+    assert second.counts["raids"]["changed"] == 3
+    assert second.counts["raid_attendees"]["same"] == 18
+    assert Raid.objects.get(pk=ours("raid", 1)).name == "Fear & Loathing"
+    assert Raid.objects.get(pk=ours("raid", 3)).name == "Farming"
+    undo_import(run=second)
+    assert Raid.objects.get(pk=ours("raid", 1)).name == "Fear & Hate"
+    equal(bring(guild, tmp_path))
+    assert Raid.objects.get(pk=ours("raid", 1)).name == "Fear & Loathing"
+
+
+def test_what_officers_changed_of_a_raid_stays_until_the_same_changes_there(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    raid = Raid.objects.get(pk=ours("raid", 1))
+    day = raid.started_at - dt.timedelta(days=1)
+    update_raid(raid=raid, actor=None, name="Fear, the long night", notes="written here", started_at=day)
+    entries = LedgerEntry.objects.count()
+    drop(guild, "raid_attendees", raid_id=1, member_id=2)  # something else of it changes there
+    second = bring(guild, tmp_path)
+    equal(second)
+    assert second.counts["raid_attendees"]["gone"] == 1
+    assert LedgerEntry.objects.count() == entries + 1  # the one who was not there, and nobody else
+    raid.refresh_from_db()
+    assert (raid.name, raid.notes, raid.started_at) == ("Fear, the long night", "written here", day)
+    raid_on_another_day(guild)
+    event_renamed(guild)
+    equal(bring(guild, tmp_path))
+    raid.refresh_from_db()
+    assert raid.name == "Fear & Loathing"
+    assert raid.started_at == dt.datetime.fromtimestamp(START + 50 * DAY, dt.UTC)
+    assert raid.notes == "written here"
+
+
+def test_a_worth_that_officers_gave_a_raid_stays_with_it(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    raid = Raid.objects.get(pk=ours("raid", 1))
+    update_raid(raid=raid, actor=None, points=Decimal("7"))
+    here = figures()
+    row(guild, "raids", raid_id=1)["raid_note"] = "another note"
+    proven(bring(guild, tmp_path, commit=False))
+    proven(bring(guild, tmp_path))
+    raid.refresh_from_db()
+    assert (raid.points, raid.notes) == (Decimal("7.00"), "another note")
+    assert figures() == here
