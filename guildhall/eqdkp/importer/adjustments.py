@@ -20,7 +20,7 @@ from guildhall.points.models import Bucket, EntryKind, LedgerEntry, PointAdjustm
 from guildhall.raids.models import Raid
 
 from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint, first_date
-from .items import gone
+from .items import gone, is_there
 
 BATCH = 2000
 _FIELDS = (
@@ -94,7 +94,7 @@ def _batch(
         pools = ctx.event_pools.get(row.event_id, [])
         content = fingerprint(
             row.member_id, ctx.mains.get(row.member_id), row.value, row.date, row.reason, row.event_id, pools,
-            row.raid_id, row.group_key,
+            row.raid_id, row.group_key, row.event_id in ctx.events, is_there(raids, row.raid_id),
         )  # fmt: skip
         date = row.date or last_date
         last_date = row.date or last_date
@@ -150,6 +150,12 @@ def _state(
             "pool; EQdkp does not count it either", held=True, row=row,
         )  # fmt: skip
         return None
+    if row.event_id not in ctx.events:
+        ctx.problem(
+            "adjustments", row.id, "event_missing",
+            f"“{row.reason}” is of event {row.event_id}, which does not exist, but is linked to a pool still; it counts "
+            "there, as in EQdkp",
+        )  # fmt: skip
     raid = raids.get(row.raid_id)
     if row.raid_id and (raid is None or not raid.live):
         ctx.problem(

@@ -104,6 +104,8 @@ class Context:
     Attributes:
         commit: False for a dry run: everything is decided and counted, nothing but the run itself is written.
         mains: the person (its key) that every member belongs to, settled by the step that brings people.
+        event_pools, itempool_pools: the pools in which each event and item pool counts, by its links.
+        events, itempools: those that exist.
     """
 
     run: ImportRun
@@ -117,6 +119,8 @@ class Context:
     names: dict[int, str] = field(default_factory=dict)
     event_pools: dict[int, list[int]] = field(default_factory=dict)
     itempool_pools: dict[int, list[int]] = field(default_factory=dict)
+    events: set[int] = field(default_factory=set)
+    itempools: set[int] = field(default_factory=set)
     game: str = "eq"
     simulated: dict[tuple[int, int, str], Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))
     _dry: dict[str, dict[int, Known]] = field(default_factory=lambda: defaultdict(dict))

@@ -109,7 +109,7 @@ def _batch(
         pools = ctx.itempool_pools.get(item.itempool_id, [])
         content = fingerprint(
             item.name, item.member_id, ctx.mains.get(item.member_id), item.raid_id, item.value, item.date,
-            item.itempool_id, pools, item.game_id,
+            item.itempool_id, item.itempool_id in ctx.itempools, pools, item.game_id, is_there(raids, item.raid_id),
         )  # fmt: skip
         date = item.date or raid_dates.get(item.raid_id) or last_date
         last_date = item.date or last_date
@@ -136,6 +136,11 @@ def _batch(
     for (item, state, content, before), key in zip(new, keys, strict=True):
         ctx.remember(Kind.ITEM, item.id, key, content, before=before, data=_data(ctx, item, state))
     ctx.progress("items", len(items))
+
+
+def is_there(raids: dict[int, Known], raid_id: int) -> bool:
+    """Whether a raid that a row names stands: where it goes or comes, the row is looked at again."""
+    return raid_id in raids and raids[raid_id].live
 
 
 def _data(ctx: Context, item: r.LegacyItem, state: AwardState) -> dict[str, Any]:
@@ -168,8 +173,13 @@ def _state(
         ctx.problem("items", item.id, "no_date", f"“{name}” has no date; it was put at {date:%Y-%m-%d %H:%M}")
     ours = [pool for pool in (ctx.object_id(Kind.POOL, p) for p in pools) if pool is not None]
     note = ""
-    itempool_id = ctx.object_id(Kind.ITEM_POOL, item.itempool_id)
-    if not ours and (item.value or itempool_id is None):
+    if item.itempool_id not in ctx.itempools and ours:
+        ctx.problem(
+            "items", item.id, "itempool_missing",
+            f"“{name}” is of item pool {item.itempool_id}, which does not exist, but is linked to a pool still; it counts "
+            "there, as in EQdkp",
+        )  # fmt: skip
+    if not ours and (item.value or item.itempool_id not in ctx.itempools):
         note = f"{item.value} in an item pool that counts nowhere"
         ctx.problem(
             "items", item.id, "counts_nowhere", f"“{name}” cost {note}; it is brought for nothing, as EQdkp counts"
@@ -182,7 +192,7 @@ def _state(
     return AwardState(
         item_name=name,
         game_id=item.game_id[:40],
-        itempool_id=itempool_id,
+        itempool_id=ctx.object_id(Kind.ITEM_POOL, item.itempool_id),
         user_id=user_id,
         character_id=ctx.object_id(Kind.MEMBER, item.member_id),
         name=ctx.names[item.member_id][:120],

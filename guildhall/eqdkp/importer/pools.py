@@ -1,5 +1,7 @@
 """Pools of points, item pools and events, and what counts where.
 
+The links alone say what counts where, as in EQdkp: also those of an event or item pool that was deleted.
+
 A link that changed in the old system changes what every raid or purchase behind it counts for; the raids and purchases
 notice by their own fingerprints, which hold the pools they count in.
 """
@@ -106,15 +108,23 @@ def import_item_pools(ctx: Context) -> None:
     link_counts = ctx.counts[r.POOL_ITEM_POOLS.name]
     for link in ctx.snapshot.rows(r.POOL_ITEM_POOLS):
         link_counts.read += 1
-        if link.pool_id not in known_pools or link.itempool_id not in itempools:
+        key = f"{link.itempool_id}:{link.pool_id}"
+        if link.pool_id not in known_pools:
             ctx.problem(
-                r.POOL_ITEM_POOLS.name, f"{link.itempool_id}:{link.pool_id}", "dangling_link",
-                f"item pool {link.itempool_id} is linked to pool {link.pool_id}, and one of them does not exist", held=True,
+                r.POOL_ITEM_POOLS.name, key, "dangling_link",
+                f"item pool {link.itempool_id} is linked to pool {link.pool_id}, which does not exist", held=True,
             )  # fmt: skip
-        elif link.pool_id not in links[link.itempool_id]:
+            continue
+        if link.itempool_id not in itempools:
+            ctx.problem(
+                r.POOL_ITEM_POOLS.name, key, "dangling_link",
+                f"item pool {link.itempool_id}, which does not exist, is linked to pool {link.pool_id}: what was bought "
+                "from it counts there, as in EQdkp",
+            )  # fmt: skip
+        if link.pool_id not in links[link.itempool_id]:
             links[link.itempool_id].append(link.pool_id)
             link_counts.same += 1
-    ctx.itempool_pools = dict(links)
+    ctx.itempool_pools, ctx.itempools = dict(links), itempools
 
     def work() -> None:
         here = {pool.name.casefold(): pool.pk for pool in ItemPool.objects.all()}
@@ -164,15 +174,22 @@ def import_events(ctx: Context) -> None:
     link_counts = ctx.counts[r.POOL_EVENTS.name]
     for link in ctx.snapshot.rows(r.POOL_EVENTS):
         link_counts.read += 1
-        if link.pool_id not in known_pools or link.event_id not in events:
+        key = f"{link.pool_id}:{link.event_id}"
+        if link.pool_id not in known_pools:
             ctx.problem(
-                r.POOL_EVENTS.name, f"{link.pool_id}:{link.event_id}", "dangling_link",
-                f"event {link.event_id} is linked to pool {link.pool_id}, and one of them does not exist", held=True,
+                r.POOL_EVENTS.name, key, "dangling_link",
+                f"event {link.event_id} is linked to pool {link.pool_id}, which does not exist", held=True,
             )  # fmt: skip
-        else:
-            links[link.event_id].setdefault(link.pool_id, link.no_attendance)
-            link_counts.same += 1
-    ctx.event_pools = {event: list(pools) for event, pools in links.items()}
+            continue
+        if link.event_id not in events:
+            ctx.problem(
+                r.POOL_EVENTS.name, key, "dangling_link",
+                f"event {link.event_id}, which does not exist, is linked to pool {link.pool_id}: its raids and "
+                "adjustments count there, as in EQdkp",
+            )  # fmt: skip
+        links[link.event_id].setdefault(link.pool_id, link.no_attendance)
+        link_counts.same += 1
+    ctx.event_pools, ctx.events = {event: list(pools) for event, pools in links.items()}, events
 
     def work() -> None:
         for event in ctx.snapshot.rows(r.EVENTS):

@@ -188,7 +188,8 @@ def _state(
     if event_id is None:
         ctx.problem(
             "raids", raid.id, "event_missing",
-            f"raid {raid.id} is of event {raid.event_id}, which does not exist; it counts in no pool, as in EQdkp",
+            f"raid {raid.id} is of event {raid.event_id}, which does not exist; it counts in "
+            f"{'the pools that the event is linked to' if pools else 'no pool'}, as in EQdkp",
         )  # fmt: skip
         event_id = unknown_event(ctx, raid.event_id)
     last = None

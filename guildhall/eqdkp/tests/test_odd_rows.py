@@ -20,7 +20,7 @@ from guildhall.points.models import PointAdjustment
 from guildhall.raids.models import ItemPool, Raid
 from guildhall.roster.models import Character, Rank
 
-from .importing import bring, equal, ours, problems
+from .importing import balance, bring, equal, ours, problems
 from .maker import DAY, START, LegacyGuild, php, sample_guild
 
 pytestmark = [pytest.mark.django_db, pytest.mark.every_database]
@@ -193,3 +193,49 @@ def test_a_report_that_cannot_be_written_is_said_after_the_outcome(
         call_command("import_eqdkp", str(path), "--no-progress", "--report", str(tmp_path / "no" / "proof.json"))
     assert raised.value.returncode == 2
     assert "Nothing was changed" in capsys.readouterr().out
+
+
+def half_deleted() -> LegacyGuild:
+    """Event 1 and item pool 1 were deleted there, and what links them to the pool was left."""
+    guild = sample_guild()
+    guild.tables["events"] = [row for row in guild.tables["events"] if row["event_id"] != 1]
+    guild.tables["itempool"] = [row for row in guild.tables["itempool"] if row["itempool_id"] != 1]
+    return guild
+
+
+HALF = {
+    ("multidkp2event", "1:1", "dangling_link"), ("multidkp2itempool", "1:1", "dangling_link"),
+    ("raids", "1", "event_missing"), ("items", "1", "itempool_missing"), ("adjustments", "1", "event_missing"),
+}  # fmt: skip
+
+
+def test_what_a_deleted_event_and_item_pool_are_linked_to_counts_as_there(tmp_path: Path) -> None:
+    equal(bring(half_deleted(), tmp_path))
+    assert balance(1, 1) == Decimal("6.41")
+    assert balance(5, 1) == Decimal("-994.16")
+    assert problems() >= HALF
+    equal(bring(sample_guild(), tmp_path))
+    assert not open_problems() & HALF
+    assert balance(1, 1) == Decimal("6.41")
+
+
+def test_what_is_deleted_there_between_two_imports_counts_on_and_is_listed(tmp_path: Path) -> None:
+    bring(sample_guild(), tmp_path)
+    equal(bring(half_deleted(), tmp_path, commit=False))
+    equal(bring(half_deleted(), tmp_path))
+    assert open_problems() >= HALF
+    assert balance(1, 1) == Decimal("6.41")
+
+
+def test_items_and_adjustments_of_a_raid_that_was_deleted_between_two_imports_are_listed(tmp_path: Path) -> None:
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    for table in ("raids", "raid_attendees"):
+        guild.tables[table] = [row for row in guild.tables[table] if row["raid_id"] not in (1, 4)]
+    lost = {("items", "1", "raid_missing"), ("adjustments", "3", "raid_missing")}
+    equal(bring(guild, tmp_path))
+    assert open_problems() >= lost
+    assert LootDistribution.objects.get(pk=ours("item", 1)).raid is None
+    equal(bring(sample_guild(), tmp_path))
+    assert not open_problems() & lost
+    assert LootDistribution.objects.get(pk=ours("item", 1)).raid_id == ours("raid", 1)
