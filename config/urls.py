@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from guildhall.core.api.errors import api_not_found
 
@@ -16,7 +16,12 @@ urlpatterns = [
     path("accounts/3rdparty/", RedirectView.as_view(pattern_name="web:my-discord")),
     path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    # In two parts, the page and its script: no script stands in a page here (core/middleware.py).
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="web/api_docs.html"),
+        name="api-docs",
+    ),
     path("api/", include("guildhall.accounts.api.urls")),
     path("api/", include("guildhall.roster.api.urls")),
     path("api/", include("guildhall.points.api.urls")),

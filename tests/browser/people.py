@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 PASSWORD = "a long password"
+
+
+def watch(page: Any) -> list[str]:
+    """What goes wrong in `page` from now on: accidents in scripts, and all that the page's own policy refuses."""
+    problems: list[str] = []
+
+    def heard(message: Any) -> None:
+        if message.type == "error" and "Content Security Policy" in message.text:
+            problems.append(message.text)
+
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", heard)
+    return problems
+
+
+def until(page: Any, true: str, arg: Any = None, seconds: float = 20) -> None:
+    """Wait until an expression of JavaScript is true. (Playwright's own way needs `eval`, which our pages forbid.)"""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(true, arg):
+        assert time.monotonic() < deadline, f"never came true: {true}"
+        page.wait_for_timeout(50)
 
 
 class Visitor:
@@ -14,8 +36,7 @@ class Visitor:
         self.server = server
         self.context = browser.new_context(viewport={"width": width, "height": 844})
         self.page = self.context.new_page()
-        self.problems: list[str] = []
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.problems = watch(self.page)
 
     def go(self, path: str) -> None:
         self.page.goto(f"{self.server}{path}")

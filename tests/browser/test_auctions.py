@@ -15,6 +15,7 @@ from django.test import Client
 from guildhall.accounts.services import create_api_key, get_or_create_bot
 from guildhall.auctions import stream
 from guildhall.loot.tests import build
+from tests.browser.people import until, watch
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -25,8 +26,7 @@ def open_page(browser: Any, server: str, user: Any, query: str = "", width: int 
     context = browser.new_context(viewport={"width": width, "height": 844})
     context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}])
     page = context.new_page()
-    page.problems = []
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.problems = watch(page)
     page.goto(f"{server}/auctions/{query}")
     return page
 
@@ -36,11 +36,11 @@ def lead(page: Any) -> tuple[str, str]:
 
 
 def wait_for_lead(page: Any, who: str, amount: str) -> None:
-    page.wait_for_function(
+    until(
+        page,
         "([who, amount]) => document.querySelector('.leads .who')?.textContent === who"
         " && document.querySelector('.leads .amount')?.textContent === amount",
-        arg=[who, amount],
-        timeout=15000,
+        [who, amount],
     )
 
 
@@ -93,7 +93,7 @@ def test_two_browsers_and_a_bot_see_one_auction(
     for page in (one, other):
         wait_for_lead(page, "Aeli", "10")
     assert "leading" in str(one.locator(".lot").get_attribute("class"))
-    one.wait_for_function("document.querySelector('.purse .held').textContent === '10'", timeout=15000)
+    until(one, "document.querySelector('.purse .held').textContent === '10'")
 
     other.locator(".bid-row input").fill("12")
     other.locator(".bid-row form button").click()
@@ -102,7 +102,7 @@ def test_two_browsers_and_a_bot_see_one_auction(
     other.locator("[data-act=step]").click()
     for page in (one, other):
         wait_for_lead(page, "Borel", "15")
-    one.wait_for_function("document.querySelector('.purse .available').textContent === '100'", timeout=15000)
+    until(one, "document.querySelector('.purse .available').textContent === '100'")
     assert "outbid" in str(one.locator(".lot").get_attribute("class"))
 
     bot(
@@ -119,7 +119,7 @@ def test_two_browsers_and_a_bot_see_one_auction(
     for page in (one, other):
         page.locator(".clock.over", has_text="closed").wait_for(timeout=15000)
     bot("award-item", {"bid_session_id": session["bid_session_id"]})
-    one.wait_for_function("document.querySelector('.purse .balance').textContent === '40'", timeout=15000)
+    until(one, "document.querySelector('.purse .balance').textContent === '40'")
     assert one.problems == []
     assert other.problems == []
     shots = os.environ.get("SHOTS")

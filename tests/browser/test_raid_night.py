@@ -14,6 +14,7 @@ from guildhall.points.models import LedgerEntry
 from guildhall.points.services import create_pool
 from guildhall.raids.services import create_event, create_raid
 from guildhall.roster.services import create_character
+from tests.browser.people import until, watch
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +24,9 @@ def page(chromium: Any, settings: Any) -> Any:
     settings.DEMO_DOOR = True
     opened = chromium.new_page(viewport={"width": 390, "height": 844})
     opened.set_default_timeout(30_000)
-    return opened
+    problems = watch(opened)
+    yield opened
+    assert problems == []
 
 
 def log(at: dt.datetime) -> str:
@@ -67,7 +70,7 @@ def test_a_raid_leader_pays_a_raid_from_a_phone(live_server: Any, page: Any) -> 
     assert rows.count() == 3
     assert "10.00" in rows.first.inner_text()
     page.fill("input[type=search]", "Nimwe")
-    page.wait_for_function("document.querySelectorAll('tbody tr').length === 1")
+    until(page, "document.querySelectorAll('tbody tr').length === 1")
 
     # The same log once more: the page says that it was committed, and pays nobody.
     page.goto(f"{live_server.url}/raids/import/?raid={raid.pk}")
