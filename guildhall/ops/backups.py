@@ -1,8 +1,7 @@
-"""Backups: one file that holds the whole guild, restores on any of the databases, and is proven after a restore.
+"""Backups: one file that holds the whole guild and restores on any of the databases (`ops/restoring.py`).
 
-Invariant: a backup is one consistent moment of the database, is complete or is not there (it is written beside its
-place and renamed), and a restore either brings back every row of it, with a ledger that adds up, or changes nothing.
-`ops/tests/test_backups.py` compares every table and every ledger total after a restore.
+Invariant: a backup is one consistent moment of the database, and is complete or is not there (it is written beside its
+place and renamed). `ops/tests/test_backups.py` compares every table and every ledger total after a restore.
 
 The file (`guildhall-<time>.ghb`) is a ZIP with a `manifest.json` and one `<table>.jsonl` a table, all rows read inside
 one transaction that sees one state (REPEATABLE READ; SQLite's read transaction). It is portable: what was backed up on
@@ -25,16 +24,17 @@ import sqlite3
 import subprocess
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
+from django.apps.registry import Apps
 from django.conf import settings
-from django.core.management.color import no_style
 from django.db import connection, models, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from guildhall.core import clock
@@ -82,11 +82,11 @@ def newest() -> Backup | None:
 # ---- tables and values ------------------------------------------------------------------------------------------
 
 
-def backed_up_models() -> list[type[models.Model]]:
+def backed_up_models(registry: Apps = apps) -> list[type[models.Model]]:
     """Every table of ours and of the libraries', each once, those that others point to first."""
     chosen = [
         model
-        for model in apps.get_models(include_auto_created=True)
+        for model in registry.get_models(include_auto_created=True)
         if model._meta.managed and not model._meta.proxy and model._meta.db_table not in LEFT_OUT
     ]
     placed: list[type[models.Model]] = []
@@ -100,8 +100,41 @@ def backed_up_models() -> list[type[models.Model]]:
     return placed
 
 
+def stored_fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+    """The fields that somebody wrote. What the database works out by itself it works out again (`roster.main_user`)."""
+    return [field for field in model._meta.concrete_fields if not field.generated]
+
+
+def columns_of(model: type[models.Model]) -> list[str]:
+    """The names of the columns in a backup's table, in their order."""
+    return [str(field.column) for field in stored_fields(model)]
+
+
 def _points_to(model: type[models.Model]) -> set[Any]:
     return {field.related_model for field in model._meta.concrete_fields if field.is_relation}
+
+
+def _models_as_migrated() -> Apps:
+    """The models as this database has them: while migrations wait (before an upgrade), those of before.
+
+    Raises:
+        Conflict: ``other_version``, the database was migrated by a version that knows more than this one.
+    """
+    loader = MigrationExecutor(connection).loader
+    applied = [node for node in loader.applied_migrations if node in loader.graph.nodes]
+    if not applied:
+        raise Conflict("This database was never migrated: there is nothing to back up.", code="not_migrated")
+    replaced = {node for one in loader.disk_migrations.values() for node in one.replaces}
+    unknown = sorted(set(loader.applied_migrations) - set(loader.disk_migrations) - replaced)
+    if unknown:
+        raise Conflict(
+            "A newer version of Guildhall has migrated this database; only that one can back it up whole.",
+            code="other_version",
+            figures={"only_in_database": [f"{app}.{name}" for app, name in unknown]},
+        )
+    if len(applied) == len(loader.graph.nodes):
+        return apps
+    return loader.project_state(applied).apps
 
 
 def _portable(value: Any) -> Any:
@@ -118,18 +151,7 @@ def _portable(value: Any) -> Any:
     return value
 
 
-def _reader(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
-    """How the portable value of `field` becomes what Django wants."""
-    if isinstance(field, models.BinaryField):
-        return base64.b64decode
-    if isinstance(field, models.DurationField):
-        return lambda seconds: dt.timedelta(seconds=seconds)
-    if isinstance(field, models.JSONField):
-        return lambda value: value
-    return field.to_python
-
-
-def _numbered_by_django() -> dict[type[models.Model], dict[int, str]]:
+def numbered_by_django() -> dict[type[models.Model], dict[int, str]]:
     """Rows that `migrate` makes, with other numbers in each database, and what they are called in all of them."""
     from django.contrib.auth.models import Permission
     from django.contrib.contenttypes.models import ContentType
@@ -152,6 +174,7 @@ def make(*, label: str = "", where: Path | None = None, native: bool = False) ->
 
     Raises:
         BadInput: the label is not a word, or the directory cannot be written (``bad_label``, ``cannot_write``).
+        Conflict: the database was never migrated, or by a newer version (``not_migrated``, ``other_version``).
     """
     if label and not re.fullmatch(r"[\w-]{1,40}", label):
         raise BadInput("A label is letters, digits and dashes, at most 40.", code="bad_label", attr="label")
@@ -181,7 +204,7 @@ def _write(path: Path, made_at: dt.datetime) -> None:
     ):
         tables = {}
         with _one_state():
-            for model in backed_up_models():
+            for model in backed_up_models(_models_as_migrated()):
                 table = model._meta.db_table
                 digest, count = hashlib.sha256(), 0
                 with archive.open(f"{table}.jsonl", "w", force_zip64=True) as out:
@@ -189,7 +212,7 @@ def _write(path: Path, made_at: dt.datetime) -> None:
                         out.write(line)
                         digest.update(line)
                         count += 1
-                tables[table] = {"rows": count, "sha256": digest.hexdigest(), "columns": _columns(model)}
+                tables[table] = {"rows": count, "sha256": digest.hexdigest(), "columns": columns_of(model)}
             manifest = {
                 "format": FORMAT,
                 "made_at": made_at.isoformat(),
@@ -199,7 +222,7 @@ def _write(path: Path, made_at: dt.datetime) -> None:
                 ),
                 "numbered_by_django": {
                     model._meta.db_table: {str(pk): name for pk, name in names.items()}
-                    for model, names in _numbered_by_django().items()
+                    for model, names in numbered_by_django().items()
                 },
                 "ledger": ledger_totals(),
                 "tables": tables,
@@ -238,12 +261,8 @@ def _one_state() -> Iterator[None]:
             yield
 
 
-def _columns(model: type[models.Model]) -> list[str]:
-    return [str(field.column) for field in model._meta.concrete_fields]
-
-
 def _lines(model: type[models.Model]) -> Iterator[bytes]:
-    names = [field.attname for field in model._meta.concrete_fields]
+    names = [field.attname for field in stored_fields(model)]
     rows = model._base_manager.order_by("pk").values_list(*names)
     for row in rows.iterator(chunk_size=BATCH):
         yield (json.dumps([_portable(value) for value in row], ensure_ascii=False) + "\n").encode()
@@ -304,184 +323,3 @@ def forget_old(*, keep: int, where: Path | None = None) -> list[Path]:
             path.unlink()
             gone.append(path)
     return gone
-
-
-# ---- bringing one back ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What a restore brought back: rows per table and the backup's moment."""
-
-    made_at: str
-    rows: dict[str, int]
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of the backup at `path`.
-
-    Raises:
-        BadInput: there is no such file, or it is no whole backup of ours (``not_a_backup``).
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
-    except FileNotFoundError:
-        raise BadInput(f"There is no file {path}.", code="not_a_backup") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise BadInput(f"{path} is no whole Guildhall backup ({error}).", code="not_a_backup") from None
-    if manifest.get("format") != FORMAT:
-        raise BadInput(
-            f"{path} has format {manifest.get('format')}; this Guildhall reads format {FORMAT}.", code="not_a_backup"
-        )
-    return manifest
-
-
-def restore(path: Path) -> Restored:
-    """Bring the backup at `path` into this database, which must be migrated and empty. All of it, or nothing.
-
-    Raises:
-        BadInput: the file is damaged or not a backup (``not_a_backup``).
-        Conflict: the database is not empty (``not_empty``), was migrated differently (``other_version``), or what
-            came back does not add up (``does_not_add_up``); nothing is kept then.
-    """
-    manifest = read_manifest(path)
-    _check_version(manifest)
-    chosen = backed_up_models()
-    _check_empty(chosen)
-    rows: dict[str, int] = {}
-    with zipfile.ZipFile(path) as archive, transaction.atomic():
-        with connection.constraint_checks_disabled():
-            _empty_what_migrations_made(chosen)
-            for model in chosen:
-                table = model._meta.db_table
-                if table in manifest["tables"]:
-                    rows[table] = _load(archive, model, manifest)
-        connection.check_constraints()
-        _reset_sequences(chosen)
-        _check_result(manifest)
-    return Restored(manifest["made_at"], rows)
-
-
-def _check_version(manifest: dict[str, Any]) -> None:
-    applied = {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()}
-    wanted = set(manifest["migrations"])
-    if applied != wanted:
-        more, fewer = sorted(applied - wanted), sorted(wanted - applied)
-        raise Conflict(
-            "The backup was made by another version of Guildhall. Check out the version that made it, migrate an "
-            "empty database, restore, then upgrade.",
-            code="other_version",
-            figures={"only_in_database": more, "only_in_backup": fewer},
-        )
-
-
-def _check_empty(chosen: list[type[models.Model]]) -> None:
-    from guildhall.accounts.models import User
-    from guildhall.points.models import LedgerEntry
-
-    for model in (User, LedgerEntry):
-        if model._base_manager.exists():
-            raise Conflict(
-                "This database is not empty. Restore into a new one and point DATABASE_URL at it; nothing here is "
-                "overwritten.",
-                code="not_empty",
-                figures={"table": model._meta.db_table},
-            )
-
-
-def _empty_what_migrations_made(chosen: list[type[models.Model]]) -> None:
-    """Rows that data migrations and signals put into a new database give way to the backup's."""
-    for model in reversed(chosen):
-        if model._base_manager.exists():
-            model._base_manager.all()._raw_delete(connection.alias)
-
-
-def _load(archive: zipfile.ZipFile, model: type[models.Model], manifest: dict[str, Any]) -> int:
-    table = model._meta.db_table
-    about = manifest["tables"][table]
-    fields = list(model._meta.concrete_fields)
-    if about["columns"] != _columns(model):
-        raise Conflict(f"The table {table} has other columns in the backup.", code="other_version")
-    readers = [_reader(field) for field in fields]
-    renumber = _renumber(model, manifest)
-    digest, count, batch = hashlib.sha256(), 0, []
-    insert = _inserter(table, fields)
-    try:
-        with archive.open(f"{table}.jsonl") as lines:
-            for line in lines:
-                digest.update(line)
-                values = [
-                    None if value is None else read(value)
-                    for read, value in zip(readers, json.loads(line), strict=True)
-                ]
-                batch.append(renumber(values))
-                count += 1
-                if len(batch) >= BATCH:
-                    insert(batch)
-                    batch = []
-    except (KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise BadInput(f"The backup is damaged in {table} ({error}); use another.", code="not_a_backup") from None
-    insert(batch)
-    if (count, digest.hexdigest()) != (about["rows"], about["sha256"]):
-        raise BadInput(f"The backup is damaged in {table}: use another.", code="not_a_backup")
-    return count
-
-
-def _inserter(table: str, fields: list[models.Field[Any, Any]]) -> Callable[[list[list[Any]]], None]:
-    """Inserts rows exactly as they are: no `auto_now`, no `save`, no signal."""
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {quote(table)} ({columns}) VALUES ({marks})"  # noqa: S608 - names of our own models
-
-    def insert(rows: list[list[Any]]) -> None:
-        prepared = [
-            [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)]
-            for row in rows
-        ]
-        if prepared:
-            with connection.cursor() as cursor:
-                cursor.executemany(statement, prepared)
-
-    return insert
-
-
-def _renumber(model: type[models.Model], manifest: dict[str, Any]) -> Callable[[list[Any]], list[Any]]:
-    """Rows that point to content types or permissions are told the numbers that those have in this database."""
-    places: dict[int, dict[str, int]] = {}
-    for index, field in enumerate(model._meta.concrete_fields):
-        for target, names in _numbered_by_django().items():
-            if field.related_model is target:
-                here = {name: pk for pk, name in names.items()}
-                there: dict[str, str] = manifest["numbered_by_django"][target._meta.db_table]
-                places[index] = {number: here[name] for number, name in there.items() if name in here}
-
-    def renumber(row: list[Any]) -> list[Any]:
-        for index, numbers in places.items():
-            if row[index] is not None:
-                row[index] = numbers[str(row[index])]
-        return row
-
-    return renumber
-
-
-def _reset_sequences(chosen: list[type[models.Model]]) -> None:
-    """The next row gets a number that is free."""
-    statements = connection.ops.sequence_reset_sql(no_style(), chosen)
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-def _check_result(manifest: dict[str, Any]) -> None:
-    from guildhall.points.verification import verify
-
-    totals = ledger_totals()
-    differences = [str(difference) for difference in verify()]
-    if totals != manifest["ledger"] or differences:
-        raise Conflict(
-            "What came back does not add up, so nothing was kept. Try an older backup, and keep this file.",
-            code="does_not_add_up",
-            figures={"expected": manifest["ledger"], "found": totals, "differences": differences[:20]},
-        )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from guildhall.core.errors import GuildhallError
 from guildhall.ops import backups
@@ -25,14 +26,16 @@ class Command(BaseCommand):
         parser.add_argument("--if-migrations", action="store_true", help="only if migrations wait; for upgrades")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["if_migrations"] and not pending_migrations():
-            self.stdout.write("No migration waits; no backup needed.")
-            return
         try:
+            if options["if_migrations"] and not pending_migrations():
+                self.stdout.write("No migration waits; no backup needed.")
+                return
             made = backups.make(label=options["label"], where=options["to"], native=options["native"])
             gone = backups.forget_old(keep=options["keep"], where=options["to"]) if options["keep"] else []
         except GuildhallError as error:
             raise CommandError(error.detail) from error
+        except DatabaseError as error:
+            raise CommandError(f"The database does not answer: {error}. Check DATABASE_URL.") from error
         self.stdout.write(str(made.path))
         for path in gone:
             self.stderr.write(f"forgot {path.name}")

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from guildhall.core.errors import GuildhallError
-from guildhall.ops import backups
+from guildhall.ops import restoring
 
 
 class Command(BaseCommand):
@@ -22,11 +23,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            backups.read_manifest(options["file"])
+            restoring.check(options["file"])  # before `migrate` writes anything
             call_command("migrate", interactive=False, verbosity=0)
-            restored = backups.restore(options["file"])
+            restored = restoring.restore(options["file"])
         except GuildhallError as error:
             extra = "".join(f"\n  {name}: {value}" for name, value in error.figures.items() if value)
             raise CommandError(f"{error.detail}{extra}") from error
+        except DatabaseError as error:
+            raise CommandError(f"The database does not answer: {error}. Check DATABASE_URL.") from error
         rows = sum(restored.rows.values())
         self.stdout.write(f"Restored {rows} rows of {restored.made_at}. The ledger adds up.")
