@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import dj_database_url
 from environs import Env, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -92,6 +93,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "guildhall.core.middleware.BrowserPolicyMiddleware",
+    "guildhall.ops.middleware.WatchersMiddleware",
     "guildhall.core.middleware.ApiGuardMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -135,7 +137,11 @@ _TEST_DATABASE = f"test_guildhall_{zlib.crc32(str(BASE_DIR).encode()):08x}"
 
 def _database() -> dict[str, Any]:
     """`DATABASE_URL` as Django wants it, with what each engine needs to be safe with money."""
-    config: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'guildhall.sqlite3'}")
+    own = f"sqlite:///{VAR_DIR / 'guildhall.sqlite3'}"
+    # `DATABASE_URL=` with nothing behind it, as in .env.example, is no database either.
+    config: dict[str, Any] = (
+        env.dj_db_url("DATABASE_URL", own) if env.str("DATABASE_URL", "") else dict(dj_database_url.parse(own))
+    )
     engine = config["ENGINE"]
     options = config.setdefault("OPTIONS", {})
     if "sqlite" in engine:
@@ -239,6 +245,8 @@ if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000)
+    # A guild's site answers for its own name: not for its neighbours under the same domain, nor in browsers' preload lists.
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
@@ -407,4 +415,7 @@ BACKUP_DIR = env.str("BACKUP_DIR", str(VAR_DIR / "backups"))
 
 # The demo door (sign in as a persona) exists only where DEBUG is on.
 DEMO_DOOR = DEBUG
-SILENCED_SYSTEM_CHECKS = ["models.W036", "models.W037"]  # conditional constraints are not relied on where absent
+SILENCED_SYSTEM_CHECKS = [
+    *("models.W036", "models.W037"),  # conditional constraints are not relied on where absent
+    *("security.W005", "security.W021"),  # HSTS is for this name alone, see SECURE_HSTS_SECONDS
+]

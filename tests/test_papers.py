@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,11 @@ def test_no_registry_and_no_machine_is_named() -> None:
         if path.is_file() and re.search(r"https?://\S*(simple|registry)|--index-url|/home/\w+/", path.read_text()):
             wrong.append(shown(path))
     assert wrong == []
+
+
+def test_what_celery_needs_for_redis_is_installed_without_the_tools_of_developers() -> None:
+    """kombu names it in an extra; here pytest brings the same package along and hides that it is missing."""
+    pinned = set(re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "requirements/base.txt").read_text(), flags=re.MULTILINE))
+    needed = {re.split(r"[^\w-]", line)[0] for line in requires("kombu") or [] if 'extra == "redis"' in line}
+    assert "redis" in needed
+    assert needed <= pinned

@@ -34,6 +34,19 @@ def test_a_load_balancer_is_told_when_the_database_is_away(client: Client, monke
     assert (answer.status_code, answer.json()) == (503, {"status": "failing"})
 
 
+def test_who_watches_a_server_asks_it_by_its_number_and_in_plain_http(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["guild.example.org"]
+    settings.SECURE_SSL_REDIRECT = True
+    watcher = Client(headers={"host": "127.0.0.1:8000"})
+    assert watcher.get("/healthz").json() == {"status": "ok"}
+    assert "guildhall_check_status" in watcher.get("/metrics").content.decode()
+    assert watcher.get("/").status_code == 400
+    assert Client(headers={"host": "guild.example.org"}).get("/").status_code == 301
+    # Not by way of the proxy, though it names the right host.
+    through = Client(headers={"host": "guild.example.org", "x-forwarded-for": "203.0.113.9"})
+    assert through.get("/metrics").status_code == 403
+
+
 @pytest.mark.parametrize(("role", "status"), [("officer", 200), ("recruiter", 403), ("member", 403), ("guest", 403)])
 def test_officers_alone_read_the_details(role: str, status: int) -> None:
     person = create_person(display_name="Aeli", role_group=RoleGroup(role))
