@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.auctions.models import BidSession, SessionWinner, StreamEvent
@@ -22,9 +19,9 @@ from guildhall.points.models import DKPPool, Hold, UserPointsSummary
 from guildhall.points.services import adjust_points
 from guildhall.points.verification import verify
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.usefixtures("server_database")]
+from .processes import ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.usefixtures("server_database")]
 
 # Everything is written and nothing committed yet when the process is killed: `announce` is the last thing a closing does.
 PROGRAM = """
@@ -50,24 +47,9 @@ else:
 """
 
 
-def _environment() -> dict[str, str]:
-    config = connection.settings_dict
-    scheme = "postgres" if connection.vendor == "postgresql" else "mysql"
-    user = config["USER"] + (f":{config['PASSWORD']}" if config["PASSWORD"] else "")
-    port = f":{config['PORT']}" if config["PORT"] else ""
-    address = f"{scheme}://{user}@{config['HOST'] or '127.0.0.1'}{port}/{config['NAME']}"
-    return {
-        **os.environ,
-        "DATABASE_URL": address,
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "GUILDHALL_IGNORE_ENV_FILE": "1",
-        "PYTHONPATH": str(ROOT),
-    }
-
-
 def _kill_in_the_middle(*arguments: str) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT, env=_environment(), stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None

@@ -1,0 +1,31 @@
+"""A far side that real workers deliver to: it notes in a file what reached it, and once it never answers.
+
+Imported by the workers of `test_killed_worker.py` alone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from guildhall.core import outbox
+from guildhall.core.models import OutboxMessage
+
+TOPIC = "tests.killable"
+JOURNAL = Path(os.environ.get("KILLABLE_JOURNAL", "/dev/null"))
+HANGING = JOURNAL.with_suffix(".hanging")
+
+
+@outbox.handler(TOPIC)
+def far_side(message: OutboxMessage) -> str:
+    """Note the message; the one that is marked hangs the first time, in the middle of its delivery."""
+    note = f"{message.order_key} {message.payload['number']}"
+    with JOURNAL.open("a") as journal:
+        journal.write(f"{note} begun\n")
+    if message.payload["hangs"] and not HANGING.exists():
+        HANGING.touch()
+        time.sleep(600)
+    with JOURNAL.open("a") as journal:
+        journal.write(f"{note} done\n")
+    return "noted"
