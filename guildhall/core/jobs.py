@@ -56,7 +56,7 @@ def holder_is_gone(token: str) -> bool:
     False where one cannot tell: another machine's, or a process id that has been given out again.
     """
     host, _, rest = token.rpartition(":")[0].rpartition(":")
-    if host != socket.gethostname()[:60] or not rest.isdigit():
+    if host != socket.gethostname()[:60] or not rest.isdecimal():
         return False
     if int(rest) == os.getpid():
         return False

@@ -93,7 +93,7 @@ def _scalar(value: Any) -> str:
 
 def _xml_nodes(key: str, value: Any, depth: int, out: list[str]) -> None:
     tag = key.split(":", 1)[0]
-    if tag.isdigit():
+    if tag.isdecimal():
         tag = f"i{tag}"
     pad = "  " * depth
     if isinstance(value, Mapping):
@@ -136,9 +136,9 @@ def _lua(value: Any) -> str:
     parts = []
     for key, item in pairs:
         _, colon, number = key.partition(":")
-        if colon and number.isdigit():
+        if colon and number.isdecimal():
             key = number
-        shown = f"[{key}]" if key.isdigit() else f"[{_lua_string(key)}]"
+        shown = f"[{key}]" if key.isdecimal() else f"[{_lua_string(key)}]"
         parts.append(f"{shown} = {_lua(item)}")
     return "{" + ",".join(parts) + "}"
 

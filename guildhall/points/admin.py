@@ -169,7 +169,7 @@ class PointAdjustmentAdmin(ServiceAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         found: dict[str, Any] = super().get_changeform_initial_data(request)
-        people = [pk for pk in str(found.get("people", "")).split(",") if pk.isdigit()]
+        people = [pk for pk in str(found.get("people", "")).split(",") if pk.isdecimal()]
         return {**found, "people": people} if people else found
 
     def has_change_permission(self, request: HttpRequest, obj: PointAdjustment | None = None) -> bool:

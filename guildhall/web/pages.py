@@ -228,7 +228,7 @@ def as_number(value: str | None, *, attr: str, what: str) -> int | None:
     text = (value or "").strip()
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
+    if not text.isascii() or not text.isdecimal() or len(text) > 15:
         raise BadInput(f"“{text[:40]}” is no number for {what}.", code="not_a_number", attr=attr)
     return int(text)
 

@@ -41,7 +41,7 @@ def _resume_from(request: HttpRequest) -> int | None:
     text = request.headers.get("Last-Event-ID", "") or request.GET.get("last_event_id", "")
     if not text.strip():
         return None
-    if not (text.isascii() and text.strip().isdigit()) or len(text) > 18:
+    if not (text.isascii() and text.strip().isdecimal()) or len(text) > 18:
         raise BadInput("Last-Event-ID is the number of an event.", code="invalid", attr="Last-Event-ID")
     return int(text)
 

@@ -66,7 +66,7 @@ def understand_award(
 
 
 def _words(text: str) -> str:
-    return " ".join(word for word in text.split() if not any(letter.isdigit() for letter in word))
+    return " ".join(word for word in text.split() if not any(letter.isdecimal() for letter in word))
 
 
 def _unknown_item(convention: str, award: AwardText, likely: tuple[str, ...]) -> AwardRead:

@@ -203,5 +203,5 @@ def _europa_status(message: str) -> StatusText | None:
     match = _EUROPA_STATUS.match(rest)
     if not match:
         return None
-    left = read_seconds(match["left"]) if match["left"][0].isdigit() else 0
+    left = read_seconds(match["left"]) if match["left"][0].isdecimal() else 0
     return StatusText("europa", "open", parts[0], match["who"], _points(match["amount"]), left)

@@ -38,7 +38,7 @@ def _cell(value: Any) -> Any:
 
 
 def _is_number(text: str) -> bool:
-    return text.lstrip("+-").replace(".", "", 1).isdigit()
+    return text.lstrip("+-").replace(".", "", 1).isdecimal()
 
 
 class _TableRenderer(BaseRenderer):

@@ -61,7 +61,7 @@ class IdField(serializers.PrimaryKeyRelatedField):
         return ManyIds(child_relation=cls(*args, **kwargs), **own)
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, str) and data.isascii() and data.isdigit() and len(data) < 19:
+        if isinstance(data, str) and data.isascii() and data.isdecimal() and len(data) < 19:
             data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("incorrect_type", data_type=type(data).__name__)

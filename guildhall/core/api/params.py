@@ -25,7 +25,7 @@ def whole_number(request: Request, name: str) -> int | None:
     text = request.query_params.get(name, "").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise BadInput(f"{name} is a whole number, such as 7.", code="invalid", attr=name)
     return int(text)
 

@@ -35,7 +35,7 @@ def check_signature(*, public_key: str, signature: str, timestamp: str, body: by
     Raises:
         NotFromDiscord: no key is set, a header is missing or malformed, the signature is wrong, the time is stale.
     """
-    if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
+    if not timestamp.isascii() or not timestamp.isdecimal() or len(timestamp) > 12:
         raise NotFromDiscord("the timestamp is missing or malformed")
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
@@ -55,7 +55,7 @@ def take_once(interaction_id: str) -> None:
     Raises:
         NotFromDiscord: it came before, or its id is none.
     """
-    if not interaction_id.isdigit() or len(interaction_id) > 25:
+    if not interaction_id.isdecimal() or len(interaction_id) > 25:
         raise NotFromDiscord("the interaction has no id")
     try:
         with transaction.atomic():

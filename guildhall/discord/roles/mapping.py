@@ -38,7 +38,7 @@ def _checked(role_id: str, kind: str, rank: Rank | None, value: str) -> str:
         raise BadInput(f"Choose one of {', '.join(ALLOWED[kind])}.", code="invalid_choice", attr="value")
     if kind not in ALLOWED and value:
         raise BadInput("This kind of mapping takes no value.", attr="value")
-    if not role_id.isascii() or not role_id.isdigit() or not 5 <= len(role_id) <= 20:
+    if not role_id.isascii() or not role_id.isdecimal() or not 5 <= len(role_id) <= 20:
         raise BadInput(
             "A role id is a number of up to 20 digits (Server Settings → Roles → Copy Role ID).",
             code="invalid_discord_id",

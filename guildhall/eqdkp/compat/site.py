@@ -137,7 +137,7 @@ class Site:
         """
         text = str(value).strip()[:_LONGEST_DATE]
         found = None
-        if text.isascii() and text.isdigit() and 8 < len(text) < 12:
+        if text.isascii() and text.isdecimal() and 8 < len(text) < 12:
             found = dt.datetime.fromtimestamp(int(text), dt.UTC)
         for form in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"):
             if found is None:
@@ -167,7 +167,7 @@ def digits(value: Any) -> int:
     sign = -1 if text.startswith("-") else 1
     found = ""
     for char in text.lstrip("+-"):
-        if not char.isdigit():
+        if not char.isdecimal():
             break
         found += char
     return sign * int(found[:18]) if found.isascii() and found else 0

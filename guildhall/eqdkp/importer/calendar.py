@@ -56,7 +56,7 @@ def import_calendar(ctx: Context) -> None:
                     f"date {row.id} {what} {number}, which does not exist; it was brought without",
                 )  # fmt: skip
         is_raid = (calendar is not None and calendar.kind == 1) or extension.get("calendarmode") == "raid"
-        title = events[kind].name if is_raid and kind in events and (not row.name or row.name.isdigit()) else row.name
+        title = events[kind].name if is_raid and kind in events and (not row.name or row.name.isdecimal()) else row.name
         end = row.end if row.end is None or row.end >= row.start else row.start
         return {
             "kind": CalendarEvent.Kind.RAID if is_raid else CalendarEvent.Kind.EVENT,

@@ -21,7 +21,7 @@ def import_comments(ctx: Context) -> None:
                 "comments", row.id, "user_missing",
                 f"comment {row.id} is by account {row.user_id}, which does not exist; it was brought without its author",
             )  # fmt: skip
-        on_date = row.page == "viewcalraid" and row.attach_id.isdigit()
+        on_date = row.page == "viewcalraid" and row.attach_id.isdecimal()
         return {
             "page": row.page[:120],
             "attach_id": row.attach_id[:120],

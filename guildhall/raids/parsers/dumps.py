@@ -33,7 +33,7 @@ def read_raid_dump(lines: Lines, *, filename: str, clock: LocalClock, ignored: I
     reader = TableReader("raid_dump", ignored, filename)
     for number, line in reader.rows(lines):
         fields = _raid_fields(line)
-        if fields[0].strip().isdigit() and not any(field.strip() for field in fields[1:]):
+        if fields[0].strip().isdecimal() and not any(field.strip() for field in fields[1:]):
             reader.skip(number, line, "missing_row", "A row with a group and nobody in it.")
         elif len(fields) < 4 or not re.fullmatch(r"[0-9]{1,3}", fields[0].strip()):
             reader.skip(number, line, "not_a_row", "A row has a group, a name, a level and a class.")
@@ -100,7 +100,7 @@ def read_zeal(lines: Lines, *, filename: str, clock: LocalClock, ignored: Ignore
     has_heading = False
     for number, line in reader.rows(lines):
         fields = [field.strip() for field in line.split("|")]
-        if not has_heading and len(fields) in (2, 3) and not fields[0].isdigit():
+        if not has_heading and len(fields) in (2, 3) and not fields[0].isdecimal():
             has_heading = True
             reader.block.label, reader.block.zone = fields[0][:200], fields[1][:200] or None
             reader.block.call_kind = fields[2][:50] if len(fields) > 2 else ""

@@ -30,7 +30,7 @@ class RankField(IdField):
     """A rank by its id or by its name; shown by its id."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, str) and not data.isdigit():
+        if isinstance(data, str) and not data.isdecimal():
             found = Rank.objects.filter(name__iexact=data.strip()).first() if storable(data) else None
             if found is None:
                 raise serializers.ValidationError(f"There is no rank called {data[:60]}.", code="does_not_exist")

@@ -104,6 +104,6 @@ def adjust(request: HttpRequest) -> HttpResponse:
         "preview_pool": pool,
         "pools": [row for row in points.pools() if row.is_active],
         "people": people(include_inactive=False),
-        "chosen": {as_number(value, attr="user", what="a person") for value in chosen if value.isdigit()},
+        "chosen": {as_number(value, attr="user", what="a person") for value in chosen if value.isdecimal()},
     }
     return render(request, "web/adjust.html", context, status=form.status)

@@ -95,7 +95,7 @@ def _role_of(found: CalendarEvent, character: Any) -> int:
     """The role that the character had in the old calendar, where places are given by role."""
     old = character.profile.get("eqdkp", {}) if isinstance(character.profile, dict) else {}
     text = str(old.get("role", 0))
-    return int(text) if found.by_role and text.isdigit() else 0
+    return int(text) if found.by_role and text.isdecimal() and len(text) < 10 else 0
 
 
 def _values(form: Form) -> dict[str, Any]:

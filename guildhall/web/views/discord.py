@@ -55,7 +55,7 @@ def discord(request: HttpRequest) -> HttpResponse:
 
     def make_mapping() -> Done:
         meaning, _, value = add.text("meaning").partition(":")
-        rank = Rank.objects.filter(pk=value).first() if meaning == "rank" and value.isdigit() else None
+        rank = Rank.objects.filter(pk=value).first() if meaning == "rank" and value.isdecimal() else None
         made = mappings.create_mapping(
             role_id=add.text("role_id"),
             kind=meaning,

@@ -176,8 +176,8 @@ def _target(form: Form, parse: AttendanceParse, actor: User) -> tuple[Raid, Atte
             actor=actor,
         )
         return raid, check
-    if which.isdigit() and chosen.startswith("raid:"):
-        return raid, raid_services.check_of(raid, int(which))
+    if which.isdecimal() and chosen.startswith("raid:"):
+        return raid, raid_services.check_of(raid, as_number(which, attr="check", what="a check") or 0)
     return raid, None
 
 
@@ -319,10 +319,11 @@ def _counts(rows: list[Row]) -> list[tuple[str, str, int]]:
 
 def _checks(form: Form) -> list[AttendanceCheck]:
     target = str(form.data.get("target", ""))
-    if not target.startswith("raid:") or not target[5:].isdigit():
+    if not target.startswith("raid:"):
         return []
     try:
-        return list(raid_selectors.raid_with_id(int(target[5:])).checks.all())
+        raid_id = as_number(target.removeprefix("raid:"), attr="target", what="a raid") or 0
+        return list(raid_selectors.raid_with_id(raid_id).checks.all())
     except GuildhallError:
         return []
 

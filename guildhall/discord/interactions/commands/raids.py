@@ -59,7 +59,7 @@ def raid_meant(context: Context) -> Raid:
     """
     text = context.text("raid")
     if text:
-        found = Raid.objects.filter(pk=int(text)).first() if text.isdigit() and len(text) < 12 else None
+        found = Raid.objects.filter(pk=int(text)).first() if text.isdecimal() and len(text) < 12 else None
         found = found or Raid.objects.filter(name__iexact=text, reversed_at=None).first()
     else:
         now = clock.now()

@@ -44,8 +44,8 @@ def applied(context: Context, parts: list[str]) -> Reply:
     """The form came back."""
     person = context.sign_in()
     words = context.text("class_level").split()
-    level = next((word for word in words if word.isdigit()), "")
-    character_class = " ".join(word for word in words if not word.isdigit())
+    level = next((word for word in words if word.isdecimal()), "")
+    character_class = " ".join(word for word in words if not word.isdecimal())
     availability = context.text("availability")
     application, _ = submit_application(
         user=person,
@@ -102,7 +102,7 @@ def vote(context: Context) -> Reply:
     person = _voter(context)
     text = context.text("applicant")
     running = Application.objects.filter(status=Application.Status.VOTING_ACTIVE).exclude(user=person)
-    found = running.filter(pk=int(text)).first() if text.isdigit() and len(text) < 12 else None
+    found = running.filter(pk=int(text)).first() if text.isdecimal() and len(text) < 12 else None
     found = found or running.filter(character_name__iexact=text).first()
     if found is None:
         raise NotFound("There is no open vote on anybody of that name.", code="unknown_application")
@@ -114,7 +114,7 @@ def vote_pressed(context: Context, parts: list[str]) -> Reply:
     """One of the three buttons under a vote."""
     person = _voter(context)
     others = of_others(context.principal)  # of the vote on themselves nobody hears, nor of what is no member's business
-    found = others.filter(pk=int(parts[0])).first() if parts and parts[0].isdigit() else None
+    found = others.filter(pk=int(parts[0])).first() if parts and parts[0].isdecimal() else None
     if found is None or len(parts) < 2:
         raise NotFound("This vote is not there any more.", code="unknown_application")
     return _cast(found, person, parts[1], None)

@@ -87,7 +87,7 @@ class Command(BaseCommand):
     @staticmethod
     def _port() -> int:
         given = os.environ.get("PORT", "") or "8000"
-        if not given.isdigit() or not 0 < int(given) < 65536:
+        if not given.isdecimal() or not 0 < int(given) < 65536:
             raise CommandError(f"PORT is “{given}”; it must be a number from 1 to 65535.")
         return int(given)
 
