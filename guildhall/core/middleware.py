@@ -55,7 +55,7 @@ def _refusal(request: HttpRequest) -> GuildhallError | None:
     length = str(request.META.get("CONTENT_LENGTH") or "0")
     multipart = str(request.META.get("CONTENT_TYPE", "")).startswith("multipart/")
     most = settings.MAX_LOG_BYTES + 1_000_000 if multipart else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if length.isdecimal() and int(length) > most:
+    if length.isdecimal() and int(length[:19]) > most:
         way = "" if multipart else " Send a large log as a file (multipart/form-data)."
         return BadInput(f"At most {most // 1_000_000} MB are read in one go.{way}", code="too_large")
     return None

@@ -25,6 +25,7 @@ from guildhall.loot.models import LootDistribution
 from . import tally
 from .attendance import WINDOW_DAYS, since, snapshots
 from .models import (
+    STEP_WORDS,
     Application,
     ApplicationComment,
     ApplicationQuestion,
@@ -237,6 +238,11 @@ def steps_of(application: Application, tier: Tier) -> list[dict[str, Any]]:
         before = row.to_status
         steps.append(step)
     return steps
+
+
+def steps_in_words(application: Application, tier: Tier) -> list[dict[str, Any]]:
+    """`steps_of` for a page: each step with its `words`."""
+    return [{**step, "words": STEP_WORDS.get(step["to"], step["to"])} for step in steps_of(application, tier)]
 
 
 def comments_for(application: Application, tier: Tier) -> list[dict[str, Any]]:

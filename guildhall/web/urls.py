@@ -6,6 +6,7 @@ from django.urls import path
 
 from guildhall.web.views import (
     adjustments,
+    applying,
     auctions,
     calendar,
     discord,
@@ -60,8 +61,8 @@ urlpatterns = [
     path("me/discord/", discord.my_discord, name="my-discord"),
     path("officers/audit/", officers.audit, name="audit"),
     path("officers/roster-import/", guild_dump.guild_dump, name="guild-dump"),
-    path("apply/", recruitment.apply, name="apply"),
-    path("apply/follow/", recruitment.follow, name="follow"),
+    path("apply/", applying.apply, name="apply"),
+    path("apply/follow/", applying.follow, name="follow"),
     path("auctions/", auctions.auctions, name="auctions"),
     path("auctions/<str:bid_session_id>/", auctions.auction, name="auction"),
     path("recruitment/", recruitment.recruitment, name="recruitment"),

@@ -129,7 +129,7 @@ def _write(name: str, site: Site, request: HttpRequest, caller: Caller) -> Mappi
 
 def _body(request: HttpRequest) -> bytes:
     length = str(request.META.get("CONTENT_LENGTH") or "0")
-    if length.isdecimal() and int(length) > MAX_BODY:
+    if length.isdecimal() and int(length[:19]) > MAX_BODY:
         raise BadInput("The body is larger than 5 MiB.", code="too_large")
     try:
         return request.body
