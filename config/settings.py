@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -161,6 +162,10 @@ def _database() -> dict[str, Any]:
         options.update(charset="utf8mb4", isolation_level="read committed")
         options["init_command"] = "SET sql_mode='STRICT_TRANS_TABLES', innodb_lock_wait_timeout=20"
         config["TEST"] = {"NAME": _TEST_DATABASE, "CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
+    else:
+        raise ImproperlyConfigured(
+            "DATABASE_URL names sqlite:///…, postgres://… or mysql://…; nothing else is tested here."
+        )
     return config
 
 
