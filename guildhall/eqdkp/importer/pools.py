@@ -99,6 +99,24 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | bool | None) else str(value)
 
 
+def _counts(ctx: Context, table: str, key: str, what: str, pool_id: int, there: tuple[bool, bool], effect: str) -> bool:
+    """Whether a link to a pool counts: the pool must exist; what is linked to it need not, as in EQdkp.
+
+    Args:
+        there: whether the pool exists, and whether what is linked to it does.
+    """
+    if not there[0]:
+        ctx.problem(
+            table, key, "dangling_link", f"{what} is linked to pool {pool_id}, which does not exist", held=True
+        )  # fmt: skip
+    elif not there[1]:
+        ctx.problem(
+            table, key, "dangling_link",
+            f"{what}, which does not exist, is linked to pool {pool_id}: {effect} there, as in EQdkp",
+        )  # fmt: skip
+    return there[0]
+
+
 def import_item_pools(ctx: Context) -> None:
     """Item pools and the pools of points in which they count."""
     table, counts = r.ITEM_POOLS.name, ctx.counts[r.ITEM_POOLS.name]
@@ -108,19 +126,10 @@ def import_item_pools(ctx: Context) -> None:
     link_counts = ctx.counts[r.POOL_ITEM_POOLS.name]
     for link in ctx.snapshot.rows(r.POOL_ITEM_POOLS):
         link_counts.read += 1
-        key = f"{link.itempool_id}:{link.pool_id}"
-        if link.pool_id not in known_pools:
-            ctx.problem(
-                r.POOL_ITEM_POOLS.name, key, "dangling_link",
-                f"item pool {link.itempool_id} is linked to pool {link.pool_id}, which does not exist", held=True,
-            )  # fmt: skip
+        key, what = f"{link.itempool_id}:{link.pool_id}", f"item pool {link.itempool_id}"
+        there = link.pool_id in known_pools, link.itempool_id in itempools
+        if not _counts(ctx, r.POOL_ITEM_POOLS.name, key, what, link.pool_id, there, "what was bought from it counts"):
             continue
-        if link.itempool_id not in itempools:
-            ctx.problem(
-                r.POOL_ITEM_POOLS.name, key, "dangling_link",
-                f"item pool {link.itempool_id}, which does not exist, is linked to pool {link.pool_id}: what was bought "
-                "from it counts there, as in EQdkp",
-            )  # fmt: skip
         if link.pool_id not in links[link.itempool_id]:
             links[link.itempool_id].append(link.pool_id)
             link_counts.same += 1
@@ -174,19 +183,10 @@ def import_events(ctx: Context) -> None:
     link_counts = ctx.counts[r.POOL_EVENTS.name]
     for link in ctx.snapshot.rows(r.POOL_EVENTS):
         link_counts.read += 1
-        key = f"{link.pool_id}:{link.event_id}"
-        if link.pool_id not in known_pools:
-            ctx.problem(
-                r.POOL_EVENTS.name, key, "dangling_link",
-                f"event {link.event_id} is linked to pool {link.pool_id}, which does not exist", held=True,
-            )  # fmt: skip
+        key, what = f"{link.pool_id}:{link.event_id}", f"event {link.event_id}"
+        there = link.pool_id in known_pools, link.event_id in events
+        if not _counts(ctx, r.POOL_EVENTS.name, key, what, link.pool_id, there, "its raids and adjustments count"):
             continue
-        if link.event_id not in events:
-            ctx.problem(
-                r.POOL_EVENTS.name, key, "dangling_link",
-                f"event {link.event_id}, which does not exist, is linked to pool {link.pool_id}: its raids and "
-                "adjustments count there, as in EQdkp",
-            )  # fmt: skip
         links[link.event_id].setdefault(link.pool_id, link.no_attendance)
         link_counts.same += 1
     ctx.event_pools, ctx.events = {event: list(pools) for event, pools in links.items()}, events

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TypeAlias
 
+from guildhall.core.text import made_storable
+
 PhpValue: TypeAlias = "bool | int | float | str | dict[int | str, PhpValue] | None"
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -68,14 +70,14 @@ def text(value: str | None) -> str:
         value = repair_double_encoding(value)
     if "&" in value:
         value = _ENTITY.sub(lambda match: html.unescape(match.group()), value)
-    return storable(value).strip()
+    return cleaned(value).strip()
 
 
-def storable(value: str) -> str:
-    """The text without what no database keeps: NUL and half characters; other C0 characters come from broken pastes."""
+def cleaned(value: str) -> str:
+    """The text without what no database keeps, nor the other C0 characters, which only ever come from broken pastes."""
     if value.isprintable():
         return value
-    return "".join(c for c in value if (c >= " " or c in "\n\t") and not "\ud800" <= c <= "\udfff")
+    return "".join(c for c in made_storable(value) if c >= " " or c in "\n\t")
 
 
 def integer(value: str | None, default: int = 0) -> int:
@@ -181,7 +183,7 @@ class _PhpReader:
             self.pos += length + 3
             if len(piece) != length:
                 raise ValueError("string runs past the end")
-            return storable(decode(piece))
+            return cleaned(decode(piece))
         if kind == b"a":
             count = int(self._until(b":"))
             self.pos += 1
