@@ -4,13 +4,17 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help run install install-dev test test-quick lint format bench static requirements clean
+.PHONY: help run install install-dev test test-quick mutants lint format bench static requirements clean fuzz docs pictures
 
 help:
 	@echo "make run       try it: installs, migrates, loads the demo guild, starts web and worker"
 	@echo "make install   make .venv alone"
 	@echo "make test      the whole suite on every database that is there, with coverage"
+	@echo "make mutants   takes out each guard of tests/mutants/ and reports those that no test misses"
 	@echo "make lint      ruff, mypy, import-linter, migrations, API schema"
+	@echo "make fuzz      each parser under atheris for two minutes (Linux, x86-64)"
+	@echo "make docs      builds docs/ into site/ with the API reference; a broken link fails"
+	@echo "make pictures  takes docs/pictures/ anew from the demo guild (needs Chromium)"
 	@echo "make bench     a big guild on PostgreSQL, 50 clients, each hot endpoint beside its floor"
 
 install:
@@ -30,10 +34,14 @@ test: install-dev
 test-quick: install-dev
 	@$(PY) -m pytest $(ARGS)
 
+# Take each guard out in a copy of the tree and see a test fail. One kind: make mutants ARGS="-k outbox"
+mutants: install-dev
+	@$(PY) -m tests.mutants $(ARGS)
+
 lint: install-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy guildhall config
+	$(PY) -m mypy guildhall config examples/bot/guildhall_bot
 	.venv/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
@@ -41,6 +49,19 @@ lint: install-dev
 format: install-dev
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+# Coverage-guided fuzzing of the parsers: docs/developing.md. make fuzz ARGS="--target chat --seconds 600"
+fuzz: install-dev
+	@$(PYTHON) requirements/install.py fuzz
+	@$(PY) -m tests.fuzz $(ARGS)
+
+docs: install-dev
+	@$(PYTHON) requirements/install.py docs
+	@$(PY) -m tests.api_reference --write
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
+
+pictures: install-dev
+	@$(PY) -m tests.take_pictures
 
 bench: install-dev
 	@$(PY) -m benchmarks $(ARGS)
@@ -51,8 +72,10 @@ static: install
 
 # Pin anew after changing a requirements/*.in file.
 requirements: install
-	for set in uv base mysql dev; do .venv/bin/uv pip compile --quiet --system-certs --universal --no-header \
+	for set in uv base mysql dev fuzz docs; do .venv/bin/uv pip compile --quiet --system-certs --universal --no-header \
 		--no-emit-index-url --generate-hashes --python-version 3.11 requirements/$$set.in -o requirements/$$set.txt; done
+	.venv/bin/uv pip compile --quiet --system-certs --universal --no-header --no-emit-index-url --generate-hashes \
+		--python-version 3.11 examples/bot/requirements.in -o examples/bot/requirements.txt
 
 clean:
 	rm -rf .venv staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* htmlcov

@@ -1,21 +1,43 @@
-"""What every test gets: triggers that survive a flush, and a ledger that is verified after every scenario."""
+"""What every test gets: a database as migrated, and a ledger that is verified after every scenario."""
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.core.management.commands.flush import Command as Flush
-from django.db import connections
 
-from guildhall.core import append_only
+from tests import bytecode, database_cleaning, template_database
 
 # On MariaDB the suite runs in part: what the database itself must hold, and what races (tests/run_suite.py).
+#: Fixtures and words by which a test, or its module, uses a database or a server. Without any of them it runs in one round.
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
+SERVER_WORDS = re.compile(r"subprocess|redis|connection|DATABASE|multiprocessing", re.IGNORECASE)
 ON_MARIADB = ("guildhall/core/", "guildhall/points/", "tests/concurrency/", "tests/migrations/")
+
+
+bytecode.keep()
+# The tests' PostgreSQL need not outlive a power cut: a commit does not wait for the disk, in child processes neither.
+os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
+template_database.install()
+database_cleaning.install()
+
+
+@functools.cache
+def _module_speaks_of_servers(path: Path) -> bool:
+    return bool(SERVER_WORDS.search(path.read_text()))
+
+
+def uses_a_server(item: pytest.Item) -> bool:
+    """Whether a test's outcome can depend on the database, Redis or another process."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    asks_for_database = item.get_closest_marker("django_db") is not None or bool(fixtures & DATABASE_FIXTURES)
+    return asks_for_database or _module_speaks_of_servers(item.path)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,6 +45,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.relative_to(config.rootpath).as_posix().startswith("tests/browser/"):
             item.add_marker(pytest.mark.browser)
+        elif not uses_a_server(item) and item.get_closest_marker("once_on_postgresql") is None:
+            item.add_marker(pytest.mark.without_database)
+    _leave_out_recorders(config, items)
     if os.environ.get("GUILDHALL_ONLY_ON") != "mariadb":
         return
     wanted, others = [], []
@@ -34,31 +59,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=others)
 
 
+def _leave_out_recorders(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what writes a file of expectations, unless its environment variable asks for it: it tests nothing."""
+    recorders = [
+        item for item in items if (marker := item.get_closest_marker("records")) and not os.environ.get(marker.args[0])
+    ]
+    items[:] = [item for item in items if item not in recorders]
+    config.hook.pytest_deselected(items=recorders)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """SQLite's files beside the test database outlive it when a thread's connection was still open."""
     for path in settings.VAR_DIR.glob(f"test-{os.getpid()}*"):
         path.unlink(missing_ok=True)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flush_may_empty_the_ledger() -> Iterator[None]:
-    """A transactional test ends with Django's `flush`, which the triggers of append-only tables rightly refuse.
-
-    The triggers are taken away for the flush alone and put back. Nothing outside the tests can do this.
-    """
-    flush = Flush.handle
-
-    def handle(self: Any, **options: Any) -> None:
-        connection = connections[options["database"]]
-        append_only.remove_all(connection)
-        try:
-            flush(self, **options)
-        finally:
-            append_only.ensure_all(connection)
-
-    Flush.handle = handle  # type: ignore[method-assign]
-    yield
-    Flush.handle = flush  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)
@@ -69,8 +82,17 @@ def _empty_cache() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _not_stopping() -> Iterator[None]:
+    """A worker that a test ran in this process and stopped must not stop the deliveries of the next test."""
+    yield
+    from guildhall.core import leases
+
+    leases.stopping.clear()
+
+
+@pytest.fixture(autouse=True)
 def _ledger_verified(request: pytest.FixtureRequest) -> Iterator[None]:
-    """`verify_ledger` after every test that touched the database (DESIGN.md 1).
+    """`verify_ledger` after every test that touched the database (docs/architecture.md, "The ledger", 1).
 
     A test that breaks the books on purpose is marked ``@pytest.mark.broken_ledger``.
     """

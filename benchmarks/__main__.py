@@ -35,7 +35,7 @@ ENVIRONMENT = {
 
 
 def answers(url: str) -> bool:
-    """Whether a server listens where `url` says."""
+    """Return whether a server listens where `url` says."""
     parts = urlsplit(url)
     try:
         with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=2):
@@ -45,7 +45,7 @@ def answers(url: str) -> bool:
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Return the command line."""
     from benchmarks.guild import Size
 
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)

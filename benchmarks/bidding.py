@@ -24,7 +24,7 @@ MEMBERS = 32
 
 
 def build() -> tuple[list[str], str]:
-    """A pool, members with more points than they can bid, and a bot: Discord ids and the bot's key."""
+    """Return a pool, members with more points than they can bid, and a bot: Discord ids and the bot's key."""
     from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
     from guildhall.points.services import adjust_points, create_pool
 

@@ -16,7 +16,7 @@ class Case:
     Args:
         name: one word, stands in the report and in the floor's address.
         paths: the addresses to ask for, in turn, given the guild's size.
-        floor: the same answer by hand-written SQL: gets a database cursor and the path, answers what becomes JSON.
+        floor: the same answer by hand-written SQL: gets a database cursor and the path, returns what becomes JSON.
         etag: ask again with the `ETag` of the first answer, as a client that polls does; a 304 then counts as good.
         page: a page for people rather than JSON, asked for by a signed-in member.
     """
@@ -29,12 +29,12 @@ class Case:
 
 
 def rows(cursor: Any, sql: str, *parameters: Any) -> list[dict[str, Any]]:
-    """The answer to `sql` as a list of dicts, for a floor."""
+    """Return the answer to `sql` as a list of dicts, for a floor."""
     cursor.execute(sql, parameters)
     names = [column.name for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def number_in(path: str) -> int:
-    """The last number in `path`; 1, the guild's first pool, where there is none."""
+    """Return the last number in `path`; 1, the guild's first pool, where there is none."""
     return next((int(part) for part in reversed(path.split("?")[0].split("/")) if part.isdigit()), 1)

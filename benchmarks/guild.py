@@ -27,7 +27,7 @@ class Size:
 
     @property
     def a_raid(self) -> int:
-        """People at each raid."""
+        """Return people at each raid."""
         return min(self.people, max(1, self.attendances // self.raids))
 
 

@@ -39,7 +39,7 @@ def _run(arguments: list[str], environment: dict[str, str]) -> str:
 
 
 def _empty(engine: str, folder: Path) -> dict[str, str]:
-    """A migrated, empty database, and the environment in which to use it."""
+    """Return a migrated, empty database, and the environment in which to use it."""
     if engine == "sqlite":
         path = folder / "db.sqlite3"
         path.unlink(missing_ok=True)
@@ -59,7 +59,7 @@ def _empty(engine: str, folder: Path) -> dict[str, str]:
 
 
 def floor(dump: Path) -> float:
-    """Runs inside a prepared process: seconds to read the dump and to insert its rows raw."""
+    """Return runs inside a prepared process: seconds to read the dump and to insert its rows raw."""
     import django
 
     django.setup()
@@ -200,7 +200,7 @@ def floor(dump: Path) -> float:
 
 
 def whole(dump: Path) -> float:
-    """Runs inside a prepared process: seconds to import the dump, with its records, summaries and proof."""
+    """Return runs inside a prepared process: seconds to import the dump, with its records, summaries and proof."""
     import django
 
     django.setup()

@@ -26,13 +26,13 @@ class Measured:
     size: int = 0
 
     def quantile(self, share: float) -> float:
-        """Milliseconds below which `share` of the answers came."""
+        """Return milliseconds below which `share` of the answers came."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 if ordered else 0.0
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Return answers a second."""
         return len(self.seconds) / self.lasted if self.lasted else 0.0
 
 

@@ -20,7 +20,7 @@ _floors = {case.name: case.floor for case in all_cases() if case.floor is not No
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """The WSGI application."""
+    """Return the WSGI application."""
     path: str = environ["PATH_INFO"]
     if not path.startswith("/floor/"):
         return guildhall(environ, start_response)

@@ -1,6 +1,6 @@
 """Every setting, driven by the environment. `.env.example` lists the variables; nothing else configures Guildhall.
 
-One code in three sizes (DESIGN.md, "How it runs"): with nothing set it runs by itself on SQLite with the embedded
+One code in three sizes (docs/architecture.md, "How it runs"): with nothing set it runs by itself on SQLite with the embedded
 worker; with `DATABASE_URL` and `REDIS_URL` it runs on those, with Celery and beat.
 """
 
@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
+
+from config.mail import email_settings
+from guildhall import __version__
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -31,7 +35,7 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
 def _secret_key() -> str:
-    """`SECRET_KEY`, or `SECRET_KEY_FILE`, or one made once and kept in `var/` for the embedded default."""
+    """Return `SECRET_KEY`, or `SECRET_KEY_FILE`, or one made once and kept in `var/` for the embedded default."""
     given = env.str("SECRET_KEY", "")
     if given:
         return given
@@ -49,8 +53,6 @@ SITE_URL = env.str("SITE_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}").rstr
 GUILD_NAME = env.str("GUILD_NAME", "Guildhall")
 # The guild tags that count as ours in a /who. Empty: nobody is judged by the tag.
 GUILD_TAGS: list[str] = env.list("GUILD_TAGS", [])
-# Whether strangers may read points, raids and events through /api.php, as EQdkp Plus lets them.
-EQDKP_API_GUESTS = env.bool("EQDKP_API_GUESTS", True)
 GUILD_TIME_ZONE = env.str("GUILD_TIME_ZONE", "UTC")
 
 INSTALLED_APPS = [
@@ -65,7 +67,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "rest_framework",
-    "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
@@ -75,7 +76,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
-    # The house, in the order of DESIGN.md: a room may use the rooms above it.
+    # The project's apps, in the order of their layers: an app may use the apps above it.
     "guildhall.core",
     "guildhall.accounts",
     "guildhall.roster",
@@ -94,11 +95,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "guildhall.core.middleware.BrowserPolicyMiddleware",
-    "guildhall.ops.middleware.WatchersMiddleware",
+    # Before whatever may refuse: a page of another origin must be able to read the refusal too.
+    "corsheaders.middleware.CorsMiddleware",
+    "guildhall.ops.middleware.ProbeMiddleware",
     "guildhall.core.middleware.ApiGuardMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -117,7 +119,7 @@ ASGI_APPLICATION = "config.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        # First, so that allauth's few pages wear the house's clothes (`allauth/layouts/base.html`).
+        # First, so that allauth's few pages use the project's layout (`allauth/layouts/base.html`).
         "DIRS": [BASE_DIR / "guildhall" / "web" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
@@ -125,7 +127,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "guildhall.web.context.house",
+                "guildhall.web.context.site",
             ],
         },
     }
@@ -137,9 +139,9 @@ _TEST_DATABASE = f"test_guildhall_{zlib.crc32(str(BASE_DIR).encode()):08x}"
 
 
 def _database() -> dict[str, Any]:
-    """`DATABASE_URL` as Django wants it, with what each engine needs to be safe with money."""
+    """Return `DATABASE_URL` as Django wants it, with what each engine needs to be safe with money."""
     own = f"sqlite:///{VAR_DIR / 'guildhall.sqlite3'}"
-    # `DATABASE_URL=` with nothing behind it, as in .env.example, is no database either.
+    # `DATABASE_URL=` with nothing behind it, as in .env.example, is not a database either.
     config: dict[str, Any] = (
         env.dj_db_url("DATABASE_URL", own) if env.str("DATABASE_URL", "") else dict(dj_database_url.parse(own))
     )
@@ -180,14 +182,20 @@ if REDIS_URL and TESTING:
 if REDIS_URL:
     CACHES: dict[str, Any] = {
         "default": {
-            "BACKEND": "guildhall.core.cache.ForgivingRedisCache",
+            "BACKEND": "guildhall.core.cache.FaultTolerantRedisCache",
             "LOCATION": REDIS_URL,
             "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
         }
     }
     SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "guildhall"}}
+    CACHES = {
+        "default": {
+            "BACKEND": "guildhall.core.cache.CountingLocMemCache",
+            "LOCATION": "guildhall",
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
+    }
     SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 AUTH_USER_MODEL = "accounts.User"
@@ -207,6 +215,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Sign-in: a name and a password, or Discord through allauth (guildhall/discord/signin).
 AUTHENTICATION_BACKENDS = [
+    # First: it checks every password, under the throttle, and those behind it are not asked for one again.
+    "guildhall.accounts.backends.PasswordBackend",
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
@@ -259,7 +269,13 @@ SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
 CORS_URLS_REGEX = r"^/api/.*$"
-CORS_EXPOSE_HEADERS = ["ETag", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
+# What another origin's page may send, besides what every page may, and what it may read of an answer.
+CORS_ALLOW_HEADERS = [*default_headers, "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Cache-Control"]
+CORS_EXPOSE_HEADERS = [
+    *("ETag", "Idempotent-Replayed", "Content-Disposition", "Link", "Location", "Retry-After", "WWW-Authenticate"),
+    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+]
+CORS_PREFLIGHT_MAX_AGE = 3600  # seconds a browser may remember a preflight's answer
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -271,6 +287,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "guildhall.core.api.renderers.OrjsonRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "guildhall.core.api.negotiation.Negotiation",
     "DEFAULT_PARSER_CLASSES": [
         "guildhall.core.api.parsers.StrictJSONParser",
         "rest_framework.parsers.MultiPartParser",
@@ -279,9 +296,11 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PAGINATION_CLASS": "guildhall.core.api.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": [
         "guildhall.core.api.filters.Filters",
+        "guildhall.core.api.columns.Columns",
         "guildhall.core.api.filters.Search",
         "guildhall.core.api.filters.Ordering",
     ],
+    "DEFAULT_METADATA_CLASS": "guildhall.core.api.negotiation.Metadata",
     "DEFAULT_SCHEMA_CLASS": "guildhall.core.api.schema.GuildhallSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -294,7 +313,7 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Guildhall",
     "DESCRIPTION": "Roster, points, raids, loot, auctions and recruitment of a raiding guild.",
-    "VERSION": "0.1.0",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -303,13 +322,20 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/",
-    # Choices stay where they are used ("status" means something else in each room), so not the usual hook.
-    "POSTPROCESSING_HOOKS": ["guildhall.auctions.api.stream_view.describe_stream"],
+    # Choices stay where they are used ("status" means something else in each app), so not the usual hook.
+    "POSTPROCESSING_HOOKS": [
+        "guildhall.auctions.api.stream_view.describe_stream",
+        "guildhall.core.api.examples.add_examples",
+    ],
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
     "COMPONENT_NO_READ_ONLY_REQUIRED": False,
 }
 
 UNFOLD = {"SITE_TITLE": "Guildhall", "SITE_HEADER": "Guildhall", "SITE_SYMBOL": "castle", "SHOW_VIEW_ON_SITE": True}
+
+# A key that a program gets for signing in (POST /api/auth/token/) ends after so many days; a person has so many at a time.
+SIGN_IN_KEY_DAYS = env.int("SIGN_IN_KEY_DAYS", 30)
+SIGN_IN_KEYS = env.int("SIGN_IN_KEYS", 10)
 
 # Requests a minute, by kind of caller (accounts.middleware). 0 turns a limit off.
 RATE_LIMITS = {
@@ -322,6 +348,9 @@ ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
 # Live streams that one web process carries; each takes a thread, so the rest (WEB_THREADS) is left for other requests.
 STREAM_LIMIT = env.int("STREAM_LIMIT", max(4, env.int("WEB_THREADS", 64) // 2))
+# Of those, how many one person and one API key may have; one more ends their oldest.
+STREAMS_A_PERSON = env.int("STREAMS_A_PERSON", 6, validate=validate.Range(min=1))
+STREAMS_A_KEY = env.int("STREAMS_A_KEY", 3, validate=validate.Range(min=1))
 
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_TASK_IGNORE_RESULT = True
@@ -330,30 +359,37 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # One schedule for both workers: Celery beat reads it, and so does `manage.py run_jobs`.
+# A job with `has_work` is run only where that function, which reads alone, says so; an idle worker writes next to nothing.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "heartbeat": {"task": "guildhall.core.tasks.heartbeat", "schedule": dt.timedelta(seconds=30)},
-    "run-queued": {"task": "guildhall.core.tasks.run_queued", "schedule": dt.timedelta(seconds=15)},
-    "forget-finished-jobs": {"task": "guildhall.core.tasks.forget_finished_jobs", "schedule": dt.timedelta(hours=24)},
-    "deliver-outbox": {"task": "guildhall.core.tasks.deliver_outbox", "schedule": dt.timedelta(seconds=2)},
-    "forget-idempotency-keys": {
-        "task": "guildhall.core.tasks.forget_idempotency_keys",
-        "schedule": dt.timedelta(hours=1),
+    "heartbeat": {"task": "guildhall.core.tasks.heartbeat", "schedule": dt.timedelta(minutes=1)},
+    "run-queued": {
+        "task": "guildhall.core.tasks.run_queued",
+        "schedule": dt.timedelta(seconds=15),
+        "has_work": "guildhall.core.jobs.has_queued",
     },
-    "store-key-usage": {"task": "guildhall.accounts.tasks.store_key_usage", "schedule": dt.timedelta(minutes=1)},
+    "deliver-outbox": {
+        "task": "guildhall.core.tasks.deliver_outbox",
+        "schedule": dt.timedelta(seconds=2),
+        "has_work": "guildhall.core.outbox.has_due",
+    },
+    "forget-old-rows": {"task": "guildhall.core.tasks.forget_old_rows", "schedule": dt.timedelta(hours=1)},
+    "store-key-usage": {
+        "task": "guildhall.accounts.tasks.store_key_usage",
+        "schedule": dt.timedelta(minutes=1),
+        "has_work": "guildhall.accounts.keys.has_usage",
+    },
     "verify-ledger": {"task": "guildhall.points.tasks.verify_ledger_nightly", "schedule": dt.timedelta(hours=24)},
     "close-due-sessions": {
         "task": "guildhall.auctions.tasks.close_due_sessions",
         "schedule": dt.timedelta(seconds=2),
-    },
-    "forget-stream-events": {
-        "task": "guildhall.auctions.tasks.forget_stream_events",
-        "schedule": dt.timedelta(hours=1),
+        "has_work": "guildhall.auctions.services.settlement.has_due",
     },
     "close-due-votes": {
         "task": "guildhall.recruitment.tasks.close_due_votes",
         "schedule": dt.timedelta(seconds=15),
+        "has_work": "guildhall.recruitment.services.voting.has_due_votes",
     },
-    "mind-trials": {"task": "guildhall.recruitment.tasks.mind_trials", "schedule": dt.timedelta(minutes=10)},
+    "check-trials": {"task": "guildhall.recruitment.tasks.check_trials", "schedule": dt.timedelta(minutes=10)},
     "reconcile-discord-roles": {
         "task": "guildhall.discord.tasks.reconcile_roles",
         "schedule": dt.timedelta(hours=24),
@@ -361,14 +397,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "follow-auctions-in-discord": {
         "task": "guildhall.discord.tasks.follow_auctions",
         "schedule": dt.timedelta(seconds=5),
+        "has_work": "guildhall.discord.messages.auctions.has_auctions_to_follow",
     },
     "refresh-discord-tokens": {
         "task": "guildhall.discord.tasks.refresh_discord_tokens",
         "schedule": dt.timedelta(hours=1),
-    },
-    "forget-old-discord-rows": {
-        "task": "guildhall.discord.tasks.forget_old_discord_rows",
-        "schedule": dt.timedelta(hours=6),
     },
     "run-point-rules": {"task": "guildhall.points.tasks.run_due_rules", "schedule": dt.timedelta(minutes=15)},
     "refresh-attendance": {
@@ -376,6 +409,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": dt.timedelta(hours=6),
     },
 }
+
+# How long a worker that was killed keeps a job or a message from the others; one that lives renews it (core/leases.py).
+LEASE_SECONDS = env.int("LEASE_SECONDS", 60, validate=validate.Range(min=1, max=3600))
 
 # Discord (docs/discord.md). Point the two bases at `python -m tests.fake_discord` to try everything without an account.
 DISCORD_API_BASE = env.str("DISCORD_API_BASE", "https://discord.com/api/v10")
@@ -391,10 +427,10 @@ for _name in ("STATUS", "RAIDS", "AWARDS", "AUCTIONS", "APPLICATIONS", "VOTES"):
 DISCORD_AUTHORITY = env.str("DISCORD_AUTHORITY", "enforce")
 DISCORD_TOKEN_KEYS: list[str] = env.list("DISCORD_TOKEN_KEYS", [])
 
-_EMAIL = env.dj_email_url("EMAIL_URL", "console://" if DEBUG else "dummymail://")
-for _name in ("BACKEND", "HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL"):
-    if f"EMAIL_{_name}" in _EMAIL:
-        globals()[f"EMAIL_{_name}"] = _EMAIL[f"EMAIL_{_name}"]
+if env.str("EMAIL_URL", ""):
+    globals().update(email_settings(env.dj_email_url("EMAIL_URL")))
+else:  # nothing is sent; while trying it out, the terminal shows what would be
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend" if DEBUG else email_settings(None)["EMAIL_BACKEND"]
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "guildhall@localhost")
 
 LOGGING: dict[str, Any] = {
@@ -415,11 +451,23 @@ LOGGING: dict[str, Any] = {
 }
 
 # Who may read /metrics: with a token whoever sends it, without one this machine alone.
+# After how many days what is kept is forgotten (docs/retention.md); 0 keeps it for ever.
+_days = validate.Range(min=0, max=36_500)
+KEEP_DAYS: dict[str, int] = {
+    "outbox": env.int("KEEP_OUTBOX_DAYS", 14, validate=_days),
+    "dead_letters": env.int("KEEP_DEAD_LETTERS_DAYS", 90, validate=_days),
+    "jobs": env.int("KEEP_JOBS_DAYS", 30, validate=_days),
+    "inbound_events": env.int("KEEP_INBOUND_EVENTS_DAYS", 30, validate=_days),
+    "discord_posts": env.int("KEEP_DISCORD_POSTS_DAYS", 400, validate=_days),
+    "discord_log": env.int("KEEP_DISCORD_LOG_DAYS", 400, validate=_days),
+    "applicant_addresses": env.int("KEEP_APPLICANT_ADDRESSES_DAYS", 400, validate=_days),
+}
+
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 BACKUP_DIR = env.str("BACKUP_DIR", str(VAR_DIR / "backups"))
 
-# The demo door (sign in as a persona) exists only where DEBUG is on.
-DEMO_DOOR = DEBUG
+# The demo sign-in (sign in as a persona) exists only where DEBUG is on.
+DEMO_SIGN_IN = DEBUG
 SILENCED_SYSTEM_CHECKS = [
     *("models.W036", "models.W037"),  # conditional constraints are not relied on where absent
     *("security.W005", "security.W021"),  # HSTS is for this name alone, see SECURE_HSTS_SECONDS

@@ -1,27 +1,27 @@
-"""Every path. A room's API brings its own; the paths are those of PRD 5.2."""
+"""Every path. An app's API brings its own; the paths are those of PRD 5.2."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from guildhall.accounts.password_change import password_change
+from guildhall.core.api.docs import DocsView, SchemaView
 from guildhall.core.api.errors import api_not_found
+from guildhall.core.api.root import RootView
 
 urlpatterns = [
+    # In place of the admin's own, which checks the old password without the throttle.
+    path("admin/password_change/", admin.site.admin_view(password_change)),
     path("admin/", admin.site.urls),
     # There is one sign-in page and one page for one's Discord account; allauth's own would be a second of each.
     path("accounts/login/", RedirectView.as_view(pattern_name="web:sign-in", query_string=True)),
     path("accounts/3rdparty/", RedirectView.as_view(pattern_name="web:my-discord")),
     path("accounts/", include("allauth.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    # In two parts, the page and its script: no script stands in a page here (core/middleware.py).
-    path(
-        "api/docs/",
-        SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="web/api_docs.html"),
-        name="api-docs",
-    ),
+    path("api/", RootView.as_view(), name="api-root"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", DocsView.as_view(), name="api-docs"),
     path("api/", include("guildhall.accounts.api.urls")),
     path("api/", include("guildhall.roster.api.urls")),
     path("api/", include("guildhall.points.api.urls")),
@@ -37,7 +37,7 @@ urlpatterns = [
 
 urlpatterns += [path("", include("guildhall.web.urls"))]
 
-# Last: what no room has answered under /api/ is a JSON 404, never a page.
+# Last: what no app has answered under /api/ is a JSON 404, never a page.
 urlpatterns += [re_path(r"^api/", api_not_found)]
 
 handler400 = "guildhall.web.views.errors.bad_request"

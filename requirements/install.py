@@ -6,7 +6,8 @@ rest in seconds; where uv has no build for the machine or cannot reach the packa
 A stamp with the hash of what was installed makes the next call cost nothing.
 
 Sets: ``base`` runs Guildhall; ``mysql`` adds mysqlclient, which is compiled (Debian: libmariadb-dev, pkg-config,
-gcc, python3-dev); ``dev`` adds what tests and checks it. A set is never taken away by installing a smaller one.
+gcc, python3-dev); ``dev`` adds what tests and checks it; ``fuzz`` adds the fuzzer
+(Linux on x86-64); ``docs`` adds what builds the site. A set is never taken away by installing a smaller one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 VENV = HERE.parent / ".venv"
 PYTHON = VENV / "bin" / "python"
-SETS = ("base", "mysql", "dev")
+SETS = ("base", "mysql", "dev", "fuzz", "docs")
 
 
 def fail(message: str) -> None:
@@ -29,7 +30,7 @@ def fail(message: str) -> None:
 
 
 def digest(name: str) -> str:
-    """What the stamp of the set `name` must say: the pins and the Python they were installed for."""
+    """Return what the stamp of the set `name` must say: the pins and the Python they were installed for."""
     content = (HERE / f"{name}.txt").read_bytes() + (HERE / "uv.txt").read_bytes()
     return hashlib.sha256(content + repr(sys.version_info[:3]).encode()).hexdigest()
 

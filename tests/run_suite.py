@@ -1,7 +1,11 @@
 """`make test`: the whole suite on every database that is there, what was skipped and why, and the coverage.
 
-1. SQLite, everything; 2. PostgreSQL with Redis, everything but the browsers; 3. MariaDB, the ledger, the migrations
-and what races (`ON_MARIADB` in `conftest.py`, and tests marked `every_database`). A server that does not answer is skipped and said;
+1. SQLite: everything but what is marked `once_on_postgresql` (walks over every role and operation, which decide nothing
+   by the database) where there is a PostgreSQL.
+2. PostgreSQL with Redis: everything but the browsers and what needs no database (`conftest.py` finds that out).
+3. MariaDB: the ledger, the migrations and what races (`ON_MARIADB` in `conftest.py`, and tests marked `every_database`).
+
+A server that does not answer is skipped and said;
 with `REQUIRE_SERVICES=1` (CI) it is a failure, and so is a test that ran on no database at all.
 
 Coverage is of the three runs together: at least 90 % of `guildhall/`, and every branch of the ledger.
@@ -20,6 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests import bytecode
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 REQUIRED = os.environ.get("REQUIRE_SERVICES", "") not in ("", "0")
@@ -28,7 +35,7 @@ MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/test")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/8")
 CORES = os.environ.get("TEST_PROCESSES", str(min(4, os.cpu_count() or 1)))
 LEAST_COVERAGE = 90
-LEDGER = "guildhall/points/ledger.py"
+LEDGER = "guildhall/points/ledger/*"
 
 
 def say(line: str = "") -> None:
@@ -46,7 +53,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def database_answers(url: str) -> str:
+def database_is_reachable(url: str) -> str:
     """Empty if Django can talk to the database at `url`, else why it cannot."""
     if not answers(url):
         return f"no server answers at {urlsplit(url).hostname}:{urlsplit(url).port}"
@@ -93,19 +100,25 @@ def rounds() -> list[Round]:
     """What there is to run, each with the reason why it cannot be where it cannot."""
     no_redis = "" if answers(REDIS) else "no Redis answers"
     redis = "" if no_redis else REDIS
-    no_mariadb = database_answers(MARIADB) if not (lacks := mysqlclient()) else lacks
+    no_postgresql = database_is_reachable(POSTGRES) or (no_redis if REQUIRED else "")
+    no_mariadb = database_is_reachable(MARIADB) if not (lacks := mysqlclient()) else lacks
     return [
-        Round("SQLite", {"DATABASE_URL": "", "REDIS_URL": ""}, []),
+        Round(
+            "SQLite",
+            {"DATABASE_URL": "", "REDIS_URL": ""},
+            # Where there is no PostgreSQL, what would run there alone runs here.
+            [] if no_postgresql else ["-m", "not once_on_postgresql"],
+        ),
         Round(
             "PostgreSQL, Redis" if redis else "PostgreSQL",
             {"DATABASE_URL": POSTGRES, "REDIS_URL": redis},
-            ["-m", "not browser"],
-            missing=database_answers(POSTGRES) or (no_redis if REQUIRED else ""),
+            ["-m", "not browser and not without_database"],
+            missing=no_postgresql,
         ),
         Round(
             "MariaDB",
             {"DATABASE_URL": MARIADB, "REDIS_URL": "", "GUILDHALL_ONLY_ON": "mariadb"},
-            ["-m", "not browser"],
+            ["-m", "not browser and not without_database"],
             missing=no_mariadb,
         ),
     ]
@@ -124,8 +137,9 @@ def run(one: Round) -> None:
         "GUILDHALL_IGNORE_ENV_FILE": "1",
         "TEST_POSTGRES_URL": POSTGRES,
         "TEST_REDIS_URL": REDIS,
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **bytecode.environment(),
     }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-m", "pytest", "-n", CORES, "--dist", "loadfile", f"--junitxml={report}"]
     command += ["-o", "junit_family=xunit1", "--cov=guildhall", "--cov-append", "--cov-report=", *one.arguments]
     say(f"\n=== {one.name} ===")

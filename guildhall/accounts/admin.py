@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from rest_framework.authtoken.models import TokenProxy
 from simple_history.admin import SimpleHistoryAdmin
 
 from guildhall.core.admin_base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, actor_of, each
 
 from . import services
-from .models import APIKey, RoleGroup, User
+from .models import APIKey, RoleGroup, Section, User, VisitorAccess
 from .permissions import principal_for
-
-# Its list would show every token in plain text.
-if admin.site.is_registered(TokenProxy):
-    admin.site.unregister(TokenProxy)
+from .visitors import edit_visitor_access
 
 
 class UserForm(ServiceForm):
@@ -32,9 +28,8 @@ class UserForm(ServiceForm):
     def perform(self, values: dict[str, Any]) -> User:
         by = principal_for(self.actor)
         if self.instance.pk is None:
-            services.demand_may_grant(by, values["role_group"])
             values.pop("is_active", None)
-            return services.create_person(actor=self.actor, **values)
+            return services.create_person(actor=self.actor, by=by, **values)
         current = User.objects.get(pk=self.instance.pk)
         wanted = {name: values[name] for name in ("display_name", "role_group", "is_active") if name in values}
         return services.manage_person(user=current, by=by, reason="in the admin", **wanted) if wanted else current
@@ -106,9 +101,6 @@ class APIKeyAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[APIKey]) -> None:
-        if not request.user.is_superuser and queryset.exclude(user=request.user.pk).exists():
-            self.message_user(request, "Only an administrator revokes others' keys.", messages.ERROR)
-            return
         each(
             self,
             request,
@@ -116,3 +108,25 @@ class APIKeyAdmin(ReadOnlyAdmin):
             lambda key: services.revoke_api_key(key=key, actor=actor_of(request)),
             "revoked.",
         )
+
+
+class VisitorAccessForm(ServiceForm):
+    """The setting, section by section."""
+
+    class Meta:
+        model = VisitorAccess
+        fields = Section.values
+
+    def perform(self, values: dict[str, Any]) -> VisitorAccess:
+        return edit_visitor_access(actor=self.actor, **values)
+
+
+@admin.register(VisitorAccess)
+class VisitorAccessAdmin(SimpleHistoryAdmin, ServiceAdmin):
+    """What strangers may see: one row."""
+
+    form = VisitorAccessForm
+    list_display = ["__str__", *Section.values]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return not VisitorAccess.objects.exists() and bool(super().has_add_permission(request))

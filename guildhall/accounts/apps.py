@@ -14,11 +14,13 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and keys"
 
     def ready(self) -> None:
+        from . import access_history  # noqa: F401 - listens to passwords being set, and sends its e-mails
+
         post_migrate.connect(_ensure_groups, dispatch_uid="accounts.ensure_groups")
 
 
 def _ensure_groups(app_config: Any, using: str, **kwargs: Any) -> None:
-    """After each app's migration its permissions exist; give them to the groups that mirror the roles."""
+    """Give each app's permissions, which exist after its migration, to the groups that mirror the roles."""
     from .services import ensure_groups
 
     if app_config.name.startswith("guildhall."):

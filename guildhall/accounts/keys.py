@@ -17,29 +17,29 @@ from guildhall.core import clock
 
 from .models import APIKey
 
-_PREFIXES = {APIKey.Kind.PERSONAL: "gh", APIKey.Kind.BOT: "ghb"}
+_PREFIXES = {APIKey.Kind.PERSONAL: "gh", APIKey.Kind.BOT: "ghb", APIKey.Kind.SIGN_IN: "gh"}
 USAGE_INDEX = "key-usage-index"
 
 
 def make_key(kind: str) -> tuple[str, str, str]:
-    """A new key as ``(key, prefix, hash)``; the key itself is to be shown once and forgotten."""
+    """Return a new key as ``(key, prefix, hash)``; the key itself is to be shown once and forgotten."""
     prefix = f"{_PREFIXES[APIKey.Kind(kind)]}_{secrets.token_hex(4)}"
     key = f"{prefix}_{secrets.token_urlsafe(32)}"
     return key, prefix, hash_key(key)
 
 
 def hash_key(key: str) -> str:
-    """The stored form of `key`."""
+    """Return the stored form of `key`."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether `text` has the form of one of our keys (not a DRF token)."""
+    """Return whether `text` has the form of a key made here; tokens of before 2026-12 (`0003_access`) have not."""
     return text.startswith(("gh_", "ghb_"))
 
 
 def find_key(key: str) -> APIKey | None:
-    """The live key that `key` is: not revoked, not expired, its owner active. One query."""
+    """Return the live key that `key` is: not revoked, not expired, its owner active. One query."""
     digest, now = hash_key(key), clock.now()
     found = (
         APIKey.objects.select_related("user")
@@ -66,15 +66,21 @@ def count_use(key: APIKey) -> None:
 
 
 def _store_now_and_then() -> None:
-    """Without Redis the cache is this process's own, where the worker cannot see what was counted: store it here,
+    """Store what was counted where the cache is this process's own (no Redis) and the worker cannot see it,
     at most once a minute, so that most requests still cost no write."""
     begun = cache.add("key-usage-counted", 1, timeout=None)
     if cache.add("key-usage-stored", 1, timeout=60) and not begun:
         store_usage()
 
 
+def has_usage() -> bool:
+    """Return whether uses were counted that are not stored yet. Nothing is written."""
+    keys = APIKey.objects.filter(revoked_at=None).values_list("pk", flat=True)
+    return any(cache.get_many([f"key-usage:{pk}" for pk in keys]).values())
+
+
 def store_usage() -> int:
-    """Write the counted uses to the keys; answers how many keys were used. Called by a task every minute."""
+    """Write the counted uses to the keys; returns how many keys were used. Called by a task every minute."""
     stored = 0
     for pk in APIKey.objects.filter(revoked_at=None).values_list("pk", flat=True).iterator():
         name = f"key-usage:{pk}"

@@ -1,8 +1,11 @@
 """Rate limits per kind of caller (PRD 3.1.1, 4.2), counted in the cache in windows of one minute.
 
-Bots, people's own keys, sessions and strangers have limits of their own (`settings.RATE_LIMITS`). Failed
-credentials count against the address they come from, so guessing keys is limited like having none. A tool of EQdkp
-Plus counts as its key as well, wherever it carries it, and is refused in words that it can read (`refuses_at`).
+Bots, people's own keys, sessions and strangers have limits of their own (`settings.RATE_LIMITS`). Wrong credentials are
+the business of `accounts.throttle`: nothing here refuses a good key for what others behind its address do. A tool of
+EQdkp Plus counts as its key as well, wherever it carries it, and is refused in words that it can read (`refuses_at`).
+
+Whoever refuses with `TooManyRequests`, in a view of the API, a page, the admin or the old API, is answered 429 (the old API
+200, as always) with `Retry-After` by this middleware.
 """
 
 from __future__ import annotations
@@ -12,21 +15,38 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from .api.authentication import at_old_door, sent_key, sent_old_key
+from guildhall.core.addresses import address_group, client_address
+from guildhall.core.api.errors import error_body
+from guildhall.core.cache import count
+from guildhall.core.errors import GuildhallError, TooManyRequests
+
+from . import throttle
+from .api.authentication import LONGEST_OLD_QUERY, is_legacy_path, sent_key, sent_old_key
 from .keys import looks_like_key
 
 WINDOW = 60
 UNLIMITED = ("/api/bidding/stream/",)
-#: How a door says that it was knocked at too often: the request and the words, to a response.
+#: Where strangers prove who they are. What others behind their address ask for must not keep them out, so the limit of
+#: strangers is counted there and refuses nobody; wrong passwords and links are limited by `accounts.throttle`.
+CREDENTIALS = ("/api/auth/token/", "/api/auth/token/discord/", "/api/applications/by-link/")
+#: Makes the 429 response of a group of paths: takes the request and the text.
 Refusal = Callable[[HttpRequest, str], HttpResponse]
 _refusals: dict[str, Refusal] = {}
+Page = Callable[[HttpRequest, GuildhallError], HttpResponse]
+_page: Page | None = None
+
+
+def refuses_on_pages(page: Page) -> Page:
+    """Register how a refusal is shown on a page; for the app that has the templates."""
+    global _page
+    _page = page
+    return page
 
 
 def refuses_at(*paths: str) -> Callable[[Refusal], Refusal]:
-    """Register how the doors at `paths` refuse; for rooms whose callers do not read the API's own form."""
+    """Register how the views at `paths` refuse; for apps whose callers do not read the API's own form."""
 
     def register(refusal: Refusal) -> Refusal:
         _refusals.update(dict.fromkeys(paths, refusal))
@@ -35,21 +55,12 @@ def refuses_at(*paths: str) -> Callable[[Refusal], Refusal]:
     return register
 
 
-def client_address(request: HttpRequest) -> str:
-    """The caller's address; behind `TRUSTED_PROXIES` proxies the one the last trusted proxy saw."""
-    forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    hops = settings.TRUSTED_PROXIES
-    if hops and len(forwarded) >= hops:
-        return str(forwarded[-hops])
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
 def _caller(request: HttpRequest) -> tuple[str, str]:
-    if at_old_door(request):
+    if is_legacy_path(request):
         key: str | None = sent_old_key(request)[0]
         # It knows no sessions, and what has not the form of a key is nobody's.
         if not key or not looks_like_key(key):
-            return "anonymous", client_address(request)
+            return "anonymous", _feed(request) or _network(request)
     else:
         key = sent_key(request)
     if key:
@@ -57,29 +68,42 @@ def _caller(request: HttpRequest) -> tuple[str, str]:
         return kind, hashlib.sha256(key.encode()).hexdigest()[:32]
     if request.user.is_authenticated:
         return "session", str(request.user.pk)
-    return "anonymous", client_address(request)
+    return "anonymous", _network(request)
 
 
-def _count(name: str, by: int = 1) -> int:
-    if cache.add(name, by, timeout=WINDOW * 2):
-        return by
-    try:
-        return int(cache.incr(name, by))
-    except ValueError:
-        cache.add(name, by, timeout=WINDOW * 2)
-        return by
+def _network(request: HttpRequest) -> str:
+    return address_group(client_address(request))
+
+
+def _feed(request: HttpRequest) -> str:
+    """Return what the address of a calendar feed counts as: each for itself, so that none stops for what others ask for."""
+    if not request.path.endswith("exchange.php") or len(str(request.META.get("QUERY_STRING", ""))) > LONGEST_OLD_QUERY:
+        return ""
+    sent = request.GET.get("key", "")
+    return "feed:" + hashlib.sha256(sent.encode("utf-8", "replace")).hexdigest()[:32] if sent else ""
 
 
 class RateLimitMiddleware:
-    """Counts the call, refuses it with 429 and `Retry-After` where there were too many, and says how many are left."""
+    """Counts the call, refuses it with 429 and `Retry-After` where there were too many, and says how many are left.
+
+    It also answers every `TooManyRequests` that leaves a view, and marks browsers that signed in (`throttle.mark_device`).
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._limited(request)
+        throttle.mark_device(request, response)
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer a refusal that left a view which does not show refusals itself: the admin's, the old API's, a plain view."""
+        return refuse(request, exception) if isinstance(exception, TooManyRequests) else None
+
+    def _limited(self, request: HttpRequest) -> HttpResponse:
         path = request.path
-        old = at_old_door(request)
-        if not (old or path.startswith("/api/")) or path in UNLIMITED:
+        if not (is_legacy_path(request) or path.startswith("/api/")) or path in UNLIMITED:
             return self.get_response(request)
         now = time.time()
         window, reset = int(now // WINDOW), int(WINDOW - now % WINDOW) + 1
@@ -87,29 +111,26 @@ class RateLimitMiddleware:
         limit = settings.RATE_LIMITS[kind]
         if not limit:
             return self.get_response(request)
-        failures = f"rate:fail:{client_address(request)}:{window}"
-        used = _count(f"rate:{kind}:{caller}:{window}")
-        guessing = kind != "anonymous" and (cache.get(failures) or 0) >= settings.RATE_LIMITS["anonymous"] > 0
-        if used > limit or guessing:
-            response = _too_many(request, reset)
+        used = count(f"rate:{kind}:{caller}:{window}", seconds=WINDOW * 2).number
+        if used > limit and not (kind == "anonymous" and path in CREDENTIALS):
+            error = TooManyRequests(f"Too many requests. Wait {reset} seconds and go on.", retry_after=reset)
+            response = refuse(request, error)
         else:
             response = self.get_response(request)
-            refused = response.status_code == 401 or getattr(response, "key_was_refused", False)
-            if refused and kind != "anonymous":
-                _count(failures)
         response["X-RateLimit-Limit"] = str(limit)
         response["X-RateLimit-Remaining"] = str(max(0, limit - used))
         response["X-RateLimit-Reset"] = str(reset)
         return response
 
 
-def _too_many(request: HttpRequest, reset: int) -> HttpResponse:
-    detail = f"Too many requests. Wait {reset} seconds and go on."
+def refuse(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
+    """Return the refusal in the form that the caller reads, with `Retry-After`."""
     refusal = _refusals.get(f"/{request.path.lstrip('/')}")
     if refusal is not None:
-        response = refusal(request, detail)
+        response = refusal(request, error.detail)
+    elif request.path.startswith("/api/") or _page is None:
+        response = JsonResponse(error_body(error), status=error.status)
     else:
-        body = {"type": "client_error", "errors": [{"code": "throttled", "detail": detail, "attr": None}]}
-        response = JsonResponse(body, status=429)
-    response["Retry-After"] = str(reset)
+        response = _page(request, error)
+    response["Retry-After"] = str(error.retry_after)
     return response

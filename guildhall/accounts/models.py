@@ -1,6 +1,6 @@
 """People and their keys.
 
-Invariants: a Discord id belongs to one user (unique); a key is stored as its SHA-256 alone and shown once (API.md,
+Invariants: a Discord id belongs to one user (unique); a key is stored as its SHA-256 alone and shown once (docs/api-contract.md,
 "Accounts"); `role_group` is mirrored in the Django group of the same name by `services.set_role_group`, and only there.
 """
 
@@ -12,9 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.dispatch import Signal
+from django.utils.crypto import salted_hmac
 from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
+
+#: A person's password was set, in the transaction that stored it. Argument: user.
+password_changed = Signal()
 
 
 class RoleGroup(models.TextChoices):
@@ -29,7 +34,7 @@ class RoleGroup(models.TextChoices):
 
 
 class User(AbstractUser):
-    """A person (or a bot). Points belong here, never to a character (DESIGN.md, "The ledger").
+    """A person (or a bot). Points belong here, never to a character (docs/architecture.md, "The ledger").
 
     The Discord fields are empty until the person links an account. `is_placeholder` marks somebody who came with an
     import and can be claimed; `merged_into` names who they turned out to be.
@@ -46,8 +51,11 @@ class User(AbstractUser):
     is_bot = models.BooleanField(default=False)
     is_placeholder = models.BooleanField(default=False)
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from")
+    session_epoch = models.PositiveIntegerField(
+        default=0, editable=False, help_text="raised to end every session of this person"
+    )
 
-    history = HistoricalRecords(excluded_fields=["password", "last_login"])
+    history = HistoricalRecords(excluded_fields=["password", "last_login", "session_epoch"])
 
     class Meta:
         verbose_name = "person"
@@ -59,19 +67,82 @@ class User(AbstractUser):
     def save(self, *args: Any, **kwargs: Any) -> None:
         # An empty string would be "taken" by the first person who has none.
         self.discord_id = self.discord_id or None
+        password_set = self._password is not None and not self._state.adding  # type: ignore[attr-defined]
         super().save(*args, **kwargs)
+        if password_set:  # wherever it was set: the admin site, the command line, a service
+            password_changed.send(sender=User, user=self)
+
+    def _get_session_auth_hash(self, secret: Any = None) -> str:
+        """Return what a session must agree with: the password, as Django has it, and `session_epoch`."""
+        found = self.password if not self.session_epoch else f"{self.password}#{self.session_epoch}"
+        salt = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
+        return salted_hmac(salt, found, secret=secret, algorithm="sha256").hexdigest()
+
+
+class Section(models.TextChoices):
+    """The parts of the site that officers may open to people who are not signed in."""
+
+    STANDINGS = "standings"
+    ROSTER = "roster"
+    RAIDS = "raids"
+    CALENDAR = "calendar"
+    ITEMS = "items"
+    RECRUITMENT = "recruitment"
+
+
+class VisitorAccess(models.Model):
+    """What strangers (people who are not signed in) may see: one row, one switch for each `Section`, all of them off
+    until an officer turns one on. Changed by `visitors.edit_visitor_access`."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    standings = models.BooleanField(default=False, help_text="pools and everybody's points")
+    roster = models.BooleanField(default=False, help_text="characters, their ranks and whose they are")
+    raids = models.BooleanField(default=False, help_text="raids, events and who was there")
+    calendar = models.BooleanField(default=False, help_text="planned raids and who signed up, with the calendar feed")
+    items = models.BooleanField(default=False, help_text="items, who got them and for how much")
+    recruitment = models.BooleanField(
+        default=False, help_text="the application form: people without an account may apply"
+    )
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = "what strangers may see"
+        verbose_name_plural = "what strangers may see"
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_row_of_visitor_access")]
+
+    def __str__(self) -> str:
+        return "What strangers may see"
+
+    @property
+    def open_sections(self) -> frozenset[str]:
+        """Return the sections that are open to strangers."""
+        return frozenset(name for name in Section.values if getattr(self, name))
 
 
 class APIKey(models.Model):
-    """A key for programs: a personal one does what its owner may, a bot's what an administrator granted."""
+    """A key for programs: a personal one does what its owner may, a bot's what an administrator granted.
+
+    A sign-in key is what `POST /api/auth/token/` returns: it expires, and the oldest gives way to a new one.
+    """
 
     class Kind(models.TextChoices):
         PERSONAL = "personal"
         BOT = "bot"
+        SIGN_IN = "sign_in"
+
+    class Origin(models.TextChoices):
+        """How whoever made the key had proven who they were; what that proof opened is closed with it."""
+
+        UNKNOWN = ""
+        PASSWORD = "password"  # noqa: S105 - a word, not a password
+        DISCORD = "discord"
+        COMMAND = "command", "command line"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.PERSONAL)
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.UNKNOWN, blank=True)
     name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=16, db_index=True)
     key_hash = models.CharField(max_length=64, unique=True)
@@ -95,6 +166,11 @@ class APIKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     @property
+    def idempotency_owner(self) -> str:
+        """Return whose an `Idempotency-Key` is that comes with this key (`core.api.idempotency`)."""
+        return f"key:{self.pk}"
+
+    @property
     def is_live(self) -> bool:
-        """Neither revoked nor expired."""
+        """Return whether the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > clock.now())

@@ -1,8 +1,8 @@
 """The one way to ask "may this caller?": roles give scopes, keys narrow them.
 
 Invariant: what a caller may do is the scopes of their role, cut down to the scopes of the key they came with
-(API.md, "Accounts": a key can never do more than its owner's role allows). A bot is no officer and an officer is no
-bot: a bot's scopes are what an administrator granted it. `accounts/tests/test_scopes.py` goes through the table.
+(docs/api-contract.md, "Accounts": a key can never do more than its owner's role allows). A bot is not an officer and an officer is no
+bot: a bot's scopes are what an administrator granted it. `tests/contract/test_who_may.py` calls every operation.
 """
 
 from __future__ import annotations
@@ -29,42 +29,67 @@ SCOPES: tuple[str, ...] = (
     "discord:write",
     "recruitment:read",
     "recruitment:write",
+    "account:read",
+    "account:write",
     "admin",
 )
 
+ACCOUNT_WRITE = "account:write"
+#: What concerns the key owner's own account: its keys, name, links and claims. Every person holds them in a session;
+#: a key holds them only where they were asked for, and a bot, which has no account of its own to look after, never.
+ACCOUNT_SCOPES = frozenset({"account:read", ACCOUNT_WRITE})
 _READS = frozenset(scope for scope in SCOPES if scope.endswith(":read"))
-_MEMBER = _READS | {"raids:signup", "bidding:write", "recruitment:write"}
+_MEMBER = _READS | ACCOUNT_SCOPES | {"raids:signup", "bidding:write", "recruitment:write"}
+_STRANGER = ACCOUNT_SCOPES | {"roster:read", "recruitment:read", "recruitment:write"}
 
-# What each role may do. Within a room a service may ask for more (a member bids for themselves alone).
+# What each role may do. Within an app a service may ask for more (a member bids for themselves alone).
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     RoleGroup.OFFICER: frozenset(SCOPES) - {"admin"},
     RoleGroup.RECRUITER: _MEMBER,
     RoleGroup.DEVELOPER: _MEMBER,
     RoleGroup.MEMBER: _MEMBER,
-    RoleGroup.APPLICANT: frozenset({"roster:read", "recruitment:read", "recruitment:write"}),
-    RoleGroup.GUEST: frozenset({"roster:read", "recruitment:read", "recruitment:write"}),
+    RoleGroup.APPLICANT: _STRANGER,
+    RoleGroup.GUEST: _STRANGER,
 }
 
 
 def role_scopes(user: Any) -> frozenset[str]:
-    """Every scope that `user`'s role allows, whatever the key. Nobody inactive or unknown has any."""
+    """Return every scope that `user`'s role allows, whatever the key. Nobody inactive or unknown has any."""
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return frozenset()
-    if user.is_superuser or user.is_bot:
+    if user.is_bot:
+        return frozenset(SCOPES) - ACCOUNT_SCOPES
+    if user.is_superuser:
         return frozenset(SCOPES)
     return ROLE_SCOPES.get(user.role_group, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking and what they may do: the user, and the scopes left after the key's."""
+    """Who is asking and what they may do: the user, and the scopes left after the key's.
+
+    `key_kind` is ``session`` for a person who signed in, else the kind of `key`. `origin` says how they proved who they
+    are (`APIKey.Origin`), which a key made meanwhile inherits.
+    """
 
     user: User | None
     scopes: frozenset[str]
     key_kind: str = "session"
+    key: APIKey | None = None
+    origin: str = ""
+
+    @property
+    def in_person(self) -> bool:
+        """Return whether this is a person's session, not a key."""
+        return self.user is not None and self.key_kind == "session"
+
+    @property
+    def is_system(self) -> bool:
+        """Return whether nobody in particular acts: a task, an import, or the server's command line."""
+        return self.key_kind == "system"
 
     def can(self, scope: str) -> bool:
-        """Whether `scope` is granted."""
+        """Return whether `scope` is granted."""
         return scope in self.scopes
 
     def require(self, *scopes: str) -> None:
@@ -81,7 +106,7 @@ class Principal:
 
     @property
     def person(self) -> User:
-        """The user, for what needs one.
+        """Return the user, for what needs one.
 
         Raises:
             NotAuthenticated: nobody is signed in.
@@ -92,18 +117,18 @@ class Principal:
 
     @property
     def is_bot(self) -> bool:
-        """A service account with an administrator's grant."""
+        """Return whether this is a service account with an administrator's grant."""
         return self.user is not None and self.user.is_bot
 
     @property
     def is_officer(self) -> bool:
-        """An officer in person, or a superuser."""
+        """Return whether this is an officer in person, or a superuser."""
         user = self.user
         return user is not None and not user.is_bot and (user.is_superuser or user.role_group == RoleGroup.OFFICER)
 
     @property
     def is_recruiter(self) -> bool:
-        """Somebody who screens applicants: a recruiter or an officer."""
+        """Return whether this person screens applicants: a recruiter or an officer."""
         return self.is_officer or (self.user is not None and self.user.role_group == RoleGroup.RECRUITER)
 
     @property
@@ -113,34 +138,64 @@ class Principal:
 
 
 ANONYMOUS = Principal(user=None, scopes=frozenset(), key_kind="anonymous")
+SYSTEM = Principal(user=None, scopes=frozenset(SCOPES), key_kind="system")
+BY_DISCORD = "allauth.account.auth_backends.AuthenticationBackend"
 
 
-def principal_for(user: Any, key: Any = None) -> Principal:
-    """The principal of `user`, who came with `key` (an `APIKey`), a DRF token, or a session (None)."""
+def principal_for(user: Any, key: APIKey | None = None, *, origin: str = "") -> Principal:
+    """Return the principal of `user`, who came with `key`, or in person (None), having signed in as `origin` says."""
     if not getattr(user, "is_authenticated", False):
         return ANONYMOUS
     allowed = role_scopes(user)
-    if isinstance(key, APIKey):
-        return Principal(user=user, scopes=allowed & frozenset(key.scopes), key_kind=key.kind)
-    return Principal(user=user, scopes=allowed, key_kind="session" if key is None else "personal")
+    if key is not None:
+        return Principal(
+            user=user, scopes=allowed & frozenset(key.scopes), key_kind=key.kind, key=key, origin=key.origin
+        )
+    return Principal(user=user, scopes=allowed, origin=origin)
+
+
+def _origin_of_session(request: Any) -> str:
+    """Return how the person in a request's session signed in."""
+    session = getattr(request, "session", None)
+    backend = session.get("_auth_user_backend", "") if session is not None else ""
+    if not backend:
+        return ""
+    return str(APIKey.Origin.DISCORD if backend == BY_DISCORD else APIKey.Origin.PASSWORD)
 
 
 def principal_of(request: Any) -> Principal:
-    """The principal behind a DRF or a Django request, computed once per request."""
+    """Return the principal behind a DRF or a Django request, computed once per request."""
     found: Principal | None = getattr(request, "_guildhall_principal", None)
     if found is None:
-        found = principal_for(request.user, getattr(request, "auth", None))
+        key = getattr(request, "auth", None)
+        if isinstance(key, APIKey):
+            found = principal_for(request.user, key)
+        else:
+            found = principal_for(request.user, origin=_origin_of_session(request))
         request._guildhall_principal = found
     return found
 
 
-def check_scopes(scopes: Iterable[str], *, allowed: frozenset[str]) -> list[str]:
-    """`scopes` in their fixed order, once each.
+def check_scopes(
+    scopes: Iterable[str], *, allowed: frozenset[str], granted_by: frozenset[str] | None = None
+) -> list[str]:
+    """Return `scopes` in their fixed order, once each.
+
+    Args:
+        allowed: what the owner's role allows.
+        granted_by: what whoever hands them out may do with what they came with; None where that limits nothing.
 
     Raises:
-        BadInput: ``unknown_scope``, or ``scope_not_allowed`` where the owner's role lacks it.
+        BadInput: ``required`` for none at all, ``unknown_scope``; ``scope_not_allowed`` where the owner's role lacks it, or
+            the key in use.
     """
     wanted = list(scopes)
+    if not wanted:
+        raise BadInput(
+            f"A key without scopes can do nothing. Choose at least one of: {', '.join(SCOPES)}.",
+            code="required",
+            attr="scopes",
+        )
     unknown = sorted(set(wanted) - set(SCOPES))
     if unknown:
         raise BadInput(
@@ -151,4 +206,12 @@ def check_scopes(scopes: Iterable[str], *, allowed: frozenset[str]) -> list[str]
     beyond = sorted(set(wanted) - allowed)
     if beyond:
         raise BadInput(f"The owner's role does not allow {', '.join(beyond)}.", code="scope_not_allowed", attr="scopes")
+    beyond = sorted(set(wanted) - granted_by) if granted_by is not None else []
+    if beyond:
+        raise BadInput(
+            f"The key you use does not have {', '.join(beyond)}, so it cannot give that to another. Sign in yourself, or use "
+            "a key that has it.",
+            code="scope_not_allowed",
+            attr="scopes",
+        )
     return [scope for scope in SCOPES if scope in wanted]

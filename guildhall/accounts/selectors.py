@@ -8,9 +8,11 @@ from django.db.models import Q, QuerySet
 
 from .models import APIKey, User
 
+OWN_KINDS = (APIKey.Kind.PERSONAL, APIKey.Kind.SIGN_IN)
+
 
 def people(*, search: str = "", role_group: str = "", include_inactive: bool = True) -> QuerySet[User]:
-    """People (no bots, nobody who was merged into another), by name. One query.
+    """Return people (no bots, nobody who was merged into another), by name. One query.
 
     Args:
         search: part of a display name, a username, a Discord name, or a whole Discord id.
@@ -30,11 +32,16 @@ def people(*, search: str = "", role_group: str = "", include_inactive: bool = T
     return found.order_by("display_name", "username", "pk")
 
 
+def anybody() -> bool:
+    """Return whether anybody has an account here. One query."""
+    return User.objects.filter(is_bot=False).exists()
+
+
 def people_by_username(usernames: Collection[str]) -> dict[str, User]:
-    """The active people with these usernames, by username. One query."""
+    """Return the active people with these usernames, by username. One query."""
     return {user.username: user for user in User.objects.filter(username__in=list(usernames), is_active=True)}
 
 
 def keys_of(user: User) -> QuerySet[APIKey]:
-    """A person's own keys, the revoked ones too, newest first. One query."""
-    return APIKey.objects.filter(user=user, kind=APIKey.Kind.PERSONAL).order_by("-created_at")
+    """Return a person's own keys, the revoked ones too, newest first. One query."""
+    return APIKey.objects.filter(user=user, kind__in=OWN_KINDS).order_by("-created_at")

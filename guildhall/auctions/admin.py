@@ -13,11 +13,12 @@ from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
+from guildhall.core.admin_base import ConcealsFields
 from guildhall.core.errors import GuildhallError
 
-from . import services
+from . import services, visibility
 from .models import BiddingPolicy, BiddingRule, BidHistory, BidSession, ChatLine, SessionWinner
-from .services.rules import RULE_FIELDS, check_rule
+from .services.rules import RuleValues, check_rule
 
 
 class _ReadOnly:
@@ -38,7 +39,7 @@ class RuleForm(forms.ModelForm):
 
     class Meta:
         model = BiddingRule
-        fields = RULE_FIELDS
+        fields = tuple(RuleValues.__annotations__)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -68,7 +69,7 @@ class BiddingRuleAdmin(SimpleHistoryAdmin, ModelAdmin):
         obj.pk = saved.pk
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """The service has written the ranks already."""
+        """Do nothing: the service has written the ranks already."""
 
     def delete_model(self, request: HttpRequest, obj: BiddingRule) -> None:
         services.delete_rule(rule=obj, actor=request.user)  # type: ignore[arg-type]
@@ -81,8 +82,16 @@ class PolicyForm(forms.ModelForm):
         model = BiddingPolicy
         fields = (
             "pool", "mode", "minimum_bid", "increment", "duration_seconds", "anti_snipe_seconds", "anti_snipe_limit",
-            "all_in_breaks_increment", "tie_breaks",
+            "all_in_breaks_increment", "tie_breaks", "disclosure",
         )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "disclosure" in self.fields:
+            self.fields["disclosure"].required = False  # left out, it stays as it is
+
+    def clean_disclosure(self) -> str:
+        return self.cleaned_data["disclosure"] or self.instance.disclosure
 
     def clean_tie_breaks(self) -> list[str]:
         try:
@@ -96,7 +105,7 @@ class BiddingPolicyAdmin(SimpleHistoryAdmin, ModelAdmin):
     """What sessions of a pool start with."""
 
     form = PolicyForm
-    list_display = ["pool", "mode", "minimum_bid", "increment", "duration_seconds", "anti_snipe_seconds"]
+    list_display = ["pool", "mode", "minimum_bid", "increment", "duration_seconds", "anti_snipe_seconds", "disclosure"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: BiddingPolicy | None = None) -> list[str]:
         return ["pool"] if obj else []
@@ -108,24 +117,29 @@ class BiddingPolicyAdmin(SimpleHistoryAdmin, ModelAdmin):
 
 
 class WinnerInline(_ReadOnly, TabularInline):
-    """Who won."""
+    """Who won, and the price."""
 
     model = SessionWinner
-    fields = ["position", "user", "character_name", "bid_amount", "amount", "state", "loot"]
+    fields = ["position", "user", "character_name", "amount", "state", "loot"]
     extra = 0
 
 
 class BidInline(_ReadOnly, TabularInline):
-    """Every bid, the refused ones too."""
+    """The bids that everybody may see with their bidder (`visibility`), the refused ones too."""
 
     model = BidHistory
     fields = ["at", "bidder", "character_name", "amount", "tier", "outcome", "code", "took_lead", "placed_by"]
     extra = 0
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BidHistory]:
+        return visibility.bids_in_the_admin()
+
 
 @admin.register(BidSession)
-class BidSessionAdmin(_ReadOnly, ModelAdmin):
+class BidSessionAdmin(ConcealsFields, _ReadOnly, ModelAdmin):
     """Sessions: read here, run by the actions."""
+
+    concealed = ("trace",)
 
     list_display = ["item_name", "pool", "mode", "status", "bids_count", "started_at", "ends_at", "is_rot"]
     list_filter = ["status", "mode", "pool", "is_rot"]
@@ -178,19 +192,28 @@ class BidSessionAdmin(_ReadOnly, ModelAdmin):
 
 
 @admin.register(BidHistory)
-class BidHistoryAdmin(_ReadOnly, ModelAdmin):
-    """Every bid there ever was."""
+class BidHistoryAdmin(ConcealsFields, _ReadOnly, ModelAdmin):
+    """The bids that everybody may see with their bidder (`visibility`)."""
+
+    # What somebody could have bid tells what sealed auctions held of it.
+    concealed = ("available_before",)
 
     list_display = ["at", "session", "bidder", "character_name", "amount", "outcome", "code", "took_lead"]
     list_filter = ["outcome", "code"]
     search_fields = ["bidder", "character_name", "session__item_name"]
     list_select_related = ["session"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BidHistory]:
+        return visibility.bids_in_the_admin()
+
 
 @admin.register(ChatLine)
 class ChatLineAdmin(_ReadOnly, ModelAdmin):
-    """Lines of chat that were applied, and what they did."""
+    """Lines of chat that were applied, and what they did; without what was bid under seal."""
 
     list_display = ["applied_at", "kind", "line", "applied_by"]
     list_filter = ["kind"]
     search_fields = ["line"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ChatLine]:
+        return visibility.chat_lines_in_the_admin()

@@ -11,15 +11,23 @@ from uuid import UUID
 from guildhall.core.money import ZERO
 from guildhall.loot.hooks import on_correction
 from guildhall.loot.models import LootDistribution
-from guildhall.points.hooks import Difference, ledger_check, on_merge, on_reversal
+from guildhall.points.hooks import Difference, before_reversal, ledger_check, on_merge, on_reversal
 from guildhall.points.models import Hold
 
 from .models import BidHistory, BidSession, ItemBid, Mode, SessionWinner, Status
 
 
+@before_reversal
+def lock_sessions_of(documents: Collection[UUID]) -> None:
+    """Lock the sessions whose awards are about to be reversed: whoever settles them meanwhile waits, or is waited
+    for."""
+    sessions = SessionWinner.objects.filter(loot__document__in=list(documents)).values_list("session_id", flat=True)
+    list(BidSession.objects.select_for_update().filter(pk__in=set(sessions)).order_by("pk"))
+
+
 @on_reversal
-def follow_reversals(documents: Collection[UUID], actor: Any, reason: str) -> None:
-    """A session whose award was undone, wherever that was done, is closed again and can be awarded anew."""
+def follow_reversals(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None) -> None:
+    """Set a session whose award was undone, wherever that was done, back to closed: it can be awarded anew."""
     rows = list(
         SessionWinner.objects.select_related("session").filter(
             loot__document__in=list(documents), state=SessionWinner.State.AWARDED
@@ -38,18 +46,17 @@ def follow_reversals(documents: Collection[UUID], actor: Any, reason: str) -> No
 
 @on_correction
 def follow_corrections(old: LootDistribution, new: LootDistribution) -> None:
-    """The corrected award stands for the session's."""
+    """Replace the session's award by the one that corrects it."""
     row = SessionWinner.objects.select_related("session").filter(loot=old).first()
     if row is None:
         return
-    other = SessionWinner.objects.filter(session=row.session, user_id=new.user_id).exclude(pk=row.pk).first()
-    if other is not None and other.loot_id is None:
+    others = SessionWinner.objects.filter(session=row.session, user_id=new.user_id, loot=None)
+    other = others.exclude(pk=row.pk).first()
+    if other is not None:
         # Whom it should have gone to all along has a place in the session already: theirs is the one served.
         row.loot, row.state = None, SessionWinner.State.PASSED
         row.save(update_fields=["loot", "state"])
         row = other
-    elif other is not None:
-        return
     row.user_id, row.character, row.character_name = new.user_id, new.character, new.character_name
     row.amount, row.loot, row.state = new.points_spent, new, SessionWinner.State.AWARDED
     row.save()
@@ -64,22 +71,23 @@ def follow_corrections(old: LootDistribution, new: LootDistribution) -> None:
 
 @on_merge
 def follow_merge(source_id: int, target_id: int) -> Mapping[str, int]:
-    """What the one bid and won, the other has. Where both bid in a session the bid of who stays stands; points
+    """Return what the one bid and won, the other has. Where both bid in a session the bid of who stays stands; points
     refuse the merge of somebody who leads in an open session."""
     taken = set(ItemBid.objects.filter(user_id=target_id).values_list("session_id", flat=True))
     ItemBid.objects.filter(user_id=source_id, session_id__in=taken).delete()
     won = set(SessionWinner.objects.filter(user_id=target_id).values_list("session_id", flat=True))
     SessionWinner.objects.filter(user_id=source_id, session_id__in=won, loot=None).delete()
     ItemBid.objects.filter(user_id=source_id).update(user_id=target_id)
-    moved = SessionWinner.objects.filter(user_id=source_id).exclude(session_id__in=won).update(user_id=target_id)
+    moved = SessionWinner.objects.filter(user_id=source_id).update(user_id=target_id)
     return {"bids": BidHistory.objects.filter(user_id=source_id).update(user_id=target_id), "auctions_won": moved}
 
 
 @ledger_check
 def holds_agree_with_sessions() -> Iterator[Difference]:
-    """Every hold belongs to a session and is what that session may come to cost, in each of its pools; nothing else is
-    held."""
+    """Yield each hold that belongs to no session or is not what that session may cost, in each of its pools; nothing
+    else is held."""
     expected: dict[tuple[UUID, int, int], Decimal] = {}
+    secret = set(BidSession.objects.filter(status=Status.OPEN).exclude(mode=Mode.OPEN).values_list("pk", flat=True))
     running = BidSession.objects.filter(status__in=[Status.OPEN, Status.CLOSED])
     pools = {pk: [main] for pk, main in running.values_list("pk", "pool_id")}
     links = BidSession.extra_pools.through.objects.filter(bidsession__status__in=[Status.OPEN, Status.CLOSED])
@@ -94,6 +102,9 @@ def holds_agree_with_sessions() -> Iterator[Difference]:
     found: dict[tuple[UUID, int, int], Decimal] = defaultdict(lambda: ZERO)
     for hold in Hold.objects.all():
         found[(hold.reference, hold.user_id, hold.pool_id)] = hold.amount
+        if hold.is_sealed != (hold.reference in secret):
+            where = f"session {hold.reference}, user {hold.user_id}, pool {hold.pool_id}"
+            yield Difference("sealed hold", where, str(hold.reference in secret), str(hold.is_sealed))
     for key in sorted(expected.keys() | found.keys(), key=str):
         wanted, has = expected.get(key, ZERO), found.get(key, ZERO)
         if wanted != has:

@@ -42,7 +42,7 @@ class Verdict:
 
 
 def snapshot(rule: BiddingRule) -> dict[str, Any]:
-    """A rule as a session keeps it. Prefetch `ranks`."""
+    """Return a rule as a session keeps it. Prefetch `ranks`."""
     return {
         "id": rule.pk,
         "name": rule.name,
@@ -61,7 +61,7 @@ def snapshot(rule: BiddingRule) -> dict[str, Any]:
 
 
 def asks_attendance(rules: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether any rule needs the bidder's attendance."""
+    """Return whether any rule needs the bidder's attendance."""
     return any(rule["attendance_below"] is not None for rule in rules)
 
 
@@ -89,7 +89,7 @@ def _applies(rule: Mapping[str, Any], bidder: Bidder, category: str, item_classe
 def judge(
     rules: Iterable[Mapping[str, Any]], *, bidder: Bidder, item_category: str, item_classes: Iterable[str] = ()
 ) -> Verdict:
-    """What `rules`, in their order, say about `bidder` and this item."""
+    """Return what `rules`, in their order, say about `bidder` and this item."""
     classes = _folded(item_classes)
     denied_by, cap, cap_rule, tier, tier_rule = "", None, "", DEFAULT_TIER, ""
     for rule in rules:

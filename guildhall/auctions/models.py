@@ -42,7 +42,7 @@ class Mode(models.TextChoices):
 
 
 class Status(models.TextChoices):
-    """Where a session stands (API.md)."""
+    """Where a session stands (docs/api-contract.md)."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -57,6 +57,14 @@ class TieBreak(models.TextChoices):
     ATTENDANCE = "attendance", "higher attendance in 30 days"
     LEAST_RECENTLY_WON = "least_recently_won", "whose last award in the pool is longest ago"
     ROLL = "roll", "a roll from the session's seed"
+
+
+class Disclosure(models.TextChoices):
+    """What everybody is shown of the bids of a sealed session once it is decided. Each bidder always sees their own."""
+
+    WINNERS = "winners", "who won and at what price, and nothing of the other bids"
+    AMOUNTS = "amounts", "also the amounts of the other bids, without names"
+    ALL = "all", "every bid, with its bidder"
 
 
 def default_tie_breaks() -> list[str]:
@@ -80,6 +88,12 @@ class BiddingPolicy(models.Model):
     anti_snipe_limit = models.PositiveSmallIntegerField(default=20, help_text="how often at most in one session")
     all_in_breaks_increment = models.BooleanField(default=True)
     tie_breaks = models.JSONField(default=default_tie_breaks, blank=True)
+    disclosure = models.CharField(
+        max_length=7,
+        choices=Disclosure,
+        default=Disclosure.WINNERS,
+        help_text="what everybody sees of a sealed auction once it is decided; of one that is cancelled nobody sees a bid",
+    )
 
     history = HistoricalRecords()
 
@@ -172,6 +186,9 @@ class BidSession(models.Model):
     all_in_breaks_increment = models.BooleanField(default=True)
     tie_breaks = models.JSONField(default=default_tie_breaks)
     rules = models.JSONField(default=list, help_text="the bidding rules as they stood at the start")
+    disclosure = models.CharField(
+        max_length=7, choices=Disclosure, default=Disclosure.WINNERS, help_text="as the policy stood at the start"
+    )
     seed = models.CharField(max_length=64, help_text="what rolls are made from; shown once the session is over")
     price_reference = models.JSONField(default=dict, help_text="what the item went for before")
     bids_count = models.PositiveIntegerField(default=0)
@@ -206,15 +223,15 @@ class BidSession(models.Model):
 
     @property
     def is_sealed(self) -> bool:
-        """Nobody sees amounts while it runs."""
+        """Return whether nobody sees amounts while it runs."""
         return self.mode != Mode.OPEN
 
     def is_over(self, now: dt.datetime) -> bool:
-        """Whether the clock has run out, whatever has been written down yet."""
+        """Return whether the clock has run out, whatever has been written down yet."""
         return self.status == Status.OPEN and self.paused_at is None and now >= self.ends_at
 
     def takes_bids(self, now: dt.datetime) -> bool:
-        """Whether a bid at `now` is in time."""
+        """Return whether a bid at `now` is in time."""
         return self.status == Status.OPEN and self.paused_at is None and now < self.ends_at
 
 
@@ -247,7 +264,8 @@ class BidHistory(models.Model):
     class Outcome(models.TextChoices):
         ACCEPTED = "accepted"
         REFUSED = "refused"
-        VOIDED = "voided", "taken back by an officer"
+        VOIDED = "voided", "voided by an officer"
+        WITHDRAWN = "withdrawn", "withdrawn by the bidder"
 
     id = models.BigAutoField(primary_key=True)
     session = models.ForeignKey(BidSession, on_delete=models.PROTECT, related_name="bid_history")
@@ -259,7 +277,7 @@ class BidHistory(models.Model):
     amount = PointsField()
     tier = models.PositiveSmallIntegerField(default=1)
     at = models.DateTimeField(default=clock.now)
-    outcome = models.CharField(max_length=8, choices=Outcome, default=Outcome.ACCEPTED)
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.ACCEPTED)
     code = models.CharField(max_length=40, blank=True, help_text="why it was refused")
     took_lead = models.BooleanField(default=False)
     available_before = PointsField(null=True, blank=True, help_text="what they could have bid then")
@@ -275,9 +293,21 @@ class BidHistory(models.Model):
     def __str__(self) -> str:
         return f"{self.character_name or self.bidder}: {self.amount} ({self.outcome})"
 
+    @property
+    def placed_for_them_by(self) -> str | None:
+        """Return who placed it in the bidder's name; None where they did themselves, also under an account that is
+        theirs now, and for a bid that was voided (there `placed_by` did that). Reads `placed_by`."""
+        if self.outcome not in (self.Outcome.ACCEPTED, self.Outcome.REFUSED):
+            return None
+        other = self.placed_by if self.placed_by_id != self.user_id else None
+        return None if other is None or other.merged_into_id == self.user_id else str(other)
+
 
 class SessionWinner(models.Model):
-    """Who won one of a session's items, at what price, and what became of it."""
+    """Who won one of a session's items, at what price, and what became of it.
+
+    One row a copy: bids win somebody one of them, an officer may give the same person another.
+    """
 
     class State(models.TextChoices):
         WON = "won", "won, not awarded yet"
@@ -301,7 +331,6 @@ class SessionWinner(models.Model):
 
     class Meta:
         ordering = ["session", "position", "pk"]
-        constraints = [models.UniqueConstraint(fields=["session", "user"], name="a_person_wins_one_of_a_session")]
 
     def __str__(self) -> str:
         return f"{self.character_name or self.user}: {self.amount} ({self.state})"
@@ -318,7 +347,7 @@ class StreamCounter(models.Model):
 
 
 class StreamEvent(models.Model):
-    """One event of the live stream (API.md: `session`, `bid`, `closed`, `awarded`), kept for a day to resume from."""
+    """One event of the live stream (docs/api-contract.md: `session`, `bid`, `closed`, `awarded`), kept for a day to resume from."""
 
     id = models.BigAutoField(primary_key=True)
     sequence = models.BigIntegerField(unique=True)
@@ -341,6 +370,14 @@ class ChatLine(models.Model):
     text_key = models.CharField(max_length=64, blank=True, help_text="the same words whenever they were said")
     line = models.CharField(max_length=500)
     kind = models.CharField(max_length=20)
+    session = models.ForeignKey(
+        BidSession,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="the auction it was about",
+    )
     said_at = models.DateTimeField(
         null=True, blank=True, help_text="by the clock of the PC that wrote the log, as if it were UTC"
     )

@@ -58,7 +58,7 @@ class Resolution:
 
 
 def roll(seed: str, user_id: int, round_number: int = 1) -> int:
-    """What `user_id` rolls from `seed`: 0 to 1000, the same every time."""
+    """Return what `user_id` rolls from `seed`: 0 to 1000, the same every time."""
     digest = hashlib.sha256(f"{seed}:{user_id}:{round_number}".encode()).digest()
     return int.from_bytes(digest, "big") % ROLL_SIDES
 
@@ -128,7 +128,7 @@ _Key = Callable[[Candidate], Any]
 
 
 def _keys(rule: str) -> tuple[_Key, _Key]:
-    """What a tie-break sorts by (the best first) and what it shows of each."""
+    """Return what a tie-break sorts by (the best first) and what it shows of each."""
     if rule == TieBreak.EARLIEST:
         return lambda bid: (bid.placed_at, bid.order), lambda bid: bid.placed_at.isoformat()
     if rule == TieBreak.ATTENDANCE:
@@ -141,7 +141,7 @@ def _keys(rule: str) -> tuple[_Key, _Key]:
             lambda bid: (bid.last_won_at is not None, bid.last_won_at.timestamp() if bid.last_won_at else 0.0),
             lambda bid: bid.last_won_at.isoformat() if bid.last_won_at else None,
         )
-    raise ValueError(f"{rule} is no tie-break")
+    raise ValueError(f"{rule} is not a tie-break")
 
 
 def _untie(equal: list[Candidate], rules: list[str], seed: str, trace: list[dict[str, Any]]) -> list[Candidate]:

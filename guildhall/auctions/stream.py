@@ -5,6 +5,11 @@ its transaction and keeps it to the commit, so event n+1 cannot be written befor
 handed out by a sequence instead would let a slower transaction's event appear behind a reader that has passed it.
 A reader therefore only remembers the last number it saw. `auctions/tests/test_stream.py` fails without the lock.
 
+Invariant: nobody is refused a place for what one person does. A person, and an API key, has so many places; one more
+closes that person's oldest, whose stream ends with the event ``replaced``. Where every place is taken and somebody has several,
+the oldest of who has most makes room. Places are counted in each process; with Redis, a person's and a key's also over all of
+them (`_Shared`). `auctions/tests/test_stream_places.py` fails without it.
+
 One hub a process reads the table for all its streams. It is woken by commits of its own process, by Redis where
 `REDIS_URL` is set, and looks by itself every `POLL_SECONDS` where neither tells it: correct without Redis, quick with it.
 """
@@ -13,9 +18,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import secrets
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +43,8 @@ POLL_SECONDS = 0.25
 HEARTBEAT_SECONDS = 10.0
 STREAM_SECONDS = 300.0
 BUFFER = 2000
+#: How long a browser whose stream was replaced waits before it asks for a place again.
+REPLACED_RETRY_MILLISECONDS = 60_000
 CHANNEL = "guildhall:bidding-stream"
 KEPT = dt.timedelta(hours=24)
 
@@ -101,28 +109,33 @@ class Event:
 
 
 def current_sequence() -> int:
-    """The number of the latest event. One query."""
+    """Return the number of the latest event. One query."""
     return StreamCounter.objects.filter(pk=1).values_list("value", flat=True).first() or 0
 
 
 def read_after(sequence: int, limit: int = 500) -> list[Event]:
-    """The next events after number `sequence`, in order. One query."""
+    """Return the next events after number `sequence`, in order. One query."""
     rows = StreamEvent.objects.filter(sequence__gt=sequence).order_by("sequence")[:limit]
     return [Event(*row) for row in rows.values_list("sequence", "kind", "data")]
 
 
 def can_resume(sequence: int) -> bool:
-    """Whether every event after `sequence` is still kept, and it is no number of the future. One query."""
+    """Return whether every event after `sequence` is still kept, and it is not a number of the future. One query."""
     span = StreamEvent.objects.aggregate(first=Min("sequence"), last=Max("sequence"))
     if span["last"] is None:
         return sequence == current_sequence()
     return bool(span["first"] - 1 <= sequence <= span["last"])
 
 
-def forget_old_events() -> int:
-    """Delete events older than a day; answers how many. Who resumes from before them is told to start afresh."""
-    count, _ = StreamEvent.objects.filter(created_at__lt=clock.now() - KEPT).delete()
-    return count
+@dataclass(slots=True, eq=False)
+class Place:
+    """One open stream: whose it is, and whether another one has taken its place."""
+
+    person: str
+    key: str
+    opened: float
+    uid: str = ""
+    replaced: bool = False
 
 
 class Hub:
@@ -133,47 +146,86 @@ class Hub:
         self._nudged = threading.Event()
         self._buffer: deque[Event] = deque(maxlen=BUFFER)
         self._head = 0  # every event up to here has been read
-        self._listeners = 0
+        self._places: list[Place] = []  # oldest first
         self._thread: threading.Thread | None = None
 
     @property
     def listeners(self) -> int:
-        """How many streams are open in this process."""
-        return self._listeners
+        """Return how many streams are open in this process."""
+        return len(self._places)
 
     def wake(self) -> None:
-        """Something was committed in this process: look now."""
+        """Wake the waiting streams: something was committed in this process."""
         self._nudged.set()
 
-    def join(self, limit: int) -> None:
-        """Take a place.
+    def join(self, limit: int, *, person: str = "", key: str = "") -> Place:
+        """Take a place; the oldest of the same key and person beyond their share end.
+
+        Args:
+            limit: how many places there are in this process.
+            person: whose stream it is; empty for nobody in particular, who has no share.
+            key: the API key it was opened with; empty for a session.
 
         Raises:
-            TooManyStreams: all `limit` places are taken.
+            TooManyStreams: all `limit` places are taken, each by somebody else.
         """
+        place = Place(person, key, time.monotonic(), secrets.token_hex(8))
         with self._changed:
-            if self._listeners >= limit:
+            if key:
+                self._keep([one for one in self._places if one.key == key], settings.STREAMS_A_KEY - 1)
+            if person:
+                self._keep([one for one in self._places if one.person == person], settings.STREAMS_A_PERSON - 1)
+            if len(self._places) >= limit and limit > 0:
+                self._make_room()
+            if len(self._places) >= limit:
                 raise TooManyStreams(
-                    "Every place on the live stream is taken. Read /api/bidding/active/ every few seconds instead.",
+                    "The live stream is full. Read /api/bidding/active/ every few seconds instead.",
                     figures={"streams": limit},
                 )
-            if self._listeners == 0:
+            if not self._places:
                 self._buffer.clear()
                 self._head = -1
-            self._listeners += 1
+            self._places.append(place)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="bidding-stream", daemon=True)
                 self._thread.start()
+        _shared.joined(place)
+        return place
 
-    def leave(self) -> None:
+    def _keep(self, places: list[Place], count: int) -> None:
+        """End the oldest of `places`, so that `count` are left."""
+        for place in places[: max(0, len(places) - max(0, count))]:
+            self._replace(place)
+
+    def _make_room(self) -> None:
+        """End the oldest stream of who has most, unless everybody has one."""
+        shares = Counter(one.person for one in self._places if one.person)
+        who, most = shares.most_common(1)[0] if shares else ("", 0)
+        if most > 1:
+            self._replace(next(one for one in self._places if one.person == who))
+
+    def _replace(self, place: Place) -> None:
+        place.replaced = True
+        self._places.remove(place)
+        self._changed.notify_all()
+
+    def replace(self, uid: str) -> None:
+        """End the stream `uid`, if it is one of this process: another process has taken its place."""
+        with self._changed:
+            for place in [one for one in self._places if one.uid == uid]:
+                self._replace(place)
+
+    def leave(self, place: Place) -> None:
         """Give the place back."""
         with self._changed:
-            self._listeners -= 1
+            if place in self._places:
+                self._places.remove(place)
         self._nudged.set()
+        _shared.left(place)
 
     def after(self, sequence: int, timeout: float) -> list[Event] | None:
-        """Events after `sequence`, waiting up to `timeout` seconds for the first; None if they must be read from the
-        table, because the buffer does not reach back that far."""
+        """Return events after `sequence`, waiting up to `timeout` seconds for the first; None if they must be read
+        from the table, because the buffer does not reach back that far."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while self._head <= sequence:
@@ -192,7 +244,7 @@ class Hub:
                 self._nudged.wait(POLL_SECONDS)
                 self._nudged.clear()
                 with self._changed:
-                    if self._listeners == 0:
+                    if not self._places:
                         self._thread = None
                         return
                 try:
@@ -221,6 +273,46 @@ class Hub:
             self._nudged.set()
 
 
+class _Shared:
+    """The places of all processes, in Redis: two sorted sets of stream ids by the time they were opened.
+
+    It only ever ends a stream too many; where Redis is away nothing is counted here, and each process keeps the shares
+    by itself. A stream of a process that was killed is forgotten when it would have ended.
+    """
+
+    def joined(self, place: Place) -> None:
+        for name, share in self._sets(place):
+            try:
+                with _redis().pipeline() as pipe:
+                    pipe.zadd(name, {place.uid: time.time()})
+                    pipe.zremrangebyscore(name, 0, time.time() - STREAM_SECONDS - 60)
+                    pipe.expire(name, int(STREAM_SECONDS) + 120)
+                    pipe.zrange(name, 0, -(share + 1))
+                    *_, too_many = pipe.execute()
+                for uid in too_many:
+                    _redis().zrem(name, uid)
+                    _redis().publish(CHANNEL, b"end:" + uid)
+            except Exception:  # each process keeps the shares by itself
+                log.warning("the stream's Redis cannot be reached; places are counted in this process", exc_info=True)
+
+    def left(self, place: Place) -> None:
+        for name, _ in self._sets(place):
+            try:
+                _redis().zrem(name, place.uid)
+            except Exception:
+                log.warning("the stream's Redis cannot be reached; places are counted in this process", exc_info=True)
+
+    @staticmethod
+    def _sets(place: Place) -> list[tuple[str, int]]:
+        if not settings.REDIS_URL:
+            return []
+        found = [(f"guildhall:streams:person:{place.person}", settings.STREAMS_A_PERSON)] if place.person else []
+        return [*found, (f"guildhall:streams:key:{place.key}", settings.STREAMS_A_KEY)] if place.key else found
+
+
+_shared = _Shared()
+
+
 def _listen_to_redis(wake: Callable[[], None]) -> Callable[[], None] | None:
     if not settings.REDIS_URL:
         return None
@@ -232,7 +324,12 @@ def _listen_to_redis(wake: Callable[[], None]) -> Callable[[], None] | None:
                 with _redis().pubsub(ignore_subscribe_messages=True) as channel:
                     channel.subscribe(CHANNEL)
                     while not stopped.is_set():
-                        if channel.get_message(timeout=1.0) is not None:
+                        message = channel.get_message(timeout=1.0)
+                        if message is None:
+                            continue
+                        if message["data"].startswith(b"end:"):
+                            hub.replace(message["data"].removeprefix(b"end:").decode())
+                        else:
                             wake()
             except Exception:
                 log.warning("the stream's Redis is away; polling until it is back", exc_info=True)
@@ -246,35 +343,44 @@ hub = Hub()
 
 
 def event_text(event: Event) -> bytes:
-    """One server-sent event; the server's clock goes with each."""
+    """Return one server-sent event; the server's clock goes with each."""
     data = {**event.data, "server_time": clock.now()}
     body = orjson.dumps(data, option=orjson.OPT_UTC_Z)
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.sequence, event.kind.encode(), body)
 
 
 def subscribe(
-    *, resume_from: int | None, snapshot: Callable[[], dict[str, Any]], limit: int, seconds: float = STREAM_SECONDS
+    *,
+    resume_from: int | None,
+    snapshot: Callable[[], dict[str, Any]],
+    limit: int,
+    seconds: float = STREAM_SECONDS,
+    person: str = "",
+    key: str = "",
 ) -> Iterator[bytes]:
-    """The bytes of one stream. It takes its place at once, so that a refusal is an answer and not a broken stream.
+    """Return the bytes of one stream. It takes its place at once, so that a refusal is an answer and not a broken
+    stream.
 
     Args:
         resume_from: `Last-Event-ID`; None for a new subscriber.
         snapshot: every running session, for new subscribers and for those who were away too long (event ``hello``).
         limit: how many streams this process carries.
         seconds: the stream ends after this; `EventSource` comes back by itself and resumes.
+        person, key: whose place it takes (`Hub.join`).
 
     Raises:
         TooManyStreams.
     """
-    hub.join(limit)
-    return _Stream(_flow(resume_from, snapshot, seconds))
+    place = hub.join(limit, person=person, key=key)
+    return _Stream(_flow(resume_from, snapshot, seconds, place), place)
 
 
 class _Stream:
     """An iterator that gives its place back whether it was read to the end, closed half-way or never begun."""
 
-    def __init__(self, flow: Iterator[bytes]) -> None:
+    def __init__(self, flow: Iterator[bytes], place: Place) -> None:
         self._flow = flow
+        self._place = place
         self._open = True
 
     def __iter__(self) -> Iterator[bytes]:
@@ -291,13 +397,30 @@ class _Stream:
         """Called by the server when the client has gone."""
         if self._open:
             self._open = False
-            hub.leave()
+            hub.leave(self._place)
 
     def __del__(self) -> None:
         self.close()
 
 
-def _flow(resume_from: int | None, snapshot: Callable[[], dict[str, Any]], seconds: float) -> Iterator[bytes]:
+def _replaced_text() -> bytes:
+    """Return the last event of a stream whose place was taken, and how long `EventSource` is to wait before it comes
+    back."""
+    data = {
+        "code": "replaced",
+        "detail": f"You have opened more than {settings.STREAMS_A_PERSON} live streams, or {settings.STREAMS_A_KEY} with one "
+        "key; the oldest ends. Close the ones you do not need.",
+        "server_time": clock.now(),
+    }
+    return b"retry: %d\nevent: replaced\ndata: %s\n\n" % (
+        REPLACED_RETRY_MILLISECONDS,
+        orjson.dumps(data, option=orjson.OPT_UTC_Z),
+    )
+
+
+def _flow(
+    resume_from: int | None, snapshot: Callable[[], dict[str, Any]], seconds: float, place: Place
+) -> Iterator[bytes]:
     until = time.monotonic() + seconds
     yield b"retry: 1000\n\n"
     if resume_from is not None and can_resume(resume_from):
@@ -308,6 +431,9 @@ def _flow(resume_from: int | None, snapshot: Callable[[], dict[str, Any]], secon
         yield event_text(Event(last, "hello", {**snapshot(), "resumed": False}))
     waiting_since = time.monotonic()
     while time.monotonic() < until:
+        if place.replaced:
+            yield _replaced_text()
+            return
         # A stream that waits must not keep a database connection from others.
         if not connection.in_atomic_block:
             connection.close()

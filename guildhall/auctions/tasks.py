@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from . import stream
 from .services import close_due
 
 
@@ -12,9 +11,3 @@ from .services import close_due
 def close_due_sessions() -> str:
     """Write down the outcome of every session whose time is up."""
     return f"{close_due()} closed"
-
-
-@shared_task
-def forget_stream_events() -> str:
-    """Drop stream events older than a day."""
-    return f"{stream.forget_old_events()} forgotten"

@@ -1,6 +1,6 @@
 """What makes the history of bids append-only in the database (`core.append_only`).
 
-Invariant: nothing updates or deletes a `BidHistory`; a bid that is taken back is another row. The one exception is a merge
+Invariant: nothing updates or deletes a `BidHistory`; a bid that is withdrawn is another row. The one exception is a merge
 of two people, which gives the bids of the one to the other. `auctions/tests/test_triggers.py` fails without the triggers.
 """
 

@@ -1,4 +1,4 @@
-"""The house's own records: read here, changed nowhere. A dead letter can be sent again."""
+"""Guildhall's own records: read here, changed nowhere. A dead letter can be sent again."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ class AuditEventAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return audit.readable_by(request.user, super().get_queryset(request))
+        return audit.visible_to(request.user, super().get_queryset(request))
 
 
 @admin.register(OutboxMessage)
 class OutboxMessageAdmin(ReadOnlyAdmin):
     """What is on its way out; dead letters wait here for somebody to look at them."""
 
-    list_display = ["id", "topic", "state", "attempts", "due_at", "delivered_at", "last_error"]
+    list_display = ["id", "topic", "state", "attempts", "due_at", "delivered_at", "outcome", "last_error"]
     list_filter = ["state", "topic"]
     search_fields = ["topic", "order_key", "last_error"]
     actions = ["send_again"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return outbox.readable_by(request.user, super().get_queryset(request))
+        return outbox.visible_to(request.user, super().get_queryset(request))
 
     @admin.action(description="Send the selected dead letters again")
     def send_again(self, request: HttpRequest, queryset: Any) -> None:

@@ -1,6 +1,6 @@
 """What every admin page here stands on: pages that only show, and forms that save through a service.
 
-Invariant: the admin writes nothing by itself. A form's `perform` calls the room's service; what the service refuses
+Invariant: the admin writes nothing by itself. A form's `perform` calls the app's service; what the service refuses
 is shown at the field that is to blame, and nothing is stored.
 """
 
@@ -19,13 +19,14 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from .errors import GuildhallError
 from .fields import PointsField
+from .text import CONTROL_CHARACTER, has_control_characters
 
-# The theme draws fields by their class and knows not ours: without this an amount's box has no border. The house's
-# admin is found first (INSTALLED_APPS), so it holds in every room.
+# The theme draws fields by their class and knows not ours: without this an amount's box has no border. Guildhall's
+# admin is found first (INSTALLED_APPS), so it holds in every app.
 FORMFIELD_OVERRIDES[PointsField] = {"widget": UnfoldAdminDecimalFieldWidget}
 
 
-class HouseAdmin(ModelAdmin):
+class GuildhallAdmin(ModelAdmin):
     """The look that all pages share."""
 
     list_per_page = 50
@@ -34,7 +35,25 @@ class HouseAdmin(ModelAdmin):
     warn_unsaved_form = True
 
 
-class ReadOnlyAdmin(HouseAdmin):
+class ConcealsFields:
+    """A mixin for an admin page that must not show some fields of its model to anybody, nor answer questions about them.
+
+    The admin shows every field on a row's own page and filters by any of them that the address names
+    (``?amount__gt=17``), which tells a secret as surely as a column does.
+    """
+
+    concealed: tuple[str, ...] = ()
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [*(super().get_exclude(request, obj) or ()), *self.concealed]  # type: ignore[misc]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        if lookup.partition("__")[0] in self.concealed:
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[misc]
+
+
+class ReadOnlyAdmin(GuildhallAdmin):
     """Shows, and changes nothing; `actions` may still call services."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -60,7 +79,10 @@ class ServiceForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        # The service says what is taken, in better words, and knows what it will put right itself.
+        for name, value in list(cleaned.items()):  # a refused one is taken out
+            if isinstance(value, str) and has_control_characters(value):
+                self.add_error(name if name in self.fields else None, CONTROL_CHARACTER)
+        # The service says what is taken, in better words, and knows what it will correct itself.
         self._validate_unique = self._validate_constraints = False
         return cleaned
 
@@ -80,7 +102,7 @@ class ServiceForm(forms.ModelForm):
         return self.saved
 
 
-class ServiceAdmin(HouseAdmin):
+class ServiceAdmin(GuildhallAdmin):
     """Adds and changes through a `ServiceForm`; nothing is deleted but by a service."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -96,7 +118,7 @@ class ServiceAdmin(HouseAdmin):
 
 
 def actor_of(request: HttpRequest) -> Any:
-    """Who is at work in the admin; nobody comes in here without signing in."""
+    """Return who is at work in the admin; nobody comes in here without signing in."""
     return request.user
 
 

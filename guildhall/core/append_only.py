@@ -3,7 +3,7 @@
 Invariant: nothing deletes a row of such a table, and nothing updates one, with at most one exception that the table
 names (another owner, while two people are merged). SQLite drops a table's triggers when a migration rebuilds the table,
 so they are put back after every migrate; `verify_ledger`, `/api/health/` and `serve` name one that is missing.
-A room declares its table in `triggers.py`; `points/tests/test_triggers.py` and `auctions/tests/test_triggers.py` fail
+An app declares its table in `triggers.py`; `points/tests/test_triggers.py` and `auctions/tests/test_triggers.py` fail
 without them.
 """
 
@@ -37,7 +37,7 @@ class AppendOnly:
         table: its name.
         prefix: what the triggers' names begin with.
         refusal: the words of the refusal; what to do instead. No quotes.
-        app_label: the room it belongs to: after that room's migrations the triggers are put back.
+        app_label: the app it belongs to: after that app's migrations the triggers are put back.
         exception: what an update may do all the same, if anything.
         columns: every column that may not change even then.
     """
@@ -50,18 +50,18 @@ class AppendOnly:
     columns: Sequence[str] = ()
 
     def names(self, connection: Any) -> set[str]:
-        """The triggers that belong there."""
+        """Return the triggers that belong there."""
         kinds = ["update", "delete", *(["truncate"] if connection.vendor == "postgresql" else [])]
         return {f"{self.prefix}_no_{kind}" for kind in kinds}
 
     def installed(self, connection: Any) -> set[str]:
-        """The names of the table's triggers that the database has."""
+        """Return the names of the table's triggers that the database has."""
         with connection.cursor() as cursor:
             cursor.execute(_LISTING[connection.vendor], [self.table])
             return {row[0] for row in cursor.fetchall()}
 
     def missing(self, connection: Any) -> list[str]:
-        """The names of the triggers that should be there and are not."""
+        """Return the names of the triggers that should be there and are not."""
         return sorted(self.names(connection) - self.installed(connection))
 
     def remove(self, connection: Any) -> None:
@@ -81,11 +81,11 @@ class AppendOnly:
                 cursor.execute(statement)
 
     def is_there(self, connection: Any) -> bool:
-        """Whether the table is there: not before its room's first migration."""
+        """Return whether the table is there: not before its app's first migration."""
         return self.table in connection.introspection.table_names()
 
     def _allowed(self, same: str, true: str) -> str:
-        """The condition under which an update passes, in the database's own words for "is the same" and "true"."""
+        """Return the condition under which an update passes, in the database's own words for "is the same" and "true"."""
         rule = self.exception
         if rule is None:
             return ""
@@ -148,8 +148,13 @@ def declare(table: AppendOnly) -> AppendOnly:
     return table
 
 
+def declared() -> tuple[AppendOnly, ...]:
+    """Return every declared table."""
+    return tuple(_TABLES)
+
+
 def all_missing(connection: Any) -> list[str]:
-    """The triggers of every declared table that should be there and are not."""
+    """Return the triggers of every declared table that should be there and are not."""
     return [name for table in _TABLES for name in table.missing(connection)]
 
 

@@ -2,13 +2,14 @@ from django.apps import AppConfig
 
 
 class CoreConfig(AppConfig):
-    """What every room needs: money, clock, errors, audit, idempotency, outbox."""
+    """What every app needs: money, clock, errors, audit, idempotency, outbox."""
 
     name = "guildhall.core"
     label = "core"
-    verbose_name = "House"
+    verbose_name = "System"
 
     def ready(self) -> None:
+        from . import retention_rules  # noqa: F401 - registers what is forgotten
         from .sqlite import raise_parameter_limit
 
         raise_parameter_limit()

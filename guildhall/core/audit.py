@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import models
 
-from .kept_back import KeptBack
 from .models import AuditEvent
+from .row_visibility import RowVisibility
 
 
 def record(
@@ -21,7 +21,7 @@ def record(
     """Write one audit row in the caller's transaction.
 
     Args:
-        action: ``room.verb``.
+        action: ``app.verb``.
         summary: one line for a person; cut at 500 characters.
         actor: the user who did it; None for the system itself.
         target: the row it was done to.
@@ -37,6 +37,6 @@ def record(
     )
 
 
-_readers = KeptBack()
-keep_back = _readers.keep_back
-readable_by = _readers.readable_by
+_readers = RowVisibility()
+exclude_rows = _readers.exclude_rows
+visible_to = _readers.visible_to

@@ -1,7 +1,7 @@
 """Many rows at once, near the database's own speed: for imports of a whole history, nowhere else.
 
 A model instance a row costs several times the insert itself. `bulk_rows` takes plain tuples of Python values, turns
-them into what the database stores (through each field's own conversion) and hands them to the fastest door the driver
+them into what the database stores (through each field's own conversion) and hands them to the fastest interface the driver
 has: COPY on PostgreSQL, executemany elsewhere. Constraints and triggers hold as for any insert; signals, history and
 `save` do not run, so the caller is a service that knows what it leaves out. It joins the caller's transaction.
 """
@@ -25,7 +25,7 @@ Convert = Callable[[Any], Any]
 
 
 def _moment_as_text() -> Convert:
-    """Times as SQLite and MySQL store them; a raid's time comes once per attendee, so the last ones are remembered."""
+    """Return times as SQLite and MySQL store them; a raid's time comes once per attendee, so the last ones are remembered."""
     adapt = connection.ops.adapt_datetimefield_value
     known: dict[datetime, Any] = {}
 
@@ -43,7 +43,7 @@ def _moment_as_text() -> Convert:
 
 
 def _converter(field: models.Field[Any, Any]) -> Convert | None:
-    """How a value of `field` is prepared for the driver; None where it goes in as it is."""
+    """Return how a value of `field` is prepared for the driver; None where it goes in as it is."""
     postgres = connection.vendor == "postgresql"
     if isinstance(field, models.ForeignKey):
         return _converter(field.target_field)

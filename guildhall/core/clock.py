@@ -1,7 +1,7 @@
 """The one clock. Rules about time ask `now()`; nothing else reads the system's clock for a decision.
 
 Vote windows, auctions, trials and holds end at a stored time and are judged by this clock wherever they are
-asked about (DESIGN.md, "Time-driven rules"). `frozen` lets a test hold or move it.
+asked about (docs/architecture.md, "Time-driven rules"). `frozen` lets a test hold or move it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ _override = _Override()
 
 
 def now() -> dt.datetime:
-    """The present moment, aware, in UTC; the held one inside `frozen`."""
+    """Return the present moment, aware, in UTC; the held one inside `frozen`."""
     return _override.at or timezone.now()
+
+
+def is_held() -> bool:
+    """Return whether a test holds the clock."""
+    return _override.at is not None
 
 
 @contextmanager

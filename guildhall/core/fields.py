@@ -1,4 +1,4 @@
-"""Database fields that every room shares."""
+"""Database fields that every app shares."""
 
 from __future__ import annotations
 

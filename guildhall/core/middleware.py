@@ -1,6 +1,6 @@
 """The API's own doorkeeper, and what browsers are told to refuse on our pages.
 
-Invariant (API.md, "Conventions"): under /api/ every error is JSON in the common form, also those that Django itself
+Invariant (docs/api-contract.md, "Conventions"): under /api/ every error is JSON in the common form, also those that Django itself
 answers before a view is reached (CSRF, a bad host, a body that is too large, a crash outside a view). Text with NUL
 characters is refused here once, because PostgreSQL cannot hold it anywhere.
 
@@ -106,7 +106,7 @@ class BrowserPolicyMiddleware:
 
 
 def content_security_policy(path: str) -> str:
-    """The policy for the page at `path`, as the header says it."""
+    """Return the policy for the page at `path`, as the header says it."""
     if path.startswith("/admin/"):
         policy = _ADMIN
     elif path.startswith("/api/"):

@@ -19,7 +19,7 @@ MAX_POINTS = Decimal("9999999.99")
 
 
 def round_points(amount: Decimal, places: int = 2) -> Decimal:
-    """`amount` rounded half away from zero to `places` (0 to 2), always written with two places."""
+    """Return `amount` rounded half away from zero to `places` (0 to 2), always written with two places."""
     return amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP).quantize(CENT)
 
 
@@ -65,5 +65,5 @@ def parse_points(
 
 
 def show_points(amount: Decimal) -> str:
-    """The one way an amount is written for a program: two places, no exponent (API.md, "Conventions")."""
+    """Return an amount as it is written for programs everywhere: two places, no exponent (docs/api-contract.md, "Conventions")."""
     return f"{amount:.2f}"

@@ -18,6 +18,6 @@ def bump(name: str) -> None:
 
 
 def current(*names: str) -> str:
-    """The counters `names` as one text that changes whenever any of them does. One query."""
+    """Return the counters `names` as one text that changes whenever any of them does. One query."""
     found = dict(Revision.objects.filter(name__in=names).values_list("name", "value"))
     return "-".join(str(found.get(name, 0)) for name in names)

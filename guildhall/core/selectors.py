@@ -15,23 +15,23 @@ def audit_events(
     *,
     reader: Any,
     search: str = "",
-    room: str = "",
+    app: str = "",
     actor_id: int | None = None,
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
 ) -> QuerySet[AuditEvent]:
-    """Who did what, newest first, with who did it. One query for a page.
+    """Return who did what, newest first, with who did it. One query for a page.
 
     Args:
-        reader: who asks; what the rooms keep back from them is left out.
+        reader: who asks; what the apps keep back from them is left out.
         search: part of what is said about it, or of the action's name.
-        room: the room it happened in, the first part of the action's name.
+        app: the app it happened in, the first part of the action's name.
     """
-    found = audit.readable_by(reader, AuditEvent.objects.select_related("actor"))
+    found = audit.visible_to(reader, AuditEvent.objects.select_related("actor"))
     if search:
         found = found.filter(Q(summary__icontains=search) | Q(action__icontains=search))
-    if room:
-        found = found.filter(action__startswith=f"{room}.")
+    if app:
+        found = found.filter(action__startswith=f"{app}.")
     if actor_id is not None:
         found = found.filter(actor_id=actor_id)
     if since is not None:

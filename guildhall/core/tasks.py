@@ -1,30 +1,18 @@
-"""Background work of the house: thin, each calls a service."""
+"""Background work of `core`: thin, each calls a service."""
 
 from __future__ import annotations
 
-import datetime as dt
-
 from celery import shared_task
 
-from . import clock, jobs, outbox
-from .models import IdempotencyKey, QueuedJob
-
-IDEMPOTENCY_KEPT = dt.timedelta(hours=48)
-FINISHED_JOBS_KEPT = dt.timedelta(days=30)
+from . import jobs, outbox_workers, retention
 
 
 @shared_task
 def deliver_outbox() -> str:
     """Deliver what the outbox holds that is due."""
-    done = outbox.deliver_due()
-    return f"{done.delivered} delivered, {done.retried} put off, {done.dead} given up"
-
-
-@shared_task
-def forget_idempotency_keys() -> str:
-    """Forget idempotency keys older than 48 hours (API.md promises 24)."""
-    count, _ = IdempotencyKey.objects.filter(created_at__lt=clock.now() - IDEMPOTENCY_KEPT).delete()
-    return f"{count} forgotten"
+    done = outbox_workers.deliver_in_lanes()
+    skipped = f", {done.skipped} not sent" if done.skipped else ""
+    return f"{done.delivered} delivered{skipped}, {done.retried} postponed, {done.dead} failed"
 
 
 @shared_task
@@ -42,15 +30,11 @@ def run_queued() -> str:
 @shared_task
 def run_scheduled(name: str) -> str:
     """Run one entry of the schedule under its lease; what Celery beat sends (`config.celery`)."""
-    return jobs.run_scheduled(name) or "another worker runs it"
+    return jobs.run_scheduled(name, only_with_work=True) or "another worker runs it"
 
 
 @shared_task
-def forget_finished_jobs() -> str:
-    """Forget queued jobs that ended more than 30 days ago."""
-    count, _ = (
-        QueuedJob.objects.exclude(state=QueuedJob.State.WAITING)
-        .filter(finished_at__lt=clock.now() - FINISHED_JOBS_KEPT)
-        .delete()
-    )
-    return f"{count} forgotten"
+def forget_old_rows() -> str:
+    """Forget whatever is older than it is kept (docs/retention.md)."""
+    counts = {name: count for name, count in retention.delete_expired().items() if count}
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing to forget"

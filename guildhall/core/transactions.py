@@ -1,8 +1,10 @@
 """How a use case runs: one transaction, retried whole when the database asks for it.
 
-Invariant (DESIGN.md 3 and 7): a service function is one transaction. Locks are taken in one order (people's
+Invariant (docs/architecture.md, "The ledger", 3 and 7): a service function is one transaction. Locks are taken in one order (people's
 summaries by primary key, then what hangs on them), so deadlocks are rare; where a database still finds one, or a
-serialization failure, nothing was written and the whole function runs again. `use_case` is the only place that retries.
+serialization failure, nothing was written and the whole function runs again. The same where a service finds, with the
+lock in hand, that what it read before has changed (`errors.Stale`). `use_case` is the only place that retries.
+A function that a worker runs commits only while the worker has its lease (`leases.fence`).
 """
 
 from __future__ import annotations
@@ -15,16 +17,23 @@ from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 
+from . import leases
+from .errors import Stale
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 8
+STALE_ATTEMPTS = 3
+"""How often a function runs that finds its reads outdated: once more is enough unless the caller named what is outdated."""
 _RETRYABLE_PG = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 _RETRYABLE_MYSQL = {1205, 1213, 1020}  # lock wait timeout, deadlock, record changed since last read
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether `error` is the database saying "nothing was written, run it again"."""
+    """Return whether `error` says "nothing was written, run it again": the database's refusal, or an outdated read."""
+    if isinstance(error, Stale):
+        return True
     cause = error.__cause__ or error
     if getattr(cause, "sqlstate", None) in _RETRYABLE_PG:
         return True
@@ -39,6 +48,7 @@ def run_in_transaction(function: Callable[[], R]) -> R:
     Raises:
         whatever `function` raises; a retryable database error only after `ATTEMPTS` tries, or inside a transaction
         that somebody else opened (they must retry, not we).
+        LeaseLost: the worker that runs this has lost its lease; nothing was written.
     """
     if connection.in_atomic_block:
         with transaction.atomic():
@@ -46,7 +56,12 @@ def run_in_transaction(function: Callable[[], R]) -> R:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic():
-                return function()
+                result = function()
+                leases.fence()
+            return result
+        except Stale:
+            if attempt >= STALE_ATTEMPTS:
+                raise
         except DatabaseError as error:
             if attempt == ATTEMPTS or not is_retryable(error):
                 raise

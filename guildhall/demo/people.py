@@ -14,7 +14,7 @@ from guildhall.roster.models import Character, CharacterAlias, Rank
 from guildhall.roster.names import clean_new_name
 from guildhall.web.personas import PERSONAS
 
-from .lore import Names, random_class
+from .content import Names, random_class
 
 PEOPLE, CHARACTERS = 60, 120
 RANKS = (
@@ -36,7 +36,7 @@ class Player:
     alts: list[Character] = field(default_factory=list)
 
     def there_at(self, at: dt.datetime) -> bool:
-        """Whether they are in the guild at that time."""
+        """Return whether they are in the guild at that time."""
         return self.main is not None and self.joined <= at and (self.left is None or at < self.left)
 
 
@@ -51,7 +51,7 @@ class Guild:
     renamed: dict[int, str] = field(default_factory=dict)
 
     def current_name(self, character: Character) -> str:
-        """What a character is called now; it may have been renamed since it was made."""
+        """Return what a character is called now; it may have been renamed since it was made."""
         return self.renamed.get(character.pk, character.name)
 
     @property
@@ -175,7 +175,7 @@ def _some_leave(rng: random.Random, players: list[Player], start: dt.datetime, n
 
 
 def _strays(names: Names, rng: random.Random, ranks: dict[str, Rank], actor: User) -> None:
-    """Characters that nobody has claimed yet: a bank, a friend of the guild."""
+    """Create characters that nobody has claimed yet: a bank, a friend of the guild."""
     for note in ("the guild's bank", "a friend of the guild, plays now and then", "claimed by nobody yet"):
         roster.create_character(
             name=names.make(), character_class=random_class(rng), level=60, rank=ranks["Alt"], note=note, actor=actor
@@ -183,7 +183,7 @@ def _strays(names: Names, rng: random.Random, ranks: dict[str, Rank], actor: Use
 
 
 def remember_typos(*, guild: Guild, rng: random.Random) -> None:
-    """A few aliases: typos that kept coming up, and a former name."""
+    """Create a few aliases: typos that kept coming up, and a former name."""
     mains = [player.main for player in guild.players if player.main is not None]
     for character in rng.sample(mains, 6):
         roster.add_alias(

@@ -20,7 +20,7 @@ from guildhall.raids import services as raids
 from guildhall.raids.models import AttendanceCheck, Event, Raid
 from guildhall.roster import services as roster
 
-from .lore import EVENTS, EventLore
+from .content import EVENTS, EventContent
 from .people import Guild, Player
 
 Kind = AttendanceCheck.Kind
@@ -35,7 +35,7 @@ class Season:
     rng: random.Random
     now: dt.datetime
     pools: dict[str, DKPPool] = field(default_factory=dict)
-    events: dict[str, tuple[Event, EventLore]] = field(default_factory=dict)
+    events: dict[str, tuple[Event, EventContent]] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
     rules: dict[str, PointRule] = field(default_factory=dict)
     awards: list[LootDistribution] = field(default_factory=list)
@@ -65,7 +65,7 @@ def play_season(*, guild: Guild, rng: random.Random, start: dt.datetime, now: dt
 
 
 def _calendar(start: dt.datetime, now: dt.datetime) -> list[tuple[dt.datetime, str]]:
-    """What happens when: raids on Tuesdays and Thursdays, every other Sunday for alts, decay on the first."""
+    """Return what happens when: raids on Tuesdays and Thursdays, every other Sunday for alts, decay on the first."""
     found: list[tuple[dt.datetime, str]] = []
     day = start.replace(hour=20, minute=0)
     while day < now - dt.timedelta(hours=21):
@@ -109,18 +109,18 @@ def _found(season: Season) -> None:
         name="Weekend cap", pool=season.pools["Weekend"], kind="cap_upper", amount=Decimal(120), period="month",
         actor=officer,
     )  # fmt: skip
-    for lore in EVENTS:
-        group = raids.save_item_pool(name=f"Loot of {lore.name}", pools=[season.pools[lore.pool]], actor=officer)
+    for content in EVENTS:
+        group = raids.save_item_pool(name=f"Loot of {content.name}", pools=[season.pools[content.pool]], actor=officer)
         event = raids.create_event(
-            name=lore.name,
-            pools=[season.pools[lore.pool]],
+            name=content.name,
+            pools=[season.pools[content.pool]],
             item_pools=[group],
-            default_points=lore.worth,
-            difficulty_modifier=lore.modifier,
+            default_points=content.worth,
+            difficulty_modifier=content.modifier,
             actor=officer,
         )
-        season.events[lore.name] = (event, lore)
-        for name, category, rarity, _ in lore.items:
+        season.events[content.name] = (event, content)
+        for name, category, rarity, _ in content.items:
             season.items[name] = loot.create_item(
                 name=name, category=category, rarity=rarity, item_pool=group, actor=officer
             )
@@ -137,7 +137,7 @@ def _found(season: Season) -> None:
 
 
 def _who(season: Season, at: dt.datetime, *, alts: bool = False) -> list[tuple[Player, dict[str, Any]]]:
-    """Who comes, as which character, and how: most in time, some late, a few on standby."""
+    """Return who comes, as which character, and how: most in time, some late, a few on standby."""
     rng, found = season.rng, []
     for player in season.guild.players:
         if not player.there_at(at) or rng.random() > player.keenness * (0.55 if alts else 1):
@@ -154,7 +154,7 @@ def _who(season: Season, at: dt.datetime, *, alts: bool = False) -> list[tuple[P
 
 def _raid_night(season: Season, at: dt.datetime, held: clock.FrozenClock) -> None:
     choices = [pair for name, pair in season.events.items() if pair[1].pool != "Weekend"]
-    event, lore = season.rng.choices(choices, [6, 5, 3, 2, 3])[0]
+    event, content = season.rng.choices(choices, [6, 5, 3, 2, 3])[0]
     raid = raids.create_raid(
         event=event, started_at=at, ended_at=at + dt.timedelta(hours=3, minutes=20), leader=season.guild.leader,
         actor=season.guild.leader,
@@ -176,18 +176,18 @@ def _raid_night(season: Season, at: dt.datetime, held: clock.FrozenClock) -> Non
         )
         _award(season, raid, check, stayed)
     held.set(at + dt.timedelta(hours=3, minutes=25))
-    _drops(season, raid, lore, [player for player, _ in there], season.rng.randrange(2, 5))
+    _drops(season, raid, content, [player for player, _ in there], season.rng.randrange(2, 5))
     season.raids.append(raid)
 
 
 def _weekend(season: Season, at: dt.datetime, held: clock.FrozenClock) -> None:
-    event, lore = next(pair for pair in season.events.values() if pair[1].pool == "Weekend")
+    event, content = next(pair for pair in season.events.values() if pair[1].pool == "Weekend")
     raid = raids.create_raid(event=event, started_at=at, leader=season.guild.leader, actor=season.guild.leader)
     there = _who(season, at, alts=True)
     held.set(at + dt.timedelta(minutes=20))
     _award(season, raid, None, there)
     held.set(at + dt.timedelta(hours=2))
-    _drops(season, raid, lore, [player for player, _ in there], 2)
+    _drops(season, raid, content, [player for player, _ in there], 2)
     season.raids.append(raid)
 
 
@@ -214,12 +214,12 @@ def _award(
             raids.resolve_unmatched(unmatched=unmatched, character=main, actor=season.guild.leader)
 
 
-def _drops(season: Season, raid: Raid, lore: EventLore, there: list[Player], count: int) -> None:
-    """What dropped, to who wanted it most and could pay: richer people bid more."""
+def _drops(season: Season, raid: Raid, content: EventContent, there: list[Player], count: int) -> None:
+    """Award what dropped to who wanted it most and could pay: richer people bid more."""
     rng = season.rng
-    pool = season.pools[lore.pool]
+    pool = season.pools[content.pool]
     balances = balances_in(pool=pool, user_ids=[player.user.pk for player in there])
-    for name, _, _, usual in rng.sample(lore.items, min(count, len(lore.items))):
+    for name, _, _, usual in rng.sample(content.items, min(count, len(content.items))):
         bidders = rng.sample(there, min(6, len(there)))
         if not bidders:
             return
@@ -241,7 +241,7 @@ def _drops(season: Season, raid: Raid, lore: EventLore, there: list[Player], cou
         )
         balances[winner.user.pk] = have - price
         season.awards.append(award)
-    season.counts["awards"] += min(count, len(lore.items))
+    season.counts["awards"] += min(count, len(content.items))
 
 
 def _month(season: Season, at: dt.datetime) -> None:
@@ -274,8 +274,8 @@ def _adjust(season: Season) -> None:
 
 
 def _mistakes(season: Season) -> None:
-    """What was put right: a raid that was booked twice, a wrong price, a wrong buyer, an award that was returned, a
-    character that changed hands, a penalty taken back."""
+    """Make and correct mistakes: a raid that was booked twice, a wrong price, a wrong buyer, an award that was
+    returned, a character that changed hands, a penalty reversed."""
     guild, rng = season.guild, season.rng
     leader, officer = guild.leader, guild.officer
     raids.reverse_raid(
@@ -302,7 +302,7 @@ def _mistakes(season: Season) -> None:
 
 
 def _plans(season: Season) -> None:
-    """The next raid stands in the calendar already."""
+    """Plan the next raid in the calendar."""
     event, _ = season.events["The Sleeper's Vault"]
     soon = (season.now + dt.timedelta(days=1)).replace(hour=20, minute=0, second=0, microsecond=0)
     raids.create_raid(

@@ -1,6 +1,6 @@
 """Making the demo guild: one call, one transaction, the same guild for the same seed and day.
 
-Invariant: everything here is made through the rooms' own services with the clock held at the moment it happened, so
+Invariant: everything here is made through the apps' own services with the clock held at the moment it happened, so
 the ledger, the audit trail and the histories are what a year of use would have left. `verify_ledger` holds afterwards
 (`demo/tests/test_load_demo.py`).
 """
@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from guildhall.accounts.selectors import people
+from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.core import clock
 from guildhall.core.errors import Conflict
 from guildhall.core.outbox import settle_pending
 from guildhall.raids.services import refresh_attendance
 from guildhall.roster.selectors import characters
 
-from .doings import auction, open_the_vote, plan, recruit
+from .activity import auction, open_the_vote, plan, recruit
 from .people import Guild, make_people, remember_typos
 from .season import play_season
 
@@ -60,6 +61,7 @@ def load_demo(*, seed: int = 1, today: dt.datetime | None = None) -> Loaded:
         season = play_season(guild=guild, rng=rng, start=start, now=now)
         open_the_vote(guild=guild, now=now)
         running = auction(season=season, now=now) | plan(guild=guild, now=now)
+        edit_visitor_access(actor=None, standings=True, recruitment=True)
         refresh_attendance(at=now)
         settle_pending(outcome="part of the demo guild's past")
     counts = {

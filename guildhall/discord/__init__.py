@@ -1,1 +1,1 @@
-"""The Discord room: sign-in and linking, the REST client, role reconciliation, messages, slash commands."""
+"""The Discord app: sign-in and linking, the REST client, role reconciliation, messages, slash commands."""

@@ -86,7 +86,7 @@ class MemberAdmin(ReadOnly):
         count = request_sync(
             user_ids=ids, source="admin", actor=request.user if isinstance(request.user, User) else None
         )
-        messages.success(request, f"{count} members are put right by the worker.")
+        messages.success(request, f"{count} members are corrected by the worker.")
 
 
 @admin.register(DiscordSyncLog)

@@ -11,10 +11,12 @@ class DiscordConfig(AppConfig):
     verbose_name = "Discord"
 
     def ready(self) -> None:
-        from . import handlers, merging, news
+        from . import announcements, handlers, merging, retention_rules  # noqa: F401 - `retention_rules` registers what is forgotten
         from .interactions import commands  # noqa: F401 - registers the commands
         from .linking import messages  # noqa: F401 - registers what claimants are told
+        from .messages import bidders
 
         handlers.connect()
         merging.connect()
-        news.connect()
+        announcements.connect()
+        bidders.connect()

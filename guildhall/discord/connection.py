@@ -14,7 +14,7 @@ from django.conf import settings
 
 from .client import DiscordConfig, DiscordError, RestClient
 from .client.config import WEBHOOK_KINDS
-from .client.errors import in_words
+from .client.errors import as_text
 from .models import DiscordRole
 from .roles.desired import mapped_role_ids
 from .roles.mirror import refresh_roles, store_members
@@ -36,7 +36,7 @@ class Check:
 
 
 def check_connection(client: RestClient) -> list[Check]:
-    """Every part, in the order in which they depend on each other."""
+    """Return every part, in the order in which they depend on each other."""
     client.forget_refusal()
     config = client.config
     checks = [_sign_in(config)]
@@ -57,7 +57,7 @@ def _run(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except DiscordError as error:
-        return Check(name, "failed", in_words(error))
+        return Check(name, "failed", as_text(error))
 
 
 def _sign_in(config: DiscordConfig) -> Check:

@@ -29,12 +29,12 @@ def _fernet() -> MultiFernet:
 
 
 def encrypt(text: str) -> str:
-    """`text` as it may be stored; empty stays empty."""
+    """Return `text` as it may be stored; empty stays empty."""
     return _fernet().encrypt(text.encode()).decode() if text else ""
 
 
 def decrypt(text: str) -> str:
-    """What `encrypt` was given.
+    """Return what `encrypt` was given.
 
     Raises:
         CannotDecrypt: the keys have changed.
@@ -48,7 +48,7 @@ def decrypt(text: str) -> str:
 
 
 def rotate(text: str) -> str:
-    """`text`, encrypted anew under the first key.
+    """Return `text`, encrypted anew under the first key.
 
     Raises:
         CannotDecrypt: the keys have changed.

@@ -10,29 +10,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from guildhall.core.outbox import GiveUp, RetryLater
+from guildhall.core import leases
+from guildhall.core.outbox import PermanentFailure, RetryLater
 
 from .client import DiscordError, InvalidRequests, NotConfigured, RateLimited, TokenRefused, Unavailable
-from .client.errors import in_words
+from .client.errors import as_text
 
 TOKEN_PAUSE = 300.0
 
 
 @contextmanager
 def outbox_errors() -> Iterator[None]:
-    """Inside, whatever the client raises becomes the outbox's `RetryLater` or `GiveUp`."""
+    """Inside, whatever the client raises becomes the outbox's `RetryLater` or `PermanentFailure`.
+
+    Raises:
+        LeaseLost: before anything is called: the message is another worker's now.
+    """
+    leases.check()
     try:
         yield
     except RateLimited as error:
-        raise RetryLater(in_words(error), after=error.retry_after, counts=False) from error
+        raise RetryLater(as_text(error), after=error.retry_after, counts=False) from error
     except InvalidRequests as error:
-        raise RetryLater(in_words(error), after=error.retry_after or 60.0, counts=False) from error
+        raise RetryLater(as_text(error), after=error.retry_after or 60.0, counts=False) from error
     except TokenRefused as error:
         # No call is made meanwhile; with a new token in the settings everything that waited goes out.
-        raise RetryLater(in_words(error), after=TOKEN_PAUSE, counts=False) from error
+        raise RetryLater(as_text(error), after=TOKEN_PAUSE, counts=False) from error
     except Unavailable as error:
-        raise RetryLater(in_words(error), after=error.retry_after, counts=not error.everybody) from error
+        raise RetryLater(as_text(error), after=error.retry_after, counts=not error.everybody) from error
     except NotConfigured as error:
-        raise GiveUp(str(error)) from error
+        raise PermanentFailure(str(error)) from error
     except DiscordError as error:
-        raise GiveUp(in_words(error)) from error
+        raise PermanentFailure(as_text(error)) from error

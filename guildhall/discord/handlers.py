@@ -1,4 +1,4 @@
-"""What the outbox's worker calls for each topic of this room. Handlers bear being called twice."""
+"""What the outbox's worker calls for each topic of this app. Handlers bear being called twice."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from guildhall.accounts.models import User
 from guildhall.accounts.services import MEMBER_CHANGED
 from guildhall.core import outbox
 from guildhall.core.models import OutboxMessage
+from guildhall.core.outbox import Lane
 
 from .client import default_client
 from .delivery import outbox_errors
@@ -17,11 +18,11 @@ from .roles import sync
 
 def connect() -> None:
     """Register the handlers. Called once when the app is ready."""
-    outbox.handler(sync.SYNC_MEMBER)(sync_member)
-    outbox.handler(sync.RECONCILE)(reconcile)
-    outbox.handler(posting.POST)(posting.deliver_post)
-    outbox.handler(posting.DIRECT)(posting.deliver_direct)
-    outbox.handler(dispatch.FOLLOW_UP)(dispatch.follow_up)
+    outbox.handler(sync.SYNC_MEMBER, lane=Lane.ROLES)(sync_member)
+    outbox.handler(sync.RECONCILE, lane=Lane.ROLES)(reconcile)
+    outbox.handler(posting.POST, lane=Lane.MESSAGES)(posting.deliver_post)
+    outbox.handler(posting.DIRECT, lane=Lane.MESSAGES)(posting.deliver_direct)
+    outbox.handler(dispatch.FOLLOW_UP, lane=Lane.INTERACTIONS, secrets=("token",))(dispatch.follow_up)
     outbox.handler(MEMBER_CHANGED)(member_changed)
 
 
@@ -53,7 +54,7 @@ def reconcile(message: OutboxMessage) -> str:
 
 
 def member_changed(message: OutboxMessage) -> str:
-    """Somebody's standing changed: their roles may have to follow, and the status channel may want to know."""
+    """Queue what follows a change of somebody's standing: their roles, and a message to the status channel."""
     payload = message.payload
     person = User.objects.filter(pk=payload["user_id"]).first()
     if person is None:

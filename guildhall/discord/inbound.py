@@ -46,7 +46,7 @@ class MemberUpdate:
 
     @property
     def key(self) -> str:
-        """The bot's own id for the event, else one made from all it says."""
+        """Return the bot's own id for the event, else one made from all it says."""
         if self.event_id:
             return self.event_id[:120]
         text = json.dumps(
@@ -59,7 +59,7 @@ class MemberUpdate:
 
 
 def authority() -> str:
-    """``enforce`` or ``report``: what happens to mapped roles that were changed by hand."""
+    """Return ``enforce`` or ``report``: what happens to mapped roles that were changed by hand."""
     return "report" if str(getattr(settings, "DISCORD_AUTHORITY", "enforce")).lower() == "report" else "enforce"
 
 
@@ -91,13 +91,13 @@ def receive_member_update(*, update: MemberUpdate, actor: User | None) -> dict[s
     except IntegrityError:
         before = InboundEvent.objects.get(event_id=update.key)
         return {**before.answer, "repeated": True}
-    answer = {"event_id": update.key, "repeated": False, **_take_in(update, discord_id, actor)}
+    answer = {"event_id": update.key, "repeated": False, **_apply_update(update, discord_id, actor)}
     event.answer = answer
     event.save(update_fields=["answer"])
     return answer
 
 
-def _take_in(update: MemberUpdate, discord_id: str, actor: User | None) -> dict[str, Any]:
+def _apply_update(update: MemberUpdate, discord_id: str, actor: User | None) -> dict[str, Any]:
     person = User.objects.filter(discord_id=discord_id).first()
     member, _ = DiscordMember.objects.select_for_update().get_or_create(discord_id=discord_id)
     answer: dict[str, Any] = {
@@ -128,7 +128,7 @@ def _take_in(update: MemberUpdate, discord_id: str, actor: User | None) -> dict[
             _note(Action.NICKNAME, person, discord_id, actor, f"“{member.nickname}” → “{update.nickname}”")
             member.nickname = update.nickname[:80]
         if update.role_ids is not None:
-            _take_in_roles(update, member, person, actor, answer)
+            _apply_roles(update, member, person, actor, answer)
         elif update.event == "joined" and person is not None:
             answer["action"] = _follow(discord_id, "joined the server")
     member.seen_at = clock.now()
@@ -136,7 +136,7 @@ def _take_in(update: MemberUpdate, discord_id: str, actor: User | None) -> dict[
     return answer
 
 
-def _take_in_roles(
+def _apply_roles(
     update: MemberUpdate, member: DiscordMember, person: User | None, actor: User | None, answer: dict[str, Any]
 ) -> None:
     """Compare the roles that the event tells with what is due; drift leads to a sync or to a note."""

@@ -1,4 +1,4 @@
-"""What this room moves when two people turn out to be one (`points.services.merging`), in the same transaction."""
+"""What this app moves when two people turn out to be one (`points.services.merging`), in the same transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def connect() -> None:
 
 
 def move_discord(source_id: int, target_id: int) -> dict[str, int]:
-    """Move links, tokens, claims and the log from one user to another; answers the counts."""
+    """Move links, tokens, claims and the log from one user to another; returns the counts."""
     target_linked = User.objects.filter(pk=target_id, discord_id__isnull=False).exists()
     moved = {"discord_log": DiscordSyncLog.objects.filter(user_id=source_id).update(user_id=target_id)}
     if target_linked:

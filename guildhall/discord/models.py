@@ -1,4 +1,4 @@
-"""What this room remembers of Discord: which role means what, what was changed there, what was last seen there.
+"""What this app remembers of Discord: which role means what, what was changed there, what was last seen there.
 
 Invariants:
 1. A change of a member's role is one `DiscordSyncLog` row, written before the call and finished after it. While it is
@@ -78,7 +78,7 @@ class DiscordRoleMapping(models.Model):
 
     @property
     def meaning(self) -> str:
-        """What the mapping is from, in words."""
+        """Return what the mapping is from, in words."""
         if self.kind == self.Kind.RANK:
             return f"rank {self.rank}"
         if self.kind in (self.Kind.ROLE_GROUP, self.Kind.STATUS):

@@ -1,7 +1,7 @@
 """A pretend Discord for trying everything without an account: what `make run` starts when no Discord is set up.
 
 It exists only where DEBUG is on and the repository's tests are there, and it is reached through the same settings as
-the real one. Nothing else in this room knows of it.
+the real one. Nothing else in this app knows of it.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _START = (
 
 
 def possible() -> bool:
-    """Whether a pretend Discord may stand in: DEBUG is on, no real one is set up, and it is there."""
+    """Return whether a pretend Discord may stand in: DEBUG is on, no real one is set up, and it is there."""
     there = (Path(settings.BASE_DIR) / "tests" / "fake_discord" / "__main__.py").exists()
     return bool(settings.DEBUG and there and not settings.DISCORD_CLIENT_ID and not settings.DISCORD_BOT_TOKEN)
 
 
 def command(*arguments: str) -> list[str]:
-    """The command line that runs it, wherever it is started from."""
+    """Return the command line that runs it, wherever it is started from."""
     return [sys.executable, "-c", _START.format(base=str(settings.BASE_DIR), args=list(arguments))]
 
 
 def free_port() -> int:
-    """8999 if it is free, else any other."""
+    """Return 8999 if it is free, else any other."""
     for wanted in (PORT, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,7 +60,7 @@ def free_port() -> int:
 
 
 def prepare(*, site: str) -> list[str]:
-    """Put the settings for a pretend Discord into this process's environment, which its children get; answers the
+    """Put the settings for a pretend Discord into this process's environment, which its children get; returns the
     command that starts it.
 
     Args:
@@ -75,7 +75,7 @@ def prepare(*, site: str) -> list[str]:
 
 
 def is_pretended() -> bool:
-    """Whether the settings point at this machine."""
+    """Return whether the settings point at this machine."""
     return urlsplit(DiscordConfig.from_settings().api_base).hostname in ("127.0.0.1", "localhost")
 
 

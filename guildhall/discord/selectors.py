@@ -1,15 +1,17 @@
-"""Reading this room: the roster with its roles, a member desired and actual, the roles and what they mean."""
+"""Reading this app: the roster with its roles, a member desired and actual, the roles and what they mean."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
+from guildhall.core.previews import Shown, by_label
 from guildhall.roster.models import Character
 
 from .models import DiscordMember, DiscordRole, DiscordRoleMapping, DiscordSyncLog
@@ -19,7 +21,7 @@ from .roles.sync import Plan, make_plan
 
 
 def roster_people() -> QuerySet[User]:
-    """Everybody who is somebody to a bot: not merged, no bot, with a character or a Discord account."""
+    """Return everybody who is somebody to a bot: not merged, no bot, with a character or a Discord account."""
     owned = Character.objects.filter(user=OuterRef("pk")).exclude(status=Character.Status.REMOVED)
     return (
         User.objects.filter(merged_into=None, is_bot=False)
@@ -29,7 +31,7 @@ def roster_people() -> QuerySet[User]:
 
 
 def roster_page(people: Sequence[User]) -> list[dict[str, Any]]:
-    """These people as `GET /api/discord/roster/` shows them. Four queries, whatever their number."""
+    """Return these people as `GET /api/discord/roster/` shows them. Four queries, whatever their number."""
     ids = [person.pk for person in people]
     owned: dict[int, list[Character]] = defaultdict(list)
     rows = Character.objects.select_related("rank").filter(user_id__in=ids).exclude(status=Character.Status.REMOVED)
@@ -69,7 +71,8 @@ def _roster_row(person: User, characters: list[Character], role_ids: list[str]) 
 
 
 def roles_with_meaning() -> list[dict[str, Any]]:
-    """Every role that the bot saw, highest first, with what it stands for; mapped ones that are gone included."""
+    """Return every role that the bot saw, highest first, with what it stands for; mapped ones that are gone
+    included."""
     meanings: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for mapping in DiscordRoleMapping.objects.select_related("rank"):
         meanings[mapping.role_id].append(mapping_json(mapping))
@@ -113,7 +116,7 @@ def roles_with_meaning() -> list[dict[str, Any]]:
 
 
 def mapping_json(mapping: DiscordRoleMapping) -> dict[str, Any]:
-    """A mapping as the API shows it."""
+    """Return a mapping as the API shows it."""
     return {
         "id": mapping.pk,
         "role_id": mapping.role_id,
@@ -138,7 +141,7 @@ _NOBODY: dict[str, Any] = {
 
 
 def member_view(discord_id: str) -> dict[str, Any]:
-    """One Discord account: who it is here, what it holds, what it should hold, what differs.
+    """Return one Discord account: who it is here, what it holds, what it should hold, what differs.
 
     Raises:
         NotFound: ``unknown_user`` where neither the server nor this system knows it.
@@ -170,7 +173,7 @@ def member_view(discord_id: str) -> dict[str, Any]:
 
 
 def plan_json(plan: Plan) -> list[dict[str, Any]]:
-    """The changes of a plan as the API shows them."""
+    """Return the changes of a plan as the API shows them."""
     return [
         {
             "discord_id": plan.discord_id,
@@ -186,7 +189,7 @@ def plan_json(plan: Plan) -> list[dict[str, Any]]:
 
 
 def drift_report() -> dict[str, Any]:
-    """Where Discord and this system disagree, as far as is known without asking Discord."""
+    """Return where Discord and this system disagree, as far as is known without asking Discord."""
     report = drift()
     return {
         "seen": report.seen,
@@ -199,6 +202,30 @@ def drift_report() -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class RoleSyncPreview:
+    """The roles that putting right would give and take, as far as is known without asking Discord."""
+
+    changes: list[dict[str, Any]]
+    shown: Shown
+
+    @property
+    def digest(self) -> str:
+        return self.shown.digest
+
+
+def preview_role_sync(*, user_ids: Collection[int] | None) -> RoleSyncPreview:
+    """Return what `roles.sync.request_sync` would have the worker do for these people, or for everybody."""
+    wanted = None if user_ids is None else set(user_ids)
+    changes = [row for row in drift_report()["changes"] if wanted is None or row["user_id"] in wanted]
+    rows = by_label(
+        (f"{row['role_name'] or row['role_id']} of {row['discord_id']}", sorted(map(str, row.items())))
+        for row in changes
+    )
+    given = None if wanted is None else sorted(wanted)
+    return RoleSyncPreview(changes, Shown("discord.request_sync", given, rows))
+
+
 def sync_log() -> QuerySet[DiscordSyncLog]:
-    """The log, newest first, joined for a list."""
+    """Return the log, newest first, joined for a list."""
     return DiscordSyncLog.objects.select_related("user", "actor")

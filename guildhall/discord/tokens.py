@@ -59,7 +59,7 @@ def keep_tokens(*, user: User, tokens: TokenPair) -> DiscordToken:
 
 
 def refresh_lapsing(*, client: RestClient, within: dt.timedelta = REFRESH_BEFORE) -> tuple[int, int]:
-    """Refresh every token that lapses within `within`; answers how many were refreshed and how many failed."""
+    """Refresh every token that lapses within `within`; returns how many were refreshed and how many failed."""
     now = clock.now()
     due = DiscordToken.objects.filter(expires_at__lte=now + within, problem="").exclude(refresh_token="")
     refreshed = failed = 0
@@ -105,7 +105,7 @@ def _refresh(row: DiscordToken, client: RestClient) -> bool:
 
 
 def access_token_of(user: User, *, client: RestClient) -> str | None:
-    """A token of the person that is good for the next minutes, refreshed if need be; None where there is none."""
+    """Return a token of the person that is good for the next minutes, refreshed if need be; None where there is none."""
     row = DiscordToken.objects.select_related("user").filter(user=user, problem="").first()
     if row is None:
         return None

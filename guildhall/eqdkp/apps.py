@@ -1,4 +1,4 @@
-"""The room of EQdkp Plus: migration from it, and the old API for its tools."""
+"""The EQdkp Plus app: migration from it, and the old API for its tools."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ class EqdkpConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import hooks  # noqa: F401  (registers what happens when two people are merged)
+        from . import batches, hooks  # noqa: F401  (registers imports as batches, and what happens when two people are merged)

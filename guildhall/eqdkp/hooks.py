@@ -1,4 +1,4 @@
-"""What this room does when something happens in an earlier one."""
+"""What this app does when something happens in an earlier one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from guildhall.accounts.api.authentication import OLD_DOORS
+from guildhall.accounts.api.authentication import LEGACY_PATHS
 from guildhall.accounts.middleware import refuses_at
 from guildhall.loot.models import LootDistribution
 from guildhall.points import ledger
@@ -19,7 +19,8 @@ from .models import LegacyRecord
 
 @on_merge
 def follow_merged_person(source_id: int, target_id: int) -> dict[str, int]:
-    """A placeholder was claimed: the old system's people are the new person from now on, also for later imports."""
+    """Move the old system's people to the person who claimed a placeholder: they are that person from now on, also
+    for later imports."""
     moved = LegacyRecord.objects.filter(
         kind__in=[LegacyRecord.Kind.PERSON, LegacyRecord.Kind.USER], object_id=source_id
     ).update(object_id=target_id)
@@ -27,20 +28,19 @@ def follow_merged_person(source_id: int, target_id: int) -> dict[str, int]:
 
 
 @on_reversal
-def follow_negative_price(documents: Collection[UUID], actor: Any, reason: str) -> None:
-    """What an imported award with a negative price gave stands in an entry beside it, and goes with the award."""
+def follow_negative_price(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None) -> None:
+    """Reverse the entry that stands beside an imported award with a negative price, with the award."""
     awards = LootDistribution.objects.filter(
         document__in=list(documents), source=LootDistribution.Source.IMPORT, points_spent=0
     ).values_list("document", flat=True)
     beside = [UUID(int=document.int ^ 1) for document in awards]
     if beside:
-        entries = ledger.standing_entries(documents=beside)
-        ledger.reverse_entries(entries=entries, actor=actor, reason=reason)
+        ledger.reverse_entries(documents=beside, actor=actor, reason=reason, import_id=import_id)
 
 
-@refuses_at(*OLD_DOORS)
+@refuses_at(*LEGACY_PATHS)
 def refuse_an_old_tool(request: HttpRequest, detail: str) -> HttpResponse:
-    """A tool of EQdkp Plus that asks too often reads why, in its own format."""
+    """Return a tool of EQdkp Plus that asks too often reads why, in its own format."""
     from .compat.views import refuse
 
     return refuse(request, detail)

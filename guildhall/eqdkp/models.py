@@ -1,4 +1,4 @@
-"""Import runs, what each brought, what was odd, and the parts of the old system that have no other room.
+"""Import runs, what each brought, what was odd, and the parts of the old system that belong to no other app.
 
 Invariants:
 - A row of the old system has at most one `LegacyRecord` (unique per source, kind and legacy id); it names the row of
@@ -42,8 +42,8 @@ class ImportRun(models.Model):
         RUNNING = "running", "importing"
         DONE = "done", "imported"
         FAILED = "failed", "stopped by an error"
-        UNDOING = "undoing", "being taken back"
-        UNDONE = "undone", "taken back"
+        UNDOING = "undoing", "being undone"
+        UNDONE = "undone", "undone"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.CharField(max_length=16, unique=True, default=make_key, editable=False)
@@ -78,22 +78,22 @@ class ImportRun(models.Model):
         return f"{self.origin or 'import'} ({self.get_state_display()})"
 
     def document(self) -> uuid.UUID:
-        """A new document id that says which run it came from: the run's key, then the variant and 60 random bits."""
+        """Return a new document id that says which run it came from: the run's key, then the variant and 60 random bits."""
         return uuid.UUID(f"{self.key}9{secrets.randbits(60):015x}")
 
     def documents(self, count: int, step: int = 1) -> Iterator[uuid.UUID]:
-        """Many new document ids, one after another, ``step`` apart: quick to make and kind to indexes."""
+        """Return many new document ids, one after another, ``step`` apart: quick to make and kind to indexes."""
         start = uuid.UUID(self.key + "9" + "0" * 15).int + (secrets.randbits(53) << 7)
         return (uuid.UUID(int=start + number * step) for number in range(count))
 
     @property
     def first_document(self) -> uuid.UUID:
-        """The lowest document id of this run (inclusive)."""
+        """Return the lowest document id of this run (inclusive)."""
         return uuid.UUID(self.key + "0" * 16)
 
     @property
     def last_document(self) -> uuid.UUID:
-        """The highest document id of this run (inclusive)."""
+        """Return the highest document id of this run (inclusive)."""
         return uuid.UUID(self.key + "f" * 16)
 
 
@@ -121,7 +121,7 @@ class LegacyRecord(models.Model):
         LIVE = "live"
         GONE = "gone", "deleted in the old system"
         HELD = "held", "not brought"
-        UNDONE = "undone", "taken back"
+        UNDONE = "undone", "undone"
 
     id = models.BigAutoField(primary_key=True)
     source = models.CharField(max_length=40, default="eqdkp")
@@ -165,15 +165,15 @@ class LegacyChange(models.Model):
 
 
 class LegacyProblem(models.Model):
-    """A row of the old system that is broken or does not fit (the quarantine), and what became of it.
+    """A row of the old system that is broken or does not fit (the import_issues), and what became of it.
 
     Each is written down once among the imports of a source, by the one that met it first; a dry run writes its own. It is
-    open until a later import finds the row put right there, or an officer says that it is dealt with here.
+    open until a later import finds the row corrected there, or an officer says that it is dealt with here.
     """
 
     class Outcome(models.TextChoices):
         REPAIRED = "repaired", "brought, with a repair"
-        HELD = "held", "kept back"
+        HELD = "held", "excluded"
 
     id = models.BigAutoField(primary_key=True)
     run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="problems")

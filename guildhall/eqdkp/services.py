@@ -1,4 +1,4 @@
-"""Importing and taking back: the use cases that the command, the wizard's page and the worker share.
+"""Importing and undoing: the use cases that the command, the wizard's page and the worker share.
 
 - `check` reads a source and says what an import would do and what the proof would be; it writes the run's report only.
 - `commit` does it, in batches that stand or fall whole. Killed, it goes on where it was when it is called again with the
@@ -17,8 +17,10 @@ from dataclasses import replace
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, clock, revisions
+from guildhall.core import audit, batches, clock, leases, revisions
 from guildhall.core.errors import Conflict, GuildhallError
+from guildhall.core.leases import LeaseLost
+from guildhall.core.models import Batch
 from guildhall.eqdkp.importer.adjustments import import_adjustments
 from guildhall.eqdkp.importer.calendar import import_calendar
 from guildhall.eqdkp.importer.context import Beat, Context, touch
@@ -53,9 +55,7 @@ _STEPS: tuple[Callable[[Context], None], ...] = (
 def _refuse_busy(source: str) -> None:
     other = busy()
     if other is not None:
-        what = (
-            "Another import is running" if other.state == ImportRun.State.RUNNING else "An import is being taken back"
-        )
+        what = "Another import is running" if other.state == ImportRun.State.RUNNING else "An import is being undone"
         raise Conflict(
             f"{what} ({other.origin}, at {other.step or 'the start'}). Wait until it is done.", code="import_running"
         )
@@ -75,7 +75,7 @@ def begin(
     """Open a run for a source that was read, or take up the one that was interrupted with the same source.
 
     Raises:
-        Conflict: ``import_running``; ``undo_interrupted`` where one was taken back only half.
+        Conflict: ``import_running``; ``undo_interrupted`` where one was undone only half.
     """
     with exclusively():
         if commit:
@@ -115,6 +115,14 @@ def begin(
         run.total_rows = sum(snapshot.count(spec) for spec in r.SPECS if spec.name in _COUNTED)
         run.done_rows, run.error, run.beat_at = 0, "", clock.now()
         run.save()
+        if commit and not Batch.objects.filter(pk=run.pk).exists():
+            batches.record(
+                kind="eqdkp_import",
+                batch_id=run.pk,
+                title=f"Import from {run.origin}",
+                size=run.total_rows,
+                actor=actor,
+            )
         claim(run)
         return run
 
@@ -125,7 +133,7 @@ _COUNTED = {
 }  # fmt: skip
 
 
-class _Heart:
+class _Heartbeat:
     """Passes progress on, and writes it down about once a second for whoever watches from elsewhere."""
 
     def __init__(self, run: ImportRun, beat: Beat | None) -> None:
@@ -177,7 +185,7 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
     resumed = commit and LegacyRecord.objects.filter(run=run).exists()
     LegacyProblem.objects.filter(source=source, run__is_commit=False).delete()  # what earlier dry runs only foresaw
     ctx = Context(
-        run=run, snapshot=snapshot, commit=commit, actor=actor, beat=_Heart(run, beat),
+        run=run, snapshot=snapshot, commit=commit, actor=actor, beat=_Heartbeat(run, beat),
         game=snapshot.config().get("default_game", ""),
     )  # fmt: skip
     try:
@@ -192,6 +200,8 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
         run.report = report(ctx, points)
         if (other := _other_prefix(run)) is not None:
             run.report["notes"].insert(0, other)
+    except LeaseLost:  # the run is another worker's now
+        raise
     except BaseException as error:
         run.state = ImportRun.State.FAILED if commit or isinstance(error, Exception) else ImportRun.State.CHECKED
         run.error = _words(error)
@@ -218,11 +228,13 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
             for name in ("roster", "pools", "raids", "loot"):
                 revisions.bump(name)
             refresh_attendance()  # at once: nothing of an import goes through the outbox
+        leases.fence()
     return run
 
 
 def _other_prefix(run: ImportRun) -> str | None:
-    """A warning where this may be another guild's site than the one that was imported under the same name before."""
+    """Return a warning where this may be another guild's site than the one that was imported under the same name
+    before."""
     earlier = ImportRun.objects.filter(source=run.source, is_commit=True, state=ImportRun.State.DONE)
     before = earlier.exclude(pk=run.pk).exclude(prefix__in=(run.prefix, EXPORT_PREFIX)).order_by("created_at").last()
     if before is None or run.prefix == EXPORT_PREFIX:
@@ -234,7 +246,7 @@ def _other_prefix(run: ImportRun) -> str | None:
 
 
 def _words(error: BaseException) -> str:
-    """Why a run stopped, for its page."""
+    """Return why a run stopped, for its page."""
     if isinstance(error, GuildhallError):
         return error.detail
     if isinstance(error, KeyboardInterrupt | SystemExit):
@@ -252,7 +264,7 @@ _KIND_OF = {
 
 
 def _count_as_one(ctx: Context) -> None:
-    """An import that was interrupted and went on counts as the one that it is: what its first part brought is new."""
+    """Count an import that was interrupted and resumed as one: what its first part brought is new."""
     for table, kind in _KIND_OF.items():
         counts = ctx.counts[table]
         made = LegacyRecord.objects.filter(run=ctx.run, kind=kind, state=LegacyRecord.State.LIVE).count()

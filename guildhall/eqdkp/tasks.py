@@ -1,4 +1,4 @@
-"""Background work of this room: thin, each calls a service."""
+"""Background work of this app: thin, each calls a service."""
 
 from __future__ import annotations
 

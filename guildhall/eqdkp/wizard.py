@@ -1,6 +1,6 @@
 """The import as officers do it on a page: upload, look at what it would do, press once; the worker does the work.
 
-A run goes uploaded → being read → dry run done → importing → imported, and may be taken back. The uploaded files lie in
+A run goes uploaded → being read → dry run done → importing → imported, and may be undone. The uploaded files lie in
 a folder of their own under `GUILDHALL_VAR` that only the site may read, and are deleted when the import is done.
 """
 
@@ -16,8 +16,9 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, clock, jobs
+from guildhall.core import audit, clock, jobs, previews
 from guildhall.core.errors import BadInput, Conflict, GuildhallError, TooLarge
+from guildhall.core.previews import Shown
 from guildhall.core.transactions import use_case
 from guildhall.eqdkp.legacy.source import open_source
 from guildhall.eqdkp.models import ImportRun
@@ -73,11 +74,27 @@ def _register(run: ImportRun, folder: Path, actor: User) -> ImportRun:
     return run
 
 
+def preview_import(*, run: ImportRun) -> Shown:
+    """Return what the dry run of an upload shows: its tables, and the balances that would differ."""
+    report = run.report
+    rows = {
+        **{f"the table {name}": line for name, line in report.get("tables", {}).items()},
+        "balances": [report.get(name) for name in ("compared", "equal", "explained", "unexplained")],
+        "notes": report.get("notes", []),
+    }
+    return Shown("eqdkp.start_import", [str(run.pk), run.fingerprint], rows)
+
+
 @use_case
-def start_import(*, run: ImportRun, actor: User) -> ImportRun:
+@previews.executes_preview(preview_import)
+def start_import(*, run: ImportRun, actor: User, digest: str | None = None) -> ImportRun:
     """Have the worker import what was checked.
 
+    Args:
+        digest: of the `preview_import` that this carries out.
+
     Raises:
+        PreviewChanged: the upload was checked again since, with another outcome.
         Conflict: ``not_checked``, ``not_proven`` where a difference has no explanation, ``upload_gone``.
     """
     run = ImportRun.objects.select_for_update().get(pk=run.pk)
@@ -85,6 +102,7 @@ def start_import(*, run: ImportRun, actor: User) -> ImportRun:
         raise Conflict("This can be imported once the dry run is done, and once.", code="not_checked")
     if run.report.get("unexplained"):
         raise Conflict("There are differences that nobody can explain; look at them first.", code="not_proven")
+    previews.require(digest, lambda: preview_import(run=run))
     if not run.upload or not _folder(run).is_dir():
         raise Conflict("The uploaded file is gone; upload it again.", code="upload_gone")
     # From this moment on it is under way, so that a second press, or a second officer's, finds it so.
@@ -98,24 +116,30 @@ def start_import(*, run: ImportRun, actor: User) -> ImportRun:
 
 
 @use_case
-def start_undo(*, run: ImportRun, actor: User) -> ImportRun:
+def start_undo(*, run: ImportRun, actor: User, reason: str = "") -> ImportRun:
     """Have the worker take an import back.
+
+    Args:
+        reason: why; it stands with the batch once the worker is through.
 
     Raises:
         Conflict: ``not_imported``.
     """
     run = ImportRun.objects.select_for_update().get(pk=run.pk)
     if not run.is_commit or run.state not in (ImportRun.State.DONE, ImportRun.State.FAILED, ImportRun.State.UNDOING):
-        raise Conflict("Only an import that is done can be taken back.", code="not_imported")
+        raise Conflict("Only an import that is done can be undone.", code="not_imported")
+    if reason:
+        run.settings = {**run.settings, "undo_reason": reason[:300]}
+        run.save(update_fields=["settings"])
     jobs.enqueue("guildhall.eqdkp.tasks.take_back", key=f"eqdkp-undo:{run.pk}", run_id=str(run.pk), actor_id=actor.pk)
-    audit.record(action="eqdkp.start_undo", summary=f"taking back {run.origin} started", actor=actor, target=run)
+    audit.record(action="eqdkp.start_undo", summary=f"undoing {run.origin} started", actor=actor, target=run)
     return run
 
 
 def work_on(*, run_id: str, commit: bool) -> str:
-    """The worker's part: check or import an upload. Bears being called twice.
+    """Return the worker's part: check or import an upload. Bears being called twice.
 
-    A source that is refused is no failure of the worker: the run says why.
+    A source that is refused is not a failure of the worker: the run says why.
     """
     run = ImportRun.objects.select_related("created_by").get(pk=run_id)
     if run.state not in (_TO_IMPORT if commit else _TO_CHECK):
@@ -139,6 +163,7 @@ def work_on(*, run_id: str, commit: bool) -> str:
     return str(done.get_state_display())
 
 
+@use_case
 def _refuse(run: ImportRun, words: str) -> str:
     ImportRun.objects.filter(pk=run.pk).update(
         state=ImportRun.State.FAILED, error=words, finished_at=clock.now(), beat_at=None
@@ -147,7 +172,7 @@ def _refuse(run: ImportRun, words: str) -> str:
 
 
 def take_back(*, run_id: str, actor_id: int | None) -> str:
-    """The worker's part: undo an import, and keep what it said for the page."""
+    """Return the worker's part: undo an import, and keep what it said for the page."""
     run = ImportRun.objects.get(pk=run_id)
     if run.state == ImportRun.State.UNDONE:
         return "done already"
@@ -157,11 +182,11 @@ def take_back(*, run_id: str, actor_id: int | None) -> str:
     except Conflict as error:
         ImportRun.objects.filter(pk=run.pk).update(error=error.detail)
         return error.detail
-    words = done.in_words()
+    words = done.as_text()
     ImportRun.objects.filter(pk=run.pk).update(report={**run.report, "undone": words.splitlines()})
     return words.splitlines()[0]
 
 
 def runs() -> Any:
-    """The imports and dry runs so far, newest first."""
+    """Return the imports and dry runs so far, newest first."""
     return ImportRun.objects.select_related("created_by").order_by("-created_at")

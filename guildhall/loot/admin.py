@@ -22,7 +22,7 @@ class ItemAdmin(SimpleHistoryAdmin, ModelAdmin):
     list_display = ["name", "category", "rarity", "item_pool", "game_id", "is_active"]
     list_filter = ["category", "rarity", "item_pool", "is_active"]
     search_fields = ["name", "game_id"]
-    fields = ["name", *services.ITEM_FIELDS]
+    fields = ["name", *services.ItemDetails.__annotations__]
 
     def save_model(self, request: HttpRequest, obj: Item, form: Any, change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in form.changed_data}

@@ -1,4 +1,5 @@
-"""How awards follow the ledger: reversals, merges of people, and the nightly check. Registered in `LootConfig.ready`."""
+"""How awards follow the ledger: reversals, merges of people, and the nightly check. Registered in
+`LootConfig.ready`."""
 
 from __future__ import annotations
 
@@ -21,22 +22,23 @@ CHUNK = 2000
 
 
 @on_reversal
-def follow_reversals(documents: Collection[UUID], actor: Any, reason: str) -> None:
-    """Awards whose entries were reversed are no longer in force."""
+def follow_reversals(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None) -> None:
+    """Mark awards whose entries were reversed as reversed."""
     LootDistribution.objects.filter(document__in=list(documents), reversed_at=None).update(
-        reversed_at=clock.now(), reversed_by=actor, reversal_reason=reason[:300]
+        reversed_at=clock.now(), reversed_by=actor, reversed_by_import=import_id, reversal_reason=reason[:300]
     )
 
 
 @on_merge
 def follow_merge(source_id: int, target_id: int) -> Mapping[str, int]:
-    """What the one person won, the other has won."""
+    """Return what the one person won, the other has won."""
     return {"awards": LootDistribution.objects.filter(user_id=source_id).update(user_id=target_id)}
 
 
 @ledger_check
 def awards_agree_with_entries() -> Iterator[Difference]:
-    """Each award in force costs its buyer its price in each of its pools; one that was reversed costs nothing."""
+    """Yield each award whose entries do not sum to its price in each of its pools, or to nothing where it was
+    reversed."""
     extra: dict[int, set[int]] = defaultdict(set)
     for award_id, pool_id in LootDistribution.extra_pools.through.objects.values_list(
         "lootdistribution_id", "dkppool_id"

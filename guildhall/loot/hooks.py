@@ -1,4 +1,4 @@
-"""What later rooms hang onto awards, called inside their transactions. Registered in an `AppConfig.ready`."""
+"""What later apps hang onto awards, called inside their transactions. Registered in an `AppConfig.ready`."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
 from guildhall.core.fields import PointsField
+from guildhall.core.models import Reversible
 
 
 class Item(models.Model):
@@ -55,7 +56,7 @@ class Item(models.Model):
         return self.name
 
 
-class LootDistribution(models.Model):
+class LootDistribution(Reversible):
     """That somebody got an item and what they paid (PRD 3.7.3); names as they were then.
 
     `pool` is where it was paid; an award that counts in several pools (EQdkp Plus allows it) has the others in
@@ -89,10 +90,6 @@ class LootDistribution(models.Model):
     auction = models.UUIDField(null=True, blank=True, db_index=True, help_text="the bid session that decided it")
     note = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
-    reversed_at = models.DateTimeField(null=True, blank=True)
-    reversed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
     reversal_reason = models.CharField(max_length=300, blank=True)
     corrected_from = models.OneToOneField(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="corrected_to"

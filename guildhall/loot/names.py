@@ -14,12 +14,12 @@ from guildhall.roster.names import name_key
 
 MAX_LENGTH = 200
 KEY_LENGTH = 200
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")  # and halves of pairs, which no encoding holds
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"'})
 
 
 def clean_item_name(name: str, *, attr: str = "item_name") -> str:
-    """An item's name without control bytes (a chat link's) and doubled space.
+    """Return an item's name without control bytes (a chat link's) and doubled space.
 
     Raises:
         BadInput: ``required``, ``name_too_long``.
@@ -37,7 +37,7 @@ def clean_item_name(name: str, *, attr: str = "item_name") -> str:
 
 
 def item_key(name: str) -> str:
-    """The form by which items' names are compared; ASCII, at most 200 characters."""
+    """Return the form by which items' names are compared; ASCII, at most 200 characters."""
     text = " ".join(name.translate(_APOSTROPHES).split())
     key = name_key(text)
     if len(key) < KEY_LENGTH:

@@ -12,10 +12,11 @@ from uuid import UUID
 
 from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from rapidfuzz import fuzz, process, utils
 
 from guildhall.core.errors import NotFound
+from guildhall.core.likeness import alike
 from guildhall.core.money import ZERO, round_points
+from guildhall.roster.hidden import without_hidden_people, without_hidden_rows
 
 from .models import Item, LootDistribution
 from .names import item_key
@@ -57,8 +58,11 @@ class PriceReference:
     last: list[PastPrice] = field(default_factory=list)
 
 
-def price_reference(*, item: Item, pool_id: int | None = None, last: int = REFERENCE_SIZE) -> PriceReference:
-    """What `item` went for, in one pool or in all, however long its history. Two queries."""
+def price_reference(
+    *, item: Item, pool_id: int | None = None, last: int = REFERENCE_SIZE, for_visitor: bool = False
+) -> PriceReference:
+    """Return what `item` went for, in one pool or in all, however long its history. Two queries; three for
+    strangers, who are told all prices and not the buyers that are hidden (`roster.hidden`)."""
     awards = LootDistribution.objects.filter(item=item, reversed_at=None)
     if pool_id is not None:
         awards = awards.filter(charged_in(pool_id))
@@ -74,6 +78,10 @@ def price_reference(*, item: Item, pool_id: int | None = None, last: int = REFER
         for row in awards.filter(paid).order_by("-awarded_at", "-pk")[:last]
     ]
     prices = [price.points_spent for price in recent]
+    if for_visitor:
+        ids = [price.award_id for price in recent]
+        named = set(named_awards(LootDistribution.objects.filter(pk__in=ids)).values_list("pk", flat=True))
+        recent = [price for price in recent if price.award_id in named]
     trend, percent = _trend(prices)
     return PriceReference(
         item_id=item.pk,
@@ -88,7 +96,7 @@ def price_reference(*, item: Item, pool_id: int | None = None, last: int = REFER
 
 
 def charged_in(pool_id: int) -> Q:
-    """The condition that an award was charged in this pool, be it its main one or not."""
+    """Return the condition that an award was charged in this pool, be it its main one or not."""
     links = LootDistribution.extra_pools.through.objects.filter(dkppool_id=pool_id)
     return Q(pool_id=pool_id) | Q(pk__in=links.values("lootdistribution_id"))
 
@@ -109,7 +117,7 @@ def _trend(newest_first: list[Decimal]) -> tuple[str | None, Decimal | None]:
 
 
 def item_by_id(item_id: Any) -> Item:
-    """The item with this id. One query.
+    """Return the item with this id. One query.
 
     Raises:
         NotFound: ``unknown_item``.
@@ -121,32 +129,20 @@ def item_by_id(item_id: Any) -> Item:
 
 
 def find_item(name: str) -> Item | None:
-    """The item called `name`, whatever its case and apostrophes. One query."""
+    """Return the item called `name`, whatever its case and apostrophes. One query."""
     return Item.objects.filter(name_key=item_key(name)).first()
 
 
 def suggest_items(names: Collection[str], *, limit: int = 3, cutoff: int = 75) -> dict[str, list[str]]:
-    """Items that each unknown name probably means, the likeliest first. One query."""
+    """Return items that each unknown name probably means, the likeliest first; of very many names the first alone get
+    suggestions (`core/likeness.py`). One query."""
     known = list(Item.objects.filter(is_active=True).values_list("name", flat=True))
-    return {
-        name: [
-            hit[0]
-            for hit in process.extract(
-                name[:200],
-                known,
-                scorer=fuzz.ratio,
-                processor=utils.default_process,
-                limit=limit,
-                score_cutoff=cutoff,
-            )
-        ]
-        for name in names
-    }
+    return alike(names, known, limit=limit, cutoff=cutoff, longest=200)
 
 
 def items() -> QuerySet[Item]:
-    """Every item with what a list shows of it: how often it was awarded, and when last. One query; the counts are
-    looked up for the rows of the page alone."""
+    """Return every item with what a list shows of it: how often it was awarded, and when last. One query; the counts
+    are looked up for the rows of the page alone."""
     standing = LootDistribution.objects.filter(item=OuterRef("pk"), reversed_at=None).order_by()
     count = standing.values("item").annotate(count=Count("pk")).values("count")
     latest = standing.values("item").annotate(latest=Max("awarded_at")).values("latest")
@@ -156,14 +152,14 @@ def items() -> QuerySet[Item]:
 
 
 def awards() -> QuerySet[LootDistribution]:
-    """Every award with what a list shows of it. Two queries, whatever its length."""
+    """Return every award with what a list shows of it. Two queries, whatever its length."""
     return LootDistribution.objects.select_related("item", "user", "pool", "raid", "awarded_by").prefetch_related(
         "extra_pools"
     )
 
 
 def award_by_id(award_id: Any) -> LootDistribution:
-    """The award with this id.
+    """Return the award with this id.
 
     Raises:
         NotFound: ``unknown_award``.
@@ -178,7 +174,7 @@ ITEM_ORDERS = {"name": "name", "awards": "awards_count", "last": "last_awarded_a
 
 
 def items_list(*, search: str = "", category: str = "", order: str = "name") -> QuerySet[Item]:
-    """`items`, narrowed down and ordered for a list.
+    """Return `items`, filtered and ordered for a list.
 
     Args:
         order: a name of `ITEM_ORDERS`, downwards with a leading ``-``.
@@ -194,13 +190,14 @@ def items_list(*, search: str = "", category: str = "", order: str = "name") -> 
 
 
 def categories() -> list[str]:
-    """The categories that items are in. One query."""
+    """Return the categories that items are in. One query."""
     rows = Item.objects.exclude(category="").order_by("category").values_list("category", flat=True)
     return list(rows.distinct())
 
 
 def medians(item_ids: Collection[int]) -> dict[int, Decimal]:
-    """The median of each item's last paid prices in all pools, by item id. One query, over these items' awards alone."""
+    """Return the median of each item's last paid prices in all pools, by item id. One query, over these items'
+    awards alone."""
     prices: dict[int, list[Decimal]] = {}
     rows = (
         LootDistribution.objects.filter(item_id__in=list(item_ids), reversed_at=None, points_spent__gt=ZERO)
@@ -214,26 +211,28 @@ def medians(item_ids: Collection[int]) -> dict[int, Decimal]:
     return {item_id: _median(known) for item_id, known in prices.items()}
 
 
-def awards_of_raid(raid_id: int) -> QuerySet[LootDistribution]:
-    """What a raid's loot went to and for, the undone too. Two queries."""
-    return awards().filter(raid_id=raid_id).select_related("reversed_by", "corrected_to").order_by("awarded_at", "pk")
+def awards_of_raid(raid_id: int, *, for_visitor: bool = False) -> QuerySet[LootDistribution]:
+    """Return what a raid's loot went to and for, the undone too; `for_visitor`: `named_awards` alone. Two queries."""
+    rows = awards().filter(raid_id=raid_id).select_related("reversed_by", "corrected_to").order_by("awarded_at", "pk")
+    return named_awards(rows) if for_visitor else rows
 
 
-def awards_of_item(item_id: int) -> QuerySet[LootDistribution]:
-    """Every award of an item, newest first, the undone too."""
-    return awards().filter(item_id=item_id).select_related("reversed_by", "corrected_to")
+def awards_of_item(item_id: int, *, for_visitor: bool = False) -> QuerySet[LootDistribution]:
+    """Return every award of an item, newest first, the undone too; `for_visitor`: `named_awards` alone."""
+    rows = awards().filter(item_id=item_id).select_related("reversed_by", "corrected_to")
+    return named_awards(rows) if for_visitor else rows
 
 
-def latest_awards() -> QuerySet[LootDistribution]:
-    """Awards in force, newest first."""
-    return awards().filter(reversed_at=None)
+def named_awards(rows: QuerySet[LootDistribution]) -> QuerySet[LootDistribution]:
+    """Return those of `rows` whose buyer a stranger may be shown: neither the person nor the character is hidden."""
+    return without_hidden_people(without_hidden_rows(rows, name="character_name"))
 
 
 def awards_by_document(documents: Collection[UUID]) -> dict[UUID, LootDistribution]:
-    """The awards with these documents. One query."""
+    """Return the awards with these documents. One query."""
     return {award.document: award for award in LootDistribution.objects.filter(document__in=list(documents))}
 
 
 def item_names() -> list[str]:
-    """The names of the items that still drop, for a field that completes them. One query."""
+    """Return the names of the items that still drop, for a field that completes them. One query."""
     return list(Item.objects.filter(is_active=True).order_by("name").values_list("name", flat=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -13,9 +13,10 @@ from django.db import IntegrityError, transaction
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, outbox
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.model_updates import refuse_unknown_fields, update_model
 from guildhall.core.money import ZERO, parse_points, show_points
 from guildhall.core.transactions import use_case
-from guildhall.points import ledger
+from guildhall.points import hooks, ledger
 from guildhall.points.models import DKPPool, EntryKind, UserPointsSummary
 from guildhall.points.selectors import default_pool
 from guildhall.raids.models import ItemPool, Raid
@@ -31,7 +32,23 @@ LOOT_AWARDED = "loot.awarded"
 LOOT_REVERSED = "loot.reversed"
 """Outbox topic: an award was undone. Payload: award_id, auction."""
 
-ITEM_FIELDS = ("description", "category", "item_pool", "rarity", "game_id", "metadata", "is_active")
+
+class ItemDetails(TypedDict, total=False):
+    """What is known of an item besides its name."""
+
+    description: str
+    category: str
+    item_pool: ItemPool | None
+    rarity: str
+    game_id: str
+    metadata: dict[str, Any]
+    is_active: bool
+
+
+class ItemChanges(ItemDetails, total=False):
+    """What `update_item` takes."""
+
+    name: str
 
 
 def _name_taken(name: str, item: Item | None) -> Conflict:
@@ -43,35 +60,30 @@ def _name_taken(name: str, item: Item | None) -> Conflict:
     )
 
 
-def _checked_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(values) - set(ITEM_FIELDS))
-    if unknown:
-        raise BadInput(f"An item has no {', '.join(unknown)}.", code="unknown_field", attr=unknown[0])
+def _check_details(values: ItemDetails) -> None:
     rarity = values.get("rarity", "")
     if rarity not in Item.Rarity.values:
         raise BadInput(
-            f"“{rarity}” is no rarity; choose {', '.join(value for value in Item.Rarity.values if value)}.",
+            f"“{rarity}” is not a rarity; choose {', '.join(value for value in Item.Rarity.values if value)}.",
             code="invalid_choice",
             attr="rarity",
         )
     if not isinstance(values.get("metadata", {}), dict):
         raise BadInput("Metadata is an object of names and values.", code="invalid", attr="metadata")
-    return dict(values)
 
 
 @use_case
-def create_item(*, name: str, actor: User | None, **fields: Any) -> Item:
+def create_item(*, name: str, actor: User | None, **details: Unpack[ItemDetails]) -> Item:
     """Put a new item in the catalogue.
-
-    Args:
-        fields: any of `ITEM_FIELDS`.
 
     Raises:
         BadInput: ``required``, ``name_too_long``, ``invalid_choice``, ``unknown_field``.
         Conflict: ``name_taken``, whatever the case and the apostrophes.
     """
     name = clean_item_name(name, attr="name")
-    item = Item(name=name, name_key=item_key(name), **_checked_fields(fields))
+    refuse_unknown_fields(details, ItemDetails)
+    _check_details(details)
+    item = Item(name=name, name_key=item_key(name), **details)
     try:
         with transaction.atomic():
             item.save()
@@ -82,28 +94,25 @@ def create_item(*, name: str, actor: User | None, **fields: Any) -> Item:
 
 
 @use_case
-def update_item(*, item: Item, actor: User | None, **changes: Any) -> Item:
+def update_item(*, item: Item, actor: User | None, **changes: Unpack[ItemChanges]) -> Item:
     """Change an item; awards keep the name they were made under.
 
     Raises:
         as `create_item`.
     """
     locked = Item.objects.select_for_update().get(pk=item.pk)
-    before = {name: str(getattr(locked, name)) for name in changes}
     if "name" in changes:
-        locked.name = clean_item_name(changes.pop("name"), attr="name")
-        locked.name_key = item_key(locked.name)
-    for field, value in _checked_fields(changes).items():
-        setattr(locked, field, value)
-    try:
-        with transaction.atomic():
-            locked.save()
-    except IntegrityError as error:
-        other = Item.objects.filter(name_key=locked.name_key).first()
-        raise _name_taken(locked.name, other) from error
-    audit.record(
-        action="loot.update_item", summary=f"item {locked} changed", actor=actor, target=locked, data={"before": before}
-    )
+        changes["name"] = clean_item_name(changes["name"], attr="name")
+    _check_details(changes)
+
+    def set_key() -> None:
+        locked.name_key = item_key(locked.name) if "name" in changes else locked.name_key
+
+    update_model(
+        locked, changes, fields=ItemChanges, actor=actor, action="loot.update_item",
+        summary=f"item {changes.get('name', locked.name)} changed", check=set_key,
+        conflict=lambda: _name_taken(locked.name, Item.objects.filter(name_key=locked.name_key).first()),
+    )  # fmt: skip
     return locked
 
 
@@ -129,7 +138,7 @@ def delete_item(*, item: Item, actor: User | None) -> None:
 
 
 def ensure_items(names: Sequence[str], *, item_pool: ItemPool | None = None) -> dict[str, Item]:
-    """The items with these names, made where they are new, by `item_key`. Three statements; joins the transaction.
+    """Return the items with these names, made where they are new, by `item_key`. Three statements; joins the transaction.
 
     Raises:
         BadInput: ``required``, ``name_too_long``.
@@ -156,15 +165,20 @@ def _items_by_key(keys: Any) -> dict[str, Item]:
 def resolve_buyer(
     *, user: User | None = None, character: Character | None = None, character_name: str = ""
 ) -> tuple[User, Character | None, str]:
-    """Who pays, and with which character: from a person, a character, its name, or both.
+    """Return who pays, and with which character: from a person, a character, its name, or both.
 
     Raises:
         NotFound: ``unknown_character``, with suggestions.
         BadInput: ``required``, ``character_not_theirs``.
         Conflict: ``character_without_owner``.
     """
+    if user is not None:  # as they are now: whoever was merged is who they were merged into
+        user = User.objects.select_related("merged_into").get(pk=user.pk)
+        user = user.merged_into or user
     if character is None and character_name.strip():
         character = character_by_name(character_name)
+    elif character is not None:
+        character = Character.objects.select_related("user").get(pk=character.pk)
     if character is not None:
         if character.user is None:
             if user is None:
@@ -191,7 +205,7 @@ def resolve_buyer(
 
 
 def pools_for(*, item: Item | None, raid: Raid | None, pool: DKPPool | None) -> list[DKPPool]:
-    """Where an award counts, the main pool first (PRD 3.5.2): the pool named; else those of the item's item pool; else
+    """Return where an award counts, the main pool first (PRD 3.5.2): the pool named; else those of the item's item pool; else
     those of the event's item pool where it has one alone; else the event's own pool; else the default one."""
     if pool is not None:
         return [pool]
@@ -222,7 +236,7 @@ def lock_raid(raid: Raid) -> Raid:
 
 
 def parse_price(value: Any, pools: Sequence[DKPPool], *, attr: str = "points_spent") -> Decimal:
-    """A price as these pools take it: not negative, no more decimals than they have.
+    """Return a price as these pools take it: not negative, no more decimals than they have.
 
     Raises:
         BadInput: ``not_a_number``, ``out_of_range``, ``too_many_decimals``, ``below_minimum``.
@@ -250,6 +264,7 @@ def award_item(
     note: str = "",
     corrects: LootDistribution | None = None,
     locked: dict[ledger.Key, UserPointsSummary] | None = None,
+    promised: Mapping[ledger.Key, Decimal] | None = None,
 ) -> LootDistribution:
     """Give somebody an item and take its price, in one transaction.
 
@@ -262,9 +277,10 @@ def award_item(
         pools: the pools to charge, the main one first, where that was decided before (an auction).
         awarded_at: when it happened; now unless given.
         locked: summaries that the caller has locked already.
+        promised: what was held for this price (`ledger.post`).
 
     Raises:
-        BadInput: ``insufficient_points``, a price that is no price (`parse_price`), ``required``, ``in_the_future``,
+        BadInput: ``insufficient_points``, a price that is not a price (`parse_price`), ``required``, ``in_the_future``,
             ``character_not_theirs``.
         NotFound: ``unknown_character``.
         Conflict: ``pool_closed``, ``raid_reversed``, ``character_without_owner``.
@@ -280,6 +296,8 @@ def award_item(
         item = ensure_items([clean])[item_key(clean)]
     pools = pools or pools_for(item=item, raid=raid, pool=pool)
     price = parse_price(points_spent, pools)
+    # Locked before the document is written, whose foreign key locks the buyer too: a merge takes them in this order.
+    locked = locked or ledger.lock_summaries((buyer.pk, one.pk) for one in pools)
     award = LootDistribution.objects.create(
         item=item,
         item_name=item.name,
@@ -299,7 +317,9 @@ def award_item(
     )
     if len(pools) > 1:
         award.extra_pools.set(pools[1:])
-    ledger.post(postings=_postings(award, pools, raid), actor=actor, must_cover=price > 0, locked=locked)
+    ledger.post(
+        postings=_postings(award, pools, raid), actor=actor, must_cover=price > 0, promised=promised, locked=locked
+    )
     audit.record(
         action="loot.award",
         summary=f"{award.item_name} to {award.character_name or buyer} for {show_points(price)}",
@@ -336,11 +356,9 @@ def _postings(award: LootDistribution, pools: Sequence[DKPPool], raid: Raid | No
     ]
 
 
-def _standing(award: LootDistribution) -> list[Any]:
-    entries = ledger.standing_entries(documents=[award.document])
-    if not entries:
+def _undo(award: LootDistribution, actor: User | None, reason: str) -> None:
+    if not ledger.reverse_entries(documents=[award.document], actor=actor, reason=reason):
         raise Conflict(f"The award of {award.item_name} was undone already.", code="already_reversed")
-    return entries
 
 
 @use_case
@@ -351,7 +369,7 @@ def reverse_award(*, award: LootDistribution, actor: User | None, reason: str = 
         Conflict: ``already_reversed``.
     """
     # No lock on the award itself: its entries are undone at most once (unique), and the ledger locks the buyer.
-    ledger.reverse_entries(entries=_standing(award), actor=actor, reason=reason)
+    _undo(award, actor, reason)
     award.refresh_from_db()
     audit.record(
         action="loot.reverse_award",
@@ -393,6 +411,8 @@ def correct_award(
         BadInput: ``nothing_to_correct``, ``insufficient_points``, or what `award_item` raises.
         Conflict: ``already_reversed``, ``pool_closed``.
     """
+    hooks.lock_documents([award.document])
+    award.refresh_from_db()
     if user is None and character is None and not character_name.strip():
         user, character, character_name = award.user, award.character, award.character_name
         if character is not None and character.user_id != user.pk:
@@ -408,8 +428,9 @@ def correct_award(
     if raid is not None:
         raid = lock_raid(raid)
     # Both buyers at once, so that two corrections cannot wait for each other.
-    ledger.lock_summaries((person, pool.pk) for person in {user.pk, award.user_id} for pool in pools)
-    ledger.reverse_entries(entries=_standing(award), actor=actor, reason=reason)
+    locked = ledger.lock_summaries((person, pool.pk) for person in {user.pk, award.user_id} for pool in pools)
+    ledger.refuse_closed(locked.values())  # the award has changed hands by a merge since it was read: read it again
+    _undo(award, actor, reason)
     now = clock.now()
     made = LootDistribution.objects.create(
         item_id=award.item_id,
@@ -457,7 +478,7 @@ def correct_award(
 
 
 def find_raid(raid_id: Any) -> Raid | None:
-    """The raid with this id, None for none.
+    """Return the raid with this id, None for none.
 
     Raises:
         NotFound: ``unknown_raid``.

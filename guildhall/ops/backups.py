@@ -57,12 +57,12 @@ class Backup:
 
 
 def directory() -> Path:
-    """Where backups lie: `BACKUP_DIR`, else `var/backups`."""
+    """Return where backups lie: `BACKUP_DIR`, else `var/backups`."""
     return Path(settings.BACKUP_DIR)
 
 
 def existing(where: Path | None = None) -> list[Backup]:
-    """The finished backups, oldest first."""
+    """Return the finished backups, oldest first."""
     where = where or directory()
     found = []
     for path in where.glob(f"*{SUFFIX}") if where.is_dir() else ():
@@ -74,7 +74,7 @@ def existing(where: Path | None = None) -> list[Backup]:
 
 
 def newest() -> Backup | None:
-    """The newest finished backup, or None."""
+    """Return the newest finished backup, or None."""
     found = existing()
     return found[-1] if found else None
 
@@ -83,7 +83,7 @@ def newest() -> Backup | None:
 
 
 def backed_up_models(registry: Apps = apps) -> list[type[models.Model]]:
-    """Every table of ours and of the libraries', each once, those that others point to first."""
+    """Return every table of ours and of the libraries', each once, those that others point to first."""
     chosen = [
         model
         for model in registry.get_models(include_auto_created=True)
@@ -101,12 +101,13 @@ def backed_up_models(registry: Apps = apps) -> list[type[models.Model]]:
 
 
 def stored_fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
-    """The fields that somebody wrote. What the database works out by itself it works out again (`roster.main_user`)."""
+    """Return the fields that somebody wrote. What the database works out by itself it works out again
+    (`roster.main_user`)."""
     return [field for field in model._meta.concrete_fields if not field.generated]
 
 
 def columns_of(model: type[models.Model]) -> list[str]:
-    """The names of the columns in a backup's table, in their order."""
+    """Return the names of the columns in a backup's table, in their order."""
     return [str(field.column) for field in stored_fields(model)]
 
 
@@ -115,7 +116,7 @@ def _points_to(model: type[models.Model]) -> set[Any]:
 
 
 def _models_as_migrated() -> Apps:
-    """The models as this database has them: while migrations wait (before an upgrade), those of before.
+    """Return the models as this database has them: while migrations wait (before an upgrade), those of before.
 
     Raises:
         Conflict: ``other_version``, the database was migrated by a version that knows more than this one.
@@ -152,7 +153,8 @@ def _portable(value: Any) -> Any:
 
 
 def numbered_by_django() -> dict[type[models.Model], dict[int, str]]:
-    """Rows that `migrate` makes, with other numbers in each database, and what they are called in all of them."""
+    """Return rows that `migrate` makes, with other numbers in each database, and what they are called in all of
+    them."""
     from django.contrib.auth.models import Permission
     from django.contrib.contenttypes.models import ContentType
 
@@ -277,7 +279,7 @@ def ledger_totals() -> dict[str, str]:
 
 
 def _native_dump(base: Path) -> None:
-    """The database's own dump, beside the portable one, where its tool is installed."""
+    """Write the database's own dump, beside the portable one, where its tool is installed."""
     config = connection.settings_dict
     target = base.with_name(base.name + (".sqlite3" if connection.vendor == "sqlite" else ".sql"))
     if connection.vendor == "sqlite":
@@ -308,7 +310,7 @@ def _native_dump(base: Path) -> None:
         raise BadInput(f"{tool} failed: {done.stderr.decode(errors='replace').strip()[:500]}", code="dump_failed")
 
 
-def forget_old(*, keep: int, where: Path | None = None) -> list[Path]:
+def delete_expired(*, keep: int, where: Path | None = None) -> list[Path]:
     """Delete all but the newest `keep` backups that carry no label; a labelled one stays until somebody deletes it.
 
     Raises:

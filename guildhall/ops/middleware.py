@@ -15,7 +15,7 @@ from .api.views import healthz, metrics
 _ANSWERS: dict[str, Callable[[HttpRequest], HttpResponseBase]] = {"/healthz": healthz, "/metrics": metrics}
 
 
-class WatchersMiddleware:
+class ProbeMiddleware:
     """Answers /healthz and /metrics before anybody asks for the host or for HTTPS; `metrics` judges who may read it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -1,6 +1,6 @@
 """Several processes as one: started together, watched, and stopped together.
 
-Invariant: when `Together.run` returns or its process dies, however it dies, none of its children is left. Each child has
+Invariant: when `ProcessGroup.run` returns or its process dies, however it dies, none of its children is left. Each child has
 a process group of its own, so that Ctrl-C reaches the parent alone, which then asks them to end, waits, and only then
 makes them. `ops/tests/test_serve.py` kills the parent and looks for children.
 """
@@ -22,7 +22,7 @@ RESTART_PAUSE = 3.0  # seconds before a child that may be restarted is
 
 
 def _end_with_parent() -> None:
-    """In the child on Linux: SIGTERM when the parent is gone, also when it was killed outright."""
+    """Have the child, on Linux, get SIGTERM when the parent is gone, also when it was killed outright."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -46,7 +46,7 @@ class Child:
         )
 
     def alive(self) -> bool:
-        """Whether it runs."""
+        """Return whether it runs."""
         return self.process is not None and self.process.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
@@ -60,7 +60,7 @@ class Child:
                 self.process.send_signal(number)
 
 
-class Together:
+class ProcessGroup:
     """Runs `children` until a signal comes or one that may not die has died.
 
     Args:
@@ -79,7 +79,7 @@ class Together:
         self._stopping += 1
 
     def run(self, *, ready: Callable[[], bool] | None = None, when_ready: Callable[[], None] | None = None) -> int:
-        """Start, watch, stop; answers the exit code: 0 after a signal, 1 if a child died that may not.
+        """Start, watch, stop; returns the exit code: 0 after a signal, 1 if a child died that may not.
 
         `ready` is asked until it says yes; then `when_ready` is called once.
         """

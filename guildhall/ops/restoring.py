@@ -79,7 +79,8 @@ def restore(path: Path) -> Restored:
 
 
 def check(path: Path) -> dict[str, Any]:
-    """Whether the backup at `path` can go into this database, which need not be migrated yet; answers its manifest.
+    """Return whether the backup at `path` can go into this database, which need not be migrated yet; returns its
+    manifest.
 
     Raises:
         BadInput: ``not_a_backup``.
@@ -97,10 +98,10 @@ def check(path: Path) -> dict[str, Any]:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of the backup at `path`.
+    """Return the manifest of the backup at `path`.
 
     Raises:
-        BadInput: there is no such file, or it is no whole backup of ours (``not_a_backup``).
+        BadInput: there is no such file, or it is not a whole backup of ours (``not_a_backup``).
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -108,15 +109,15 @@ def read_manifest(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise BadInput(f"There is no file {path}.", code="not_a_backup") from None
     except _UNREADABLE as error:
-        raise BadInput(f"{path} is no whole Guildhall backup ({error}).", code="not_a_backup") from None
+        raise BadInput(f"{path} is not a complete Guildhall backup ({error}).", code="not_a_backup") from None
     if not isinstance(manifest, dict) or "format" not in manifest:
-        raise BadInput(f"{path} is no whole Guildhall backup (its manifest is another).", code="not_a_backup")
+        raise BadInput(f"{path} is not a complete Guildhall backup (its manifest is another).", code="not_a_backup")
     if manifest["format"] != FORMAT:
         raise BadInput(
             f"{path} has format {manifest['format']}; this Guildhall reads format {FORMAT}.", code="not_a_backup"
         )
     if any(not isinstance(manifest.get(name), kind) for name, kind in _SHAPE.items()):
-        raise BadInput(f"{path} is no whole Guildhall backup (its manifest is damaged).", code="not_a_backup")
+        raise BadInput(f"{path} is not a complete Guildhall backup (its manifest is damaged).", code="not_a_backup")
     return manifest
 
 
@@ -136,7 +137,7 @@ def _refuse_other_version(backup: set[str], here: set[str], where: str) -> None:
 
 
 def _check_whole(path: Path, manifest: dict[str, Any]) -> None:
-    """Every table is there, with the rows and the hash that the manifest says."""
+    """Check that every table is there, with the rows and the hash that the manifest says."""
     tables: dict[str, Any] = manifest["tables"]
     wanted = {model._meta.db_table for model in backed_up_models()}
     if set(tables) != wanted:
@@ -162,7 +163,7 @@ def _check_whole(path: Path, manifest: dict[str, Any]) -> None:
 
 
 def _check_empty() -> None:
-    """Nothing of anybody's is in this database: no rows of ours, no tables of something else."""
+    """Check that this database is empty: no rows of ours, no tables of something else."""
     there = set(connection.introspection.table_names())
     if there and "django_migrations" not in there:
         raise _not_empty(min(there))
@@ -185,14 +186,14 @@ def _not_empty(table: str) -> Conflict:
 
 
 def _empty_what_migrations_made(chosen: list[type[models.Model]]) -> None:
-    """Rows that data migrations and signals put into a new database give way to the backup's."""
+    """Delete rows that data migrations and signals put into a new database: the backup's take their place."""
     for model in reversed(chosen):
         if model._base_manager.exists():
             model._base_manager.all()._raw_delete(connection.alias)
 
 
 def _make_numbered_by_django(manifest: dict[str, Any]) -> None:
-    """Content types and permissions of models that are gone: rows of the backup may still point to them."""
+    """Create content types and permissions of models that are gone: rows of the backup may still point to them."""
     from django.contrib.auth.models import Permission
     from django.contrib.contenttypes.models import ContentType
 
@@ -234,7 +235,7 @@ def _load(archive: zipfile.ZipFile, model: type[models.Model], manifest: dict[st
 
 
 def _places(model: type[models.Model], columns: Any) -> list[int]:
-    """Where in a row of the backup each column of ours stands."""
+    """Return where in a row of the backup each column of ours stands."""
     wanted = columns_of(model)
     known = {str(field.column) for field in model._meta.concrete_fields}
     if not isinstance(columns, list) or not set(wanted) <= set(columns) <= known:
@@ -243,7 +244,7 @@ def _places(model: type[models.Model], columns: Any) -> list[int]:
 
 
 def _reader(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
-    """How the portable value of `field` becomes what Django wants."""
+    """Return how the portable value of `field` becomes what Django wants."""
     if isinstance(field, models.BinaryField):
         return base64.b64decode
     if isinstance(field, models.DurationField):
@@ -273,7 +274,7 @@ def _inserter(table: str, fields: list[models.Field[Any, Any]]) -> Callable[[lis
 
 
 def _renumber(model: type[models.Model], manifest: dict[str, Any]) -> Callable[[list[Any]], list[Any]]:
-    """Rows that point to content types or permissions are told the numbers that those have in this database."""
+    """Return rows that point to content types or permissions are told the numbers that those have in this database."""
     places: dict[int, dict[str, int]] = {}
     for index, field in enumerate(stored_fields(model)):
         for target, names in numbered_by_django().items():
@@ -292,7 +293,7 @@ def _renumber(model: type[models.Model], manifest: dict[str, Any]) -> Callable[[
 
 
 def _reset_sequences(chosen: list[type[models.Model]]) -> None:
-    """The next row gets a number that is free."""
+    """Reset the sequences: the next row gets a number that is free."""
     statements = connection.ops.sequence_reset_sql(no_style(), chosen)
     with connection.cursor() as cursor:
         for statement in statements:

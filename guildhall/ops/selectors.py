@@ -20,7 +20,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Q
 
-from guildhall.core import append_only, clock, jobs
+from guildhall.core import append_only, clock, jobs, mail
 from guildhall.core.models import JobRun, OutboxMessage, QueuedJob
 
 OK, WARNING, FAILING = "ok", "warning", "failing"
@@ -70,6 +70,7 @@ def health() -> Health:
         ("jobs", _jobs),
         ("queue", _queue),
         ("outbox", _outbox),
+        ("mail", _mail),
         ("backup", _backup),
         ("disk", _disk),
     ]
@@ -82,8 +83,8 @@ def health() -> Health:
     return Health(clock.now(), checks)
 
 
-def database_answers() -> bool:
-    """Whether the database answers a trivial question; what `/healthz` asks."""
+def database_is_reachable() -> bool:
+    """Return whether the database answers a trivial question; what `/healthz` asks."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -102,7 +103,7 @@ def _database() -> Check:
 
 
 def pending_migrations() -> list[str]:
-    """Names of the migrations that the code has and the database has not."""
+    """Return names of the migrations that the code has and the database has not."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
@@ -189,18 +190,30 @@ def _queue() -> Check:
 
 def _outbox() -> Check:
     pending = Q(state=OutboxMessage.State.PENDING)
-    figures = OutboxMessage.objects.filter(~Q(state=OutboxMessage.State.DELIVERED)).aggregate(
+    figures = OutboxMessage.objects.filter(state__in=[OutboxMessage.State.PENDING, OutboxMessage.State.DEAD]).aggregate(
         pending=Count("pk", filter=pending),
         dead=Count("pk", filter=Q(state=OutboxMessage.State.DEAD)),
         oldest_due_at=Min("due_at", filter=pending & Q(due_at__lte=clock.now())),
     )
-    detail = f"{figures['pending']} to deliver, {figures['dead']} given up"
+    detail = f"{figures['pending']} to deliver, {figures['dead']} failed"
     late = figures["oldest_due_at"] is not None and clock.now() - figures["oldest_due_at"] > OUTBOX_LATE
     if late:
         return Check("outbox", FAILING, f"{detail}; the oldest is more than ten minutes late", figures)
     if figures["dead"]:
         return Check("outbox", WARNING, f"{detail}: an officer can see why and send them again", figures)
     return Check("outbox", OK, detail, figures)
+
+
+def _mail() -> Check:
+    if mail.is_set_up():
+        where = getattr(settings, "EMAIL_HOST", "") if settings.EMAIL_BACKEND.endswith(".smtp.EmailBackend") else ""
+        return Check("mail", OK, f"E-mail goes out by {where or settings.EMAIL_BACKEND.split('.')[-2]}.")
+    since = clock.now() - dt.timedelta(days=30)
+    skipped = OutboxMessage.objects.filter(state=OutboxMessage.State.SKIPPED, delivered_at__gte=since).count()
+    detail = "No mail server is set (EMAIL_URL), so e-mail is not sent"
+    if skipped:
+        return Check("mail", WARNING, f"{detail}; {skipped} in the last 30 days.", {"not_sent": skipped})
+    return Check("mail", OK, f"{detail}; nobody was to get any in the last 30 days.", {"not_sent": 0})
 
 
 def _backup() -> Check:
@@ -225,7 +238,7 @@ def _disk() -> Check:
 
 
 def metrics() -> list[tuple[str, str, str, list[tuple[dict[str, str], float]]]]:
-    """What Prometheus reads: (name, type, help, [(labels, value)]) for each metric."""
+    """Return what Prometheus reads: (name, type, help, [(labels, value)]) for each metric."""
     now = clock.now()
     found = health()
     level = {OK: 0, WARNING: 1, FAILING: 2}
@@ -252,7 +265,7 @@ def metrics() -> list[tuple[str, str, str, list[tuple[dict[str, str], float]]]]:
             [({"job": run.name}, float(bool(run.error))) for run in runs],
         ),
         ("guildhall_outbox_pending", "gauge", "Messages to deliver", [({}, outbox.get("pending", 0))]),
-        ("guildhall_outbox_dead", "gauge", "Messages given up", [({}, outbox.get("dead", 0))]),
+        ("guildhall_outbox_dead", "gauge", "Messages failed", [({}, outbox.get("dead", 0))]),
         ("guildhall_queue_waiting", "gauge", "Queued jobs that wait", [({}, queue.get("waiting", 0))]),
         ("guildhall_queue_running", "gauge", "Queued jobs that run", [({}, queue.get("running", 0))]),
         ("guildhall_disk_free_bytes", "gauge", "Free bytes where var/ lies", [({}, disk.get("free_bytes", 0))]),

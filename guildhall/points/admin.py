@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from guildhall.accounts.models import User
-from guildhall.core.admin_base import ReadOnlyAdmin, ServiceAdmin, ServiceForm, each
+from guildhall.core.admin_base import ConcealsFields, ReadOnlyAdmin, ServiceAdmin, ServiceForm, each
 from guildhall.core.errors import BadInput
 
 from . import services
@@ -88,15 +89,21 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(UserPointsSummary)
-class UserPointsSummaryAdmin(ReadOnlyAdmin):
-    """What people have. Select some and adjust them together."""
+class UserPointsSummaryAdmin(ConcealsFields, ReadOnlyAdmin):
+    """What people have, without what running sealed auctions hold. Select some and adjust them together."""
 
-    list_display = ["user", "pool", "earned", "spent", "adjusted", "balance", "held", "updated_at"]
+    concealed = ("held", "held_sealed")
+    list_display = ["user", "pool", "earned", "spent", "adjusted", "balance", "held_in_the_open", "updated_at"]
+    readonly_fields = ["held_in_the_open"]
     list_filter = ["pool"]
     search_fields = ["user__display_name", "user__username"]
     list_select_related = ["user", "pool"]
     ordering = ["pool", "-balance"]
     actions = ["adjust"]
+
+    @admin.display(description="held")
+    def held_in_the_open(self, row: UserPointsSummary) -> Decimal:
+        return row.held_visible
 
     @admin.action(description="Adjust the points of the selected people…", permissions=["change"])
     def adjust(self, request: HttpRequest, queryset: QuerySet[UserPointsSummary]) -> Any:
@@ -248,11 +255,15 @@ class PointRuleRunAdmin(ReadOnlyAdmin):
 
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin):
-    """What leading bids tie up."""
+    """What leading bids tie up. A bid in a sealed auction that runs is not among them (`points.visibility`)."""
 
+    exclude = ["is_sealed"]
     list_display = ["user", "pool", "amount", "reference", "created_at"]
     list_filter = ["pool"]
     list_select_related = ["user", "pool"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Hold]:
+        return super().get_queryset(request).filter(is_sealed=False)
 
 
 @admin.register(UserMerge)

@@ -9,4 +9,4 @@ class PointsConfig(AppConfig):
     verbose_name = "Points"
 
     def ready(self) -> None:
-        from . import services, triggers  # noqa: F401 - register the hooks; keep the triggers in place
+        from . import batches, services, triggers  # noqa: F401 - register batches and hooks; keep the triggers in place

@@ -44,7 +44,7 @@ def post_history(*, rows: Sequence[HistoryRow], actor: User | None) -> int:
         BadInput: ``out_of_range`` if a balance would grow beyond what is kept.
         Conflict: ``person_merged``.
     """
-    ledger._demand_transaction()
+    ledger.require_transaction()
     if not rows:
         return 0
     sums: dict[Key, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
@@ -55,8 +55,9 @@ def post_history(*, rows: Sequence[HistoryRow], actor: User | None) -> int:
     written = bulk_rows(LedgerEntry, _FIELDS, _entries(rows, actor))
     for key, by_bucket in sums.items():
         for bucket, amount in by_bucket.items():
-            ledger._apply(summaries[key], bucket, amount)
-    ledger._store([summaries[key] for key in sorted(sums)])
+            ledger.apply_amount(summaries[key], bucket, amount)
+    ledger.store_summaries([summaries[key] for key in sorted(sums)])
+    ledger.announce_net_taken(summaries, {key: sum(by_bucket.values(), ZERO) for key, by_bucket in sums.items()})
     return written
 
 

@@ -1,4 +1,4 @@
-"""What later rooms hang onto the ledger, called inside its transactions. A room registers in its `AppConfig.ready`.
+"""What later apps hang onto the ledger, called inside its transactions. An app registers in its `AppConfig.ready`.
 
 Points know nothing of raids or loot; a raid's attendance and an award are documents whose rows must follow when
 their entries are reversed or change hands, in the same transaction.
@@ -12,15 +12,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-ReversalHook = Callable[[Collection[UUID], Any, str], None]
+ReversalHook = Callable[[Collection[UUID], Any, str, UUID | None], None]
+LockHook = Callable[[Collection[UUID]], None]
 MergeHook = Callable[[int, int], Mapping[str, int]]
 AttendanceProvider = Callable[[Collection[int]], Mapping[int, Decimal]]
+SealedCounter = Callable[[Collection[int]], int]
 AttendanceCounter = Callable[[Collection[int], int, Any], Mapping[int, tuple[int, int]]]
 
 _reversal_hooks: list[ReversalHook] = []
+_lock_hooks: list[LockHook] = []
 _merge_hooks: list[MergeHook] = []
 _attendance: list[AttendanceProvider] = []
 _attendance_counter: list[AttendanceCounter] = []
+_sealed_counter: list[SealedCounter] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,21 @@ _checks: list[Check] = []
 
 
 def on_reversal(hook: ReversalHook) -> ReversalHook:
-    """Register ``hook(documents, actor, reason)``: every entry of each of these documents has just been reversed."""
+    """Register ``hook(documents, actor, reason, import_id)``: every entry of each of these documents has just been
+    reversed, by a person (`import_id` is None) or by the import that `import_id` names."""
     _reversal_hooks.append(hook)
     return hook
 
 
+def before_reversal(hook: LockHook) -> LockHook:
+    """Register ``hook(documents)``: lock the app's own rows (auction, raid) of these documents, which are about to be
+    reversed. Called before the ledger locks anybody's summaries; rows that are locked already stay so."""
+    _lock_hooks.append(hook)
+    return hook
+
+
 def on_merge(hook: MergeHook) -> MergeHook:
-    """Register ``hook(source_id, target_id)``: move a room's rows from one user to another; answers counts by name."""
+    """Register ``hook(source_id, target_id)``: move an app's rows from one user to another; returns counts by name."""
     _merge_hooks.append(hook)
     return hook
 
@@ -70,10 +82,23 @@ def attendance_counter(counter: AttendanceCounter) -> AttendanceCounter:
     return counter
 
 
-def run_reversal_hooks(documents: Collection[UUID], actor: Any, reason: str) -> None:
+def sealed_counter(counter: SealedCounter) -> SealedCounter:
+    """Register who counts sealed auctions: ``counter(pool_ids)`` answers how many run that charge any of the pools."""
+    _sealed_counter[:] = [counter]
+    return counter
+
+
+def lock_documents(documents: Collection[UUID]) -> None:
+    """Lock what the apps keep of these documents, later apps first: an auction before its raid, both before summaries."""
+    if documents:
+        for hook in reversed(_lock_hooks):
+            hook(documents)
+
+
+def run_reversal_hooks(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None = None) -> None:
     """Call every reversal hook, in the order of registration."""
     for hook in _reversal_hooks:
-        hook(documents, actor, reason)
+        hook(documents, actor, reason, import_id)
 
 
 def run_merge_hooks(source_id: int, target_id: int) -> dict[str, int]:
@@ -85,15 +110,20 @@ def run_merge_hooks(source_id: int, target_id: int) -> dict[str, int]:
 
 
 def checks() -> list[Check]:
-    """The registered checks."""
+    """Return the registered checks."""
     return list(_checks)
 
 
 def attendance_30d(user_ids: Collection[int]) -> Mapping[int, Decimal]:
-    """30-day attendance percentages by user id; empty where no room knows."""
+    """Return 30-day attendance percentages by user id; empty where no app knows."""
     return _attendance[0](user_ids) if _attendance else {}
 
 
 def attendance_over(user_ids: Collection[int], *, days: int, pool: Any) -> Mapping[int, tuple[int, int]]:
-    """Raids of the pool that each person attended and that were held for them in the last `days`; empty where no room knows."""
+    """Return raids of the pool that each person attended and that were held for them in the last `days`; empty where no app knows."""
     return _attendance_counter[0](user_ids, days, pool) if _attendance_counter else {}
+
+
+def sealed_auctions(pool_ids: Collection[int]) -> int:
+    """Return how many sealed auctions run that charge any of these pools; none where no app knows."""
+    return _sealed_counter[0](pool_ids) if _sealed_counter else 0

@@ -1,6 +1,6 @@
 """Pools, the ledger, its read model and its documents.
 
-Invariants (DESIGN.md, "The ledger, and its invariants"; docs/invariants.md says which test fails without each):
+Invariants (docs/architecture.md, "The ledger"; docs/invariants.md says which test fails without each):
 1. A balance is the sum of its entries. `UserPointsSummary` is changed in the transaction that writes the entries, and
    a CHECK constraint holds ``balance = earned - spent + adjusted``; `verify_ledger` recomputes everything from nothing.
 2. `LedgerEntry` is append-only: triggers in the database refuse UPDATE and DELETE (migration 0002). An entry is
@@ -14,6 +14,7 @@ never an earning.
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -23,6 +24,7 @@ from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
 from guildhall.core.fields import PointsField
+from guildhall.core.models import Reversible
 from guildhall.core.money import ZERO, show_points
 
 
@@ -60,7 +62,7 @@ class DKPPool(models.Model):
 
 
 class EntryKind(models.TextChoices):
-    """What moved the points (API.md, "Points")."""
+    """What moved the points (docs/api-contract.md, "Points")."""
 
     RAID = "raid"
     LOOT = "loot"
@@ -124,7 +126,9 @@ class LedgerEntry(models.Model):
 class UserPointsSummary(models.Model):
     """What a person has in a pool, kept in step with the ledger; the row to lock before spending.
 
-    `held` is the sum of the person's `Hold`s in the pool. `version` grows with every change and is what ETags are made of.
+    `held` is the sum of the person's `Hold`s in the pool, and what decides whether they can spend; `held_sealed` is the
+    part of it that is secret (`points.visibility`). `version` grows with every change that others may see and is what
+    ETags are made of: a change of the secret part alone leaves it, and `updated_at`, as they are.
     `is_closed` is set when the person is merged into another, in every pool: whoever was about to pay them waits on this
     row and then sees it, so that no point goes to an account that nobody looks at any more.
     """
@@ -136,6 +140,7 @@ class UserPointsSummary(models.Model):
     adjusted = PointsField(default=ZERO)
     balance = PointsField(default=ZERO)
     held = PointsField(default=ZERO)
+    held_sealed = PointsField(default=ZERO, help_text="the part of held that is tied up in running sealed auctions")
     version = models.BigIntegerField(default=0)
     updated_at = models.DateTimeField(default=clock.now)
     is_closed = models.BooleanField(default=False, help_text="of somebody merged into another: takes nothing more")
@@ -148,6 +153,9 @@ class UserPointsSummary(models.Model):
                 condition=Q(balance=F("earned") - F("spent") + F("adjusted")), name="balance_adds_up"
             ),
             models.CheckConstraint(condition=Q(held__gte=0), name="held_not_negative"),
+            models.CheckConstraint(
+                condition=Q(held_sealed__gte=0) & Q(held_sealed__lte=F("held")), name="held_sealed_is_a_part_of_held"
+            ),
         ]
         indexes = [
             models.Index(fields=["pool", "-balance", "user"], name="summary_standings"),
@@ -158,9 +166,16 @@ class UserPointsSummary(models.Model):
         return f"{self.user} in {self.pool}: {self.balance}"
 
     @property
-    def available(self) -> object:
-        """What may still be spent or bid: balance less what leading bids hold."""
-        return self.balance - self.held
+    def available(self) -> Decimal:
+        """Return what may still be spent or bid: balance less what bids hold. It decides; it is not for showing."""
+        found: Decimal = self.balance - self.held
+        return found
+
+    @property
+    def held_visible(self) -> Decimal:
+        """Return what everybody may know to be held: without the part in running sealed auctions."""
+        found: Decimal = self.held - self.held_sealed
+        return found
 
 
 class Hold(models.Model):
@@ -171,6 +186,10 @@ class Hold(models.Model):
     pool = models.ForeignKey(DKPPool, on_delete=models.PROTECT, related_name="holds")
     reference = models.UUIDField(db_index=True, help_text="the auction it is for")
     amount = PointsField()
+    is_sealed = models.BooleanField(
+        default=False,
+        help_text="for a sealed auction that runs: known to its owner and to bots that bid (points.visibility)",
+    )
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -183,10 +202,10 @@ class Hold(models.Model):
         return f"{self.user}: {self.amount} held"
 
 
-class PointAdjustment(models.Model):
+class PointAdjustment(Reversible):
     """The document of an adjustment (PRD 3.8.1): what an officer, or a rule, gave or took, and why.
 
-    Immutable but for `reversed_at`, which its reversal sets.
+    Immutable but for `reversed_at`, `reversed_by` and `reversed_by_import`, which its reversal sets.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -203,7 +222,12 @@ class PointAdjustment(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     batch = models.UUIDField(null=True, blank=True, db_index=True, help_text="adjustments made in one go")
-    reversed_at = models.DateTimeField(null=True, blank=True)
+    is_start_points = models.BooleanField(
+        default=False,
+        db_default=False,  # an import copies rows in without naming it
+        editable=False,
+        help_text="the pool's start points; each member is given them once",
+    )
 
     class Meta:
         ordering = ["-occurred_at", "-id"]
@@ -288,8 +312,8 @@ class PointRule(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def in_words(self) -> str:
-        """What the rule does, for people: ``takes 10.00 % of each balance in Velious``."""
+    def as_text(self) -> str:
+        """Return what the rule does, for people: ``takes 10.00 % of each balance in Velious``."""
         points, days = show_points(self.amount or ZERO), f"the last {self.days} days"
         percent = f"{self.percent} %"
         what = {

@@ -15,6 +15,7 @@ from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
 from guildhall.core.fields import PointsField
 from guildhall.core.money import ZERO
+from guildhall.roster.hidden import without_hidden, without_hidden_people
 from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_character, ownership_of
 
@@ -24,7 +25,11 @@ from .models import Bucket, DKPPool, Hold, LedgerEntry, PointAdjustment, PointRu
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a person has in a pool (API.md, "Points"). `available` is balance less held."""
+    """What a person has in a pool (docs/api-contract.md, "Points"). `available` is balance less held.
+
+    `held` is what the reader may know of: the selectors leave out what running sealed auctions hold unless they are
+    called with ``with_sealed=True``, which is for readers of whom `points.visibility.sees_sealed` says so.
+    """
 
     dkp_pool_id: int
     dkp_pool: str
@@ -33,13 +38,20 @@ class Balance:
     adjusted: Decimal = ZERO
     balance: Decimal = ZERO
     held: Decimal = ZERO
+    allow_negative: bool = False
+
+    @property
+    def is_short(self) -> bool:
+        """Return whether bids hold more than there is, so that they count for less: points were taken after they
+        were made."""
+        return self.held > self.balance and not self.allow_negative
 
     @property
     def available(self) -> Decimal:
         return self.balance - self.held
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields of API.md, amounts as `Decimal`."""
+        """Return the fields of docs/api-contract.md, amounts as `Decimal`."""
         return {
             "dkp_pool_id": self.dkp_pool_id,
             "dkp_pool": self.dkp_pool,
@@ -70,7 +82,7 @@ class Standing:
 
 
 def default_pool() -> DKPPool:
-    """The pool that counts where a call names none: the default one, else the oldest open one. One query.
+    """Return the pool that counts where a call names none: the default one, else the oldest open one. One query.
 
     Raises:
         NotFound: ``no_pool`` in a guild that has none yet.
@@ -82,7 +94,7 @@ def default_pool() -> DKPPool:
 
 
 def pool_or_default(pool_id: int | None) -> DKPPool:
-    """The pool with this id, or the default one for None.
+    """Return the pool with this id, or the default one for None.
 
     Raises:
         NotFound: ``unknown_pool``, ``no_pool``.
@@ -95,29 +107,34 @@ def pool_or_default(pool_id: int | None) -> DKPPool:
     return pool
 
 
-def balance_of(*, user_id: int, pool: DKPPool) -> Balance:
-    """A person's balance now. One query, by the summary's unique index."""
+def _balance(row: UserPointsSummary, pool: DKPPool, with_sealed: bool) -> Balance:
+    held = row.held if with_sealed else row.held_visible
+    return Balance(pool.pk, pool.name, row.earned, row.spent, row.adjusted, row.balance, held, pool.allow_negative)
+
+
+def balance_of(*, user_id: int, pool: DKPPool, with_sealed: bool = False) -> Balance:
+    """Return a person's balance now. One query, by the summary's unique index."""
     row = UserPointsSummary.objects.filter(user_id=user_id, pool=pool).first()
     if row is None:
         return Balance(dkp_pool_id=pool.pk, dkp_pool=pool.name)
-    return Balance(pool.pk, pool.name, row.earned, row.spent, row.adjusted, row.balance, row.held)
+    return _balance(row, pool, with_sealed)
 
 
-def balances_of(*, user_id: int) -> list[Balance]:
-    """A person's balance in every open pool, and in closed ones where they have something. Two queries."""
+def balances_of(*, user_id: int, with_sealed: bool = False) -> list[Balance]:
+    """Return a person's balance in every open pool, and in closed ones where they have something. Two queries."""
     rows = {row.pool_id: row for row in UserPointsSummary.objects.filter(user_id=user_id)}
     found = []
     for pool in DKPPool.objects.order_by("-is_default", "name"):
         row = rows.get(pool.pk)
         if row is not None:
-            found.append(Balance(pool.pk, pool.name, row.earned, row.spent, row.adjusted, row.balance, row.held))
+            found.append(_balance(row, pool, with_sealed))
         elif pool.is_active:
             found.append(Balance(pool.pk, pool.name))
     return found
 
 
 def balance_at(*, user_id: int, pool: DKPPool, at: dt.datetime, recorded: bool = False) -> Balance:
-    """The balance as it stood at `at`, from the entries themselves. One query.
+    """Return the balance as it stood at `at`, from the entries themselves. One query.
 
     By the time things happened (`occurred_at`); with `recorded`, by the time they were written down: what the system
     would have shown then.
@@ -140,7 +157,7 @@ def statement(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
 ) -> QuerySet[LedgerEntry]:
-    """A person's entries, newest first, each with the `balance_after` it left in its pool.
+    """Return a person's entries, newest first, each with the `balance_after` it left in its pool.
 
     The running balance counts every entry of the person up to that one, whatever else is filtered out, so a cut never
     changes a figure. It walks the person's own entries in the index `entry_statement` alone, which holds the amounts
@@ -184,7 +201,7 @@ class Part:
 
 
 def explanation(*, user_id: int, pool_id: int, at: dt.datetime | None = None) -> list[Part]:
-    """What a balance is made of (DESIGN.md, "The ledger", 8): its entries by figure and kind; they add up to it.
+    """Return what a balance is made of (docs/architecture.md, "The ledger", 8): its entries by figure and kind; they add up to it.
 
     One query over the person's own entries in the pool.
     """
@@ -197,7 +214,7 @@ def explanation(*, user_id: int, pool_id: int, at: dt.datetime | None = None) ->
 
 
 def entry(entry_id: int) -> LedgerEntry:
-    """One movement with its person, pool and reversal. One query.
+    """Return one movement with its person, pool and reversal. One query.
 
     Raises:
         NotFound: ``unknown_entry``.
@@ -209,49 +226,50 @@ def entry(entry_id: int) -> LedgerEntry:
 
 
 def entries_of_document(document: UUID) -> list[LedgerEntry]:
-    """The movements that stand or fall together as one document, reversals left out. One query."""
+    """Return the movements that stand or fall together as one document, reversals left out. One query."""
     rows = LedgerEntry.objects.filter(document=document, reverses=None)
     return list(rows.select_related("user", "pool", "reversed_by").order_by("pk"))
 
 
 def rule_runs_by_document(documents: Collection[UUID]) -> dict[UUID, PointRuleRun]:
-    """The runs of point rules with these documents. One query."""
+    """Return the runs of point rules with these documents. One query."""
     return {run.document: run for run in PointRuleRun.objects.filter(document__in=list(documents))}
 
 
-def holds_of(*, user_id: int, pool_id: int) -> list[Hold]:
-    """What ties up a person's points in a pool, the largest first. One query."""
-    return list(Hold.objects.filter(user_id=user_id, pool_id=pool_id).order_by("-amount", "pk"))
+def holds_of(*, user_id: int, pool_id: int, with_sealed: bool = False) -> list[Hold]:
+    """Return what ties up a person's points in a pool, the largest first. One query."""
+    rows = Hold.objects.filter(user_id=user_id, pool_id=pool_id)
+    return list((rows if with_sealed else rows.filter(is_sealed=False)).order_by("-amount", "pk"))
 
 
 def balances_in(*, pool: DKPPool, user_ids: Collection[int]) -> dict[int, Decimal]:
-    """What each of these people has in a pool, by user id; those without a summary are left out. One query."""
+    """Return what each of these people has in a pool, by user id; those without a summary are left out. One query."""
     rows = UserPointsSummary.objects.filter(pool=pool, user_id__in=list(user_ids))
     return dict(rows.values_list("user_id", "balance"))
 
 
 def search_entries(entries: QuerySet[LedgerEntry], text: str) -> QuerySet[LedgerEntry]:
-    """Of the given entries those with `text` in their description or their character's name."""
+    """Return the given entries that have `text` in their description or their character's name."""
     return entries.filter(Q(description__icontains=text) | Q(character_name__icontains=text))
 
 
 def ledger_entries() -> QuerySet[LedgerEntry]:
-    """Every movement, newest first."""
+    """Return every movement, newest first."""
     return LedgerEntry.objects.order_by("-occurred_at", "-id")
 
 
 def adjustments() -> QuerySet[PointAdjustment]:
-    """Every adjustment with what a list shows of it, newest first. Joined, so a list is one query."""
+    """Return every adjustment with what a list shows of it, newest first. Joined, so a list is one query."""
     return PointAdjustment.objects.select_related("user", "pool", "created_by")
 
 
 def rule_runs() -> QuerySet[PointRuleRun]:
-    """Runs of rules, newest first. Joined, so a list is one query."""
+    """Return runs of rules, newest first. Joined, so a list is one query."""
     return PointRuleRun.objects.select_related("rule", "run_by")
 
 
 def rules() -> list[PointRule]:
-    """The rules that move points by the calendar, with their pools and runs (newest first). Two queries."""
+    """Return the rules that move points by the calendar, with their pools and runs (newest first). Two queries."""
     runs = PointRuleRun.objects.select_related("run_by", "reversed_by").order_by("-at", "-pk")
     return list(
         PointRule.objects.select_related("pool")
@@ -261,7 +279,7 @@ def rules() -> list[PointRule]:
 
 
 def rule(rule_id: int) -> PointRule:
-    """One rule with its pool.
+    """Return one rule with its pool.
 
     Raises:
         NotFound: ``unknown_rule``.
@@ -273,7 +291,7 @@ def rule(rule_id: int) -> PointRule:
 
 
 def rule_run(run_id: int) -> PointRuleRun:
-    """One run of a rule.
+    """Return one run of a rule.
 
     Raises:
         NotFound: ``unknown_run``.
@@ -285,12 +303,12 @@ def rule_run(run_id: int) -> PointRuleRun:
 
 
 def pools() -> list[DKPPool]:
-    """Every pool, the default one first, closed ones last. One query."""
+    """Return every pool, the default one first, closed ones last. One query."""
     return list(DKPPool.objects.order_by("-is_active", "-is_default", "name"))
 
 
 def balances_at(*, user_id: int, at: dt.datetime, recorded: bool = False) -> list[Balance]:
-    """As `balance_at`, for every pool that is open or in which the person had something by then. Two queries."""
+    """Return `balance_at` for every pool that is open or in which the person had something by then. Two queries."""
     moment = {"created_at__lte": at} if recorded else {"occurred_at__lte": at}
     sums: dict[int, dict[str, Decimal]] = {}
     rows = LedgerEntry.objects.filter(user_id=user_id, **moment).order_by().values_list("pool_id", "bucket")
@@ -307,22 +325,26 @@ def balances_at(*, user_id: int, at: dt.datetime, recorded: bool = False) -> lis
     return found
 
 
-def ledger_version(*, pool_id: int | None = None, user_id: int | None = None) -> str:
-    """A text that changes with every change to a pool's summaries, or to a person's (to any, for None). One query.
+def ledger_version(*, pool_id: int | None = None, user_id: int | None = None, with_sealed: bool = False) -> str:
+    """Return a text that changes with every change to a pool's summaries, or to a person's (to any, for None). One
+    query.
 
-    Each summary's version grows under its own lock, so the sum of committed versions never repeats.
+    Each summary's version grows under its own lock, so the sum of committed versions never repeats. What running sealed
+    auctions hold does not count in it, but in that of an answer to a person which shows it (`with_sealed`): there the figures do.
     """
     rows = UserPointsSummary.objects.all()
     if pool_id is not None:
         rows = rows.filter(pool_id=pool_id)
     if user_id is not None:
         rows = rows.filter(user_id=user_id)
+    if with_sealed:
+        return ",".join(map(str, rows.order_by("pool_id").values_list("pool_id", "version", "held_sealed")))
     found = rows.aggregate(total=Sum("version"), count=Count("pk"))
     return f"{found['total'] or 0}.{found['count']}"
 
 
 def standings_queryset(*, pool: DKPPool, include_inactive: bool = False) -> QuerySet[Any]:
-    """The summaries of a pool, highest balance first. People merged into others and bots are left out."""
+    """Return the summaries of a pool, highest balance first. People merged into others and bots are left out."""
     rows = UserPointsSummary.objects.filter(pool=pool, user__merged_into=None, user__is_bot=False)
     if not include_inactive:
         rows = rows.filter(user__is_active=True)
@@ -339,19 +361,29 @@ STANDING_ORDERS = {
 
 
 def standings_list(
-    *, pool: DKPPool, search: str = "", character_class: str = "", rank_id: int | None = None, order: str = "-balance"
+    *,
+    pool: DKPPool,
+    search: str = "",
+    character_class: str = "",
+    rank_id: int | None = None,
+    order: str = "-balance",
+    for_visitor: bool = False,
 ) -> QuerySet[Any]:
-    """`standings_queryset`, narrowed down and ordered for a list. Hand a page of it to `standings` with
+    """Return `standings_queryset`, filtered and ordered for a list. Hand a page of it to `standings` with
     ``consecutive=False``: the rank stays the one in the whole pool.
 
     Args:
         search: part of a person's name or of one of their characters' names.
         character_class, rank_id: of the person's main.
         order: a name of `STANDING_ORDERS`, downwards with a leading ``-``.
+        for_visitor: only people whom a stranger may be shown (`roster.hidden`), found by what is shown of them.
     """
     rows = standings_queryset(pool=pool)
+    if for_visitor:
+        rows = without_hidden_people(rows)
     if search:
-        owners = Character.objects.filter(name__icontains=search, user__isnull=False).values("user_id")
+        known = Character.objects.filter(user__isnull=False)
+        owners = (without_hidden(known) if for_visitor else known).filter(name__icontains=search).values("user_id")
         rows = rows.filter(Q(user__display_name__icontains=search) | Q(user_id__in=owners))
     if character_class or rank_id is not None:
         mains = Character.objects.filter(main_user__isnull=False)
@@ -372,7 +404,7 @@ STANDING_VALUES = (
 
 
 def standings(*, rows: Sequence[Any] | QuerySet[Any], consecutive: bool = True) -> list[Standing]:
-    """The given summaries (a page of `standings_queryset`) as standings. Four queries, whatever the page's size:
+    """Return the given summaries (a page of `standings_queryset`) as standings. Four queries, whatever the page's size:
     the page, the mains, the 30-day attendance, and the ranks.
 
     Args:
@@ -413,7 +445,7 @@ def standings(*, rows: Sequence[Any] | QuerySet[Any], consecutive: bool = True) 
 
 
 def _ranks(page: list[dict[str, Any]], *, consecutive: bool) -> list[int]:
-    """Ranks by balance in the whole pool, equal for equal. One query.
+    """Return ranks by balance in the whole pool, equal for equal. One query.
 
     A consecutive page is numbered from its first row; for any other one the balances above its lowest are counted.
     """
@@ -469,7 +501,7 @@ class Attribution:
 
 
 def attribution(*, name: str) -> Attribution:
-    """Who owned the character called `name`, and whom its name earned points for. Three queries.
+    """Return who owned the character called `name`, and whom its name earned points for. Three queries.
 
     Raises:
         NotFound: ``unknown_character`` where neither a character nor an entry knows the name.
@@ -517,5 +549,5 @@ def attribution(*, name: str) -> Attribution:
 
 
 def people_named(user_ids: Sequence[int]) -> dict[int, str]:
-    """Display names by user id. One query."""
+    """Return display names by user id. One query."""
     return {user.pk: str(user) for user in User.objects.filter(pk__in=user_ids)}

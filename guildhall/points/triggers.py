@@ -1,6 +1,7 @@
 """What makes the ledger append-only in the database (`core.append_only`).
 
-Invariant (DESIGN.md 2): nothing updates or deletes a `LedgerEntry`. The one exception is a merge of two people: while
+Invariant (docs/architecture.md, "The ledger", 2): nothing updates or deletes a `LedgerEntry`. The one exception is a merge of two
+people: while
 a `UserMerge` row is open, entries of its source may get its target as owner, and nothing else of them may change.
 `points/tests/test_triggers.py` fails without the triggers.
 """

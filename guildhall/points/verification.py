@@ -1,6 +1,6 @@
-"""`verify_ledger`: recompute everything from nothing and name every difference (DESIGN.md 1).
+"""`verify_ledger`: recompute everything from nothing and name every difference (docs/architecture.md, "The ledger", 1).
 
-It reads the entries alone and believes no stored figure. Rooms add checks of their documents with
+It reads the entries alone and believes no stored figure. Apps add checks of their documents with
 `hooks.ledger_check`. It runs nightly, and in the tests after every scenario.
 """
 
@@ -20,7 +20,7 @@ from .models import Bucket, EntryKind, Hold, LedgerEntry, PointAdjustment, UserP
 
 
 def verify() -> list[Difference]:
-    """Every difference there is; empty if the books are right. Reads one consistent state on any database."""
+    """Return every difference; empty if the ledger is right. Reads one consistent state on any database."""
     with transaction.atomic():
         _see_one_moment()
         return [
@@ -35,7 +35,8 @@ def verify() -> list[Difference]:
 
 
 def _see_one_moment() -> None:
-    """Let every question of this transaction be answered from one state, whoever writes meanwhile. SQLite does by itself."""
+    """Let every question of this transaction be answered from one state, whoever writes meanwhile. SQLite does by
+    itself."""
     if connection.vendor == "sqlite" or connection.savepoint_ids:
         return
     with connection.cursor() as cursor:
@@ -88,12 +89,14 @@ def _reversals() -> Iterator[Difference]:
 
 
 def _holds() -> Iterator[Difference]:
-    held = {
-        (user_id, pool_id): total
-        for user_id, pool_id, total in Hold.objects.order_by()
-        .values_list("user_id", "pool_id")
-        .annotate(total=Sum("amount"))
-    }
+    held: dict[tuple[int, int], Decimal] = {}
+    sealed: dict[tuple[int, int], Decimal] = {}
+    rows_of_holds = Hold.objects.order_by().values_list("user_id", "pool_id", "is_sealed")
+    for user_id, pool_id, is_sealed, total in rows_of_holds.annotate(total=Sum("amount")):
+        key = (user_id, pool_id)
+        held[key] = held.get(key, ZERO) + total
+        if is_sealed:
+            sealed[key] = total
     rows = UserPointsSummary.objects.filter(Q(held__gt=ZERO) | Q(user_id__in={user_id for user_id, _ in held}))
     seen = set()
     for row in rows:
@@ -101,12 +104,15 @@ def _holds() -> Iterator[Difference]:
         seen.add(key)
         if row.held != held.get(key, ZERO):
             yield Difference("held", f"user {key[0]}, pool {key[1]}", str(held.get(key, ZERO)), str(row.held))
+        if row.held_sealed != sealed.get(key, ZERO):
+            where = f"user {key[0]}, pool {key[1]}"
+            yield Difference("held_sealed", where, str(sealed.get(key, ZERO)), str(row.held_sealed))
     for key in held.keys() - seen:
         yield Difference("held", f"user {key[0]}, pool {key[1]}", "a summary", "none")
 
 
 def _merged() -> Iterator[Difference]:
-    """What belongs to somebody who was merged into another is seen by nobody."""
+    """Yield what belongs to somebody who was merged into another is seen by nobody."""
     rows = LedgerEntry.objects.filter(user__merged_into__isnull=False).order_by()
     for user_id, target_id, total in rows.values_list("user_id", "user__merged_into_id").annotate(total=Sum("amount")):
         yield Difference("merged", f"user {user_id}", f"no entries since the merge into {target_id}", str(total))

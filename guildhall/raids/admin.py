@@ -1,4 +1,5 @@
-"""Events, raids and attendance for officers. Forms and actions call the services; what moved points is read-only here."""
+"""Events, raids and attendance for officers. Forms and actions call the services; what moved points is read-only
+here."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from .models import (
     AttendanceUpload,
     Event,
     ItemPool,
+    Leave,
     MemberAttendanceSummary,
     Raid,
     RaidAttendance,
@@ -47,7 +49,8 @@ class ByService(ModelAdmin):
             return redirect(request.get_full_path())
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """The service has written everything already; the forms are asked only for what the log of changes says."""
+        """Do nothing more: the service has written everything already; the forms are asked only for what the log of
+        changes says."""
         for formset in formsets:
             formset.save(commit=False)
 
@@ -68,7 +71,7 @@ class ByService(ModelAdmin):
             return redirect("../")
 
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
-        """An old version is put back by hand: a button would go past the services."""
+        """Return True: an old version is restored by hand, because a button would bypass the services."""
         return True
 
 
@@ -87,7 +90,7 @@ class ReadOnly(ModelAdmin):
 
 
 class EventForm(forms.ModelForm):
-    """An event with its pools: its own one, the others, and where it is no attendance."""
+    """An event with its pools: its own one, the others, and where it is not attendance."""
 
     own_pool = forms.ModelChoiceField(DKPPool.objects.all(), label="DKP pool", required=False)
     other_pools = forms.ModelMultipleChoiceField(DKPPool.objects.all(), label="Pays into these too", required=False)
@@ -115,7 +118,7 @@ class EventForm(forms.ModelForm):
         return name
 
     def for_service(self) -> dict[str, Any]:
-        """What `create_event` and `update_event` take."""
+        """Return what `create_event` and `update_event` take."""
         values = dict(self.cleaned_data)
         own, others = values.pop("own_pool"), list(values.pop("other_pools"))
         values["pools"] = ([own] if own else []) + [pool for pool in others if pool != own]
@@ -193,7 +196,8 @@ class CheckInline(TabularInline):
 
 @admin.register(Raid)
 class RaidAdmin(SimpleHistoryAdmin, ByService):
-    """Raids. Attendance is awarded on the raid's page or through the API; a raid with history is reversed, not deleted."""
+    """Raids. Attendance is awarded on the raid's page or through the API; a raid with history is reversed, not
+    deleted."""
 
     list_display = ["name", "event", "started_at", "leader", "points", "reversed_at"]
     list_filter = ["event", ("reversed_at", admin.EmptyFieldListFilter)]
@@ -225,7 +229,7 @@ class RaidAdmin(SimpleHistoryAdmin, ByService):
     def delete_model(self, request: HttpRequest, obj: Raid) -> None:
         services.delete_raid(raid=obj, actor=request.user)  # type: ignore[arg-type]
 
-    @admin.action(description="Reverse: take back every point of the raid")
+    @admin.action(description="Reverse every point of the raid")
     def undo(self, request: HttpRequest, queryset: Any) -> None:
         done = 0
         for raid in queryset:
@@ -239,7 +243,7 @@ class RaidAdmin(SimpleHistoryAdmin, ByService):
 
 
 def _mark(status: str, label: str) -> Any:
-    """An action that gives the selected people a status; the difference is paid or taken."""
+    """Return an action that gives the selected people a status; the difference is paid or taken."""
 
     @admin.action(description=f"Mark as {label}: pay the difference")
     def mark(modeladmin: RaidAttendanceAdmin, request: HttpRequest, queryset: Any) -> None:
@@ -360,6 +364,15 @@ class AttendanceUploadAdmin(ReadOnly):
 
     list_display = ["raid", "attendance_check", "format", "file_name", "taken_at", "created_by", "created_at"]
     list_select_related = ["raid", "attendance_check", "created_by"]
+
+
+@admin.register(Leave)
+class LeaveAdmin(ReadOnly):
+    """Who is away from when to when; set on the person's page."""
+
+    list_display = ["user", "starts_on", "ends_on", "reason", "created_by", "created_at", "ended_at"]
+    list_select_related = ["user", "created_by"]
+    search_fields = ["user__display_name"]
 
 
 @admin.register(MemberAttendanceSummary)

@@ -3,7 +3,8 @@
 What counts, in words: a raid is *held* if it has attendance, was not reversed, and its event counts for attendance (in
 the pool that is asked about, or in any of its pools). It is held *for a person* from the day they joined: the earliest
 of their characters' coming to them and of their first raid. It is *attended* if any of their characters was there in
-any of its checks and was not absent; two characters in one raid are one, and so are two checks.
+any of its checks and was not absent; two characters in one raid are one, and so are two checks. A raid that starts within a
+leave of theirs (`Leave`) is neither held nor attended for them, whether they were there or not.
 Invariant: a decision (who may vote) compares whole numbers (`Figure.reaches`), never a rounded percentage.
 """
 
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from guildhall.core import clock
@@ -24,7 +25,7 @@ from guildhall.points.hooks import attendance_counter, attendance_provider
 from guildhall.points.models import DKPPool
 from guildhall.roster.models import CharacterOwnership
 
-from .models import EventPool, Raid, RaidAttendance
+from .models import EventPool, Leave, Raid, RaidAttendance, span_of_days
 from .policy import ATTENDED
 
 WINDOWS = (30, 60, 90)
@@ -39,20 +40,21 @@ class Figure:
 
     @property
     def percentage(self) -> Decimal:
-        """To two places, half up; 0 where no raid was held."""
+        """Return the percentage to two places, half up; 0 where no raid was held."""
         if not self.held:
             return Decimal("0.00")
         return (Decimal(self.attended * 100) / self.held).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
 
     def reaches(self, percent: int | Decimal) -> bool:
-        """Whether it is at least `percent`, exactly. Where no raid was held it is not."""
+        """Return whether it is at least `percent`, exactly. Where no raid was held it is not."""
         return self.held > 0 and self.attended * 100 >= Decimal(percent) * self.held
 
 
 def counting_raids(
     *, since: dt.datetime | None = None, until: dt.datetime | None = None, pool: DKPPool | None = None
 ) -> QuerySet[Raid]:
-    """The raids that were held, by time; those of `pool` alone where it is given. `since` is outside, `until` inside."""
+    """Return the raids that were held, by time; those of `pool` alone where it is given. `since` is outside, `until`
+    inside."""
     standing = RaidAttendance.objects.filter(attendance_check__raid=OuterRef("pk"), reversed_at=None)
     links = EventPool.objects.filter(event=OuterRef("event"))
     counts = Exists(links.filter(no_attendance=False)) | ~Exists(links)
@@ -67,7 +69,8 @@ def counting_raids(
 
 
 def joined_at(user_ids: Collection[int] | None = None, *, since: dt.datetime | None = None) -> dict[int, dt.datetime]:
-    """When each person joined: the earliest of a character's coming to them and of their first raid. Two queries.
+    """Return when each person joined: the earliest of a character's coming to them and of their first raid. Two
+    queries.
 
     A character that somebody else had before counts from the day it changed hands; but two people who turned out to be
     one joined when the first of them did.
@@ -106,6 +109,54 @@ def joined_at(user_ids: Collection[int] | None = None, *, since: dt.datetime | N
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Away:
+    """One leave of somebody as attendance sees it: from a moment (inclusive) until one (exclusive; None: open)."""
+
+    since: dt.datetime
+    until: dt.datetime | None
+    days: str
+
+    def covers(self, moment: dt.datetime) -> bool:
+        """Return whether a raid that starts at `moment` is within it."""
+        return self.since <= moment and (self.until is None or moment < self.until)
+
+
+def leaves_of(
+    user_ids: Collection[int] | None, *, since: dt.datetime | None = None, until: dt.datetime | None = None
+) -> dict[int, list[Away]]:
+    """Return the leaves that touch the time from `since` to `until`, by user id; of everybody for None. One query.
+
+    Leaves of one person may overlap where two people turned out to be one; a raid in two leaves is left out once.
+    """
+    rows = Leave.objects.exclude(counts_until=F("counts_from"))
+    if user_ids is not None:
+        rows = rows.filter(user__in=user_ids)
+    if since is not None:
+        rows = rows.filter(Q(counts_until=None) | Q(counts_until__gt=since))
+    if until is not None:
+        rows = rows.filter(counts_from__lte=until)
+    found: dict[int, list[Away]] = {}
+    columns = rows.order_by("counts_from", "pk").values_list(
+        "user_id", "counts_from", "counts_until", "starts_on", "ends_on"
+    )
+    for user_id, counts_from, counts_until, starts_on, ends_on in columns:
+        found.setdefault(user_id, []).append(Away(counts_from, counts_until, span_of_days(starts_on, ends_on)))
+    return found
+
+
+def _is_away(leaves: Iterable[Away], moment: dt.datetime) -> bool:
+    return any(leave.covers(moment) for leave in leaves)
+
+
+def _held_for(times: list[dt.datetime], joined: dt.datetime, leaves: list[Away] | None) -> int:
+    """Return how many of the raids at `times` (ascending) are held for who joined at `joined` and had these leaves."""
+    first = bisect_left(times, joined)
+    if not leaves:
+        return len(times) - first
+    return sum(not _is_away(leaves, when) for when in times[first:])
+
+
 def figures(
     *,
     user_ids: Collection[int] | None = None,
@@ -114,7 +165,8 @@ def figures(
     at: dt.datetime | None = None,
     pool: DKPPool | None = None,
 ) -> dict[int, Figure]:
-    """Attendance over the `days` up to `at` (since they joined for None), by user id. Four queries for any number.
+    """Return attendance over the `days` up to `at` (since they joined for None), by user id. Five queries for any
+    number.
 
     Args:
         user_ids: these people, each of whom is in the answer; everybody who ever joined or raided for None.
@@ -125,21 +177,26 @@ def figures(
         since = moment - dt.timedelta(days=days)
     held = list(counting_raids(since=since, until=moment, pool=pool).values_list("pk", "started_at"))
     joins = joined_at(user_ids, since=since)
-    attended = _attended({pk for pk, _ in held}, user_ids, since, moment)
+    leaves = leaves_of(user_ids, since=since, until=moment)
+    attended = _attended(dict(held), user_ids, since, moment, leaves)
     times = [started_at for _, started_at in held]
     people = set(user_ids) if user_ids is not None else joins.keys() | attended.keys()
     found = {}
     for user_id in people:
         joined = joins.get(user_id)
-        count = 0 if joined is None else len(times) - bisect_left(times, joined)
+        count = 0 if joined is None else _held_for(times, joined, leaves.get(user_id))
         found[user_id] = Figure(attended=attended.get(user_id, 0), held=count)
     return found
 
 
 def _attended(
-    raid_ids: set[int], user_ids: Collection[int] | None, since: dt.datetime | None, until: dt.datetime
+    started: Mapping[int, dt.datetime],
+    user_ids: Collection[int] | None,
+    since: dt.datetime | None,
+    until: dt.datetime,
+    leaves: Mapping[int, list[Away]],
 ) -> dict[int, int]:
-    """How many of these raids each person was at."""
+    """Return how many of the raids `started` (when each started, by id) each person was at while not on leave."""
     rows = RaidAttendance.objects.filter(
         reversed_at=None, status__in=ATTENDED, attendance_check__raid__started_at__lte=until
     ).exclude(user=None)
@@ -150,7 +207,8 @@ def _attended(
     counts: dict[int, int] = {}
     pairs = rows.order_by().values_list("user_id", "attendance_check__raid_id").distinct()
     for user_id, raid_id in pairs.iterator(chunk_size=5000):
-        if user_id is not None and raid_id in raid_ids:
+        when = started.get(raid_id)
+        if user_id is not None and when is not None and not _is_away(leaves.get(user_id, ()), when):
             counts[user_id] = counts.get(user_id, 0) + 1
     return counts
 
@@ -158,12 +216,12 @@ def _attended(
 def attendance_of(
     user_id: int, *, days: int | None = 30, at: dt.datetime | None = None, pool: DKPPool | None = None
 ) -> Figure:
-    """One person's attendance, as `figures`."""
+    """Return one person's attendance, as `figures`."""
     return figures(user_ids=[user_id], days=days, at=at, pool=pool)[user_id]
 
 
 def attendance_percentage(user: Any, *, days: int | None = 30, at: dt.datetime | None = None) -> Decimal:
-    """A person's attendance in percent over the `days` up to `at`, from the raids themselves; two places.
+    """Return a person's attendance in percent over the `days` up to `at`, from the raids themselves; two places.
 
     Whoever decides by a threshold asks `attendance_of(...).reaches(threshold)`.
     """
@@ -197,11 +255,13 @@ class Explanation:
 
 
 def explain_attendance(user: Any, *, days: int | None = 30, at: dt.datetime | None = None) -> Explanation:
-    """Every raid that went into a person's percentage, newest first, and those that did not, with the reason. Five queries."""
+    """Return every raid that went into a person's percentage, newest first, and those that did not, with the reason.
+    Six queries."""
     moment = at or clock.now()
     since = moment - dt.timedelta(days=days) if days is not None else None
     held = set(counting_raids(since=since, until=moment).values_list("pk", flat=True))
     joined = joined_at([user.pk]).get(user.pk)
+    leaves = leaves_of([user.pk], since=since, until=moment).get(user.pk, [])
     shown = Raid.objects.filter(started_at__lte=moment).select_related("event").order_by("-started_at", "-pk")
     if since is not None:
         shown = shown.filter(started_at__gt=since)
@@ -212,7 +272,7 @@ def explain_attendance(user: Any, *, days: int | None = 30, at: dt.datetime | No
     raids = []
     for raid in shown:
         there = mine.get(raid.pk, [])
-        reason = _why_not(raid, held, joined)
+        reason = _why_not(raid, held, joined, leaves)
         raids.append(
             ExplainedRaid(
                 raid_id=raid.pk,
@@ -231,7 +291,7 @@ def explain_attendance(user: Any, *, days: int | None = 30, at: dt.datetime | No
     return Explanation(figure, since, moment, joined, raids)
 
 
-def _why_not(raid: Raid, held: set[int], joined: dt.datetime | None) -> str:
+def _why_not(raid: Raid, held: set[int], joined: dt.datetime | None, leaves: list[Away]) -> str:
     if raid.reversed_at is not None:
         return "the raid was reversed"
     if not raid.event.counts_for_attendance:
@@ -240,14 +300,15 @@ def _why_not(raid: Raid, held: set[int], joined: dt.datetime | None) -> str:
         return "nobody is down for it, or its pools do not count for attendance"
     if joined is None or raid.started_at < joined:
         return "it was before they joined"
-    return ""
+    leave = next((leave for leave in leaves if leave.covers(raid.started_at)), None)
+    return f"on leave {leave.days}" if leave is not None else ""
 
 
 def windows(at: dt.datetime | None = None) -> Mapping[str, dict[int, Figure]]:
-    """Everybody's figures over every window and since they joined, by window name. Five queries in all."""
+    """Return everybody's figures over every window and since they joined, by window name. Six queries in all."""
     moment = at or clock.now()
     held = list(counting_raids(until=moment).values_list("pk", "started_at"))
-    joins = joined_at()
+    joins, leaves = joined_at(), leaves_of(None, until=moment)
     started = dict(held)
     spans: dict[str, dt.datetime | None] = {f"{days}d": moment - dt.timedelta(days=days) for days in WINDOWS}
     spans["lifetime"] = None
@@ -261,7 +322,7 @@ def windows(at: dt.datetime | None = None) -> Mapping[str, dict[int, Figure]]:
     )
     for user_id, raid_id in pairs.iterator(chunk_size=5000):
         when = started.get(raid_id)
-        if when is None or user_id is None:
+        if when is None or user_id is None or _is_away(leaves.get(user_id, ()), when):
             continue
         for name, since in spans.items():
             if since is None or when > since:
@@ -271,7 +332,7 @@ def windows(at: dt.datetime | None = None) -> Mapping[str, dict[int, Figure]]:
     for name, since in spans.items():
         recent = times if since is None else [when for when in times if when > since]
         found[name] = {
-            user_id: Figure(attended[name].get(user_id, 0), len(recent) - bisect_left(recent, joined))
+            user_id: Figure(attended[name].get(user_id, 0), _held_for(recent, joined, leaves.get(user_id)))
             for user_id, joined in joins.items()
         }
     return found
@@ -279,12 +340,12 @@ def windows(at: dt.datetime | None = None) -> Mapping[str, dict[int, Figure]]:
 
 @attendance_provider
 def thirty_days(user_ids: Collection[int]) -> dict[int, Decimal]:
-    """What the standings show: everybody's percentage over 30 days, now. Four queries at most."""
+    """Return what the standings show: everybody's percentage over 30 days, now. Five queries at most."""
     return {user_id: figure.percentage for user_id, figure in figures(user_ids=user_ids, days=30).items()}
 
 
 @attendance_counter
 def counted_over(user_ids: Collection[int], days: int, pool: DKPPool) -> dict[int, tuple[int, int]]:
-    """What rules about attendance ask: (attended, held) of each person, in one pool. Four queries at most."""
+    """Return what rules about attendance ask: (attended, held) of each person, in one pool. Five queries at most."""
     found = figures(user_ids=user_ids, days=days, pool=pool)
     return {user_id: (figure.attended, figure.held) for user_id, figure in found.items()}

@@ -1,6 +1,6 @@
 """Events, raids, attendance checks and who was there.
 
-Invariants (DESIGN.md 4 to 6; docs/invariants.md says which test fails without each):
+Invariants (docs/architecture.md, "The ledger", 4 to 6; docs/invariants.md says which test fails without each):
 - One person earns once per attendance check, however many of their characters were there: `credited_user` is unique
   within a check. It is empty on rows that credit nobody: a second character, a reversed row, a duplicate that an import
   brought (the old system paid both, and what it paid is kept). NULLs do not collide, so this needs no partial index.
@@ -9,10 +9,12 @@ Invariants (DESIGN.md 4 to 6; docs/invariants.md says which test fails without e
 - Every raid has a first check (position 0); its worth is the raid's points unless somebody said otherwise.
 - A name that nobody recognises is kept as `UnmatchedName`; it is never dropped and never invents a character.
 - The same upload counts once for a check: its fingerprint is unique there.
+- A raid that starts within a person's `Leave` counts neither for nor against their attendance (`attendance.py`).
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from decimal import Decimal
 
@@ -24,6 +26,7 @@ from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
 from guildhall.core.fields import PointsField
+from guildhall.core.models import Reversible
 from guildhall.core.money import ZERO
 from guildhall.points.models import DKPPool
 from guildhall.roster.models import Character
@@ -77,7 +80,8 @@ class Event(models.Model):
 
     @property
     def dkp_pool(self) -> DKPPool | None:
-        """The first pool it pays into; the one that counts where a call names none. Prefetch ``event_pools__pool``."""
+        """Return the first pool it pays into; the one that counts where a call names none. Prefetch
+        ``event_pools__pool``."""
         first = next(iter(self.event_pools.all()), None)
         return first.pool if first else None
 
@@ -98,7 +102,7 @@ class EventPool(models.Model):
         return f"{self.event} → {self.pool}"
 
 
-class Raid(models.Model):
+class Raid(Reversible):
     """One raid night, or one target of it. `context` is what its ledger entries carry, attendance and loot alike."""
 
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="raids")
@@ -113,10 +117,6 @@ class Raid(models.Model):
     context = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    reversed_at = models.DateTimeField(null=True, blank=True)
-    reversed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     reversal_reason = models.CharField(max_length=300, blank=True)
@@ -138,7 +138,8 @@ class Raid(models.Model):
 
 
 class AttendanceCheck(models.Model):
-    """One moment at which a raid's attendance is taken: on time, hourly, at a kill, at the end. A raid has one or more."""
+    """One moment at which a raid's attendance is taken: on time, hourly, at a kill, at the end. A raid has one or
+    more."""
 
     class Kind(models.TextChoices):
         ON_TIME = "on_time", "on time"
@@ -167,7 +168,7 @@ class AttendanceCheck(models.Model):
 
 
 class AttendanceStatus(models.TextChoices):
-    """How somebody was there (API.md, "Raids")."""
+    """How somebody was there (docs/api-contract.md, "Raids")."""
 
     PRESENT = "present"
     LATE = "late"
@@ -201,7 +202,7 @@ class AttendanceUpload(models.Model):
         return f"{self.file_name or self.format or 'upload'} for {self.attendance_check}"
 
 
-class RaidAttendance(models.Model):
+class RaidAttendance(Reversible):
     """That a character was at a check, and what its person earned by it (PRD 3.6.2). A document of the ledger.
 
     `user` is who earned; `character_name` is the name as it was then. `points` is the amount in the event's first pool;
@@ -235,9 +236,8 @@ class RaidAttendance(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    reversed_at = models.DateTimeField(null=True, blank=True)
-    reversed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    amended_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="when an officer put it right; no later call raises it then"
     )
     reversal_reason = models.CharField(max_length=300, blank=True)
 
@@ -331,6 +331,79 @@ class StatusShare(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_status_display()}: {self.percent} % {f'in {self.pool}' if self.pool_id else 'everywhere'}"
+
+
+class Leave(models.Model):
+    """That somebody is away from one day to another: raids in that time are no part of their attendance.
+
+    `starts_on` and `ends_on` are days in the guild's time zone, both inclusive; without `ends_on` the end is open.
+    `counts_from` (inclusive) and `counts_until` (exclusive) are the moments between which a raid must start to be left out.
+    They are those of the days, except that a leave that somebody takes themselves counts from the moment they took it at
+    the earliest, and one that was ended early until the moment at which it was ended. A leave that was called off before
+    it began is empty: both moments are the same.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="leaves")
+    starts_on = models.DateField()
+    ends_on = models.DateField(null=True, blank=True)
+    counts_from = models.DateTimeField()
+    counts_until = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=300, blank=True, help_text="shown to the person and to officers")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="when it was ended early or called off")
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-starts_on", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gte=models.F("starts_on")),
+                name="a_leave_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=Q(counts_until__isnull=True) | Q(counts_until__gte=models.F("counts_from")),
+                name="a_leave_counts_forward",
+            ),
+        ]
+        indexes = [models.Index(fields=["user", "counts_from"], name="leave_of_person")]
+
+    def __str__(self) -> str:
+        return f"leave of {self.user}, {span_of_days(self.starts_on, self.ends_on)}"
+
+    @property
+    def state(self) -> str:
+        """Return ``called_off``, ``coming``, ``current`` or ``over``, at this moment."""
+        now = clock.now()
+        if self.counts_until is not None and self.counts_until <= self.counts_from:
+            return "called_off"
+        if now < self.counts_from:
+            return "coming"
+        return "current" if self.counts_until is None or now < self.counts_until else "over"
+
+
+def span_of_days(first: dt.date, last: dt.date | None) -> str:
+    """Return days as a person writes them: “from 3 to 17 December”, “on 3 December”, “since 3 December” (an open end).
+
+    Years stand where the two days are in different ones.
+    """
+
+    def day(of: dt.date, shape: str) -> str:
+        return f"{of.day} {of:{shape}}"
+
+    if last is None:
+        return f"since {day(first, '%B')}"
+    if first == last:
+        return f"on {day(first, '%B')}"
+    if first.year != last.year:
+        return f"from {day(first, '%B %Y')} to {day(last, '%B %Y')}"
+    if first.month == last.month:
+        return f"from {first.day} to {day(last, '%B')}"
+    return f"from {day(first, '%B')} to {day(last, '%B')}"
 
 
 class MemberAttendanceSummary(models.Model):

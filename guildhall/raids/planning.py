@@ -1,23 +1,29 @@
 """Who would earn what: one plan, made by one function, for the preview and for the award alike.
 
 Invariant: what the preview shows is what the award does, because both are `plan_attendance` on the same input. A plan
-writes nothing. Every name that came in is in the plan with a verdict; none is dropped (DESIGN.md 6). The number of
+writes nothing. Every name that came in is in the plan with a verdict; none is dropped (docs/architecture.md, "The ledger", 6). The
+number of
 queries does not depend on the number of names.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
+from django.db.models import Sum
+
+from guildhall.core import previews
 from guildhall.core.errors import BadInput
 from guildhall.core.money import ZERO, parse_points
-from guildhall.points.models import DKPPool
+from guildhall.core.previews import Shown
+from guildhall.points.models import DKPPool, LedgerEntry
 from guildhall.points.selectors import default_pool
 from guildhall.roster.models import Character
 from guildhall.roster.names import name_key
@@ -34,6 +40,7 @@ class Verdict(StrEnum):
     """What becomes of a name."""
 
     AWARD = "award"
+    RAISED = "raised"
     SECOND_CHARACTER = "second_character"
     ALREADY_PRESENT = "already_present"
     UNKNOWN = "unknown"
@@ -68,7 +75,10 @@ class Attendee:
 class Planned:
     """One name with what becomes of it. `amounts` is by pool id and empty unless the verdict is an award.
 
-    `row` is the person's standing row at this check where there is one; an award with a `row` replaces an absence.
+    `row` is the person's standing row at this check where there is one; an award with a `row` replaces an absence, and a
+    raise replaces what they are paid for by this, which earns more (another of their characters, or the same one with a
+    better status): the difference to `paid` is posted. `own` is the row that this very character has there already.
+    `is_amended`: it differs from what an officer corrected by an amendment, which stays.
     """
 
     attendee: Attendee
@@ -78,15 +88,22 @@ class Planned:
     amounts: dict[int, Decimal] = field(default_factory=dict)
     row: RaidAttendance | None = None
     credited_through: str = ""
+    paid: dict[int, Decimal] = field(default_factory=dict)
+    own: RaidAttendance | None = None
+    is_amended: bool = False
 
     @property
     def user_id(self) -> int | None:
-        """Whose character it is."""
+        """Return whose character it is."""
         return self.character.user_id if self.character else None
 
     def points(self, pools: Sequence[DKPPool]) -> Decimal:
-        """The amount in the event's first pool."""
+        """Return the amount in the event's first pool."""
         return self.amounts.get(pools[0].pk, ZERO) if pools else ZERO
+
+    def posted(self, pools: Sequence[DKPPool]) -> Decimal:
+        """Return what is posted in the event's first pool: the amount, less what was paid before it was raised."""
+        return self.points(pools) - (self.paid.get(pools[0].pk, ZERO) if pools else ZERO)
 
 
 @dataclass(slots=True)
@@ -99,23 +116,24 @@ class Plan:
     shares: Shares
 
     def of(self, *verdicts: Verdict) -> list[Planned]:
-        """The names with one of these verdicts, in the order of the input."""
+        """Return the names with one of these verdicts, in the order of the input."""
         return [row for row in self.rows if row.verdict in verdicts]
 
 
 def clean_attendees(attendees: Iterable[Any]) -> list[Attendee]:
-    """Attendees as they came (dicts or `Attendee`s), checked; the first of each name counts.
+    """Return attendees as they came (dicts or `Attendee`s), checked; a line that repeats another is left out.
 
     Raises:
         BadInput: ``no_attendees``, ``too_many``, ``required``, ``name_too_long``, ``invalid_choice`` for a status, and the
             codes of `parse_points`. `attr` says which one it is.
     """
-    found: dict[str, Attendee] = {}
+    found: dict[tuple[Any, ...], Attendee] = {}
     for position, given in enumerate(attendees):
         if position >= MOST_ATTENDEES:
             raise BadInput(f"At most {MOST_ATTENDEES} people at once.", code="too_many", attr="attendees")
         attendee = _clean(given, f"attendees.{position}")
-        found.setdefault(name_key(attendee.character_name), attendee)
+        same = (name_key(attendee.character_name), attendee.status, attendee.points, attendee.character_id)
+        found.setdefault(same, attendee)
     if not found:
         raise BadInput(
             "There is nobody in the list. Send at least one name, or paste what the game wrote.",
@@ -136,14 +154,14 @@ def _clean(given: Any, attr: str) -> Attendee:
         raise BadInput("Give the character's name.", code="required", attr=f"{attr}.character_name")
     if len(name) > LONGEST_NAME:
         raise BadInput(
-            f"“{name[:30]}…” has {len(name)} characters; that is no character's name. Correct it or leave it out.",
+            f"“{name[:30]}…” has {len(name)} characters; that is not a character's name. Correct it or leave it out.",
             code="name_too_long",
             attr=f"{attr}.character_name",
         )
     status = values.get("status") or AttendanceStatus.PRESENT
     if status not in AttendanceStatus.values:
         raise BadInput(
-            f"“{str(status)[:30]}” is no status. Use one of {', '.join(AttendanceStatus.values)}.",
+            f"“{str(status)[:30]}” is not a status. Use one of {', '.join(AttendanceStatus.values)}.",
             code="invalid_choice",
             attr=f"{attr}.status",
         )
@@ -161,7 +179,8 @@ def _clean(given: Any, attr: str) -> Attendee:
 
 
 def pools_of(check: AttendanceCheck) -> list[DKPPool]:
-    """The pools that the check's raid pays into, the event's own first; the default one where the event names none."""
+    """Return the pools that the check's raid pays into, the event's own first; the default one where the event names
+    none."""
     links = check.raid.event.event_pools.select_related("pool").order_by("position", "pk")
     return [link.pool for link in links] or [default_pool()]
 
@@ -175,7 +194,7 @@ def plan_attendance(
     force_all: bool = False,
     pools: list[DKPPool] | None = None,
 ) -> Plan:
-    """What awarding `attendees` at `check` would do. Eight queries at most, whatever their number.
+    """Return what awarding `attendees` at `check` would do. Nine queries at most, whatever their number.
 
     Args:
         attendees: cleaned (`clean_attendees`).
@@ -185,7 +204,11 @@ def plan_attendance(
     pools = pools if pools is not None else pools_of(check)
     shares = shares_in_force()
     matches = _match(attendees)
-    standing = list(RaidAttendance.objects.filter(attendance_check=check, reversed_at=None).order_by("pk"))
+    standing = list(
+        RaidAttendance.objects.filter(attendance_check=check, reversed_at=None)
+        .select_related("character")
+        .order_by("pk")
+    )
     # The row that credits a person, else any of theirs: an import keeps rows that paid without crediting.
     credited: dict[int | None, RaidAttendance] = {row.user_id: row for row in standing if row.user_id is not None}
     credited.update({row.credited_user_id: row for row in standing if row.credited_user_id is not None})
@@ -209,7 +232,9 @@ def plan_attendance(
     for row in rows:
         if row.verdict == Verdict.AWARD:
             _settle(row, check, pools, shares, credited, named)
+    _raise(rows, standing, pools)
     _once_a_person(rows)
+    _once_a_character(rows)
     return Plan(check, pools, rows, shares)
 
 
@@ -237,15 +262,21 @@ def _settle(
     credited: Mapping[int | None, RaidAttendance],
     named: Mapping[str, RaidAttendance],
 ) -> None:
-    """Somebody we know: are they down at this check already, or what do they earn?"""
+    """Decide what somebody known earns, or that they are recorded at this check already."""
     assert row.character is not None
     row.row = credited.get(row.user_id)
-    absent = AttendanceStatus.ABSENT
-    if row.row is not None and not (row.row.status == absent and row.attendee.status != absent):
-        same = row.row.name_key == row.character.name_key or row.character.name_key in named
-        row.verdict = Verdict.ALREADY_PRESENT if same else Verdict.SECOND_CHARACTER
-        row.credited_through = row.row.character_name
-        return
+    was = row.row
+    row.own = was if was is not None and was.name_key == row.character.name_key else named.get(row.character.name_key)
+    is_amended = was is not None and was.amended_at is not None
+    if was is not None and (is_amended or not _came_after_all(was, row.attendee)):
+        row.credited_through = was.character_name
+        row.verdict = Verdict.SECOND_CHARACTER if row.own is None else Verdict.ALREADY_PRESENT
+        if row.own is not None and _says_the_same(row.own, row.attendee):
+            return  # whatever has changed about shares and pools since: the same list twice changes nothing
+        if is_amended or was.credited_user_id is None:
+            row.is_amended = is_amended
+            return
+        row.verdict = Verdict.RAISED  # if it earns more: `_raise`
     row.amounts = amounts_for(
         worth=check.points,
         status=row.attendee.status,
@@ -256,11 +287,57 @@ def _settle(
     )
 
 
+def _came_after_all(row: RaidAttendance, attendee: Attendee) -> bool:
+    """Return whether somebody who is down as absent turns out to have been there."""
+    return row.status == AttendanceStatus.ABSENT and attendee.status != AttendanceStatus.ABSENT
+
+
+def _says_the_same(row: RaidAttendance, attendee: Attendee) -> bool:
+    return row.status == attendee.status and row.given_points == attendee.points
+
+
+def _raise(rows: list[Planned], standing: Sequence[RaidAttendance], pools: Sequence[DKPPool]) -> None:
+    """Raise a person to the best that one of their characters earned, also where that comes in a later call.
+
+    Judged as `_once_a_person` judges within one call, against what the ledger holds for the character that stands. Who is
+    paid by several rows (an import, a merge of two who were both there) stays as they are.
+    """
+    candidates = [row for row in rows if row.verdict == Verdict.RAISED]
+    if not candidates:
+        return
+    several = Counter(row.user_id for row in standing if row.points or any(Decimal(a) for a in row.amounts.values()))
+    paid = amounts_of([row.row for row in candidates if row.row is not None])
+    for row in candidates:
+        was = row.row
+        assert was is not None
+        row.paid = {**dict.fromkeys((pool.pk for pool in pools), ZERO), **paid.get(was.document, {})}
+        before = merit_of(was.status, row.paid, was.character)
+        same = all(row.amounts.get(pool_id, ZERO) == amount for pool_id, amount in row.paid.items())
+        if same or several[row.user_id] > 1 or _merit(row) >= before:
+            row.verdict = Verdict.SECOND_CHARACTER if row.own is None else Verdict.ALREADY_PRESENT
+            row.amounts, row.paid = {}, {}
+
+
+def amounts_of(rows: Iterable[RaidAttendance]) -> dict[UUID, dict[int, Decimal]]:
+    """Return what the ledger holds for each of these rows, by pool id. One query."""
+    found: dict[UUID, dict[int, Decimal]] = defaultdict(dict)
+    sums = (
+        LedgerEntry.objects.filter(document__in=[row.document for row in rows])
+        .order_by()
+        .values_list("document", "pool_id")
+        .annotate(total=Sum("amount"))
+    )
+    for document, pool_id, total in sums:
+        assert document is not None
+        found[document][pool_id] = total
+    return found
+
+
 def _once_a_person(rows: list[Planned]) -> None:
-    """Of several characters of one person the one that earns most is credited, the main where they earn the same."""
+    """Credit, of several characters of one person, the one that earns most, the main where they earn the same."""
     by_person: dict[int, list[Planned]] = defaultdict(list)
     for row in rows:
-        if row.verdict == Verdict.AWARD and row.user_id is not None:
+        if row.verdict in (Verdict.AWARD, Verdict.RAISED) and row.user_id is not None:
             by_person[row.user_id].append(row)
     for mine in by_person.values():
         if len(mine) < 2:
@@ -270,20 +347,77 @@ def _once_a_person(rows: list[Planned]) -> None:
             if row is best:
                 continue
             same_character = row.character is not None and row.character == best.character
-            row.verdict = Verdict.ALREADY_PRESENT if same_character else Verdict.SECOND_CHARACTER
-            row.amounts = {}
+            again = same_character or (row.own is not None and row.own.user_id == row.user_id)
+            row.verdict = Verdict.ALREADY_PRESENT if again else Verdict.SECOND_CHARACTER
+            row.amounts, row.paid = {}, {}
             row.row = None
             assert best.character is not None
             row.credited_through = best.character.name
 
 
-def _merit(row: Planned) -> tuple[bool, Decimal, bool]:
-    assert row.character is not None
-    return (row.attendee.status == AttendanceStatus.ABSENT, -sum(row.amounts.values(), ZERO), not row.character.is_main)
+def _once_a_character(rows: list[Planned]) -> None:
+    """Record one of several lines of one character; the others are returned as recorded already."""
+    down = {row.character for row in rows if row.verdict in (Verdict.AWARD, Verdict.RAISED)}
+    for row in rows:
+        if row.verdict == Verdict.SECOND_CHARACTER:
+            if row.character in down:
+                row.verdict = Verdict.ALREADY_PRESENT
+            down.add(row.character)
+
+
+def _merit(row: Planned) -> tuple[Any, ...]:
+    return merit_of(row.attendee.status, row.amounts, row.character)
+
+
+def merit_of(status: str, amounts: Mapping[int, Decimal], character: Character | None) -> tuple[Any, ...]:
+    """Return the order in which characters stand for their person, the best first, whatever the order they come in:
+    there before
+    absent, then the sum of what they earn, the main before alts, at last the amounts pool by pool."""
+    return (
+        status == AttendanceStatus.ABSENT,
+        -sum(amounts.values(), ZERO),
+        character is None or not character.is_main,
+        tuple(-amount for _, amount in sorted(amounts.items())),
+    )
+
+
+def shown_of(plan: Plan, *, mark: str, remember: bool, is_repeat: bool, asked: Any = None) -> Shown:
+    """Return what the preview of an upload shows.
+
+    Args:
+        mark: the fingerprint of the rosters and of the decisions about them.
+        asked: what says which raid and check are meant; their ids where None.
+        is_repeat: the same upload was committed to this check before.
+    """
+    check = plan.check
+    rows = previews.by_label(
+        [
+            ("the raid", [check.raid.name, check.raid.event_id]),
+            ("the check", [str(check), check.points, check.position]),
+            ("committed before", is_repeat),
+            *(
+                (
+                    row.attendee.character_name,
+                    [
+                        row.verdict,
+                        row.character and row.character.pk,
+                        row.user_id,
+                        row.attendee.status,
+                        row.amounts,
+                        row.paid,
+                    ],
+                )
+                for row in plan.rows
+            ),
+        ]
+    )
+    which = [check.raid_id, check.pk] if asked is None else asked
+    return Shown("raids.commit_attendance", [which, mark, remember], rows)
 
 
 def is_outside(check: AttendanceCheck, taken_at: dt.datetime | None, *, slack: dt.timedelta) -> bool:
-    """Whether a roster was taken outside the raid's time: before it began, or long after it ended, by more than `slack`.
+    """Return whether a roster was taken outside the raid's time: before it began, or long after it ended, by more
+    than `slack`.
 
     A raid that names no end is taken to last twelve hours.
     """

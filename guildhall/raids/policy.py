@@ -36,7 +36,7 @@ ATTENDED: tuple[str, ...] = (
 
 
 def share_key(status: str, pool_id: int | None) -> str:
-    """The unique key of a `StatusShare`: the pool's, or everywhere's."""
+    """Return the unique key of a `StatusShare`: the pool's, or everywhere's."""
     return f"{pool_id or 'all'}:{status}"
 
 
@@ -47,7 +47,7 @@ class Shares:
     rows: Mapping[str, Decimal] = field(default_factory=dict)
 
     def percent(self, *, status: str, pool_id: int | None) -> Decimal:
-        """The percentage that `status` earns in the pool."""
+        """Return the percentage that `status` earns in the pool."""
         for key in (share_key(status, pool_id), share_key(status, None)):
             if key in self.rows:
                 return self.rows[key]
@@ -55,19 +55,19 @@ class Shares:
 
 
 def shares_in_force() -> Shares:
-    """Every `StatusShare`. One query."""
+    """Return every `StatusShare`. One query."""
     return Shares(dict(StatusShare.objects.values_list("key", "percent")))
 
 
 def is_alt(character: Character | None) -> bool:
-    """Whether the pools' rule for alts applies: somebody's character beside their main."""
+    """Return whether the pools' rule for alts applies: somebody's character beside their main."""
     return character is not None and not character.is_main and character.main_character_id is not None
 
 
 def amount_for(
     *, worth: Decimal, status: str, character: Character | None, pool: DKPPool, shares: Shares, given: Decimal | None
 ) -> Decimal:
-    """What somebody earns in one pool, rounded to its places.
+    """Return what somebody earns in one pool, rounded to its places.
 
     Args:
         worth: what the check is worth in full.
@@ -93,7 +93,7 @@ def amounts_for(
     shares: Shares,
     given: Decimal | None = None,
 ) -> dict[int, Decimal]:
-    """What somebody earns in each of `pools`, by the pool's id, in the order of `pools`."""
+    """Return what somebody earns in each of `pools`, by the pool's id, in the order of `pools`."""
     return {
         pool.pk: amount_for(worth=worth, status=status, character=character, pool=pool, shares=shares, given=given)
         for pool in pools

@@ -11,7 +11,7 @@ from guildhall.roster.services import DumpMember
 
 
 def read_guild_dump(source: Any, *, filename: str = "") -> tuple[GuildDump, list[DumpMember]]:
-    """What `/outputfile guild` wrote (text or a file), and its members as the roster takes them.
+    """Return what `/outputfile guild` wrote (text or a file), and its members as the roster takes them.
 
     Raises:
         BadInput: the parser's codes.

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    F,
+    IntegerField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
+from guildhall.accounts.permissions import Principal
+from guildhall.core import clock
 from guildhall.core.errors import NotFound
 from guildhall.core.money import ZERO
+from guildhall.core.previews import Shown
 from guildhall.points.models import DKPPool
+from guildhall.roster.hidden import hidden_people_among, without_hidden_people, without_hidden_rows
 
-from .models import AttendanceCheck, AttendanceUpload, Event, EventPool, Raid, RaidAttendance, UnmatchedName
+from .models import AttendanceCheck, AttendanceUpload, Event, EventPool, Leave, Raid, RaidAttendance, UnmatchedName
 from .parsers import AttendanceParse, RosterBlock
-from .planning import Planned, Verdict, plan_attendance
+from .planning import Planned, Verdict, plan_attendance, shown_of
 from .policy import ATTENDED
 from .services.raids import check_of
 from .uploads import Decisions, attendees_of, chosen_blocks, fingerprint, own_guilds, taken_at_of, warnings_of
@@ -27,12 +44,12 @@ _POOLS = Prefetch("event_pools", queryset=EventPool.objects.select_related("pool
 
 
 def events() -> QuerySet[Event]:
-    """Events with their pools and item pools. Three queries for a page."""
+    """Return events with their pools and item pools. Three queries for a page."""
     return Event.objects.prefetch_related(_POOLS, "item_pools").order_by("name", "pk")
 
 
 def raids() -> QuerySet[Raid]:
-    """Raids, newest first, with event, pools, leader, checks, and how many people were there and are unmatched.
+    """Return raids, newest first, with event, pools, leader, checks, and how many people were there and are unmatched.
 
     Three queries for a page.
     """
@@ -73,7 +90,7 @@ def _or_zero(counted: QuerySet[Any]) -> Coalesce:
 
 
 def raid_with_id(raid_id: int) -> Raid:
-    """A raid as `raids` gives it.
+    """Return a raid as `raids` gives it.
 
     Raises:
         NotFound: ``unknown_raid``.
@@ -84,30 +101,41 @@ def raid_with_id(raid_id: int) -> Raid:
     return found
 
 
-def attendance_of_raid(raid_id: int, *, include_reversed: bool = False) -> QuerySet[RaidAttendance]:
-    """Who was at a raid, check by check. One query."""
+def without_hidden_leaders(raids: Iterable[Raid]) -> None:
+    """Take the leader from each of `raids` whose leader a stranger is not shown (`roster.hidden`), for showing them.
+    One
+    query."""
+    raids = list(raids)
+    hidden = hidden_people_among([raid.leader_id for raid in raids])
+    for raid in raids:
+        if raid.leader_id in hidden:
+            raid.leader = None
+
+
+def attendance_of_raid(
+    raid_id: int, *, include_reversed: bool = False, for_visitor: bool = False
+) -> QuerySet[RaidAttendance]:
+    """Return who was at a raid, check by check; `for_visitor`: only whom a stranger may be shown (`roster.hidden`).
+    One query."""
     rows = RaidAttendance.objects.filter(attendance_check__raid=raid_id)
     if not include_reversed:
         rows = rows.filter(reversed_at=None)
+    if for_visitor:
+        rows = without_hidden_people(without_hidden_rows(rows, name_key="name_key"))
     return rows.select_related("attendance_check", "user", "character").order_by(
         "attendance_check__position", "character_name", "pk"
     )
 
 
 def unmatched_of_raid(raid_id: int, *, settled_too: bool = False) -> QuerySet[UnmatchedName]:
-    """The names of a raid that nobody knew; those still open unless `settled_too`. One query."""
+    """Return the names of a raid that nobody knew; those still open unless `settled_too`. One query."""
     names = UnmatchedName.objects.filter(raid=raid_id).select_related("attendance_check", "character", "resolved_by")
     return names if settled_too else names.filter(resolution=UnmatchedName.Resolution.OPEN)
 
 
 def uploads_of_raid(raid_id: int) -> QuerySet[AttendanceUpload]:
-    """What was committed to a raid, newest first. One query."""
+    """Return what was committed to a raid, newest first. One query."""
     return AttendanceUpload.objects.filter(raid=raid_id).select_related("attendance_check", "created_by")
-
-
-def raids_of_person(user_id: int) -> QuerySet[Raid]:
-    """The raids at which somebody was, newest first."""
-    return raids().filter(Q(checks__attendance__user=user_id, checks__attendance__reversed_at=None)).distinct()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +167,20 @@ class Preview:
     ignored_lines: int
     is_outside_time: bool
     committed_before: AttendanceUpload | None
+    shown: Shown
     used_elsewhere: list[AttendanceUpload] = field(default_factory=list)
 
     @property
+    def digest(self) -> str:
+        return self.shown.digest
+
+    @property
     def total(self) -> Decimal:
-        """What would be paid in the event's first pool."""
-        return sum((row.points(self.pools) for row in self.rows), ZERO)
+        """Return what would be paid in the event's first pool: of who is raised, the difference."""
+        return sum((row.posted(self.pools) for row in self.rows), ZERO)
 
     def count(self, *verdicts: Verdict) -> int:
-        """How many names have one of these verdicts."""
+        """Return how many names have one of these verdicts."""
         return sum(row.verdict in verdicts for row in self.rows)
 
 
@@ -157,10 +190,16 @@ def preview_attendance(
     parse: AttendanceParse,
     check: AttendanceCheck | int | None = None,
     decisions: Decisions | None = None,
+    asked: Any = None,
 ) -> Preview:
-    """What `commit_parsed_attendance` would do with the same arguments: each name with its verdict and what it would earn.
+    """Return what `commit_parsed_attendance` would do with the same arguments: each name with its verdict and what
+    it would earn.
 
     Nothing is stored. At most a dozen queries, whatever the number of names.
+
+    Args:
+        asked: what says which raid and check are meant, for the digest; their ids where None. Somebody who makes them
+            for this upload, and takes them back after the preview, names them by what was entered.
 
     Raises:
         BadInput: ``unknown_block``, ``unknown_character``, those of `clean_attendees`.
@@ -198,6 +237,13 @@ def preview_attendance(
         is_outside_time=any(code == "outside_raid_time" for code, _ in warnings),
         committed_before=next((upload for upload in same if upload.attendance_check_id == at.pk), None),
         used_elsewhere=elsewhere,
+        shown=shown_of(
+            plan,
+            mark=mark,
+            remember=decided.remember,
+            asked=asked,
+            is_repeat=any(upload.attendance_check_id == at.pk for upload in same),
+        ),
     )
 
 
@@ -217,28 +263,32 @@ def _summaries(parse: AttendanceParse, chosen: Collection[RosterBlock]) -> list[
     ]
 
 
-def raids_list(*, search: str = "", event_id: int | None = None, include_reversed: bool = True) -> QuerySet[Raid]:
-    """`raids`, narrowed down for a list.
+def raids_list(
+    *, search: str = "", event_id: int | None = None, include_reversed: bool = True, in_notes: bool = True
+) -> QuerySet[Raid]:
+    """Return `raids`, filtered for a list.
 
     Args:
         search: part of the raid's or its event's name, or of its notes.
+        in_notes: whether notes are searched.
     """
     found = raids()
     if search:
-        found = found.filter(Q(name__icontains=search) | Q(event__name__icontains=search) | Q(notes__icontains=search))
+        wanted = Q(name__icontains=search) | Q(event__name__icontains=search)
+        found = found.filter(wanted | Q(notes__icontains=search) if in_notes else wanted)
     if event_id is not None:
         found = found.filter(event_id=event_id)
     return found if include_reversed else found.filter(reversed_at=None)
 
 
 def raids_by_context(contexts: Collection[UUID]) -> dict[UUID, Raid]:
-    """The raids whose ledger entries carry these contexts. One query."""
+    """Return the raids whose ledger entries carry these contexts. One query."""
     return {raid.context: raid for raid in Raid.objects.filter(context__in=list(contexts))}
 
 
 def raid_around(moment: dt.datetime) -> Raid | None:
-    """The standing raid that was going on at `moment`, the latest begun of several; a raid without an end is taken to
-    last six hours, and one may gather half an hour before it begins. One query."""
+    """Return the standing raid that was going on at `moment`, the latest begun of several; a raid without an end is
+    taken to last six hours, and one may gather half an hour before it begins. One query."""
     begun = Raid.objects.filter(
         reversed_at=None,
         started_at__lte=moment + dt.timedelta(minutes=30),
@@ -252,14 +302,14 @@ def raid_around(moment: dt.datetime) -> Raid | None:
 
 
 def next_and_last(now: dt.datetime) -> tuple[Raid | None, Raid | None]:
-    """The next raid that is planned and the last one that was held. Six queries at most."""
+    """Return the next raid that is planned and the last one that was held. Six queries at most."""
     standing = raids().filter(reversed_at=None)
     coming = standing.filter(started_at__gt=now).order_by("started_at", "pk").first()
     return coming, standing.filter(started_at__lte=now).first()
 
 
 def unmatched_name(unmatched_id: int) -> UnmatchedName:
-    """One name that nobody knew, with its raid and check.
+    """Return one name that nobody knew, with its raid and check.
 
     Raises:
         NotFound: ``unknown_name``.
@@ -275,7 +325,7 @@ def unmatched_name(unmatched_id: int) -> UnmatchedName:
 
 
 def event_with_id(event_id: int) -> Event:
-    """An event as `events` gives it.
+    """Return an event as `events` gives it.
 
     Raises:
         NotFound: ``unknown_event``.
@@ -287,7 +337,7 @@ def event_with_id(event_id: int) -> Event:
 
 
 def attendance_row(attendance_id: int) -> RaidAttendance:
-    """One row of attendance with its check and raid.
+    """Return one row of attendance with its check and raid.
 
     Raises:
         NotFound: ``unknown_attendance``.
@@ -300,3 +350,68 @@ def attendance_row(attendance_id: int) -> RaidAttendance:
     if found is None:
         raise NotFound("There is no such attendance.", code="unknown_attendance")
     return found
+
+
+def leaves(*, user_id: int | None = None, current: bool | None = None) -> QuerySet[Leave]:
+    """Return leaves with their people, those that begin last first. One query for a page.
+
+    Args:
+        current: those in which this moment lies, or (False) the others.
+    """
+    rows = Leave.objects.select_related("user", "created_by", "ended_by").order_by("-starts_on", "-pk")
+    if user_id is not None:
+        rows = rows.filter(user=user_id)
+    if current is not None:
+        running = _running_leaves()
+        rows = rows.filter(running) if current else rows.exclude(pk__in=Leave.objects.filter(running).values("pk"))
+    return rows
+
+
+def _running_leaves() -> Q:
+    now = clock.now()
+    return Q(counts_from__lte=now) & (Q(counts_until=None) | Q(counts_until__gt=now))
+
+
+def leave_state() -> Case:
+    """Return `Leave.state` at this moment, for queries."""
+    now = clock.now()
+    return Case(
+        When(counts_until__lte=F("counts_from"), then=Value("called_off")),
+        When(counts_from__gt=now, then=Value("coming")),
+        When(counts_until__lte=now, then=Value("over")),
+        default=Value("current"),
+        output_field=CharField(),
+    )
+
+
+def leave_with_id(leave_id: int) -> Leave:
+    """Return a leave as `leaves` gives it.
+
+    Raises:
+        NotFound: ``unknown_leave``.
+    """
+    found = leaves().filter(pk=leave_id).first()
+    if found is None:
+        raise NotFound(f"There is no leave {leave_id}.", code="unknown_leave")
+    return found
+
+
+def on_leave_now(user_ids: Collection[int | None]) -> dict[int, Leave]:
+    """Return the leave that each of these people is on at this moment, by user id. One query; none where nobody is
+    named."""
+    people = {user_id for user_id in user_ids if user_id is not None}
+    if not people:
+        return {}
+    rows = Leave.objects.filter(_running_leaves(), user__in=people).order_by("ends_on", "pk")
+    return {leave.user_id: leave for leave in rows}
+
+
+def may_see_leave_reason(principal: Principal, leave: Leave) -> bool:
+    """Return whether the reason of a leave is shown: to the person and to officers."""
+    return principal.is_officer or (principal.user is not None and principal.user.pk == leave.user_id)
+
+
+def sets_others_leave(principal: Principal) -> bool:
+    """Return whether the caller may set anybody's leave, also for days gone by: officers, and bots, with
+    `raids:write`."""
+    return principal.can("raids:write") and principal.acts_for_others

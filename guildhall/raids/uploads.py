@@ -1,7 +1,8 @@
-"""An upload that was read by the parsers, as attendees: which rosters of it count, and what the leader decided about it.
+"""An upload that was read by the parsers, as attendees: which rosters of it count, and what the leader decided about
+it.
 
 Invariant: the same upload with the same decisions has the same fingerprint, whatever else the log has grown by since
-(DESIGN.md 5). Nothing here reads or writes the database.
+(docs/architecture.md, "The ledger", 5). Nothing here reads or writes the database.
 """
 
 from __future__ import annotations
@@ -67,12 +68,13 @@ def focus_on(parse: AttendanceParse, check: AttendanceCheck) -> None:
 
 
 def own_guilds(given: Sequence[str] | None) -> Sequence[str]:
-    """The guild tags that are ours: the given ones, else the settings' (`GUILD_TAGS`). None: nobody is judged by it."""
+    """Return the guild tags that are ours: the given ones, else the settings' (`GUILD_TAGS`). None: nobody is judged
+    by it."""
     return given if given is not None else list(getattr(settings, "GUILD_TAGS", []))
 
 
 def chosen_blocks(parse: AttendanceParse, wanted: str | Sequence[int]) -> list[RosterBlock]:
-    """The rosters that count: the latest, all, or those at the given positions.
+    """Return the rosters that count: the latest, all, or those at the given positions.
 
     Raises:
         BadInput: ``unknown_block``.
@@ -92,7 +94,7 @@ def chosen_blocks(parse: AttendanceParse, wanted: str | Sequence[int]) -> list[R
 
 
 def attendees_of(parse: AttendanceParse, decisions: Decisions | None = None) -> list[Attendee]:
-    """The people of a parse as attendees, with the leader's decisions applied.
+    """Return the people of a parse as attendees, with the leader's decisions applied.
 
     Raises:
         BadInput: those of `clean_attendees`.
@@ -128,7 +130,7 @@ def attendees_of(parse: AttendanceParse, decisions: Decisions | None = None) -> 
 
 
 def _raw(entry: RosterEntry) -> dict[str, Any]:
-    """What the game showed of somebody, for whoever must find out later who it was."""
+    """Return what the game showed of somebody, for whoever must find out later who it was."""
     shown = {
         "raw_name": entry.raw_name if entry.raw_name != entry.character_name else None,
         "character_class": entry.character_class,
@@ -142,12 +144,13 @@ def _raw(entry: RosterEntry) -> dict[str, Any]:
 
 
 def taken_at_of(blocks: Sequence[RosterBlock]) -> dt.datetime | None:
-    """When the last of these rosters was taken."""
+    """Return when the last of these rosters was taken."""
     return max((block.taken_at for block in blocks if block.taken_at is not None), default=None)
 
 
 def warnings_of(parse: AttendanceParse, blocks: Sequence[RosterBlock], check: AttendanceCheck) -> list[tuple[str, str]]:
-    """What somebody should look at, as (code, words): the parser's own warnings, and rosters outside the raid's time."""
+    """Return what somebody should look at, as (code, words): the parser's own warnings, and rosters outside the
+    raid's time."""
     found = {warning.code: warning.detail for warning in parse.warnings}
     for block in blocks:
         found.update({warning.code: warning.detail for warning in block.warnings})
@@ -160,7 +163,8 @@ def warnings_of(parse: AttendanceParse, blocks: Sequence[RosterBlock], check: At
 
 
 def fingerprint(blocks: Sequence[RosterBlock], decisions: Decisions) -> str:
-    """What makes an upload the same: who was in its rosters and when they were taken, and what was decided about them.
+    """Return what makes an upload the same: who was in its rosters and when they were taken, and what was decided
+    about them.
 
     The rest of a log does not count: it has grown by the next time it is dropped on the page.
     """
@@ -183,7 +187,7 @@ def fingerprint(blocks: Sequence[RosterBlock], decisions: Decisions) -> str:
 
 
 def refuse_guild_dump(blocks: Sequence[RosterBlock], decisions: Decisions) -> None:
-    """A guild dump says who is in the guild, not who was in the raid.
+    """Refuse a guild dump: it says who is in the guild, not who was in the raid.
 
     Raises:
         BadInput: ``not_attendance`` unless the leader said that it is fine.

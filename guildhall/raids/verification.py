@@ -18,7 +18,8 @@ from .models import RaidAttendance
 
 @ledger_check
 def attendance_adds_up() -> Iterator[Difference]:
-    """Each standing row's entries sum to its amounts, each reversed row's to nothing, and no row is paid unseen."""
+    """Yield each row whose entries do not sum to its amounts, or to nothing where it is reversed, and entries
+    without a row."""
     entered: dict[UUID, dict[int, Decimal]] = defaultdict(dict)
     sums = (
         LedgerEntry.objects.filter(bucket=Bucket.EARNED)
@@ -52,7 +53,7 @@ def attendance_adds_up() -> Iterator[Difference]:
 
 @ledger_check
 def raids_are_undone_whole() -> Iterator[Difference]:
-    """A reversed raid has no standing attendance."""
+    """Yield each reversed raid that has attendance in force."""
     left = RaidAttendance.objects.filter(reversed_at=None, attendance_check__raid__reversed_at__isnull=False)
     for row in left.values_list("pk", "attendance_check__raid_id").iterator(chunk_size=1000):
         yield Difference("reversed raid", f"raid {row[1]}", "no standing attendance", f"attendance {row[0]}")

@@ -1,6 +1,6 @@
 """Applications for recruiters: what they may see and do in the admin is what they may in the API.
 
-Only recruiters and officers have the permissions of this room (accounts.services.ensure_groups), so nobody else sees a
+Only recruiters and officers have the permissions of this app (accounts.services.ensure_groups), so nobody else sees a
 vote here. Statuses, votes and decisions are read-only: the actions call the services.
 """
 

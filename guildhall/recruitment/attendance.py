@@ -1,4 +1,4 @@
-"""A voter's attendance, from the raids room (PRD 3.1.2, 3.10.3)."""
+"""A voter's attendance, from the raids app (PRD 3.1.2, 3.10.3)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ WINDOW_DAYS = 30
 
 
 def snapshot(user: User, at: dt.datetime) -> Figure:
-    """The person's attendance over the 30 days up to `at`, computed from the raids themselves."""
+    """Return the person's attendance over the 30 days up to `at`, computed from the raids themselves."""
     return raids.attendance_of(user.pk, days=WINDOW_DAYS, at=at)
 
 
 def snapshots(user_ids: Collection[int], at: dt.datetime) -> dict[int, Figure]:
-    """As `snapshot`, for many. Four queries for any number."""
+    """Return `snapshot` for many people. Four queries for any number."""
     return raids.figures(user_ids=user_ids, days=WINDOW_DAYS, at=at)
 
 
 def since(user_ids: Iterable[int], start: dt.datetime, at: dt.datetime) -> dict[int, Figure]:
-    """These people's attendance from `start` to `at`, by user id. Four queries for any number."""
+    """Return these people's attendance from `start` to `at`, by user id. Four queries for any number."""
     return raids.figures(user_ids=list(user_ids), since=start, at=at)

@@ -7,9 +7,8 @@ writes the e-mail), and is delivered later, so a mail server that is down fails 
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 
-from guildhall.core import outbox
+from guildhall.core import mail, outbox
 from guildhall.core.models import OutboxMessage
 
 from .models import Application
@@ -51,14 +50,12 @@ def write_to_applicant(application: Application, topic: str, *, comment: str = "
         topic=TOPIC,
         payload={"to": application.email, "subject": f"{settings.GUILD_NAME}: {subject}", "body": body},
         order_key=order_key(MAILED, application.pk),
+        target=application,
     )
 
 
-@outbox.handler(TOPIC)
+@outbox.handler(TOPIC, lane=outbox.Lane.MAIL)
 def send(message: OutboxMessage) -> str:
     """Send one e-mail; an error is retried by the outbox."""
     payload = message.payload
-    if settings.EMAIL_BACKEND.endswith(".dummy.EmailBackend"):
-        return "not sent: no mail server is set (EMAIL_URL)"
-    EmailMessage(payload["subject"], payload["body"], to=[payload["to"]]).send()
-    return f"to {payload['to']}"
+    return mail.send(to=payload["to"], subject=payload["subject"], body=payload["body"])

@@ -1,4 +1,4 @@
-"""What this room moves when two people turn out to be one (`points.services.merging`), in the same transaction.
+"""What this app moves when two people turn out to be one (`points.services.merging`), in the same transaction.
 
 Invariants: one person has one vote in a vote that is still open, and none on their own application. A vote that has
 been decided stays as it was decided: where both accounts voted in it, both votes stay on record.
@@ -21,7 +21,7 @@ S = Application.Status
 
 @on_merge
 def follow_merge(source_id: int, target_id: int) -> Mapping[str, int]:
-    """Move applications and votes from one person to another; answers the counts."""
+    """Move applications and votes from one person to another; returns the counts."""
     list(Application.objects.select_for_update().filter(votes__voter__in=[source_id, target_id]).order_by("pk"))
     moving = list(Application.objects.select_for_update().filter(user=source_id).order_by("pk"))
     if Application.objects.filter(user=target_id, status=S.DRAFT).exists():
@@ -53,7 +53,7 @@ def _move_votes(source_id: int, target_id: int) -> int:
 
 
 def _keep_one(vote: ApplicationVote, other: ApplicationVote, target_id: int) -> None:
-    """Of two votes of one person in an open vote the later one stands, with its snapshot and the changes of both."""
+    """Keep the later of two votes of one person in an open vote, with its snapshot and the changes of both."""
     kept, dropped = sorted((vote, other), key=lambda row: (row.withdrawn_at is None, row.changed_at), reverse=True)
     VoteChange.objects.filter(vote=dropped).update(vote=kept)
     changes = kept.vote_changes + dropped.vote_changes + 1
@@ -64,7 +64,7 @@ def _keep_one(vote: ApplicationVote, other: ApplicationVote, target_id: int) -> 
 
 
 def _withdraw_own_votes(user_id: int) -> None:
-    """Nobody votes on their own application: such a vote is taken back, and stays on record as taken back."""
+    """Withdraw votes on one's own application; they stay on record as withdrawn."""
     now = clock.now()
     for vote in ApplicationVote.objects.filter(
         voter=user_id, withdrawn_at=None, application__user=user_id, application__status=S.VOTING_ACTIVE

@@ -229,7 +229,7 @@ class Application(models.Model):
 
     @property
     def voting_open(self) -> bool:
-        """Whether a vote counts right now: by the clock, whatever a worker has or has not written down."""
+        """Return whether a vote counts right now: by the clock, whatever a worker has or has not written down."""
         return (
             self.status == self.Status.VOTING_ACTIVE
             and self.voting_ends_at is not None
@@ -238,19 +238,19 @@ class Application(models.Model):
 
     @property
     def current_status(self) -> str:
-        """The status as it is by the clock: a vote whose time is over is complete, worker or no worker."""
+        """Return the status as it is by the clock: a vote whose time is over is complete, worker or no worker."""
         if self.status == self.Status.VOTING_ACTIVE and not self.voting_open:
             return self.Status.VOTING_COMPLETE
         return self.status
 
     @property
     def current_status_label(self) -> str:
-        """`current_status` as people say it."""
+        """Return `current_status` as people say it."""
         return STATUS_WORDS[self.current_status]
 
     @property
     def public_status(self) -> str:
-        """What guests and applicants may know: never that there is a vote (PRD 3.10.5)."""
+        """Return what guests and applicants may know: never that there is a vote (PRD 3.10.5)."""
         if self.status in (self.Status.VOTING_ACTIVE, self.Status.VOTING_COMPLETE):
             return self.Status.TRIAL_ACCEPTED if self.trial_started_at else self.Status.SUBMITTED
         return self.status

@@ -51,7 +51,8 @@ class Tier(IntEnum):
 
 
 def tier_of(who: Principal, application: Application | None = None) -> Tier:
-    """The tier of `who`, for one application or (None) at large. One's own application is never seen as a member."""
+    """Return the tier of `who`, for one application or (None) at large. One's own application is never seen as a
+    member."""
     user = who.user
     if user is None:
         return Tier.NOTHING
@@ -65,7 +66,7 @@ def tier_of(who: Principal, application: Application | None = None) -> Tier:
     return Tier.NOTHING
 
 
-def demand(who: Principal, least: Tier, application: Application | None = None) -> None:
+def require(who: Principal, least: Tier, application: Application | None = None) -> None:
     """Refuse whoever is below `least`, in words that tell nothing.
 
     Raises:
@@ -76,11 +77,12 @@ def demand(who: Principal, least: Tier, application: Application | None = None) 
 
 
 def may_edit_policy(who: Principal) -> bool:
-    """Officers (and bots that act for them): the policy names the ranks that people get, so recruiters do not change it."""
+    """Officers (and bots that act for them): the policy names the ranks that people get, so recruiters do not change
+    it."""
     return who.acts_for_others
 
 
-def demand_policy_maker(who: Principal) -> None:
+def require_policy_maker(who: Principal) -> None:
     """Refuse whoever may not change the policy.
 
     Raises:
@@ -91,7 +93,7 @@ def demand_policy_maker(who: Principal) -> None:
 
 
 def visible_applications(who: Principal) -> QuerySet[Application]:
-    """The applications `who` may know of, with what a list shows joined in."""
+    """Return the applications `who` may know of, with what a list shows joined in."""
     found = Application.objects.select_related("user", "assigned_to", "character")
     user = who.user
     if user is None:
@@ -106,7 +108,7 @@ def visible_applications(who: Principal) -> QuerySet[Application]:
 
 
 def get_application(who: Principal, application_id: int) -> Application:
-    """One application that `who` may know of.
+    """Return one application that `who` may know of.
 
     Raises:
         NotFound: ``unknown_application``, also where it is not theirs to know.
@@ -118,7 +120,7 @@ def get_application(who: Principal, application_id: int) -> Application:
 
 
 def with_status(who: Principal, found: QuerySet[Application], wanted: str) -> QuerySet[Application]:
-    """Those of `found` whose status, as `who` sees it, is `wanted`. Nothing for a status that there is not.
+    """Return those of `found` whose status, as `who` sees it, is `wanted`. Nothing for a status that there is not.
 
     By the clock, as `Application.current_status`; and by `public_status` for one's own applications and for whoever
     may know of no vote, who must not learn from the number of answers that there is one.
@@ -143,40 +145,42 @@ def with_status(who: Principal, found: QuerySet[Application], wanted: str) -> Qu
 
 
 def pending(who: Principal) -> QuerySet[Application]:
-    """What waits for review, longest first; one's own left out: it would leave the list when a vote on it is opened."""
+    """Return what waits for review, longest first; one's own left out: it would leave the list when a vote on it is
+    opened."""
     return of_others(who).filter(status=S.SUBMITTED).order_by("submitted_at")
 
 
 def of_others(who: Principal) -> QuerySet[Application]:
-    """The applications that `who` may know of, but for their own: what a list of statuses as they are may show."""
+    """Return the applications that `who` may know of, but for their own: what a list of statuses as they are may
+    show."""
     return visible_applications(who).exclude(user=who.user)
 
 
 def votes_running(who: Principal) -> QuerySet[Application]:
-    """What is being voted on at this moment, by the clock; one's own application left out."""
+    """Return what is being voted on at this moment, by the clock; one's own application left out."""
     found = visible_applications(who).filter(status=S.VOTING_ACTIVE, voting_ends_at__gt=clock.now())
     return found.exclude(user=who.user).order_by("voting_ends_at")
 
 
 def on_trial(who: Principal) -> QuerySet[Application]:
-    """Who is on trial, the one that ends first first; one's own application left out."""
+    """Return who is on trial, the one that ends first first; one's own application left out."""
     found = visible_applications(who).filter(trial_started_at__isnull=False)
     on = found.filter(status__in=[S.TRIAL_ACCEPTED, S.VOTING_ACTIVE, S.VOTING_COMPLETE])
     return on.exclude(user=who.user).order_by("trial_ends_at")
 
 
 def own_applications(user: User) -> QuerySet[Application]:
-    """A person's own applications, newest first."""
+    """Return a person's own applications, newest first."""
     return Application.objects.filter(user=user).select_related("user", "assigned_to", "character").order_by("-pk")
 
 
 def draft_of(user: User) -> Application | None:
-    """A person's unfinished application."""
+    """Return a person's unfinished application."""
     return Application.objects.filter(user=user, status=S.DRAFT).first()
 
 
 def votes_of(user: User) -> dict[tuple[int, int], str]:
-    """A person's own standing votes, by application and round. One query."""
+    """Return a person's own standing votes, by application and round. One query."""
     rows = ApplicationVote.objects.filter(voter=user, withdrawn_at=None, application__status=S.VOTING_ACTIVE)
     return {(row.application_id, row.round): row.vote for row in rows}
 
@@ -188,7 +192,7 @@ _BASIC = (
 
 
 def view_of(application: Application, who: Principal, *, tier: Tier | None = None) -> dict[str, Any]:
-    """An application as `who` may see it (API.md, "Recruitment"). No query beyond the joined rows.
+    """Return an application as `who` may see it (docs/api-contract.md, "Recruitment"). No query beyond the joined rows.
 
     Args:
         tier: where the caller knows better, e.g. the holder of a private link (`Tier.OWN`).
@@ -217,7 +221,8 @@ def view_of(application: Application, who: Principal, *, tier: Tier | None = Non
 
 
 def steps_of(application: Application, tier: Tier) -> list[dict[str, Any]]:
-    """The application's way so far; without the steps of a vote, and without names, for the applicant. One query."""
+    """Return the application's way so far; without the steps of a vote, and without names, for the applicant. One
+    query."""
     rows = ApplicationStatusChange.objects.filter(application=application).select_related("changed_by")
     steps = []
     before = ""
@@ -240,13 +245,14 @@ def steps_of(application: Application, tier: Tier) -> list[dict[str, Any]]:
     return steps
 
 
-def steps_in_words(application: Application, tier: Tier) -> list[dict[str, Any]]:
-    """`steps_of` for a page: each step with its `words`."""
+def describe_steps(application: Application, tier: Tier) -> list[dict[str, Any]]:
+    """Return `steps_of` for a page: each step with its `words`."""
     return [{**step, "words": STEP_WORDS.get(step["to"], step["to"])} for step in steps_of(application, tier)]
 
 
 def comments_for(application: Application, tier: Tier) -> list[dict[str, Any]]:
-    """The comments a tier may read: all for recruiters, those meant for the applicant for the applicant. One query."""
+    """Return the comments a tier may read: all for recruiters, those meant for the applicant for the applicant. One
+    query."""
     if tier in (Tier.NOTHING, Tier.MEMBER):
         return []
     rows = ApplicationComment.objects.filter(application=application).select_related("author")
@@ -266,7 +272,7 @@ def comments_for(application: Application, tier: Tier) -> list[dict[str, Any]]:
 
 
 def earlier_applications(application: Application, who: Principal) -> list[Application]:
-    """Former applications of the same person or character, newest first, for recruiters. One query.
+    """Return former applications of the same person or character, newest first, for recruiters. One query.
 
     Not `who`'s own: a character's name may have been another person's, and their status tells of a vote.
     """
@@ -280,7 +286,7 @@ def earlier_applications(application: Application, who: Principal) -> list[Appli
 
 
 def questions() -> QuerySet[ApplicationQuestion]:
-    """The questionnaire as applicants see it."""
+    """Return the questionnaire as applicants see it."""
     return ApplicationQuestion.objects.filter(is_active=True)
 
 
@@ -288,7 +294,7 @@ def questions() -> QuerySet[ApplicationQuestion]:
 
 
 def vote_summary(application: Application) -> dict[str, Any]:
-    """Totals alone (API.md): what every member may see. One query.
+    """Return totals alone (docs/api-contract.md): what every member may see. One query.
 
     `pass`, `fail` and `recycle` are all votes by choice; `counted` is how many count.
     """
@@ -315,14 +321,14 @@ def vote_summary(application: Application) -> dict[str, Any]:
 
 
 def vote_state(application: Application) -> str:
-    """``not_started``, ``open`` or ``closed``, by the clock."""
+    """Return ``not_started``, ``open`` or ``closed``, by the clock."""
     if application.voting_ends_at is None:
         return "not_started"
     return "open" if application.voting_open else "closed"
 
 
 def own_vote(application: Application, user: User) -> dict[str, Any] | None:
-    """What a member sees of their own vote, None without one. One query."""
+    """Return what a member sees of their own vote, None without one. One query."""
     cast = ApplicationVote.objects.filter(
         application=application, round=application.voting_round, voter=user, withdrawn_at=None
     ).first()
@@ -342,7 +348,7 @@ def _own(cast: ApplicationVote) -> dict[str, Any]:
 
 
 def voters(application: Application) -> list[dict[str, Any]]:
-    """Every voter with their snapshot, for recruiters and officers. One query."""
+    """Return every voter with their snapshot, for recruiters and officers. One query."""
     rows = (
         ApplicationVote.objects.filter(application=application, round=application.voting_round)
         .select_related("voter")
@@ -363,7 +369,8 @@ def voters(application: Application) -> list[dict[str, Any]]:
 
 
 def officer_view(application: Application) -> dict[str, Any]:
-    """The totals, each voter, and the result so far by the rules in force (or the one that was decided). Four queries."""
+    """Return the totals, each voter, and the result so far by the rules in force (or the one that was decided). Four
+    queries."""
     rules = rules_of(application)
     standing = tally.count(standing_votes(application), rules).as_trace(rules)
     return {
@@ -375,7 +382,7 @@ def officer_view(application: Application) -> dict[str, Any]:
 
 
 def vote_changes(application: Application) -> list[dict[str, Any]]:
-    """Every casting, change and withdrawal in every round, oldest first. One query."""
+    """Return every casting, change and withdrawal in every round, oldest first. One query."""
     rows = VoteChange.objects.filter(vote__application=application).select_related("vote__voter").order_by("at", "pk")
     return [
         {
@@ -392,9 +399,10 @@ def vote_changes(application: Application) -> list[dict[str, Any]]:
 
 
 def eligibility(application: Application) -> list[dict[str, Any]]:
-    """Each voter with the attendance they have now, and whether a vote of theirs would count now. Six queries at most.
+    """Return each voter with the attendance they have now, and whether a vote of theirs would count now. Six queries
+    at most.
 
-    By the rules of this application's vote, or by the policy where none has been opened; the applicant is no voter.
+    By the rules of this application's vote, or by the policy where none has been opened; the applicant is not a voter.
     """
     minimum, now = rules_of(application).minimum_attendance, clock.now()
     rows = []
@@ -419,13 +427,13 @@ def eligibility(application: Application) -> list[dict[str, Any]]:
 
 
 def _voters_of_the_guild() -> QuerySet[User]:
-    """Everybody for whom `may_vote` says yes."""
+    """Return everybody for whom `may_vote` says yes."""
     voters = User.objects.filter(is_active=True, is_bot=False)
     return voters.filter(Q(role_group__in=[*VOTERS]) | Q(is_superuser=True))
 
 
 def may_vote_on(application: Application, user: User) -> bool:
-    """Whether `user` may vote on this application right now."""
+    """Return whether `user` may vote on this application right now."""
     return application.voting_open and may_vote(user) and application.user_id != user.pk
 
 
@@ -449,7 +457,8 @@ class TrialPerformance:
 
 
 def trial_performance(application: Application) -> TrialPerformance | None:
-    """The performance of somebody on trial; None where no trial has begun. Ten queries, whatever the guild's size."""
+    """Return the performance of somebody on trial; None where no trial has begun. Ten queries, whatever the guild's
+    size."""
     if application.trial_started_at is None or application.user is None:
         return None
     now = clock.now()
@@ -472,7 +481,8 @@ def trial_performance(application: Application) -> TrialPerformance | None:
 
 
 def statistics(*, days: int | None = None, who: Principal | None = None) -> dict[str, Any]:
-    """Figures on recruitment (PRD 5.2.10): by status, class and month, decisions, times. Five queries, six for a person.
+    """Return figures on recruitment (PRD 5.2.10): by status, class and month, decisions, times. Five queries, six
+    for a person.
 
     By the clock: a vote whose time is over is complete. Times are from the sending of an application to its end.
 
@@ -521,5 +531,5 @@ def statistics(*, days: int | None = None, who: Principal | None = None) -> dict
 
 
 def recruiters() -> QuerySet[User]:
-    """Who may be given an application."""
+    """Return who may be given an application."""
     return User.objects.filter(is_active=True, role_group__in=[RoleGroup.RECRUITER, RoleGroup.OFFICER])

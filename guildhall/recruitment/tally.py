@@ -33,12 +33,12 @@ class Rules:
 
     @classmethod
     def of(cls, policy: RecruitmentPolicy) -> Rules:
-        """The rules of a policy."""
+        """Return the rules of a policy."""
         return cls(policy.quorum, policy.threshold_percent, policy.tie, policy.minimum_attendance)
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Rules:
-        """The rules that `as_json` wrote."""
+        """Return the rules that `as_json` wrote."""
         return cls(
             quorum=int(kept["quorum"]),
             threshold_percent=Decimal(kept["threshold_percent"]),

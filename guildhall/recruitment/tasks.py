@@ -14,6 +14,6 @@ def close_due_votes() -> str:
 
 
 @shared_task
-def mind_trials() -> str:
+def check_trials() -> str:
     """Remind of trials that end soon, and apply the policy to those that are over."""
     return f"{services.remind_due_trials()} reminded, {services.end_due_trials()} ended"

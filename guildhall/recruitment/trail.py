@@ -1,4 +1,4 @@
-"""What of recruitment the house's records keep from their reader: their own applications, on whose steps a vote can be read."""
+"""What of recruitment Guildhall's records keep from their reader: their own applications, on whose steps a vote can be read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from guildhall.core import audit, outbox
 from .models import Application
 
 # The lines in which messages about an application wait for each other: what is announced, what is posted, what is mailed.
-ANNOUNCED, POSTED, MAILED = LINES = ("application", "post:application", "application-mail")
+ANNOUNCED, POSTED, MAILED = ("application", "post:application", "application-mail")
 
 
 def order_key(line: str, application_id: object) -> str:
-    """The outbox's key for everything about one application in one of `LINES`; `own_messages` finds it again by this."""
+    """Return the outbox's key for everything about one application in one line. It orders messages and decides nothing else."""
     return f"{line}:{application_id}"
 
 
@@ -23,13 +23,13 @@ def _own(reader: Any) -> list[str]:
     return [str(pk) for pk in Application.objects.filter(user=reader.pk).values_list("pk", flat=True)]
 
 
-@audit.keep_back
+@audit.exclude_rows
 def own_applications(reader: Any) -> Q:
-    """The rows of the audit trail about `reader`'s own applications. One query."""
+    """Return the rows of the audit trail about `reader`'s own applications. One query."""
     return Q(target_type=Application._meta.label_lower, target_id__in=_own(reader))
 
 
-@outbox.keep_back
+@outbox.exclude_rows
 def own_messages(reader: Any) -> Q:
-    """The messages about `reader`'s own applications, by the keys that order them. One query."""
-    return Q(order_key__in=[order_key(line, pk) for pk in _own(reader) for line in LINES])
+    """Return the messages about `reader`'s own applications, by the row that they name as their target. One query."""
+    return Q(target_type=Application._meta.label_lower, target_id__in=_own(reader))

@@ -216,7 +216,7 @@ class CharacterAliasAdmin(ServiceAdmin):
 
 @admin.register(RankChange)
 class RankChangeAdmin(ReadOnlyAdmin):
-    """Changes of rank; a bulk update can be taken back as a whole."""
+    """Changes of rank; a bulk update can be undone as a whole."""
 
     list_display = ["at", "character", "from_rank", "to_rank", "changed_by", "reason", "batch"]
     list_filter = ["to_rank"]

@@ -7,3 +7,6 @@ class RosterConfig(AppConfig):
     name = "guildhall.roster"
     label = "roster"
     verbose_name = "Roster"
+
+    def ready(self) -> None:
+        from . import batches  # noqa: F401 - register the kinds of batches

@@ -39,14 +39,14 @@ class Audit:
 
     @property
     def total(self) -> int:
-        """How many findings there are."""
+        """Return how many findings there are."""
         return sum(len(getattr(self, name)) for name in self.__dataclass_fields__)
 
 
 ADVICE = {
     "people_without_main": "Choose their main: POST /api/characters/{id}/make-main/.",
     "people_without_characters": "Give them their character, or close the account.",
-    "mains_of_nobody": "The main they follow is somebody else's, is removed or is no main: reassign, or choose another.",
+    "mains_of_nobody": "The main they follow is somebody else's, is removed or is not a main: reassign, or choose another.",
     "characters_without_owner": "Find out whose they are and reassign them.",
     "ranks_out_of_step": "Change the rank (POST /api/admin/bulk-rank-update/) or the person's role.",
     "characters_without_rank": "Give them a rank.",

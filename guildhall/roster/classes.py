@@ -1,4 +1,5 @@
-"""EverQuest's classes as people write them: abbreviations, joined words, any case. One way to read them for the roster."""
+"""EverQuest's classes as people write them: abbreviations, joined words, any case. One way to read them for the
+roster."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ _BY_KEY = {re.sub(r"\W", "", name).lower(): name for name in CharacterClass.valu
 
 
 def clean_class(text: str, *, attr: str = "character_class") -> str:
-    """The class that `text` means, as the game writes it; empty for nothing or "unknown".
+    """Return the class that `text` means, as the game writes it; empty for nothing or "unknown".
 
     Raises:
         BadInput: ``invalid_choice``.
@@ -33,12 +34,12 @@ def clean_class(text: str, *, attr: str = "character_class") -> str:
     found = _BY_KEY.get(key)
     if found is None:
         known = ", ".join(name for name in CharacterClass.values if name)
-        raise BadInput(f"“{text[:40]}” is no class; classes are {known}.", code="invalid_choice", attr=attr)
+        raise BadInput(f"“{text[:40]}” is not a class; classes are {known}.", code="invalid_choice", attr=attr)
     return str(found)
 
 
 def known_class(text: str) -> str:
-    """As `clean_class`, but empty where the text is no class: for what people typed long before it is needed."""
+    """Return `clean_class`, but empty where the text is not a class: for what people typed long before it is needed."""
     try:
         return clean_class(text)
     except BadInput:

@@ -1,4 +1,4 @@
-"""What later rooms hang onto the roster, called inside its transactions. A room registers in its `AppConfig.ready`.
+"""What later apps hang onto the roster, called inside its transactions. An app registers in its `AppConfig.ready`.
 
 The roster knows nothing of raids; how many raids were held for a person depends on when their first character came.
 """

@@ -16,13 +16,13 @@ _ALLOWED = re.compile(r"[A-Za-z][A-Za-z`]*")
 
 
 def name_key(name: str) -> str:
-    """The form by which names are compared: case and surrounding space do not count, everything else does."""
+    """Return the form by which names are compared: case and surrounding space do not count, everything else does."""
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
     return folded.encode("ascii", "backslashreplace").decode("ascii")[:200]
 
 
 def clean_new_name(name: str, *, attr: str = "name") -> str:
-    """A new character's name as EverQuest allows it: 3 to 15 letters or backticks, the first a capital.
+    """Return a new character's name as EverQuest allows it: 3 to 15 letters or backticks, the first a capital.
 
     A name that comes with an import is not passed through here: it stays as it was.
 
@@ -40,7 +40,7 @@ def clean_new_name(name: str, *, attr: str = "name") -> str:
         )
     if not _ALLOWED.fullmatch(text):
         raise BadInput(
-            f"“{text}” is no EverQuest name: letters and the backtick only, no surname, digits or spaces.",
+            f"“{text}” is not an EverQuest name: letters and the backtick only, no surname, digits or spaces.",
             code="invalid_name",
             attr=attr,
         )

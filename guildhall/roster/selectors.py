@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import F, Prefetch, Q, QuerySet
-from rapidfuzz import fuzz, process, utils
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
+from guildhall.core.likeness import alike
 
+from .hidden import without_hidden, without_hidden_people
 from .models import Character, CharacterAlias, Rank, RankChange
 from .names import name_key
 
 
 def find_character(name: str) -> Character | None:
-    """The character called `name`, whatever the case, else the one that has it as an alias. At most two queries."""
+    """Return the character called `name`, whatever the case, else the one that has it as an alias. At most two
+    queries."""
     key = name_key(name)
     found = Character.objects.select_related("user", "rank", "main_character").filter(name_key=key).first()
     if found is None:
@@ -27,7 +29,7 @@ def find_character(name: str) -> Character | None:
 
 
 def character_by_name(name: str) -> Character:
-    """As `find_character`.
+    """Return what `find_character` does.
 
     Raises:
         NotFound: ``unknown_character``, with names that look like it.
@@ -42,7 +44,7 @@ def character_by_name(name: str) -> Character:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How a name from outside was recognised. `how` is exact, case, alias, fuzzy or none (API.md, parse-attendance);
+    """How a name from outside was recognised. `how` is exact, case, alias, fuzzy or none (docs/api-contract.md, parse-attendance);
     with fuzzy and none there is no character, only suggestions: a guess is never acted upon."""
 
     name: str
@@ -81,19 +83,14 @@ def match_names(names: Iterable[str], *, suggest: bool = True) -> dict[str, Matc
 
 
 def suggest_names(names: Collection[str], *, limit: int = 3, cutoff: int = 72) -> dict[str, list[str]]:
-    """Characters that each unknown name probably means, the likeliest first. One query."""
+    """Return characters that each unknown name probably means, the likeliest first; of very many names the first
+    alone get suggestions (`core/likeness.py`). One query."""
     known = list(Character.objects.exclude(status=Character.Status.REMOVED).values_list("name", flat=True))
-    found = {}
-    for name in names:
-        hits = process.extract(
-            name[:60], known, scorer=fuzz.ratio, processor=utils.default_process, limit=limit, score_cutoff=cutoff
-        )
-        found[name] = [hit[0] for hit in hits]
-    return found
+    return alike(names, known, limit=limit, cutoff=cutoff, longest=60)
 
 
 def ownership_of(character: Character) -> list[dict[str, Any]]:
-    """Who owned a character when, oldest first, as API.md's ownership history. One query."""
+    """Return who owned a character when, oldest first, as docs/api-contract.md's ownership history. One query."""
     return [
         {
             "user_id": row.user_id,
@@ -108,23 +105,40 @@ def ownership_of(character: Character) -> list[dict[str, Any]]:
 
 
 def characters() -> QuerySet[Character]:
-    """Every character with what a list shows of it. Joined, so a list is one query."""
+    """Return every character with what a list shows of it. Joined, so a list is one query."""
     return Character.objects.select_related("user", "rank", "main_character")
 
 
-def hierarchy(*, search: str = "", include_hidden: bool = True) -> QuerySet[User]:
-    """People with their characters, the main first (PRD 3.3.2); removed characters are left out. Two queries.
+def public_character_by_name(name: str) -> Character:
+    """Return the character with this very name, as a stranger may find it: no alias, no suggestion, nobody hidden.
+
+    Raises:
+        NotFound: ``unknown_character``.
+    """
+    found = without_hidden(characters()).filter(name_key=name_key(name)).first()
+    if found is None:
+        raise NotFound(f"There is no character {name[:60]}.", code="unknown_character")
+    return found
+
+
+def hierarchy(*, search: str = "", include_hidden: bool = True, for_visitor: bool = False) -> QuerySet[User]:
+    """Return people with their characters, the main first (PRD 3.3.2); removed characters are left out. Two queries.
 
     Args:
         search: part of the person's name or of one of their characters' names.
         include_hidden: whether characters of a hidden rank are shown.
+        for_visitor: only what a stranger may be shown (`hidden`).
     """
     shown = Character.objects.exclude(status=Character.Status.REMOVED)
-    if not include_hidden:
+    if for_visitor:
+        shown = without_hidden(shown)
+    elif not include_hidden:
         shown = shown.exclude(rank__is_hidden=True)
     mine = shown.select_related("rank").order_by("-is_main", "name")
     owners = shown.filter(user__isnull=False)
     people = User.objects.filter(merged_into=None)
+    if for_visitor:
+        people = without_hidden_people(people, user="pk")
     if search:
         found = owners.filter(name__icontains=search).values("user_id")
         people = people.filter(Q(display_name__icontains=search) | Q(pk__in=found))
@@ -136,7 +150,7 @@ def hierarchy(*, search: str = "", include_hidden: bool = True) -> QuerySet[User
 
 
 def find_person(*, discord_id: str | None = None, user_id: int | None = None) -> User:
-    """A person by Discord id or by id; whoever was merged into somebody is that somebody.
+    """Return a person by Discord id or by id; whoever was merged into somebody is that somebody.
 
     Raises:
         NotFound: ``unknown_user``.
@@ -153,17 +167,43 @@ def find_person(*, discord_id: str | None = None, user_id: int | None = None) ->
     return found.merged_into or found
 
 
+def speaking_character(discord_id: str) -> str:
+    """Return the name of the character in whose name a person writes in Discord: the main, else the first by name.
+
+    Returns:
+        "" where nobody is linked to `discord_id`, the account is closed, or the person has no active character.
+    """
+    try:
+        person = find_person(discord_id=discord_id)
+    except NotFound:
+        return ""
+    if not person.is_active:
+        return ""
+    characters = Character.objects.filter(user=person).exclude(status=Character.Status.REMOVED)
+    found = characters.order_by("-is_main", "name").values_list("name", flat=True).first()
+    return found or ""
+
+
 def roster_list(
-    *, search: str = "", character_class: str = "", rank_id: int | None = None, status: str = "", order: str = "name"
+    *,
+    search: str = "",
+    character_class: str = "",
+    rank_id: int | None = None,
+    status: str = "",
+    order: str = "name",
+    for_visitor: bool = False,
 ) -> QuerySet[Character]:
-    """Characters for a list, filtered and ordered; one query, joined.
+    """Return characters for a list, filtered and ordered; one query, joined.
 
     Args:
         search: part of a character's name, of an alias, or of its owner's name.
         order: a name of `ROSTER_ORDERS`, downwards with a leading ``-``; the name decides between equals.
+        for_visitor: only what a stranger may be shown (`without_hidden`), and aliases are not searched.
     """
-    found = characters()
-    if search:
+    found = without_hidden(characters()) if for_visitor else characters()
+    if search and for_visitor:
+        found = found.filter(Q(name__icontains=search) | Q(user__display_name__icontains=search))
+    elif search:
         by_alias = CharacterAlias.objects.filter(name__icontains=search).values("character_id")
         found = found.filter(Q(name__icontains=search) | Q(user__display_name__icontains=search) | Q(pk__in=by_alias))
     if character_class:
@@ -189,33 +229,35 @@ ROSTER_ORDERS = {
 }
 
 
-def character_page(character_id: int) -> Character:
-    """One character with owner, rank, main, and (prefetched) alts and aliases. Three queries.
+def character_page(character_id: int, *, for_visitor: bool = False) -> Character:
+    """Return one character with owner, rank, main, and (prefetched) alts and aliases. Three queries.
+
+    Args:
+        for_visitor: only what a stranger may be shown.
 
     Raises:
         NotFound: ``unknown_character``.
     """
-    found = (
-        characters()
-        .prefetch_related(Prefetch("alts", queryset=Character.objects.order_by("name")), "aliases")
-        .filter(pk=character_id)
-        .first()
-    )
+    rows, alts = characters(), Character.objects.order_by("name")
+    if for_visitor:
+        rows, alts = without_hidden(rows), without_hidden(alts)
+    found = rows.prefetch_related(Prefetch("alts", queryset=alts), "aliases").filter(pk=character_id).first()
     if found is None:
         raise NotFound("There is no such character.", code="unknown_character")
     return found
 
 
 def characters_of(user_id: int) -> list[Character]:
-    """A person's characters, the main first. One query."""
+    """Return a person's characters, the main first. One query."""
     return list(Character.objects.select_related("rank").filter(user_id=user_id).order_by("-is_main", "name"))
 
 
 def rank_history(character: Character) -> list[RankChange]:
-    """A character's changes of rank, newest first. One query."""
+    """Return a character's changes of rank, newest first. One query."""
     return list(character.rank_changes.select_related("from_rank", "to_rank", "changed_by"))
 
 
-def ranks() -> QuerySet[Rank]:
-    """Every rank, the highest first. One query."""
-    return Rank.objects.order_by("order", "name")
+def ranks(*, for_visitor: bool = False) -> QuerySet[Rank]:
+    """Return every rank, the highest first; for strangers those that are not hidden. One query."""
+    rows = Rank.objects.order_by("order", "name")
+    return rows.filter(is_hidden=False) if for_visitor else rows

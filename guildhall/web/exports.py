@@ -14,13 +14,14 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from openpyxl import Workbook
 
 from guildhall.core.errors import NotFound
+from guildhall.core.text import spreadsheet_text
 
 FORMATS = ("csv", "xlsx", "json")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def table(*, name: str, file_format: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponseBase:
-    """`rows` as a download called `name`. Amounts are numbers in XLSX and text with two places elsewhere.
+    """Return `rows` as a download called `name`. Amounts are numbers in XLSX and text with two places elsewhere.
 
     Raises:
         NotFound: ``unknown_format``.
@@ -48,10 +49,7 @@ def _plain(value: Any) -> Any:
 
 
 def _harmless(value: Any) -> Any:
-    """A spreadsheet runs text that begins like a formula; an apostrophe keeps it text."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 class _Echo:

@@ -1,4 +1,4 @@
-"""Who the demo door offers. `guildhall.demo` makes these people; the door (`views.signin`) lists those that are there."""
+"""The personas of the demo sign-in. `guildhall.demo` makes these people; the sign-in page (`views.signin`) lists those that are there."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Source:
 
 
 def page_url(name: str, *args: object, fragment: str = "") -> str:
-    """The address of a page, empty where no room has brought it."""
+    """Return the address of a page, empty where no app has brought it."""
     try:
         return reverse(name, args=args) + (f"#{fragment}" if fragment else "")
     except NoReverseMatch:
@@ -31,7 +31,7 @@ def page_url(name: str, *args: object, fragment: str = "") -> str:
 
 
 def links(entries: Collection[LedgerEntry]) -> dict[int, Source]:
-    """The source of each entry that has one, by the entry's id. One query for each kind of source that may occur."""
+    """Return the source of each entry that has one, by the entry's id. One query for each kind of source that may occur."""
     contexts = {entry.context for entry in entries if entry.context is not None}
     documents = {entry.document for entry in entries if entry.document is not None}
     kinds = {entry.kind for entry in entries}
@@ -67,11 +67,12 @@ class Held:
 
 
 def holds(rows: Collection[Hold]) -> list[Held]:
-    """What ties up points, with a link to the auction where there is one. One query."""
+    """Return what ties up points, with a link to the auction where there is one. One query."""
     sessions = sessions_by_reference([row.reference for row in rows]) if rows else {}
     found = []
     for row in rows:
         session = sessions.get(row.reference)
-        label = f"the leading bid on {session.item_name}" if session else "a leading bid"
+        what = "your sealed bid" if row.is_sealed else "the leading bid"
+        label = f"{what} on {session.item_name}" if session else "a leading bid"
         found.append(Held(row.amount, label, page_url("web:auction", session.pk) if session else ""))
     return found

@@ -93,7 +93,7 @@ def test_two_browsers_and_a_bot_see_one_auction(
     for page in (one, other):
         wait_for_lead(page, "Aeli", "10")
     assert "leading" in str(one.locator(".lot").get_attribute("class"))
-    until(one, "document.querySelector('.purse .held').textContent === '10'")
+    until(one, "document.querySelector('.bidder-balance .held').textContent === '10'")
 
     other.locator(".bid-row input").fill("12")
     other.locator(".bid-row form button").click()
@@ -102,7 +102,7 @@ def test_two_browsers_and_a_bot_see_one_auction(
     other.locator("[data-act=step]").click()
     for page in (one, other):
         wait_for_lead(page, "Borel", "15")
-    until(one, "document.querySelector('.purse .available').textContent === '100'")
+    until(one, "document.querySelector('.bidder-balance .available').textContent === '100'")
     assert "outbid" in str(one.locator(".lot").get_attribute("class"))
 
     bot(
@@ -119,7 +119,7 @@ def test_two_browsers_and_a_bot_see_one_auction(
     for page in (one, other):
         page.locator(".clock.over", has_text="closed").wait_for(timeout=15000)
     bot("award-item", {"bid_session_id": session["bid_session_id"]})
-    until(one, "document.querySelector('.purse .balance').textContent === '40'")
+    until(one, "document.querySelector('.bidder-balance .balance').textContent === '40'")
     assert one.problems == []
     assert other.problems == []
     shots = os.environ.get("SHOTS")

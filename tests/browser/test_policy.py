@@ -15,8 +15,10 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from guildhall.accounts.models import User
+from guildhall.accounts.models import Section, User
+from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.auctions.models import BidSession
+from guildhall.core.models import Batch
 from guildhall.eqdkp.models import CalendarEvent, ImportRun
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import DKPPool, LedgerEntry, PointRule, PointRuleRun
@@ -31,7 +33,7 @@ from tests.browser.people import until, watch
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 NO_PAGES = {
-    "demo-door": "takes POST alone",
+    "demo-sign-in": "takes POST alone",
     "sign-out": "takes POST alone",
     "follow": "is a stranger's, see below",
     "standings-export": "a file",
@@ -104,6 +106,7 @@ def places() -> dict[str, Any]:
         "item_id": award.item_id,
         "award_id": award.pk,
         "bid_session_id": BidSession.objects.earliest("pk").pk,
+        "batch_id": Batch.objects.earliest("at").pk,
     }
 
 
@@ -168,8 +171,19 @@ def test_every_page_opens_under_its_policy(look: Any, demo: User) -> None:
 
     answers = [{"question_id": one.pk, "answer": "1"} for one in ApplicationQuestion.objects.filter(is_active=True)]
     _, token = apply(user=None, answers=answers, **{**FORM, "character_name": "Stranger"})
+    edit_visitor_access(actor=None, **dict.fromkeys(Section.values, True))
     nobody = look(None)
-    for path in ("/", "/sign-in/", "/apply/", f"/apply/follow/?token={token}"):
+    for path in (
+        "/",
+        "/sign-in/",
+        "/standings/",
+        "/roster/",
+        "/raids/",
+        "/calendar/",
+        "/items/",
+        "/apply/",
+        f"/apply/follow/?token={token}",
+    ):
         nobody.at(path)
     pipwick = User.objects.get(username="applicant")
     applicant = look(pipwick)

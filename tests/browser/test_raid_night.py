@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def page(chromium: Any, settings: Any) -> Any:
-    settings.DEMO_DOOR = True
+    settings.DEMO_SIGN_IN = True
     opened = chromium.new_page(viewport={"width": 390, "height": 844})
     opened.set_default_timeout(30_000)
     problems = watch(opened)

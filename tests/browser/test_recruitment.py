@@ -16,7 +16,7 @@ from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_person
 from guildhall.core import clock, jobs
 from guildhall.discord.tests.people import Guild, deliver, make_guild
-from guildhall.discord.tests.test_news import Channels, text_of
+from guildhall.discord.tests.test_announcements import Channels, text_of
 from guildhall.points.services import create_pool
 from guildhall.raids.services import award_attendance, create_event, create_raid
 from guildhall.recruitment.models import Application
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 VOTERS = ("Sorrel", "Nimwe", "Idle")
 
 
-class Scene:
+class Scenario:
     """A guild with a recruiter, two members who raid and one who does not."""
 
     def __init__(self, fake: FakeDiscordServer, settings: Any) -> None:
@@ -82,7 +82,7 @@ def vote(visitor: Visitor, name: str, path: str, choice: str) -> str:
 
 def test_from_the_form_to_a_welcomed_member(visitor: Any, fake_discord: FakeDiscordServer, settings: Any) -> None:
     with clock.frozen(clock.now()) as at:
-        scene = Scene(fake_discord, settings)
+        scenario = Scenario(fake_discord, settings)
         account = fake_discord.state.add_person("pip", global_name="Pip", email="pip@example.invalid")
 
         # Apply.
@@ -101,8 +101,8 @@ def test_from_the_form_to_a_welcomed_member(visitor: Any, fake_discord: FakeDisc
         application = Application.objects.get()
         path = f"/recruitment/{application.pk}/"
         assert pip.page.url.endswith(path)
-        assert "We have your application" in scene.direct_messages(account.id)[0]
-        assert "Loud kills." in scene.channels["applications"][0]
+        assert "We have your application" in scenario.direct_messages(account.id)[0]
+        assert "Loud kills." in scenario.channels["applications"][0]
 
         # Review.
         desk = visitor(1280)
@@ -126,14 +126,14 @@ def test_from_the_form_to_a_welcomed_member(visitor: Any, fake_discord: FakeDisc
         desk.page.get_by_role("button", name="Take on trial").click()
         desk.page.get_by_text("Pipwick is on trial.").wait_for()
         deliver()
-        assert scene.guild.held(account) == {"Trial"}
+        assert scenario.guild.held(account) == {"Trial"}
         assert "You are on trial until" in main_text(pip, path)
-        assert "Pipwick is on trial" in scene.channels["applications"][-1].replace("*", "")
+        assert "Pipwick is on trial" in scenario.channels["applications"][-1].replace("*", "")
 
         # The vote, of which the applicant learns nothing.
         desk.page.get_by_role("button", name="Open the vote").click()
         desk.page.get_by_text("The vote is open.").wait_for()
-        assert "Vote open" in scene.channels["votes"][-1]
+        assert "Vote open" in scenario.channels["votes"][-1]
         sorrel, nimwe, idle = visitor(), visitor(), visitor()
         assert "counted" in vote(sorrel, "Sorrel", path, "Pass")
         vote(nimwe, "Nimwe", path, "Fail")
@@ -164,11 +164,11 @@ def test_from_the_form_to_a_welcomed_member(visitor: Any, fake_discord: FakeDisc
         assert (application.status, application.decision) == ("approved", "pass")
         person = User.objects.get(discord_id=account.id)
         assert person.role_group == RoleGroup.MEMBER
-        assert Character.objects.get(name="Pipwick", user=person).rank == scene.guild.raider
-        assert scene.guild.held(account) == {"Raider", "Member"}
-        assert "Voted in" in scene.channels["votes"][-1]
-        assert not any(name in text for text in scene.channels["votes"] for name in VOTERS)
-        told = scene.direct_messages(account.id)
+        assert Character.objects.get(name="Pipwick", user=person).rank == scenario.guild.raider
+        assert scenario.guild.held(account) == {"Raider", "Member"}
+        assert "Voted in" in scenario.channels["votes"][-1]
+        assert not any(name in text for text in scenario.channels["votes"] for name in VOTERS)
+        told = scenario.direct_messages(account.id)
         assert "Welcome to the guild" in told[-1]
         letters = [letter.subject.partition(": ")[2] for letter in mail.outbox]
         assert letters[0] == "We have your application"

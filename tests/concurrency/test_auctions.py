@@ -1,7 +1,7 @@
-"""Nobody can overspend, nothing is lost: 32 threads bid in 16 sessions with 8 purses while others close, cancel, award.
+"""Nobody can overspend, nothing is lost: 32 threads bid in 16 sessions with 8 balances while others close, cancel, award.
 
 Take `select_for_update` out of `auctions.services.sessions.lock_session`, or the summaries' locks out of
-`points.ledger._lock_existing`, and the watcher sees purses overspent or the books do not add up.
+`points.ledger.locks._lock_existing`, and the watcher sees balances overspent or the books do not add up.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from guildhall.raids.models import ItemPool
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.usefixtures("server_database")]
 
 THREADS, SESSIONS, BIDDERS, CALLS = 32, 16, 8, 70
-PURSE = Decimal(300)
+POINTS_EACH = Decimal(300)
 
 
 @pytest.fixture
@@ -44,7 +44,9 @@ def guild(settings: Any) -> Any:
         create_person(display_name=f"Bidder{number}", discord_id=f"8000000{number:03}") for number in range(BIDDERS)
     ]
     for one in (pool, second):
-        adjust_points(user_ids=[person.pk for person in people], pool=one, amount=PURSE, reason="purse", actor=None)
+        adjust_points(
+            user_ids=[person.pk for person in people], pool=one, amount=POINTS_EACH, reason="start", actor=None
+        )
     both = ItemPool.objects.create(name="Counts in both")
     both.pools.set([pool, second])
     for number in range(0, SESSIONS, 4):
@@ -56,7 +58,7 @@ def guild(settings: Any) -> Any:
 
 
 class Watcher(threading.Thread):
-    """Looks at every purse all the time, as any reader would, and keeps what should never be seen."""
+    """Looks at every bidder_balance all the time, as any reader would, and keeps what should never be seen."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -68,7 +70,7 @@ class Watcher(threading.Thread):
         while not self._stop_it.is_set():
             # One statement, so one moment: holds and spending against what they had.
             for row in UserPointsSummary.objects.all():
-                if row.held + row.spent > PURSE or row.held > row.balance:
+                if row.held + row.spent > POINTS_EACH or row.held > row.balance:
                     self.over.append(
                         f"{row.user_id} in {row.pool_id}: held {row.held}, spent {row.spent}, balance {row.balance}"
                     )
@@ -203,7 +205,7 @@ def test_many_close_one_session_and_it_is_decided_once(guild: Any, in_threads: A
     assert SessionWinner.objects.count() == 1
     assert LootDistribution.objects.count() == 1
     assert LedgerEntry.objects.filter(kind="loot").count() == 1
-    assert UserPointsSummary.objects.get(user=people[0], pool=pool).balance == PURSE - 50
+    assert UserPointsSummary.objects.get(user=people[0], pool=pool).balance == POINTS_EACH - 50
 
 
 def test_bids_at_the_bell_are_in_or_out_and_never_both(guild: Any, in_threads: Any) -> None:

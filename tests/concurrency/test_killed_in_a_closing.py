@@ -64,7 +64,7 @@ def _kill_in_the_middle(*arguments: str) -> None:
 def session() -> Any:
     pool = DKPPool.objects.create(name="Hot", is_default=True)
     people = [create_person(display_name=f"Bidder{number}", discord_id=f"8000000{number:03}") for number in range(3)]
-    adjust_points(user_ids=[person.pk for person in people], pool=pool, amount=100, reason="purse", actor=None)
+    adjust_points(user_ids=[person.pk for person in people], pool=pool, amount=100, reason="bidder_balance", actor=None)
     made = start_session(
         item_name="Cloak", pool=pool, minimum_bid=1, increment=1, duration_seconds=5, anti_snipe_seconds=0, actor=None
     )

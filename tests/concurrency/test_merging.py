@@ -32,7 +32,7 @@ def earn(user, pool, amount):
 
 @pytest.fixture(autouse=True, scope="module")
 def _points_alone():
-    """Entries are made here without the documents of later rooms, so their checks are left out."""
+    """Entries are made here without the documents of later apps, so their checks are left out."""
     registered = list(hooks._checks)
     hooks._checks[:] = [check for check in registered if check.__module__.startswith("guildhall.points")]
     yield

@@ -1,6 +1,6 @@
 """Many spend one balance at once: never below zero, nothing lost, no deadlock left unretried.
 
-Take `select_for_update` out of `ledger._lock_existing` and the first two tests overspend.
+Take `select_for_update` out of `ledger.locks._lock_existing` and the first two tests overspend.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from guildhall.core.transactions import use_case
 from guildhall.points import hooks, ledger, selectors
 from guildhall.points.models import EntryKind, LedgerEntry, UserPointsSummary
 from guildhall.points.services import adjust_points, create_pool, create_rule, reverse_entry, run_rule
+from guildhall.points.tests.holding import set_hold
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.usefixtures("server_database")]
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _points_alone():
-    """Entries and holds are made here without the documents of later rooms, so their checks are left out."""
+    """Entries and holds are made here without the documents of later apps, so their checks are left out."""
     registered = list(hooks._checks)
     hooks._checks[:] = [check for check in registered if check.__module__.startswith("guildhall.points")]
     yield
@@ -62,9 +63,7 @@ def test_sixteen_threads_spend_one_balance(in_threads):
 def test_spends_and_holds_share_one_balance(in_threads):
     user, pool = create_person(display_name="Spender"), create_pool(name="A")
     write([posting(user, pool, "50")])
-    hold = use_case(
-        lambda reference: ledger.set_hold(user_id=user.pk, pool=pool, reference=reference, amount=Decimal(5))
-    )
+    hold = use_case(lambda reference: set_hold(user_id=user.pk, pool=pool, reference=reference, amount=Decimal(5)))
 
     def work(number):
         done = 0

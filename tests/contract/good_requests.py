@@ -22,10 +22,12 @@ PLACES = {
     "/api/applications/{app_id}": "voting",
     "/api/applications/{id}": "submitted",
     "/api/applications/questions/{id}": "question",
+    "/api/attendance/leaves/{id}": "leave",
     "/api/attendance/shares/{id}": "share",
     "/api/attendance/user/{user_id}": "aeli",
     "/api/auth/api-keys/{id}": "key",
     "/api/auth/bot-keys/{id}": "bot key",
+    "/api/batches/{id}": "batch",
     "/api/bidding/{bid_session_id}": "running",
     "/api/bidding/policies/{dkp_pool_id}": "pool",
     "/api/bidding/rules/{id}": "bidding rule",
@@ -75,6 +77,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "post /api/bidding/{bid_session_id}/resume/": {"bid_session_id": "paused"},
     "post /api/bidding/{bid_session_id}/pass/": {"bid_session_id": "closed"},
     "post /api/bidding/{bid_session_id}/undo-award/": {"bid_session_id": "awarded"},
+    "post /api/bidding/{bid_session_id}/withdraw/": {"bid_session_id": "sealed"},
     "delete /api/dkp-pools/{id}/": {"id": "idle pool"},
     "delete /api/events/{id}/": {"id": "idle event"},
     "delete /api/items/{id}/": {"id": "idle item"},
@@ -88,9 +91,10 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "post /api/characters/{id}/make-main/": {"id": "aelialt's"},
 }
 AS = {f"{method} /api/applications/{{id}}/": "drafter" for method in ("put", "patch")} | {
-    "post /api/applications/{id}/submit/": "drafter"
+    "post /api/applications/{id}/submit/": "drafter",
+    "post /api/bidding/{bid_session_id}/withdraw/": "bidder",
 }
-"""Who asks, where it is not the officer: an unfinished application is its writer's alone."""
+"""Who asks, where it is not the officer: an unfinished application is its writer's alone, a sealed bid its bidder's."""
 
 
 def path_for(guild: Guild, operation: str) -> str:
@@ -175,11 +179,14 @@ def bodies(guild: Guild) -> dict[str, Any]:
         "post /api/applications/{id}/withdraw/": reason,
         "put /api/attendance/shares/": share,
         "patch /api/attendance/shares/": share,
+        "post /api/attendance/leaves/": {"user_id": ids["borel"], "starts_on": "2026-12-03", "ends_on": None, **reason},
+        "patch /api/attendance/leaves/{id}/": {"ends_on": None, **reason},
         "post /api/auth/api-keys/": {"name": "laptop", "scopes": ["roster:read"], "expires_at": soon},
         "post /api/auth/api-keys/{id}/rotate/": {"grace_seconds": 60},
         "post /api/auth/bot-keys/": {"name": "opendkp", "scopes": ["points:read"], "expires_at": soon},
         "put /api/auth/bot-keys/{id}/permissions/": {"scopes": ["points:read"]},
         "patch /api/auth/bot-keys/{id}/permissions/": {"scopes": ["points:read"]},
+        "patch /api/guild/visitor-access/": {"standings": True},
         "post /api/auth/token/": {"username": "signer", "password": "a long enough word"},
         "post /api/auth/token/discord/": {"access_token": ids["access token"]},
         "post /api/bidding/award-item/": {"bid_session_id": ids["closed"], "amount": "25"},
@@ -196,6 +203,7 @@ def bodies(guild: Guild) -> dict[str, Any]:
         "post /api/bidding/{bid_session_id}/extend/": {"seconds": 60},
         "post /api/bidding/{bid_session_id}/pass/": reason,
         "post /api/bidding/{bid_session_id}/undo-award/": reason,
+        "post /api/bidding/{bid_session_id}/withdraw/": {},
         "post /api/bidding/{bid_session_id}/void-bid/": {"discord_id": "90000000000000002", **reason},
         "post /api/calendar/": date,
         "put /api/calendar/{id}/": date,
@@ -247,10 +255,14 @@ def bodies(guild: Guild) -> dict[str, Any]:
         "post /api/points/adjustments/": [
             {"user_id": ids["aeli"], "amount": "5", "reason": "tracked", "notes": "all week", "character_name": "Aeli"},
             {"user_ids": [ids["aeli"], ids["borel"]], "amount": -5, "reason": "missed the call"},
+            {"user_ids": [ids["aeli"]], "amount": -5, "reason": "missed the call", "preview": True},
         ],
         "post /api/points/entries/{id}/reverse/": reason,
         "post /api/points/parse-attendance/": {"text": WHO, "format": "auto", "file_name": "eqlog_Boss_server.txt"},
         "post /api/points/rule-runs/{id}/reverse/": reason,
+        "post /api/batches/{id}/undo/": reason,
+        "post /api/dkp-pools/{id}/start-points/": {},
+        "post /api/points/rules/{id}/run/": {},
         "post /api/points/rules/": rule,
         "put /api/points/rules/{id}/": rule,
         "patch /api/points/rules/{id}/": {"name": "Tax"},

@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
 from guildhall.accounts.services import create_person
+from guildhall.auctions.services import place_bid
 from guildhall.core import clock
 from guildhall.core.models import OutboxMessage
 from guildhall.discord.models import Claim, DiscordMember, DiscordRole, DiscordSyncLog
@@ -107,7 +108,8 @@ def _points(guild: Guild) -> None:
     guild.keep("idle pool", "/api/dkp-pools/", {"name": "Idle"})
     give = {"dkp_pool_id": ids["pool"], "reason": "to begin with", "notes": "by hand", "character_name": "Aeli"}
     guild.keep("adjustment", "/api/points/adjustments/", {**give, "user_id": ids["aeli"], "amount": "500"})
-    guild.post("/api/points/adjustments/", {**give, "user_ids": [ids["borel"], ids["aeli"]], "amount": 1000})
+    both = {**give, "user_ids": [ids["borel"], ids["aeli"]], "amount": 1000}
+    guild.keep("batch", "/api/points/adjustments/", both, key="batch")
     ids["entry"] = guild.api.get("/api/points/entries/").json()["results"][0]["id"]
     rule = {"dkp_pool_id": ids["pool"], "kind": "decay_percent", "percent": "10"}
     guild.keep("rule", "/api/points/rules/", {**rule, "name": "Decay"})
@@ -145,6 +147,12 @@ def _raids(guild: Guild) -> None:
     bought = {"item_name": "Cloak of Flames", "character_name": "Aeli", "points_spent": "20"}
     guild.keep("loot", f"{path}/loot/", bought)
     guild.api.put("/api/attendance/shares/", {"status": "late", "percent": "50"})
+    away = {
+        "user_id": ids["aeli"],
+        "starts_on": (now + dt.timedelta(days=1)).date().isoformat(),
+        "reason": "travelling",
+    }
+    guild.keep("leave", "/api/attendance/leaves/", {**away, "ends_on": (now + dt.timedelta(days=9)).date().isoformat()})
     ids["share"] = guild.api.get("/api/attendance/shares/").json()["shares"][0]["id"]
 
 
@@ -161,6 +169,11 @@ def _auctions(guild: Guild) -> None:
                 "/api/bidding/place-bid/",
                 {"bid_session_id": ids[name], "discord_id": discord_id, "amount": amount},
             )
+    body = {**start, "item_name": "Sealed Sash", "mode": "sealed"}
+    guild.keep("sealed", "/api/bidding/start-bid/", body, "bid_session_id")
+    bidder = User.objects.get(discord_id="90000000000000001")
+    ids["bidder"] = bidder.pk
+    place_bid(session_id=ids["sealed"], amount=15, bidder=bidder, actor=bidder)
     guild.post(f"/api/bidding/{ids['paused']}/pause/")
     for name in ("closed", "awarded"):
         guild.post("/api/bidding/close-bid/", {"bid_session_id": ids[name]})

@@ -1,4 +1,4 @@
-"""Points lists and rosters answer an `ETag`, and 304 to an `If-None-Match` that has it, compared weakly (API.md)."""
+"""Points lists and rosters answer an `ETag`, and 304 to an `If-None-Match` that has it, compared weakly (docs/api-contract.md)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from . import answers
+from . import responses
 from .good_requests import path_for
 from .guild import Guild
 
@@ -33,7 +33,7 @@ HEADERS: list[tuple[str, Callable[[str], str], int]] = [
 
 
 def test_the_schema_says_which_lists_they_are() -> None:
-    found = {path for method, path, described in answers.operations() if "304" in described["responses"]}
+    found = {path for method, path, described in responses.operations() if "304" in described["responses"]}
     assert found == set(PROMISED)
 
 
@@ -44,7 +44,7 @@ def test_if_none_match(guild: Guild, header: Callable[[str], str], status: int) 
         where = path_for(guild, f"get {path}")
         first = guild.api.get(where)
         again = guild.api.get(where, headers={"If-None-Match": header(first["ETag"])})
-        wrong += answers.faults("get", path, again)
+        wrong += responses.faults("get", path, again)
         if again.status_code != status or again["ETag"] != first["ETag"] or bool(again.content) != (status == 200):
             wrong.append(f"{path}: {again.status_code}")
     assert wrong == []

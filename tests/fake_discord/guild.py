@@ -93,6 +93,7 @@ def put_member_role(state: FakeState, request: Request) -> Answer:
     if role_id not in member.roles:
         member.roles.append(role_id)
         state.audit.append(AuditEntry("role_add", member.person.id, role_id, reason(request)))
+        state.emit("GUILD_MEMBER_UPDATE", member.as_json())
     return Answer(204)
 
 
@@ -105,6 +106,7 @@ def delete_member_role(state: FakeState, request: Request) -> Answer:
     if role_id in member.roles:
         member.roles.remove(role_id)
         state.audit.append(AuditEntry("role_remove", member.person.id, role_id, reason(request)))
+        state.emit("GUILD_MEMBER_UPDATE", member.as_json())
     return Answer(204)
 
 
@@ -129,6 +131,8 @@ def patch_member(state: FakeState, request: Request) -> Answer:
     if "nick" in body:
         member.nick = body["nick"] or None
         state.audit.append(AuditEntry("nick", member.person.id, None, reason(request)))
+    if "nick" in body or "roles" in body:
+        state.emit("GUILD_MEMBER_UPDATE", member.as_json())
     return Answer(200, member.as_json())
 
 
@@ -145,4 +149,5 @@ def put_member(state: FakeState, request: Request) -> Answer:
     if user_id in state.members:
         return Answer(204)
     member = state.members[user_id] = Member(state.people[user_id], roles=list(body.get("roles") or []))
+    state.emit("GUILD_MEMBER_ADD", member.as_json())
     return Answer(201, member.as_json())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from urllib.parse import unquote
 
 from .oauth import bot
 from .state import SEND_MESSAGES, Channel, FakeState
@@ -38,9 +39,19 @@ def _post(state: FakeState, channel_id: str, payload: dict[str, Any], **extra: A
         "flags": payload.get("flags", 0),
         "nonce": payload.get("nonce"),
         "timestamp": _now(state),
+        "edited_timestamp": None,
+        "type": 19 if payload.get("message_reference") else 0,
+        "tts": False,
+        "mention_everyone": False,
+        "mentions": [],
+        "mention_roles": [],
+        "attachments": [],
+        "pinned": False,
+        **({"message_reference": payload["message_reference"]} if payload.get("message_reference") else {}),
         **extra,
     }
     state.messages.setdefault(channel_id, []).append(message)
+    state.emit("MESSAGE_CREATE", state.as_event(message))
     return message
 
 
@@ -63,6 +74,8 @@ def create_message(state: FakeState, request: Request) -> Answer:
     """Post as the bot. `enforce_nonce` makes a repeat answer the first message."""
     channel = _channel(state, request)
     app = bot(state, request)
+    if channel.kind == 1 and channel.recipients[0] in state.refuses_direct_messages:
+        raise Refusal(403, 50007, "Cannot send messages to this user")
     if channel.kind == 0 and (
         not channel.bot_may_send or not state.permissions_of(state.members[app.bot_user_id]) & SEND_MESSAGES
     ):
@@ -87,6 +100,30 @@ def _find(state: FakeState, channel_id: str, message_id: str) -> dict[str, Any]:
     raise unknown("message")
 
 
+def list_messages(state: FakeState, request: Request) -> Answer:
+    """Up to 100 messages, newest first; `after` and `before` are message ids. The bot must see the channel."""
+    channel = _channel(state, request)
+    limit = request.query.get("limit", "50")
+    if not limit.isdigit() or not 1 <= int(limit) <= 100:
+        raise invalid_form("limit", "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
+    found = state.messages.get(channel.id, [])
+    if after := request.query.get("after"):
+        found = [one for one in found if int(one["id"]) > int(after)][: int(limit)]
+    elif before := request.query.get("before"):
+        found = [one for one in found if int(one["id"]) < int(before)]
+    return Answer(200, [state.visible(one) for one in found[-int(limit) :][::-1]])
+
+
+def put_reaction(state: FakeState, request: Request) -> Answer:
+    """The bot reacts to a message with an emoji, given URL-encoded in the path."""
+    channel = _channel(state, request)
+    message = _find(state, channel.id, request.params["message"])
+    message.setdefault("reactions", []).append(
+        {"emoji": {"id": None, "name": unquote(request.params["emoji"])}, "count": 1, "me": True}
+    )
+    return Answer(204)
+
+
 def edit_message(state: FakeState, request: Request) -> Answer:
     channel = _channel(state, request)
     message = _find(state, channel.id, request.params["message"])
@@ -103,12 +140,7 @@ def create_dm(state: FakeState, request: Request) -> Answer:
     recipient = str((request.json or {}).get("recipient_id", ""))
     if recipient not in state.people:
         raise unknown("user")
-    for channel in state.channels.values():
-        if channel.kind == 1 and channel.recipients == [recipient]:
-            break
-    else:
-        channel = state.add_channel(f"dm-{recipient}")
-        channel.kind, channel.recipients = 1, [recipient]
+    channel = state.direct_channel(recipient)
     return Answer(200, {"id": channel.id, "type": 1, "recipients": [state.people[recipient].public()]})
 
 

@@ -195,6 +195,28 @@ def my_member(state: FakeState, request: Request) -> Answer:
     return Answer(200, member.as_json())
 
 
+def gateway_bot(state: FakeState, request: Request) -> Answer:
+    """Where a bot connects its WebSocket; 503 while no gateway runs."""
+    bot(state, request)
+    if not state.gateway_url:
+        raise Refusal(503, 0, "Service Unavailable")
+    limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}
+    return Answer(200, {"url": state.gateway_url, "shards": 1, "session_start_limit": limit})
+
+
+def bot_application(state: FakeState, request: Request) -> Answer:
+    """The application as its own bot reads it."""
+    app = bot(state, request)
+    return Answer(
+        200,
+        {
+            "id": app.id, "name": app.name, "icon": None, "description": "", "bot_public": False,
+            "bot_require_code_grant": False, "verify_key": state.public_key, "flags": 0, "team": None,
+            "owner": state.people[state.owner_id].public(),
+        },
+    )  # fmt: skip
+
+
 def bot(state: FakeState, request: Request) -> Application:
     """The application whose bot token the request carries, or 401."""
     header = request.header("authorization")

@@ -1,4 +1,4 @@
-"""The side door: what a person sees at ``/``, and ``/__fake__/…`` for scripts that seed, inspect or break the fake."""
+"""Pages of the fake itself: what a person sees at ``/``, and ``/__fake__/…`` for scripts that seed, inspect or break the fake."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pre{white-space:pre-wrap}"""
 
 
 def answer(fake: FakeDiscordServer, request: Request) -> Answer:
-    """Route the side door."""
+    """Route the fake's own pages."""
     if request.path == "/":
         return Answer(200, html=_home(fake))
     tail = request.path.removeprefix("/__fake__/")
@@ -58,7 +58,7 @@ def answer(fake: FakeDiscordServer, request: Request) -> Answer:
             return Answer(201, person.public())
     if tail == "say" and request.method == "POST":
         return _say(fake, body)
-    return Answer(404, {"message": "no such side door"})
+    return Answer(404, {"message": "no such page of the fake"})
 
 
 def _say(fake: FakeDiscordServer, body: dict[str, Any]) -> Answer:

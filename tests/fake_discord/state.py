@@ -222,6 +222,10 @@ class FakeState:
         self.interactions: dict[str, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
         self.members_intent = True
+        self.message_content_intent = True
+        self.gateway_url = ""
+        self.refuses_direct_messages: set[str] = set()
+        self.listeners: list[Callable[[str, dict[str, Any]], None]] = []
         self.token_lifetime = 604_800
         self.requests: list[LoggedRequest] = []
         self.audit: list[AuditEntry] = []
@@ -308,6 +312,7 @@ class FakeState:
             self.people[person.id] = person
             if join:
                 self.members[person.id] = Member(person, roles=list(roles or []), nick=nick)
+                self.emit("GUILD_MEMBER_ADD", self.members[person.id].as_json())
             return person
 
     def add_role(
@@ -358,7 +363,76 @@ class FakeState:
     def remove_member(self, user_id: str) -> None:
         """The person leaves the guild."""
         with self.lock:
-            self.members.pop(user_id, None)
+            member = self.members.pop(user_id, None)
+            if member is not None:
+                self.emit("GUILD_MEMBER_REMOVE", {"user": member.person.public()})
+
+    def say(self, channel: Channel, person: Person, content: str, *, webhook_id: str | None = None) -> dict[str, Any]:
+        """A person writes in a channel, or in their direct-message channel with the bot."""
+        with self.lock:
+            message = {
+                "id": self.new_interaction_id(),
+                "channel_id": channel.id,
+                "type": 0,
+                "content": content,
+                "author": person.public(),
+                "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(self.clock())),
+                "edited_timestamp": None,
+                "tts": False,
+                "mention_everyone": False,
+                "mentions": [],
+                "mention_roles": [],
+                "attachments": [],
+                "embeds": [],
+                "pinned": False,
+                "flags": 0,
+                "reactions": [],
+                **({"webhook_id": webhook_id} if webhook_id else {}),
+            }
+            self.messages.setdefault(channel.id, []).append(message)
+            self.emit("MESSAGE_CREATE", self.as_event(message))
+            return message
+
+    def direct_channel(self, user_id: str) -> Channel:
+        """The direct-message channel of the bot with a person; the same one each time."""
+        with self.lock:
+            for channel in self.channels.values():
+                if channel.kind == 1 and channel.recipients == [user_id]:
+                    return channel
+            channel = self.add_channel(f"dm-{user_id}")
+            channel.kind, channel.recipients = 1, [user_id]
+            return channel
+
+    def visible(self, message: dict[str, Any]) -> dict[str, Any]:
+        """A message as the bot may read it: without the message content intent, the text of others is empty."""
+        channel = self.channels.get(message["channel_id"])
+        author = self.people.get((message.get("author") or {}).get("id", ""))
+        direct = channel is not None and channel.kind == 1
+        if self.message_content_intent or direct or (author is not None and author.bot):
+            return dict(message)
+        return {**message, "content": "", "embeds": [], "attachments": [], "components": []}
+
+    def as_event(self, message: dict[str, Any]) -> dict[str, Any]:
+        """A message as the gateway sends it: with the guild and the author's membership unless it is direct."""
+        channel = self.channels.get(message["channel_id"])
+        member = self.members.get((message.get("author") or {}).get("id", ""))
+        if channel is None or channel.kind == 1:
+            return dict(message)
+        extra = {} if member is None else {"member": {k: v for k, v in member.as_json().items() if k != "user"}}
+        return {**message, "guild_id": self.guild_id, **extra}
+
+    def set_roles(self, user_id: str, roles: list[str]) -> None:
+        """A moderator changes by hand which roles a member holds."""
+        with self.lock:
+            self.members[user_id].roles = list(roles)
+            self.emit("GUILD_MEMBER_UPDATE", self.members[user_id].as_json())
+
+    def emit(self, name: str, data: dict[str, Any]) -> None:
+        """Tell every connected gateway that something happened; `data` without the guild's id gets it."""
+        if name.startswith("GUILD_MEMBER_"):
+            data = {"guild_id": self.guild_id, **data}
+        for listener in list(self.listeners):
+            listener(name, data)
 
     def delete_role(self, role_id: str) -> None:
         """A moderator deletes the role; it vanishes from every member."""

@@ -1,6 +1,6 @@
-"""`Authorization: Token <key>` (or `Bearer`): a personal token, a personal key or a bot key (API.md).
+"""`Authorization: Token <key>` (or `Bearer`): a sign-in key, a personal key or a bot key (docs/api-contract.md).
 
-The two doors of the old API (`OLD_DOORS`) know a key in other places as well: see `sent_old_key`.
+The two paths of the old API (`LEGACY_PATHS`) know a key in other places as well: see `sent_old_key`.
 """
 
 from __future__ import annotations
@@ -10,33 +10,34 @@ from urllib.parse import parse_qsl
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.authtoken.models import Token
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
+from guildhall.accounts import throttle
 from guildhall.accounts.keys import count_use, find_key, looks_like_key
+from guildhall.core.errors import TooManyRequests
 
 KEYWORDS = {"token", "bearer"}
 #: Where tools written for EQdkp Plus come in; what they know is in `guildhall.eqdkp.compat`.
-OLD_DOORS = ("/api.php", "/exchange.php")
+LEGACY_PATHS = ("/api.php", "/exchange.php")
 LONGEST_OLD_QUERY = 8_000
 
 
 def sent_key(request: Any) -> str | None:
-    """The key in the Authorization header, None where there is none of our kind."""
+    """Return the key in the Authorization header, None where there is none of our kind."""
     words = get_authorization_header(request).split()
     if not words or words[0].decode("latin-1").lower() not in KEYWORDS:
         return None
     return words[1].decode("latin-1") if len(words) == 2 else ""
 
 
-def at_old_door(request: Any) -> bool:
-    """Whether a request came to the old API. Doubled slashes, which its web servers folded, are one."""
-    return bool(f"/{request.path.lstrip('/')}" in OLD_DOORS)
+def is_legacy_path(request: Any) -> bool:
+    """Return whether a request came to the old API. Doubled slashes, which its web servers folded, are one."""
+    return bool(f"/{request.path.lstrip('/')}" in LEGACY_PATHS)
 
 
 def sent_old_key(request: Any) -> tuple[str, str]:
-    """The key that a tool of EQdkp Plus sent, and what it asks as: ``api`` or ``user``. An empty key for none.
+    """Return the key that a tool of EQdkp Plus sent, and what it asks as: ``api`` or ``user``. An empty key for none.
 
     In its order: ``atoken`` in the query; then the header ``X-Custom-Authorization``, else ``Authorization``, each bare
     or as ``token=KEY&type=api``. Nothing is read out of a query that is too long to be a tool's.
@@ -59,22 +60,31 @@ def sent_old_key(request: Any) -> tuple[str, str]:
     return key, kind
 
 
+class TooManyKeys(APIException):
+    """Too many wrong keys came from here (HTTP 429), as DRF lets an authenticator say it."""
+
+    status_code = 429
+
+    def __init__(self, source: TooManyRequests) -> None:
+        super().__init__(source.detail, code=source.code)
+        self.source, self.wait = source, source.retry_after
+
+
 class KeyAuthentication(BaseAuthentication):
-    """Recognises every kind of key. `request.auth` is the `APIKey` or the DRF `Token`."""
+    """Recognises every kind of key. `request.auth` is the `APIKey`."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         key = sent_key(request)
         if key is None:
             return None
-        if looks_like_key(key):
-            found = find_key(key)
-            if found is not None:
-                count_use(found)
-                return found.user, found
-        elif key:
-            token = Token.objects.select_related("user").filter(key=key, user__is_active=True).first()
-            if token is not None:
-                return token.user, token
+        found = find_key(key) if key else None
+        if found is not None:
+            count_use(found)
+            return found.user, found
+        try:
+            throttle.failed(request._request, throttle.Tried.KEY)
+        except TooManyRequests as error:
+            raise TooManyKeys(error) from error
         raise AuthenticationFailed(
             "This key is not known, was revoked or has expired. Make a new one or ask an officer."
         )
@@ -94,5 +104,5 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "`Token <key>` with a personal token, a personal API key or a bot key; `Bearer` is taken too.",
+            "description": "`Token <key>` with a sign-in key, a personal API key or a bot key; `Bearer` is taken too.",
         }

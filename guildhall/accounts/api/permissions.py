@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from guildhall.accounts.permissions import Principal, principal_of
+from guildhall.accounts.permissions import Principal, principal_of, role_scopes
 
 
 class ScopePermission(BasePermission):
@@ -19,23 +19,62 @@ class ScopePermission(BasePermission):
     - ``{"GET": "points:read", "POST": ("points:write", "admin")}``: by method; any of several; None: signed in is enough;
     - None: signed in is enough.
 
-    A view without it is a mistake and says so.
+    A view without it is a mistake and says so. Nobody signed in is let in only by a view that opens itself to strangers
+    (`visitors.VisitorReadable`).
     """
 
     message = "Your role or your key does not allow this."
+    """What is said where no permission would help; else `refusal` names the one that is missing."""
+
+    @classmethod
+    def admits_strangers(cls, view: Any, method: str) -> bool:
+        """Return whether a caller who is not signed in may be let in, for the schema. A subclass that does says so here."""
+        opens = getattr(view, "may_open_to_visitors", None)
+        return bool(opens is not None and opens(method))
+
+    @classmethod
+    def scopes_for(cls, view: Any, method: str) -> tuple[str, ...]:
+        """Return the scopes of which one is needed, for the schema; empty where signing in is enough."""
+        return needed_scopes(getattr(view, "required_scopes", None), method)
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not hasattr(view, "required_scopes"):
             raise ImproperlyConfigured(f"{view.__class__.__name__} must say its required_scopes")
         principal = principal_of(request)
         if principal.user is None:
-            return False
-        wanted = needed_scopes(view.required_scopes, request.method or "GET")
-        return not wanted or any(principal.can(scope) for scope in wanted)
+            opens = getattr(view, "opens_to_visitor", None)
+            return bool(opens is not None and opens(request))
+        method = request.method or "GET"
+        if not declares(view.required_scopes, method):
+            # Refused rather than open to everybody; a method that the view does not have goes on to its 405.
+            return getattr(view, method.lower(), None) is None
+        wanted = needed_scopes(view.required_scopes, method)
+        if not wanted or any(principal.can(scope) for scope in wanted):
+            return True
+        self.message = refusal(principal, wanted)
+        return False
+
+
+def refusal(principal: Principal, wanted: tuple[str, ...]) -> str:
+    """Return what is missing, of which any is enough, and whether it is the key or the role that lacks it."""
+    needs = f"This needs the permission {' or '.join(wanted)}"
+    if principal.key is None or principal.user is None:
+        return f"{needs}, which your role does not have. Ask an officer."
+    if principal.user.is_bot or role_scopes(principal.user) & set(wanted):
+        return f"{needs}, which this key does not have. Use a key that has it."
+    return f"{needs}, which neither this key nor its owner's role has. Ask an officer."
+
+
+def declares(declared: Any, method: str) -> bool:
+    """Return whether `declared`, a view's `required_scopes`, says what `method` needs.
+
+    A dictionary that leaves out a method of the view says nothing about it; HEAD and OPTIONS go by GET, or are free.
+    """
+    return not isinstance(declared, dict) or method in declared or method in ("HEAD", "OPTIONS")
 
 
 def needed_scopes(declared: Any, method: str) -> tuple[str, ...]:
-    """The scopes of which one is needed for `method`; empty where signing in is enough."""
+    """Return the scopes of which one is needed for `method`; empty where signing in is enough."""
     if isinstance(declared, dict):
         declared = declared.get("GET" if method in ("HEAD", "OPTIONS") else method)
     if declared is None:
@@ -47,5 +86,5 @@ def needed_scopes(declared: Any, method: str) -> tuple[str, ...]:
 
 
 def principal(request: Request) -> Principal:
-    """Who asks, for views that must know more than a scope."""
+    """Return who asks, for views that must know more than a scope."""
     return principal_of(request)

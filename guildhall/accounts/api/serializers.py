@@ -1,4 +1,4 @@
-"""What keys and tokens look like outside (API.md, "Accounts"). A key's text is in the answer that makes it, alone."""
+"""What keys and tokens look like outside (docs/api-contract.md, "Accounts"). A key's text is in the answer that makes it, alone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from rest_framework import serializers
 
 from guildhall.accounts.models import APIKey
 from guildhall.accounts.permissions import SCOPES
+from guildhall.core.models import AuditEvent
 
-SCOPES_HELP = "Scopes: " + ", ".join(SCOPES)
+SCOPES_HELP = "At least one of: " + ", ".join(SCOPES)
 
 
 class TokenInput(serializers.Serializer[Any]):
@@ -21,9 +22,9 @@ class TokenInput(serializers.Serializer[Any]):
 
 
 class TokenSerializer(serializers.Serializer[Any]):
-    """The person's token, for `Authorization: Token <token>`."""
+    """A new key of the person's, for `Authorization: Token <token>`."""
 
-    token = serializers.CharField()
+    token = serializers.CharField(help_text="shown in this answer alone; it expires, see the person's keys")
 
 
 class KeyInput(serializers.Serializer[Any]):
@@ -35,7 +36,7 @@ class KeyInput(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         max_length=50,
-        help_text=f"{SCOPES_HELP}. Left out: everything that whoever makes the key may do.",
+        help_text=f"{SCOPES_HELP}. Left out: everything that whoever makes the key may do, without account:….",
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="never, where left out")
 
@@ -54,11 +55,12 @@ class KeySerializer(serializers.ModelSerializer[APIKey]):
     owner = serializers.CharField(source="user.__str__", read_only=True)
     created_by: serializers.StringRelatedField[Any] = serializers.StringRelatedField(allow_null=True)
     is_live = serializers.SerializerMethodField(help_text="neither revoked nor expired")
+    origin = serializers.CharField(read_only=True, help_text="how its maker had signed in: password, discord, command")
 
     class Meta:
         model = APIKey
         fields = [
-            "id", "name", "kind", "prefix", "scopes", "user_id", "owner", "created_at", "created_by", "expires_at",
+            "id", "name", "kind", "origin", "prefix", "scopes", "user_id", "owner", "created_at", "created_by", "expires_at",
             "revoked_at", "previous_valid_until", "last_used_at", "usage_count", "is_live",
         ]  # fmt: skip
         read_only_fields = fields
@@ -91,3 +93,22 @@ class ScopesInput(serializers.Serializer[Any]):
     """The scopes that replace a bot key's."""
 
     scopes = serializers.ListField(child=serializers.CharField(max_length=40), max_length=50, help_text=SCOPES_HELP)
+
+
+class AccessEventSerializer(serializers.ModelSerializer[AuditEvent]):
+    """Something that was done to a person's access."""
+
+    actor: serializers.StringRelatedField[Any] = serializers.StringRelatedField(
+        allow_null=True, help_text="null: the server itself"
+    )
+    came_with = serializers.SerializerMethodField(
+        help_text="in person, which key, with what and from where a program signed in, or the server"
+    )
+
+    class Meta:
+        model = AuditEvent
+        fields = ["id", "at", "action", "summary", "actor_id", "actor", "came_with"]
+        read_only_fields = fields
+
+    def get_came_with(self, event: AuditEvent) -> str:
+        return str(event.data.get("with", ""))

@@ -5,20 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import authenticate
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.fields.json import KT
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.accounts import services
+from guildhall.accounts.access_history import access_history
 from guildhall.accounts.models import APIKey
-from guildhall.accounts.services import Granter
+from guildhall.accounts.selectors import OWN_KINDS
+from guildhall.accounts.services import KeyIssuer
+from guildhall.core import clock
+from guildhall.core.addresses import client_address
+from guildhall.core.api.columns import FLAG, TEXT, Column
+from guildhall.core.api.views import APIView, GenericViewSet, ListAPIView
 from guildhall.core.errors import NotAuthenticated, NotFound
+from guildhall.core.models import AuditEvent
 
 from .permissions import principal
 from .serializers import (
+    AccessEventSerializer,
     BotKeyInput,
     KeyInput,
     KeySerializer,
@@ -39,10 +48,12 @@ _NEW_BOT_KEY = OpenApiExample(
 )
 
 
-def granter(request: Request) -> Granter:
-    """Who hands out a key: what they may do themselves, and until when the key they came with lives."""
-    key = request.auth if isinstance(request.auth, APIKey) else None
-    return Granter(scopes=principal(request).scopes, expires_at=key.expires_at if key else None)
+ACCOUNT = {"GET": "account:read", "POST": "account:write", "DELETE": "account:write"}
+
+
+def issuer(request: Request) -> KeyIssuer:
+    """Return who hands out a key: what they may do themselves, and until when the key they came with lives."""
+    return KeyIssuer.of(principal(request))
 
 
 class TokenView(APIView):
@@ -61,27 +72,40 @@ class TokenView(APIView):
         responses={200: TokenSerializer},
         examples=[
             OpenApiExample("sign in", {"username": "aeli", "password": "correct horse"}, request_only=True),
-            OpenApiExample("answer", {"token": "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"}, response_only=True),
+            OpenApiExample("answer", {"token": "gh_1c0ffee1_kJ3v…"}, response_only=True),
         ],
     )
     def post(self, request: Request) -> Response:
-        """The token of whoever has this username and password. It does what the person may do."""
+        """Create a key for whoever has this username and password. It does what the person may do, and expires."""
         given = TokenInput(data=request.data)
         given.is_valid(raise_exception=True)
         user = authenticate(request._request, **given.validated_data)
         if user is None:
-            raise NotAuthenticated("This username and password do not belong together.", code="invalid_credentials")
-        return Response({"token": services.personal_token(user)})
+            raise NotAuthenticated("The username or the password is wrong.", code="invalid_credentials")
+        return Response(
+            {
+                "token": services.make_sign_in_key(
+                    user=user, origin=APIKey.Origin.PASSWORD, address=client_address(request)
+                )
+            }
+        )
 
 
-class _Keys(mixins.ListModelMixin, viewsets.GenericViewSet[APIKey]):
+def is_live() -> Any:
+    """Return the condition of `APIKey.is_live` for a query."""
+    return ExpressionWrapper(
+        Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=clock.now())), output_field=BooleanField()
+    )
+
+
+class _Keys(mixins.ListModelMixin, GenericViewSet[APIKey]):
     queryset = APIKey.objects.none()
     serializer_class = KeySerializer
+    column_paths = {"is_live": Column(is_live, FLAG)}
     search_fields = ["name", "prefix"]
-    ordering_fields = ["name", "created_at", "expires_at", "last_used_at", "usage_count"]
 
     def find(self, pk: Any) -> APIKey:
-        """The key, if it is one of those that this caller sees.
+        """Return the key, if it is one of those that this caller sees.
 
         Raises:
             NotFound: ``unknown_key``.
@@ -97,18 +121,18 @@ class _Keys(mixins.ListModelMixin, viewsets.GenericViewSet[APIKey]):
     @extend_schema(responses={204: OpenApiResponse(description="It has stopped working.")})
     def destroy(self, request: Request, pk: Any) -> Response:
         """Stop a key for good; it stays on the record."""
-        services.revoke_api_key(key=self.find(pk), actor=principal(request).user)
+        services.revoke_api_key(key=self.find(pk), actor=principal(request).user, issuer=issuer(request))
         return Response(status=204)
 
 
 class APIKeyViewSet(_Keys):
-    """A person's own keys."""
+    """A person's own keys, those that programs signed in with too."""
 
-    required_scopes = None
+    required_scopes = ACCOUNT
 
     def get_queryset(self) -> Any:
         mine = APIKey.objects.select_related("user", "created_by")
-        return mine.filter(user=self.request.user, kind=APIKey.Kind.PERSONAL, revoked_at=None)  # type: ignore[misc]
+        return mine.filter(user=self.request.user, kind__in=OWN_KINDS, revoked_at=None)  # type: ignore[misc]
 
     @extend_schema(request=KeyInput, responses={201: NewKeySerializer}, examples=[_NEW_KEY])
     def create(self, request: Request) -> Response:
@@ -117,7 +141,7 @@ class APIKeyViewSet(_Keys):
         given.is_valid(raise_exception=True)
         user = principal(request).user
         assert user is not None
-        key, plain = services.create_own_key(user=user, granter=granter(request), **given.validated_data)
+        key, plain = services.create_own_key(user=user, issuer=issuer(request), **given.validated_data)
         return self.answer(key, plain, 201)
 
     @extend_schema(
@@ -131,9 +155,27 @@ class APIKeyViewSet(_Keys):
         given = RotateInput(data=request.data)
         given.is_valid(raise_exception=True)
         key, plain = services.rotate_api_key(
-            key=self.find(pk), actor=principal(request).user, granter=granter(request), **given.validated_data
+            key=self.find(pk), actor=principal(request).user, issuer=issuer(request), **given.validated_data
         )
         return self.answer(key, plain, 200)
+
+
+class AccessHistoryView(ListAPIView[AuditEvent]):
+    """`GET /api/users/me/access-history/`."""
+
+    required_scopes = "account:read"
+    serializer_class = AccessEventSerializer
+    queryset = AuditEvent.objects.none()
+    column_paths = {"came_with": Column(KT("data__with"), TEXT)}
+    search_fields = ["summary", "action"]
+
+    def get_queryset(self) -> Any:
+        return access_history(principal(self.request).person)
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return what was done to your access: links, keys, roles, passwords, merges; by whom and with what; newest
+        first."""
+        return self.list(request, *args, **kwargs)
 
 
 class BotKeyViewSet(_Keys):
@@ -150,7 +192,7 @@ class BotKeyViewSet(_Keys):
         given = BotKeyInput(data=request.data)
         given.is_valid(raise_exception=True)
         key, plain = services.create_bot_key(
-            actor=principal(request).user, granter=granter(request), **given.validated_data
+            actor=principal(request).user, issuer=issuer(request), **given.validated_data
         )
         return self.answer(key, plain, 201)
 
@@ -167,6 +209,6 @@ class BotKeyViewSet(_Keys):
             key=self.find(pk),
             scopes=given.validated_data["scopes"],
             actor=principal(request).user,
-            granter_scopes=granter(request).scopes,
+            issuer=issuer(request),
         )
         return Response(KeySerializer(key).data)

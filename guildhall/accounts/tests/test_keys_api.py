@@ -10,8 +10,11 @@ import pytest
 
 from guildhall.accounts.keys import hash_key, store_usage
 from guildhall.accounts.models import APIKey, RoleGroup, User
-from guildhall.accounts.services import set_role_group
+from guildhall.accounts.permissions import principal_for
+from guildhall.accounts.services import create_api_key, create_bot_key, set_role_group
+from guildhall.accounts.services.keys import KeyIssuer
 from guildhall.core import clock
+from guildhall.core.errors import BadInput
 
 from .conftest import Client, first
 
@@ -58,7 +61,8 @@ def test_a_bad_key_is_401_and_says_what_to_do(as_user: Client, db: None, text: s
 
 def test_without_scopes_it_may_what_its_owner_may(as_user: Client, member: User) -> None:
     made = make(as_user(member))
-    assert set(made["scopes"]) == set(as_user(member).get("/api/users/me/").json()["scopes"])
+    mine = set(as_user(member).get("/api/users/me/").json()["scopes"])
+    assert set(made["scopes"]) == mine - {"account:read", "account:write"}  # those must be asked for
 
 
 def test_more_than_the_role_is_refused(as_user: Client, member: User) -> None:
@@ -72,6 +76,39 @@ def test_more_than_the_role_is_refused(as_user: Client, member: User) -> None:
     assert not APIKey.objects.exists()
 
 
+def test_nobody_is_given_a_key_that_does_more_than_their_role(member: User) -> None:
+    """Also by the command line, whose own permissions limit nothing."""
+    with pytest.raises(BadInput) as refusal:
+        create_api_key(user=member, name="x", scopes=["points:write"])
+    assert refusal.value.code == "scope_not_allowed"
+    assert not APIKey.objects.exists()
+
+
+def test_the_refusal_says_whether_the_role_or_the_key_in_use_limits(as_user: Client, member: User) -> None:
+    key = make(as_user(member), scopes=["points:read", "account:write"])["key"]
+    by_key = as_user(key=key).post(MINE, {"name": "x", "scopes": ["raids:read"]}).json()["errors"][0]
+    assert "key you use does not have raids:read" in by_key["detail"]
+    assert "role" not in by_key["detail"]
+    by_role = as_user(key=key).post(MINE, {"name": "x", "scopes": ["points:write"]}).json()["errors"][0]
+    assert "owner's role does not allow points:write" in by_role["detail"]
+
+
+def test_a_key_without_scopes_is_refused_and_told_what_there_is(as_user: Client, member: User, admin: User) -> None:
+    weak = as_user(key=make(as_user(member), scopes=["account:write"])["key"])
+    bot = make(as_user(admin), BOTS, name="b", scopes=["points:read"])
+    for response in (
+        as_user(member).post(MINE, {"name": "x", "scopes": []}),
+        weak.post(MINE, {"name": "x"}),  # what is left of its own without account:…
+        as_user(admin).post(BOTS, {"name": "c", "scopes": []}),
+        as_user(admin).put(f"{BOTS}{bot['id']}/permissions/", {"scopes": []}),
+    ):
+        error = response.json()["errors"][0]
+        assert (response.status_code, error["code"], error["attr"]) == (400, "required", "scopes")
+        assert "points:read" in error["detail"]
+    assert not User.objects.filter(username="c").exists()
+    assert APIKey.objects.count() == 2
+
+
 def test_a_role_that_is_lost_takes_the_keys_power_with_it(as_user: Client, officer: User) -> None:
     key = make(as_user(officer), scopes=["points:write", "points:read"])["key"]
     assert as_user(key=key).post("/api/dkp-pools/", {"name": "V"}).status_code == 201
@@ -83,7 +120,7 @@ def test_a_role_that_is_lost_takes_the_keys_power_with_it(as_user: Client, offic
 def test_a_key_makes_none_stronger_and_none_longer_lived(as_user: Client, officer: User) -> None:
     with clock.frozen(NOON):
         end = NOON + dt.timedelta(days=2)
-        weak = make(as_user(officer), scopes=["points:read"], expires_at=end.isoformat())
+        weak = make(as_user(officer), scopes=["points:read", "account:write"], expires_at=end.isoformat())
         client = as_user(key=weak["key"])
         assert first(client.post(MINE, {"name": "x", "scopes": ["points:write"]})) == (400, "scope_not_allowed")
         late = (end + dt.timedelta(days=1)).isoformat()
@@ -94,11 +131,41 @@ def test_a_key_makes_none_stronger_and_none_longer_lived(as_user: Client, office
 
 def test_a_weak_key_cannot_rotate_a_strong_one(as_user: Client, officer: User) -> None:
     strong = make(as_user(officer))
-    weak = make(as_user(officer), scopes=["points:read"])
+    weak = make(as_user(officer), scopes=["points:read", "account:write"])
     client = as_user(key=weak["key"])
     assert first(client.post(f"{MINE}{strong['id']}/rotate/")) == (403, "stronger_key")
+    assert first(client.delete(f"{MINE}{strong['id']}/")) == (403, "stronger_key")
     assert as_user(key=strong["key"]).get("/api/users/me/").status_code == 200
     assert client.post(f"{MINE}{weak['id']}/rotate/").status_code == 200
+
+
+def test_a_short_lived_key_cannot_rotate_one_that_lives_longer(as_user: Client, officer: User) -> None:
+    """Though it may do the same: its new text would outlive it."""
+    scopes = ["points:read", "account:write"]
+    with clock.frozen(NOON):
+        lasting = make(as_user(officer), scopes=scopes)
+        end = (NOON + dt.timedelta(days=2)).isoformat()
+        client = as_user(key=make(as_user(officer), scopes=scopes, expires_at=end)["key"])
+        assert first(client.post(f"{MINE}{lasting['id']}/rotate/")) == (403, "stronger_key")
+        assert first(client.delete(f"{MINE}{lasting['id']}/")) == (403, "stronger_key")
+
+
+def test_a_key_is_made_with_its_audit_row_or_not_at_all(
+    member: User, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One transaction: where the audit row cannot be written there is no key, and no bot that was made for it."""
+
+    def fail(**said: Any) -> None:
+        raise RuntimeError("the audit row cannot be written")
+
+    monkeypatch.setattr("guildhall.accounts.services.keys.record_access_change", fail)
+    with pytest.raises(RuntimeError):
+        create_api_key(user=member, name="stats")
+    assert not APIKey.objects.exists()
+    with pytest.raises(RuntimeError):
+        create_bot_key(issuer=KeyIssuer.of(principal_for(admin)), name="tool", actor=admin, scopes=["points:read"])
+    assert not APIKey.objects.exists()
+    assert not User.objects.filter(username="tool").exists()
 
 
 def test_rotation_stops_the_old_text_at_once(as_user: Client, member: User) -> None:
@@ -173,7 +240,7 @@ def test_bot_keys_are_for_administrators(as_user: Client, admin: User, officer: 
     bot = User.objects.get(username="bidbot")
     assert bot.is_bot
     assert as_user(key=made["key"]).get("/api/users/me/").json()["scopes"] == ["bidding:read", "bidding:write"]
-    assert first(as_user(key=made["key"]).post(MINE, {"name": "mine"})) == (403, "bots_have_bot_keys")
+    assert first(as_user(key=made["key"]).post(MINE, {"name": "mine"})) == (403, "permission_denied")
     assert first(as_user(key=made["key"]).get(BOTS)) == (403, "permission_denied")
 
 
@@ -191,7 +258,10 @@ def test_a_bots_permissions_are_replaced(as_user: Client, admin: User) -> None:
 
 def test_a_bot_must_be_told_what_it_may(as_user: Client, admin: User, member: User) -> None:
     assert first(as_user(admin).post(BOTS, {"name": "bot"})) == (400, "required")
-    assert first(as_user(admin).post(BOTS, {"name": member.username, "scopes": []})) == (409, "username_taken")
+    assert first(as_user(admin).post(BOTS, {"name": member.username, "scopes": ["roster:read"]})) == (
+        409,
+        "username_taken",
+    )
     assert not User.objects.filter(is_bot=True).exists()
 
 
@@ -201,3 +271,18 @@ def test_an_administrating_bot_hands_out_no_more_than_it_has(as_user: Client, ad
     assert first(client.post(BOTS, {"name": "b", "scopes": ["points:write"]})) == (400, "scope_not_allowed")
     made = make(client, BOTS, scopes=["points:read"])
     assert as_user(admin).delete(f"{BOTS}{made['id']}/").status_code == 204
+
+
+def test_a_refusal_names_the_permission_and_says_what_lacks_it(as_user: Client, member: User, officer: User) -> None:
+    _, weak = create_api_key(user=officer, name="weak", scopes=["points:read"])
+    _, own = create_api_key(user=member, name="own")
+    answers = [
+        as_user(key=weak).post("/api/dkp-pools/", {"name": "W"}),
+        as_user(key=own).post("/api/dkp-pools/", {"name": "W"}),
+        as_user(member).post("/api/dkp-pools/", {"name": "W"}),
+    ]
+    assert [answer.json()["errors"][0]["detail"] for answer in answers] == [
+        "This needs the permission points:write, which this key does not have. Use a key that has it.",
+        "This needs the permission points:write, which neither this key nor its owner's role has. Ask an officer.",
+        "This needs the permission points:write, which your role does not have. Ask an officer.",
+    ]

@@ -11,8 +11,9 @@ from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from guildhall.accounts.models import APIKey, RoleGroup, User
-from guildhall.accounts.services import deactivate_person
+from guildhall.accounts.services import deactivate_person, reactivate_person
 from guildhall.core import clock
+from guildhall.core.models import AuditEvent
 
 from .conftest import Client, first
 
@@ -22,9 +23,11 @@ TOKEN = "/api/auth/token/"
 
 def test_a_username_and_password_give_the_token(as_user: Client, member: User) -> None:
     body = {"username": "member", "password": "sword of pain 9"}
-    token = APIClient().post(TOKEN, body).json()["token"]
-    assert APIClient().post(TOKEN, body).json()["token"] == token
-    assert as_user(key=token).get("/api/users/me/").json()["username"] == "member"
+    tokens = [APIClient().post(TOKEN, body).json()["token"] for _ in range(2)]
+    assert tokens[0] != tokens[1]
+    for token in tokens:
+        for scheme in ("Token", "Bearer"):
+            assert as_user(key=token, scheme=scheme).get("/api/users/me/").json()["username"] == "member"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ def test_a_username_and_password_give_the_token(as_user: Client, member: User) -
         ({"username": "member"}, (400, "required")),
         ({"username": "", "password": "x"}, (400, "blank")),
         ({"username": "member", "password": ["x"]}, (400, "invalid")),
-        ({"username": "mem\x00ber", "password": "x"}, (400, "null_characters_not_allowed")),
+        ({"username": "mem\x00ber", "password": "x"}, (400, "control_character")),
         ([], (400, "invalid")),
     ],
 )
@@ -49,6 +52,45 @@ def test_a_closed_account_gets_none_and_its_token_stops(as_user: Client, member:
     deactivate_person(user=member, actor=None)
     assert first(APIClient().post(TOKEN, body)) == (401, "invalid_credentials")
     assert as_user(key=token).get("/api/users/me/").status_code == 401
+    reactivate_person(user=member, actor=None)
+    assert as_user(key=token).get("/api/users/me/").status_code == 401
+
+
+def test_a_token_is_one_of_the_persons_keys(as_user: Client, member: User, settings: Any) -> None:
+    """Hashed, listed, expiring, revocable, and the oldest gives way above the cap."""
+    settings.SIGN_IN_KEYS, settings.SIGN_IN_KEY_DAYS = 2, 30
+    body = {"username": "member", "password": "sword of pain 9"}
+    with clock.frozen(dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)) as at:
+        tokens = []
+        for _ in range(3):
+            tokens.append(APIClient().post(TOKEN, body).json()["token"])
+            at.advance(dt.timedelta(minutes=1))
+        assert [as_user(key=token).get("/api/users/me/").status_code for token in tokens] == [401, 200, 200]
+        assert not any(token in str(APIKey.objects.values()) for token in tokens)
+        client = as_user(key=tokens[2])
+        listed = client.get("/api/auth/api-keys/").json()["results"]
+        assert [(key["kind"], key["origin"], key["is_live"]) for key in listed] == [("sign_in", "password", True)] * 2
+        assert client.delete(f"/api/auth/api-keys/{listed[1]['id']}/").status_code == 204
+        assert as_user(key=tokens[1]).get("/api/users/me/").status_code == 401
+        at.advance(dt.timedelta(days=30))
+        assert client.get("/api/users/me/").status_code == 401
+
+
+def test_a_new_password_ends_what_the_old_one_opened(as_user: Client, member: User) -> None:
+    token = APIClient().post(TOKEN, {"username": "member", "password": "sword of pain 9"}).json()["token"]
+    person = User.objects.get(pk=member.pk)
+    person.set_password("another sword 7")
+    person.save()
+    assert as_user(key=token).get("/api/users/me/").status_code == 401
+    history = as_user(person).get("/api/users/me/access-history/").json()["results"]
+    assert [event["action"] for event in history][:2] == ["accounts.end_access", "accounts.set_password"]
+
+
+def test_hashing_a_password_anew_is_no_change_of_it(member: User, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher", *settings.PASSWORD_HASHERS]
+    assert APIClient().post(TOKEN, {"username": "member", "password": "sword of pain 9"}).status_code == 200
+    assert User.objects.get().password.startswith("scrypt")
+    assert not AuditEvent.objects.filter(action="accounts.set_password").exists()
 
 
 def run(*arguments: str) -> str:
@@ -65,6 +107,24 @@ def test_the_command_prints_the_key_and_nothing_else(as_user: Client, member: Us
     row = APIKey.objects.get()
     assert row.expires_at is not None
     assert abs(row.expires_at - clock.now() - dt.timedelta(days=7)) < dt.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--scopes", "points:fly"), ("--scopes", ""), ("--expires", "-1"), ("--name", "")], ids=" ".join
+)
+def test_a_refused_command_leaves_no_bot_behind(db: None, wrong: tuple[str, str]) -> None:
+    with pytest.raises(CommandError):
+        run("--bot", "newbot", *wrong)
+    assert not User.objects.filter(username="newbot").exists()
+    assert not AuditEvent.objects.filter(action="accounts.create_bot").exists()
+
+
+def test_the_history_says_with_what_and_from_where_a_program_signed_in(as_user: Client, member: User) -> None:
+    sent = {"username": "member", "password": "sword of pain 9"}
+    token = APIClient().post(TOKEN, sent, REMOTE_ADDR="192.0.2.7").json()["token"]
+    row = as_user(key=token).get("/api/users/me/access-history/").json()["results"][0]
+    assert row["action"] == "accounts.sign_in_key"
+    assert row["came_with"] == "password over the API, from 192.0.2.7"
 
 
 def test_a_bot_is_made_where_there_is_none(as_user: Client, db: None) -> None:

@@ -9,17 +9,23 @@ from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_f
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.auctions.chat.reader import MAX_LINES
 from guildhall.auctions.services.chat import Heard, apply_chat, read_chat, shown_event
 from guildhall.core.api.fields import PointsField
-from guildhall.core.errors import BadInput
+from guildhall.core.api.views import APIView
+from guildhall.core.errors import BadInput, TooLarge
 from guildhall.loot.services import find_raid
 from guildhall.points.selectors import pool_or_default
+from guildhall.points.visibility import sees_sealed_of_anybody
+from guildhall.roster.selectors import speaking_character
 
 from . import people
 from .views import given
+
+#: More people than a guild has officers.
+MOST_TRUSTED = 500
 
 
 class ChatText(serializers.CharField):
@@ -32,21 +38,47 @@ class ChatText(serializers.CharField):
         return str(super().to_internal_value(data)).replace("\x00", "")
 
 
+class ChatLines(serializers.ListField):
+    """Lines of chat, counted before any of them is looked at."""
+
+    child = ChatText()
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > MAX_LINES:
+            raise TooLarge(
+                f"These are more than {MAX_LINES:,} lines. Send those of the raid alone.",
+                attr="lines",
+                figures={"max_lines": MAX_LINES},
+            )
+        return list(super().to_internal_value(data))
+
+
 class ChatInput(serializers.Serializer[Any]):
     """Lines of a log or of Discord, as `text` or `lines`."""
 
     text = ChatText(required=False)
-    lines = serializers.ListField(child=ChatText(), required=False)
+    lines = ChatLines(required=False)
     logger = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, max_length=120, help_text="whose log it is: who “You” are"
     )
     speaker = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, max_length=120, help_text="who said lines that name nobody"
     )
+    discord_id = serializers.CharField(
+        required=False,
+        allow_null=True,
+        max_length=40,
+        help_text="who wrote the lines, one Discord message: their main character speaks, whatever names the text holds",
+    )
+    message_id = serializers.CharField(
+        required=False, allow_null=True, max_length=40, help_text="Discord's id of that message: it counts once"
+    )
     apply = serializers.BooleanField(required=False, default=False)
     raid_id = serializers.IntegerField(required=False, allow_null=True)
     dkp_pool_id = serializers.IntegerField(required=False, allow_null=True)
-    trusted_speakers = serializers.ListField(child=serializers.CharField(max_length=120), required=False, default=list)
+    trusted_speakers = serializers.ListField(
+        child=serializers.CharField(max_length=120), required=False, default=list, max_length=MOST_TRUSTED
+    )
 
 
 class AppliedOutput(serializers.Serializer[Any]):
@@ -181,7 +213,16 @@ class ParseChatView(APIView):
         if data["apply"]:
             principal(request).require("bidding:write")
             people.runs_auctions(request)
-        events = read_chat(lines, logger=data.get("logger") or None, speaker=data.get("speaker") or None)
+        discord_id, message_id = data.get("discord_id"), data.get("message_id") or ""
+        if message_id and not discord_id:
+            raise BadInput("Say who wrote the message (discord_id).", code="required", attr="discord_id")
+        events = read_chat(
+            lines,
+            logger=data.get("logger") or None,
+            speaker=data.get("speaker") or None,
+            author=speaking_character(discord_id) if discord_id else None,
+            message_id=message_id,
+        )
         if data["apply"]:
             pool_id = data.get("dkp_pool_id")
             heard = apply_chat(
@@ -190,6 +231,7 @@ class ParseChatView(APIView):
                 raid=find_raid(data.get("raid_id")),
                 pool=pool_or_default(pool_id) if pool_id is not None else None,
                 trusted=data["trusted_speakers"],
+                sees_sealed=sees_sealed_of_anybody(principal(request)),
             )
         else:
             heard = [Heard(event) for event in events]

@@ -8,18 +8,20 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import User
 from guildhall.auctions import selectors, services
 from guildhall.auctions.models import BidSession
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.views import APIView
 from guildhall.core.errors import GuildhallError
 from guildhall.core.money import ZERO, show_points
 from guildhall.loot.api.serializers import AwardSerializer
 from guildhall.loot.services import find_raid
 from guildhall.points.models import DKPPool
 from guildhall.points.selectors import balances_of, pool_or_default
+from guildhall.points.visibility import sees_sealed
 from guildhall.roster.selectors import find_person
 
 from . import people
@@ -84,14 +86,16 @@ def _heard(bid: dict[str, Any]) -> services.ReportedBid:
 
 
 class UserBalanceView(APIView):
-    """What somebody has, pool by pool."""
+    """What somebody has, pool by pool. What they have in running sealed sessions counts as held for themselves and for a
+    bot with `bidding:write`; everybody else's answer leaves it out."""
 
     required_scopes = ("discord:read", "points:read", "bidding:read")
 
     @extend_schema(responses=BalanceOutput)
     def get(self, request: Request, discord_id: str) -> Response:
         person = find_person(discord_id=discord_id)
-        pools = [balance.as_dict() for balance in balances_of(user_id=person.pk)]
+        sealed = sees_sealed(principal(request), person.pk)
+        pools = [balance.as_dict() for balance in balances_of(user_id=person.pk, with_sealed=sealed)]
         shown = [
             {name: show_points(value) if isinstance(value, Decimal) else value for name, value in pool.items()}
             for pool in pools
@@ -107,7 +111,11 @@ class UserBalanceView(APIView):
 
 
 class ValidateBidView(APIView):
-    """Whether a bid would be accepted now. It is tried out to the letter and nothing is kept."""
+    """Whether a bid would be accepted now. It is judged like any other and nothing is kept.
+
+    For a caller who may not know what the bidder has in running sealed sessions (everybody but themselves and a bot with
+    `bidding:write`) it is judged as if that were nothing.
+    """
 
     required_scopes = {"POST": ("bidding:read", "discord:read")}
 
@@ -118,13 +126,18 @@ class ValidateBidView(APIView):
         session = selectors.session_by_id(session_id) if session_id else None
         pool = session.pool if session else pool_or_default(data.get("dkp_pool_id"))
         person = people.known(data["discord_id"].strip())
+        sealed = sees_sealed(principal(request), person.pk if person else None)
         if person is None:
-            purse = selectors.Purse(pool, ZERO, ZERO)
+            bidder_balance = selectors.BidderBalance(pool, ZERO, ZERO)
         else:
-            purse = selectors.session_purse(person, session) if session else selectors.purse(person, pool)
+            bidder_balance = (
+                selectors.session_balance(person, session, with_sealed=sealed)
+                if session
+                else selectors.bidder_balance(person, pool, with_sealed=sealed)
+            )
         code, reason = None, None
         try:
-            _check(person, data, pool, session)
+            _check(person, data, pool, session, sealed)
         except GuildhallError as error:
             code, reason = error.code, error.detail
         return Response(
@@ -132,15 +145,15 @@ class ValidateBidView(APIView):
                 "valid": code is None,
                 "code": code,
                 "reason": reason,
-                "dkp_pool_id": purse.pool.pk,
-                "balance": show_points(purse.balance),
-                "held": show_points(purse.held),
-                "available": show_points(purse.available),
+                "dkp_pool_id": bidder_balance.pool.pk,
+                "balance": show_points(bidder_balance.balance),
+                "held": show_points(bidder_balance.held),
+                "available": show_points(bidder_balance.available),
             }
         )
 
 
-def _check(person: User | None, data: dict[str, Any], pool: DKPPool, session: BidSession | None) -> None:
+def _check(person: User | None, data: dict[str, Any], pool: DKPPool, session: BidSession | None, sealed: bool) -> None:
     if session is not None:
         services.try_bid(
             session_id=session.pk,
@@ -148,7 +161,8 @@ def _check(person: User | None, data: dict[str, Any], pool: DKPPool, session: Bi
             bidder=person,
             bidder_name=data["discord_id"],
             character_name=data.get("character_name") or "",
+            sees_sealed=sealed,
         )
         return
     bidder = person or people.bidder_or_refusal(data["discord_id"])
-    services.check_funds(bidder=bidder, pool=pool, amount=data["amount"])
+    services.check_funds(bidder=bidder, pool=pool, amount=data["amount"], sees_sealed=sealed)

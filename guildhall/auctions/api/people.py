@@ -9,12 +9,15 @@ from rest_framework.request import Request
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import User
 from guildhall.accounts.permissions import Principal
+from guildhall.auctions.models import BidSession
+from guildhall.auctions.selectors import present_one
 from guildhall.core.errors import BadInput, NotAllowed, NotFound
+from guildhall.points.visibility import sees_sealed_of_anybody
 from guildhall.roster.selectors import find_person
 
 
 def runs_auctions(request: Request) -> User | None:
-    """The caller, who starts, closes or awards: a bot or an officer.
+    """Return the caller, who starts, closes or awards: a bot or an officer.
 
     Raises:
         NotAllowed: ``permission_denied``.
@@ -26,7 +29,7 @@ def runs_auctions(request: Request) -> User | None:
 
 
 def bidder(caller: Principal, discord_id: Any) -> User | None:
-    """Who bids: the one with this Discord id, or the caller where none is given; None for an id nobody has.
+    """Return who bids: the one with this Discord id, or the caller where none is given; None for an id nobody has.
 
     Raises:
         NotAllowed: ``permission_denied`` for a member who bids for somebody else.
@@ -44,8 +47,37 @@ def bidder(caller: Principal, discord_id: Any) -> User | None:
     return known(text)
 
 
+def caller_id(request: Request) -> int | None:
+    """Return the person who asks; None for a bot, which has no bids of its own."""
+    caller = principal(request)
+    return None if caller.user is None or caller.is_bot else caller.user.pk
+
+
+def own_bid_of(request: Request) -> int | None:
+    """Return whose own bids an answer shows: the caller's, or those of the person that `?discord_id=` names.
+
+    Raises:
+        NotAllowed: ``permission_denied`` for somebody else's, unless a bot that bids for people asks.
+        NotFound: ``unknown_user``.
+    """
+    text = request.query_params.get("discord_id", "").strip()
+    if not text:
+        return caller_id(request)
+    caller = principal(request)
+    if caller.user is not None and caller.user.discord_id == text:
+        return caller.user.pk
+    if not sees_sealed_of_anybody(caller):
+        raise NotAllowed("What somebody else has bid is told to them alone. Leave discord_id out for your own.")
+    return find_person(discord_id=text).pk
+
+
+def shown_session(request: Request, session: BidSession) -> dict[str, Any]:
+    """Return a session for the caller, with their own bid."""
+    return present_one(session, viewer_id=caller_id(request))
+
+
 def known(discord_id: str) -> User | None:
-    """The person with this Discord id; None where nobody has it."""
+    """Return the person with this Discord id; None where nobody has it."""
     try:
         return find_person(discord_id=discord_id)
     except NotFound:
@@ -53,7 +85,7 @@ def known(discord_id: str) -> User | None:
 
 
 def winner(data: dict[str, Any]) -> User | None:
-    """The person that `winner_discord_id` or `winner_user_id` names; None where neither is given.
+    """Return the person that `winner_discord_id` or `winner_user_id` names; None where neither is given.
 
     Raises:
         BadInput: ``unknown_bidder``.
@@ -70,7 +102,7 @@ def winner(data: dict[str, Any]) -> User | None:
 
 
 def bidder_or_refusal(discord_id: str) -> User:
-    """The person with this Discord id.
+    """Return the person with this Discord id.
 
     Raises:
         BadInput: ``unknown_bidder``.

@@ -1,4 +1,4 @@
-"""What auctions take and answer (API.md, "Bidding" and "Discord")."""
+"""What auctions take and answer (docs/api-contract.md, "Bidding" and "Discord")."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from guildhall.auctions.models import BiddingPolicy, BiddingRule, Mode, Status, TieBreak
+from guildhall.auctions.models import BiddingPolicy, BiddingRule, Disclosure, Mode, Status, TieBreak
+from guildhall.auctions.services import require_one_way
 from guildhall.core.api.fields import IdField, PointsField
-from guildhall.loot.api.serializers import AwardSerializer
+from guildhall.loot.api.serializers import AwardSerializer, refuse_other_item
 from guildhall.points.api.serializers import BalanceSerializer
 from guildhall.points.models import DKPPool
 from guildhall.roster.models import CharacterClass, Rank
+
+PLACED_BY = "who placed it in the bidder's name, a bot or an officer; null where they did themselves"
 
 
 class SessionRef(serializers.Serializer[Any]):
@@ -40,6 +43,10 @@ class StartInput(serializers.Serializer[Any]):
     )
     note = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        refuse_other_item(attrs)
+        return attrs
+
 
 @extend_schema_field({"type": "string", "format": "decimal", "example": "12.50"})
 class AnyAmount(serializers.Field[Any, Any, Any, Any]):
@@ -53,15 +60,32 @@ class AnyAmount(serializers.Field[Any, Any, Any, Any]):
 
 
 class PlaceInput(SessionRef):
-    """`POST /api/bidding/place-bid/`. One of `amount`, `all_in` and `steps`; a member may leave out `discord_id`."""
+    """`POST /api/bidding/place-bid/`. Exactly one of `amount`, `all_in` and `steps`; a member may leave out `discord_id`.
+
+    An officer who bids for somebody else says the `amount`.
+    """
 
     discord_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
     amount = AnyAmount(required=False, allow_null=True)
     all_in = serializers.BooleanField(required=False, default=False, help_text="everything available")
     steps = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=1000, help_text="so many increments above the lead"
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=1000,
+        help_text="so many increments above the lead; in a sealed session above one's own bid",
+    )
+    replace = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="in a sealed session: put this bid in the place of a higher one of theirs, which is refused otherwise",
     )
     character_name = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=120)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require one of `amount`, `all_in` and `steps`."""
+        require_one_way(amount=attrs.get("amount"), all_in=attrs["all_in"], steps=attrs.get("steps"))
+        return attrs
 
 
 class LeadSerializer(serializers.Serializer[Any]):
@@ -83,7 +107,7 @@ class WinnerSerializer(serializers.Serializer[Any]):
     display_name = serializers.CharField()
     character_name = serializers.CharField()
     amount = PointsField()
-    bid_amount = PointsField()
+    bid_amount = PointsField(allow_null=True, help_text="what they bid; null where a sealed session does not tell")
     place = serializers.IntegerField()
     state = serializers.ChoiceField(choices=["won", "awarded", "undone"])
     loot_id = serializers.IntegerField(allow_null=True)
@@ -101,8 +125,20 @@ class ReferenceSerializer(serializers.Serializer[Any]):
     trend_percent = PointsField(allow_null=True)
 
 
+class OwnBid(serializers.Serializer[Any]):
+    """A standing bid of the caller's own, or of the person that a bot names. Nobody else sees it while it is sealed."""
+
+    bid_id = serializers.IntegerField()
+    user_id = serializers.IntegerField()
+    amount = PointsField()
+    character_name = serializers.CharField()
+    tier = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    placed_by = serializers.CharField(allow_null=True, help_text=PLACED_BY)
+
+
 class SessionOutput(serializers.Serializer[Any]):
-    """A session (API.md). A sealed one shows neither names nor amounts while it runs."""
+    """A session (docs/api-contract.md). A sealed one shows neither names nor amounts while it runs, but for the caller's `own_bid`."""
 
     bid_session_id = serializers.UUIDField()
     item_name = serializers.CharField()
@@ -131,11 +167,17 @@ class SessionOutput(serializers.Serializer[Any]):
     winners = WinnerSerializer(many=True)
     price_reference = ReferenceSerializer()
     note = serializers.CharField()
+    disclosure = serializers.ChoiceField(
+        choices=Disclosure.choices,
+        allow_null=True,
+        help_text="what everybody sees of a sealed session once it is decided; null for an open one, where all is seen",
+    )
+    own_bid = OwnBid(allow_null=True)
     server_time = serializers.DateTimeField()
 
 
 class BidOutput(serializers.Serializer[Any]):
-    """A bid of the past, accepted, refused or voided."""
+    """A bid of the past, accepted, refused, voided by an officer or withdrawn by its bidder."""
 
     bid_id = serializers.IntegerField()
     bid_session_id = serializers.UUIDField()
@@ -147,9 +189,10 @@ class BidOutput(serializers.Serializer[Any]):
     amount = PointsField()
     tier = serializers.IntegerField()
     at = serializers.DateTimeField()
-    outcome = serializers.ChoiceField(choices=["accepted", "refused", "voided"])
+    outcome = serializers.ChoiceField(choices=["accepted", "refused", "voided", "withdrawn"])
     code = serializers.CharField(allow_null=True)
     took_lead = serializers.BooleanField()
+    placed_by = serializers.CharField(allow_null=True, help_text=f"{PLACED_BY}; null in the bids of others")
 
 
 class AppliedRule(serializers.Serializer[Any]):
@@ -198,6 +241,9 @@ class AwardInput(SessionRef, WinnerRef):
     """`POST /api/bidding/award-item/`."""
 
     amount = PointsField(required=False, allow_null=True)
+    another = serializers.BooleanField(
+        required=False, default=False, help_text="the winner named has one of several copies and gets another"
+    )
 
 
 class ReasonInput(serializers.Serializer[Any]):
@@ -216,10 +262,27 @@ class PassInput(WinnerRef, ReasonInput):
     """Which winner passes, and why."""
 
 
+class UndoAwardInput(WinnerRef, ReasonInput):
+    """What is reversed: one award (`loot_id`), the one that a winner has, or, with neither, all of the session's."""
+
+    loot_id = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        help_text="as `winners` shows it; needed where one person won several",
+    )
+
+
 class VoidInput(ReasonInput):
-    """Whose bid is taken back, and why."""
+    """Whose bid is voided, and why."""
 
     discord_id = serializers.CharField(max_length=40)
+
+
+class WithdrawInput(serializers.Serializer[Any]):
+    """Whose bid is withdrawn: the caller's unless a bot names somebody."""
+
+    discord_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
 
 
 class MaxBidOutput(serializers.Serializer[Any]):
@@ -287,11 +350,18 @@ class AwardedOutput(serializers.Serializer[Any]):
     loot = AwardSerializer(many=True)
 
 
+class StandingBid(OwnBid):
+    """A standing bid of the caller's in a running session."""
+
+    bid_session_id = serializers.UUIDField()
+
+
 class PurseOutput(serializers.Serializer[Any]):
-    """What the caller has in each pool."""
+    """What the caller has in each pool, and what they have bid in running sessions."""
 
     user_id = serializers.IntegerField()
     pools = BalanceSerializer(many=True)
+    bids = StandingBid(many=True)
 
 
 class BalanceOutput(serializers.Serializer[Any]):
@@ -336,5 +406,5 @@ class PolicySerializer(serializers.ModelSerializer[BiddingPolicy]):
         model = BiddingPolicy
         fields = [
             "dkp_pool_id", "mode", "minimum_bid", "increment", "duration_seconds", "anti_snipe_seconds",
-            "anti_snipe_limit", "all_in_breaks_increment", "tie_breaks",
+            "anti_snipe_limit", "all_in_breaks_increment", "tie_breaks", "disclosure",
         ]  # fmt: skip

@@ -6,28 +6,30 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import django_filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import viewsets
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.auctions import selectors, services
-from guildhall.auctions.models import BiddingPolicy, BiddingRule, BidHistory, BidSession
+from guildhall.auctions.models import BiddingPolicy, BiddingRule, BidHistory, BidSession, Mode, Status
 from guildhall.core import clock
+from guildhall.core.api.columns import Columns, shown_page
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.api.etag import answers_etag, conditional, etag_of
+from guildhall.core.api.etag import conditional, etag_of, supports_etag
+from guildhall.core.api.filters import Filters, IdFilter, Ordering, Search
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.params import whole_number
+from guildhall.core.api.views import APIView, ListAPIView, ModelViewSet
 from guildhall.core.errors import GuildhallError
 from guildhall.core.money import show_points
 from guildhall.loot.api.serializers import AwardSerializer
 from guildhall.loot.selectors import item_by_id
 from guildhall.loot.services import find_raid
 from guildhall.points.selectors import balances_of, pool_or_default
+from guildhall.points.visibility import sees_sealed
 from guildhall.roster.selectors import find_person
 
 from . import people
@@ -48,15 +50,22 @@ from .serializers import (
     SessionOutput,
     SessionRef,
     StartInput,
+    UndoAwardInput,
     VoidInput,
+    WithdrawInput,
 )
 
 POOL = OpenApiParameter("dkp_pool_id", OpenApiTypes.INT)
+OWN_BID_OF = OpenApiParameter(
+    "discord_id",
+    OpenApiTypes.STR,
+    description="whose standing bid `own_bid` is: the caller's unless a bot with `bidding:write` names somebody",
+)
 CLOAK = {"item_name": "Cloak of Flames", "minimum_bid": "10", "increment": "5", "duration_seconds": 120}
 
 
 def given(serializer: type[Any], request: Request) -> dict[str, Any]:
-    """The body, checked."""
+    """Return the body, checked."""
     found = serializer(data=request.data)
     found.is_valid(raise_exception=True)
     return dict(found.validated_data)
@@ -102,7 +111,7 @@ class StartBidView(APIView):
             pool=pool_or_default(pool_id) if pool_id is not None else None,
             **data,
         )
-        return Response(selectors.present_one(session), status=201)
+        return Response(people.shown_session(request, session), status=201)
 
 
 class PlaceBidView(APIView):
@@ -132,16 +141,19 @@ class PlaceBidView(APIView):
         data = given(PlaceInput, request)
         caller = principal(request)
         discord_id = data.get("discord_id")
+        bidder = people.bidder(caller, discord_id)
         try:
             placed = services.place_bid(
                 session_id=data["bid_session_id"],
                 amount=data.get("amount"),
-                bidder=people.bidder(caller, discord_id),
+                bidder=bidder,
                 bidder_name=str(discord_id or "")[:40],
                 character_name=data.get("character_name") or "",
                 actor=caller.user,
                 all_in=data["all_in"],
                 steps=data.get("steps"),
+                replace=data["replace"],
+                sees_sealed=sees_sealed(caller, bidder.pk if bidder else None),
             )
         except GuildhallError as error:
             self.refusal = getattr(error, "refusal", None)
@@ -149,8 +161,8 @@ class PlaceBidView(APIView):
         return Response(shown_placed(placed), status=201)
 
 
-def shown_placed(placed: services.Placed) -> dict[str, Any]:
-    """An accepted bid as API.md pins it."""
+def shown_placed(placed: services.PlacedBid) -> dict[str, Any]:
+    """Return an accepted bid as docs/api-contract.md pins it."""
     return {
         "bid_id": placed.bid.pk,
         "accepted": True,
@@ -175,11 +187,14 @@ class CloseBidView(APIView):
     def post(self, request: Request) -> Response:
         actor = people.runs_auctions(request)
         session = services.close_session(session_id=given(SessionRef, request)["bid_session_id"], actor=actor)
-        return Response(selectors.present_one(session))
+        return Response(people.shown_session(request, session))
 
 
 class AwardItemView(APIView):
-    """Give the winners what they won and take the price. Safe to repeat."""
+    """Give the winners what they won and take the price. Safe to repeat.
+
+    Somebody who is named and has a copy already is refused (409 `already_awarded`), unless `another` asks for one more.
+    """
 
     required_scopes = "bidding:write"
 
@@ -189,7 +204,11 @@ class AwardItemView(APIView):
         actor = people.runs_auctions(request)
         data = given(AwardInput, request)
         loot = services.award_session(
-            session_id=data["bid_session_id"], actor=actor, winner=people.winner(data), amount=data.get("amount")
+            session_id=data["bid_session_id"],
+            actor=actor,
+            winner=people.winner(data),
+            amount=data.get("amount"),
+            another=data["another"],
         )
         return Response({"loot": AwardSerializer(loot, many=True).data})
 
@@ -200,16 +219,60 @@ class ActiveBidsView(ListAPIView[BidSession]):
     required_scopes = ("bidding:read", "discord:read")
     serializer_class = SessionOutput
     queryset = BidSession.objects.none()
-    filter_backends = []
+    filter_backends = [Columns, Ordering]
+    own_parameters = frozenset({"dkp_pool_id"})  # any pool that the session charges
 
-    @extend_schema(parameters=[POOL])
+    @extend_schema(parameters=[POOL, OWN_BID_OF])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         rows = selectors.running()
+        viewer_id = people.own_bid_of(request)
         pool_id = whole_number(request, "dkp_pool_id")
         if pool_id is not None:
             rows = rows.filter(selectors.charging(pool_id))
-        page = self.paginate_queryset(rows)
-        return self.get_paginated_response(selectors.present_many(page or []))
+        return shown_page(self, request, rows, lambda page: selectors.present_many(page, viewer_id=viewer_id))
+
+
+class SessionFilter(django_filters.FilterSet):
+    """Filters of all auctions. `status` is as it stands in the answer: one whose time is up is closed."""
+
+    status = django_filters.ChoiceFilter(choices=Status.choices, method="filter_status")
+    mode = django_filters.ChoiceFilter(choices=Mode.choices)
+    item_id = IdFilter(field_name="item")
+    item_name = django_filters.CharFilter(lookup_expr="icontains")
+    raid_id = IdFilter(field_name="raid")
+    dkp_pool_id = IdFilter(method="filter_pool")
+    rot = django_filters.BooleanFilter(field_name="is_rot")
+    started_from = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="gte")
+    started_to = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="lte")
+
+    class Meta:
+        model = BidSession
+        fields: list[str] = []
+
+    def filter_status(self, rows: Any, name: str, value: str) -> Any:
+        """Return sessions that have this status now, by the clock."""
+        return rows.filter(selectors.having_status(value))
+
+    def filter_pool(self, rows: Any, name: str, value: int) -> Any:
+        """Return sessions that charge this pool, as the main one or beside it."""
+        return rows.filter(selectors.charging(value))
+
+
+class SessionsView(ListAPIView[BidSession]):
+    """Every auction, the past ones too, the latest first."""
+
+    required_scopes = ("bidding:read", "discord:read")
+    serializer_class = SessionOutput
+    filterset_class = SessionFilter
+    queryset = BidSession.objects.all()
+    search_fields = ["item_name"]
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        rows = self.get_queryset().order_by("-started_at", "-pk")
+        for narrow in (Filters(), Search()):
+            rows = narrow.filter_queryset(request, rows, self)
+        viewer_id = people.caller_id(request)
+        return shown_page(self, request, rows, lambda page: selectors.present_many(page, viewer_id=viewer_id))
 
 
 class SessionView(APIView):
@@ -217,41 +280,48 @@ class SessionView(APIView):
 
     required_scopes = "bidding"
 
-    @extend_schema(responses=SessionDetail)
+    @extend_schema(responses=SessionDetail, parameters=[OWN_BID_OF])
     def get(self, request: Request, bid_session_id: str) -> Response:
+        viewer_id = people.own_bid_of(request)
         session = selectors.session_by_id(bid_session_id)
         if session.is_over(clock.now()):
             # Whoever asks first writes down what the clock has decided.
             session = services.close_session(session_id=session.pk, actor=None, only_if_over=True)
-        return Response(selectors.present_detail(session))
+        return Response(selectors.present_detail(session, viewer_id=viewer_id))
+
+
+def shown_bids(bids: list[BidHistory]) -> list[dict[str, Any]]:
+    """Return bids as the lists show them: what is filtered and ordered by is what is shown, so nothing hidden can be told."""
+    return [selectors.shown_history(bid) for bid in bids]
 
 
 class SessionBidsView(ListAPIView[BidHistory]):
-    """Every bid of a session, newest first, the refused ones too. Of a sealed one nothing while it runs."""
+    """Every bid of a session, newest first, the refused ones too. Of a sealed one the caller's own while it runs or once
+    it is cancelled; once it is decided, what the policy's `disclosure` says: `user_id` is null where names are not told."""
 
     required_scopes = "bidding"
     serializer_class = BidOutput
     queryset = BidHistory.objects.none()
-    filter_backends = []
+    filter_backends = [Columns, Ordering]
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         session = selectors.session_by_id(kwargs["bid_session_id"])
-        hidden = session.is_sealed and session.status == "open"
-        page = self.paginate_queryset(BidHistory.objects.none() if hidden else selectors.history(session))
-        return self.get_paginated_response([selectors.shown_history(bid) for bid in page or []])
+        bids = selectors.history(session, viewer_id=people.caller_id(request))
+        return shown_page(self, request, bids, shown_bids)
 
 
 class ItemBidHistoryView(ListAPIView[BidHistory]):
-    """Every bid that was ever accepted on an item, newest first (PRD 3.7.1)."""
+    """Every bid that was ever accepted on an item, newest first (PRD 3.7.1); of sealed sessions what their policy tells."""
 
     required_scopes = ("bidding:read", "raids:read")
     serializer_class = BidOutput
     queryset = BidHistory.objects.none()
-    filter_backends = []
+    filter_backends = [Columns, Ordering]
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        page = self.paginate_queryset(selectors.item_bid_history(item_by_id(kwargs["item_id"])))
-        return self.get_paginated_response([selectors.shown_history(bid) for bid in page or []])
+        item = item_by_id(kwargs["item_id"])
+        bids = selectors.item_bid_history(item, viewer_id=people.caller_id(request))
+        return shown_page(self, request, bids, shown_bids)
 
 
 class SessionActionView(APIView):
@@ -265,7 +335,7 @@ class SessionActionView(APIView):
     def handle(self, request: Request, bid_session_id: str, serializer: type[Any] = ReasonInput) -> Response:
         """Check, act, answer the session."""
         actor = people.runs_auctions(request)
-        return Response(selectors.present_one(self.act(bid_session_id, actor, given(serializer, request))))
+        return Response(people.shown_session(request, self.act(bid_session_id, actor, given(serializer, request))))
 
 
 class PauseView(SessionActionView):
@@ -330,17 +400,25 @@ class PassView(SessionActionView):
 
 
 class UndoAwardView(SessionActionView):
-    """Take an award back; it can be awarded again or passed to the next."""
+    """Take awards back; they can be made again or passed to the next.
+
+    A winner who has several copies is 409 `several_awards`, with the `loot_id` of each; say which one. With neither a
+    winner nor a `loot_id`, everything that the session awarded is reversed.
+    """
 
     def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
         return services.undo_award(
-            session_id=session_id, winner=people.winner(data), actor=actor, reason=data["reason"]
+            session_id=session_id,
+            winner=people.winner(data),
+            loot_id=data.get("loot_id"),
+            actor=actor,
+            reason=data["reason"],
         )
 
-    @extend_schema(request=PassInput, responses=SessionOutput)
+    @extend_schema(request=UndoAwardInput, responses=SessionOutput)
     @idempotent
     def post(self, request: Request, bid_session_id: str) -> Response:
-        return self.handle(request, bid_session_id, PassInput)
+        return self.handle(request, bid_session_id, UndoAwardInput)
 
 
 class VoidBidView(SessionActionView):
@@ -356,9 +434,27 @@ class VoidBidView(SessionActionView):
         return self.handle(request, bid_session_id, VoidInput)
 
 
+class WithdrawBidView(APIView):
+    """Take back one's own bid in a sealed session while it runs: members their own, bots anybody's (`discord_id`)."""
+
+    required_scopes = "bidding:write"
+
+    @extend_schema(request=WithdrawInput, responses=SessionOutput)
+    @idempotent
+    def post(self, request: Request, bid_session_id: str) -> Response:
+        data = given(WithdrawInput, request)
+        caller = principal(request)
+        bidder = people.bidder(caller, data.get("discord_id"))
+        if bidder is None:
+            bidder = people.bidder_or_refusal(str(data["discord_id"]))
+        session = services.withdraw_bid(session_id=bid_session_id, bidder=bidder, actor=caller.user)
+        return Response(people.shown_session(request, session))
+
+
 class MaxBidView(APIView):
     """How much somebody can bid: what they have less what leads elsewhere. In a session that charges several pools the
-    figures are those of the pool that limits them."""
+    figures are those of the pool that limits them. What they have in running sealed sessions counts for themselves and
+    for a bot with `bidding:write`; the figures of everybody else leave it out."""
 
     required_scopes = ("bidding:read", "discord:read")
 
@@ -370,24 +466,26 @@ class MaxBidView(APIView):
         person = find_person(discord_id=discord_id)
         session_id = request.query_params.get("bid_session_id", "").strip()
         session = selectors.session_by_id(session_id) if session_id else None
+        sealed = sees_sealed(principal(request), person.pk)
         if session is not None:
-            purse = selectors.session_purse(person, session)
+            bidder_balance = selectors.session_balance(person, session, with_sealed=sealed)
         else:
-            purse = selectors.purse(person, pool_or_default(whole_number(request, "dkp_pool_id")))
+            pool = pool_or_default(whole_number(request, "dkp_pool_id"))
+            bidder_balance = selectors.bidder_balance(person, pool, with_sealed=sealed)
         return Response(
             {
                 "discord_id": person.discord_id or discord_id,
                 "user_id": person.pk,
-                "dkp_pool_id": purse.pool.pk,
-                "balance": show_points(purse.balance),
-                "held": show_points(purse.held),
-                "available": show_points(purse.available),
-                "max_bid": show_points(purse.max_bid),
+                "dkp_pool_id": bidder_balance.pool.pk,
+                "balance": show_points(bidder_balance.balance),
+                "held": show_points(bidder_balance.held),
+                "available": show_points(bidder_balance.available),
+                "max_bid": show_points(bidder_balance.max_bid),
             }
         )
 
 
-class RuleViewSet(viewsets.ModelViewSet[BiddingRule]):
+class RuleViewSet(ModelViewSet[BiddingRule]):
     """Who may bid and how far: everybody reads the rules, officers edit them."""
 
     required_scopes = {
@@ -400,9 +498,8 @@ class RuleViewSet(viewsets.ModelViewSet[BiddingRule]):
     serializer_class = RuleSerializer
     queryset = BiddingRule.objects.select_related("pool").prefetch_related("ranks")
     lookup_value_regex = ID_PATTERN
-    filterset_fields = ["pool", "effect", "is_active"]
+    column_aliases = {"pool": "dkp_pool_id"}
     search_fields = ["name"]
-    ordering_fields = ["position", "name"]
 
     def perform_create(self, serializer: Any) -> None:
         serializer.instance = services.save_rule(actor=principal(self.request).user, **serializer.validated_data)
@@ -438,16 +535,20 @@ class PolicyView(APIView):
         return self.put(request, dkp_pool_id)
 
 
-class MyPurseView(APIView):
-    """What the caller has in each pool: balance, held, available. The page asks it after each event."""
+class MyBalancesView(APIView):
+    """What the caller has in each pool, and their standing bids in running sessions. The page asks it after each event."""
 
     required_scopes = "bidding:read"
 
     @extend_schema(responses=PurseOutput)
-    @answers_etag
+    @supports_etag
     def get(self, request: Request) -> Any:
         user = principal(request).user
         assert user is not None  # ScopePermission has seen to it
-        pools = [balance.as_dict() for balance in balances_of(user_id=user.pk)]
-        tag = etag_of(request, user.pk, *(f"{pool['balance']}/{pool['held']}" for pool in pools))
-        return conditional(request, tag, lambda: Response({"user_id": user.pk, "pools": pools}))
+        pools = [balance.as_dict() for balance in balances_of(user_id=user.pk, with_sealed=True)]
+        running = list(selectors.running().values_list("pk", flat=True))
+        found = selectors.own_bids(user.pk, running)
+        bids = [{"bid_session_id": pk, **found[pk]} for pk in running if pk in found]
+        figures = [f"{pool['dkp_pool_id']}:{pool['balance']}/{pool['held']}" for pool in pools]
+        tag = etag_of(request, user.pk, *figures, *(f"{bid['bid_id']}:{bid['bid_session_id']}" for bid in bids))
+        return conditional(request, tag, lambda: Response({"user_id": user.pk, "pools": pools, "bids": bids}))

@@ -19,12 +19,14 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _ALL_IN = re.compile(r"\ball[\s-]?in\b", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 _PLAIN = re.compile(r"\d+|\d{1,3}(?:,\d{3})+")
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """What was offered: one of the three; `problem` says why none can be told (`no_amount`, `two_amounts`, `bad_amount`)."""
+    """What was offered: one of the three; `problem` says why none can be told (`no_amount`, `two_amounts`,
+    `bad_amount`)."""
 
     amount: Decimal | None = None
     increment: Decimal | None = None
@@ -36,9 +38,12 @@ class Amount:
 
 def read_amount(text: str, *, allow_zero: bool = False) -> Amount:
     """Read the one amount in `text`; `rest` is the text without it. An award may be for nothing, a bid may not."""
+    may_be_all = "all" in text.casefold()
+    if not may_be_all and not _DIGIT.search(text):  # most of what is said holds neither
+        return Amount(problem="no_amount", detail="It names no amount.", rest=text)
     rest = _ORDINAL.sub(" ", text)
     tokens = list(_TOKEN.finditer(rest))
-    if _ALL_IN.search(rest):
+    if may_be_all and _ALL_IN.search(rest):
         without = _ALL_IN.sub(" ", rest)
         if not _TOKEN.search(without):
             return Amount(all_in=True, rest=without)
@@ -65,14 +70,14 @@ def _single(token: re.Match[str], rest: str, *, allow_zero: bool) -> Amount:
     if sign:
         return Amount(problem="bad_amount", detail="A bid cannot be negative.", rest=rest)
     if value == 0 and not allow_zero:
-        return Amount(problem="bad_amount", detail="A bid of nothing is no bid.", rest=rest)
+        return Amount(problem="bad_amount", detail="A bid of nothing is not a bid.", rest=rest)
     if value > MOST:
         return Amount(problem="bad_amount", detail=f"{number[:20]}… is more than anybody has.", rest=rest)
     return Amount(amount=value, rest=rest)
 
 
 def read_seconds(text: str) -> int | None:
-    """`60s`, `2m`, `2 minutes`, `1m30s`, `90` as seconds, else None; a day at most."""
+    """Return `60s`, `2m`, `2 minutes`, `1m30s` or `90` as seconds, else None; a day at most."""
     match = re.fullmatch(
         r"\s*(?:(?P<m>\d{1,4})\s*m(?:in(?:ute)?s?)?)?\s*(?:(?P<s>\d{1,5})\s*(?:s(?:ec(?:ond)?s?)?)?)?\s*",
         text,

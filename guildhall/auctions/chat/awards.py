@@ -44,12 +44,13 @@ def understand_award(
     message: str, speaker: str, rules: ChatConventions, items: ItemMatcher, people: PeopleMatcher
 ) -> AwardRead | None:
     """Read an award, None where the message is none (or its convention is off)."""
-    loose = _GRATS.match(message) if rules.reads("grats") and "[" not in message else None
+    is_loose = message.startswith(("!", "g", "G", "c", "C")) and "[" not in message and rules.reads("grats")
+    loose = _GRATS.match(message) if is_loose else None
     if loose and (found := _any_order(loose["text"], items, people, rules)):
         return found
     award = read_award(message)
     if award is None:
-        if rules.reads("europa") and _SPENT.search(message):
+        if "SPENT" in message and rules.reads("europa") and _SPENT.search(message):
             return AwardRead(
                 "europa", problem="unreadable_award", detail="It speaks of spending, but not in a form that is known."
             )
@@ -82,7 +83,7 @@ def _unknown_item(convention: str, award: AwardText, likely: tuple[str, ...]) ->
 
 
 def _fixed(convention: str, award: AwardText, speaker: str, items: ItemMatcher, people: PeopleMatcher) -> AwardRead:
-    """Item and winner stand in their places: check that both are known."""
+    """Check that the item and the winner, which stand in fixed places, are known."""
     item = items.exact(award.item)
     if item is None:
         return _unknown_item(convention, award, items.like(award.item))
@@ -101,7 +102,7 @@ def _fixed(convention: str, award: AwardText, speaker: str, items: ItemMatcher, 
     if award.is_rot or award.is_undo:
         return read
     if who is None:
-        detail = f"“{named[:30]}” is no character that is known." if named else "It names nobody."
+        detail = f"“{named[:30]}” is not a character that is known." if named else "It names nobody."
         return _doubt(read, "unknown_character", detail, people.like(named) if named else ())
     if award.amount is None and award.roll is None:
         return _doubt(read, "no_amount", "It names no price.")
@@ -135,7 +136,7 @@ def _any_order(text: str, items: ItemMatcher, people: PeopleMatcher, rules: Chat
         return read
     if not winners:
         likely = people.like(stray[0]) if stray else ()
-        detail = f"“{stray[0][:30]}” is no character that is known." if stray else "It names nobody."
+        detail = f"“{stray[0][:30]}” is not a character that is known." if stray else "It names nobody."
         return _doubt(read, "unknown_character", detail, likely)
     if len(winners) > 1:
         return _doubt(read, "two_characters", f"It names several: {', '.join(winners[:3])}.", tuple(winners[:3]))
@@ -145,7 +146,7 @@ def _any_order(text: str, items: ItemMatcher, people: PeopleMatcher, rules: Chat
 
 
 def _known(name: str, people: PeopleMatcher) -> str | None:
-    """The character of that name; without any list of characters, the name as it stands."""
+    """Return the character of that name; without any list of characters, the name as it stands."""
     return people.exact(name) if people else display_name(name)
 
 

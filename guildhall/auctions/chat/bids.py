@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from .amounts import Amount, read_amount
 from .conventions import ChatConventions
@@ -37,13 +38,13 @@ class BidText:
 
 
 def without_comment(message: str, rules: ChatConventions) -> tuple[str, str]:
-    """The message and its comment."""
+    """Return the message and its comment."""
     said, _sign, comment = message.partition(rules.comment)
     return said.strip(), comment.strip()
 
 
 def cut_out(message: str, found: list[Found]) -> str:
-    """The message without the items in it."""
+    """Return the message without the items in it."""
     for one in reversed(found):
         message = f"{message[: one.start]} {message[one.end :]}"
     return message
@@ -86,7 +87,7 @@ def _judged(base: BidText, amount: Amount, known: list[str], unknown: list[str],
         return base
     if len(unknown) == 1 and not known:
         likely = people.like(unknown[0])
-        return _doubt(base, "unknown_character", f"“{unknown[0][:30]}” is no character that is known.", likely)
+        return _doubt(base, "unknown_character", f"“{unknown[0][:30]}” is not a character that is known.", likely)
     words = " ".join(unknown[:6])[:80]
     kind = "It may be talk about the item" if len(unknown) > _MOST_STRAY_WORDS else "It says more than a bid"
     return _doubt(base, "unclear", f"{kind}: “{words}”.")
@@ -109,16 +110,24 @@ def _doubt(base: BidText, problem: str, detail: str, suggestions: tuple[str, ...
 
 
 def take_category(text: str, rules: ChatConventions) -> tuple[str | None, str]:
-    """The category that a bid names (the longest word for it), and the text without it."""
-    for word in sorted(rules.categories, key=len, reverse=True):
-        pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", re.IGNORECASE)
+    """Return the category that a bid names (the longest word for it), and the text without it."""
+    folded = text.casefold()
+    for word in rules.category_words():
+        if word not in folded:
+            continue
+        pattern = _standing_free(word)
         if pattern.search(text):
             return rules.categories[word], pattern.sub(" ", text)
     return None, text
 
 
+@lru_cache(maxsize=256)
+def _standing_free(word: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", re.IGNORECASE)
+
+
 def stray_words(text: str, rules: ChatConventions) -> list[str]:
-    """The words of a bid that are left over, without those that mean nothing."""
+    """Return the words of a bid that are left over, without those that mean nothing."""
     return [word for word in _WORD.findall(text) if word.casefold() not in rules.fillers]
 
 

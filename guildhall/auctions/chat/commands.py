@@ -39,6 +39,8 @@ class CommandText:
 
 def read_command(message: str) -> CommandText | None:
     """Read a command, None where the message is none."""
+    if not message.startswith(("!", "*")):
+        return None
     if match := _BANG.match(message):
         return CommandText("!", match["name"].casefold(), match["text"].strip())
     if match := _STAR.match(message):
@@ -47,7 +49,7 @@ def read_command(message: str) -> CommandText | None:
 
 
 def read_start(text: str, items: ItemMatcher) -> OpeningText | None:
-    """`!start Item 10 x2 5m`: what stands behind the item, in any order; None where no item is named.
+    """Return what `!start Item 10 x2 5m` opens: what stands behind the item, in any order; None where no item is named.
 
     A known item's own digits are not taken for a minimum.
     """
@@ -72,6 +74,6 @@ def read_start(text: str, items: ItemMatcher) -> OpeningText | None:
 
 
 def star_amount(text: str) -> tuple[str, Decimal | None]:
-    """The words and the number at the end of `*event name - 5`."""
+    """Return the words and the number at the end of `*event name - 5`."""
     match = _STAR_EVENT.match(text)
     return (match["what"], read_points(match["amount"])) if match else (text, None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -86,12 +87,21 @@ class ChatConventions:
     count_own_tells: bool = False
 
     def reads(self, grammar: str) -> bool:
-        """Whether a convention is on."""
+        """Return whether a convention is on."""
         return grammar in self.grammars
+
+    def may_retract(self, message: str) -> bool:
+        """Return whether a message holds the words of a retraction at all, beside whatever else it says."""
+        folded = message.casefold()
+        return any(word in folded for word in _beginnings(self.retractions))
+
+    def category_words(self) -> tuple[str, ...]:
+        """Return the words for categories, the longest first."""
+        return _longest_first(tuple(self.categories))
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> ChatConventions:
-        """Conventions out of what an officer saved as JSON; what is not named keeps its default.
+        """Return conventions out of what an officer saved as JSON; what is not named keeps its default.
 
         Raises:
             BadInput: ``bad_conventions`` names the field that is unknown or of the wrong kind.
@@ -100,9 +110,19 @@ class ChatConventions:
         for name, value in data.items():
             default = cls.__dataclass_fields__.get(name)
             if default is None:
-                raise BadInput(f"“{name}” is no setting of the chat conventions.", code="bad_conventions", attr=name)
+                raise BadInput(f"“{name}” is not a setting of the chat conventions.", code="bad_conventions", attr=name)
             values[name] = _read(name, value)
         return cls(**values)
+
+
+@lru_cache(maxsize=16)
+def _beginnings(phrases: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({phrase.partition(" ")[0] for phrase in phrases}))
+
+
+@lru_cache(maxsize=16)
+def _longest_first(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(words, key=len, reverse=True))
 
 
 def _read(name: str, value: Any) -> Any:

@@ -53,7 +53,7 @@ class Opened(ChatEvent):
 
     @property
     def quantity(self) -> int:
-        """How many copies of its first item."""
+        """Return how many copies of its first item."""
         return self.items[0].quantity
 
 
@@ -110,7 +110,7 @@ class Awarded(ChatEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(ChatEvent):
-    """An officer takes back an auction (`what` is auction) or an award (`what` is award)."""
+    """An officer cancels an auction (`what` is auction) or reverses an award (`what` is award)."""
 
     what: str
     item: str | None

@@ -19,6 +19,7 @@ _NUMBER = r"(?P<amount>\d{1,9}(?:\.\d{1,2})?)"
 _EUROPA = re.compile(
     r"^(?P<items>.+?)\s*(?::::)?\s*\b(?:BIDS?\s+)?OPEN(?i:\s+for\s+bids?)?\s*(?:x\s*(?P<count>\d{1,3}))?\s*[.!]*$"
 )
+_EUROPA_ANY_CASE = re.compile(_EUROPA.pattern, re.IGNORECASE)
 _EUROPA_ROLL = re.compile(r"^(?P<items>.+?)\s*(?::::)?\s*\b(?P<max>\d{2,7})\s+ROLL\b\s*[.!]*$")
 _EUROPA_STATUS = re.compile(
     rf"^(?P<who>[A-Za-z`]{{3,15}})\s+{_NUMBER}\s*(?:dkp)?\s+(?P<left>\d{{1,4}}\s*[sm]\w*|COMPLETED?)\W*$", re.IGNORECASE
@@ -29,18 +30,19 @@ _NL_OPEN = re.compile(
 _NL_ROLL = re.compile(
     r"^~?\s*\[(?P<item>[^\]]{3,100})\](?:\s*\((?P<classes>[^)]*)\))?\s*-?\s*ROLL\s+(?P<max>\d{2,7})\b", re.IGNORECASE
 )
+_NL_ITEM = re.compile(r"^~?\s*\[(?P<item>[^\]]{3,100})\]")
 _NL_MINIMUM = re.compile(rf"\bMIN\s+{_NUMBER}", re.IGNORECASE)
 _NL_CLOSING = re.compile(r"\bClosing in\s+(?P<left>[^.!]{1,20})", re.IGNORECASE)
 _NL_CURRENTLY = re.compile(rf"\bCurrently:\s*['`]?(?P<who>[A-Za-z]+)['`]?\s+with\s+{_NUMBER}", re.IGNORECASE)
 _WINDOW = re.compile(r"^!\s*bids?\s+(?P<what>open|closed?)\b\s*(?P<rest>.*)$", re.IGNORECASE)
 _WINDOW_COUNT = re.compile(r"(?:^|\s)!(?P<count>\d{1,3})(?=\s|$)")
 _TAKING = re.compile(
-    rf"^Taking bids on (?P<item>.+?)(?:\s+-\s+(?P<category>[^.]{{1,40}}))?\.?(?:\s+Starting at {_NUMBER}\s*(?:dkp|points?)?)?[.!]*$",
+    rf"^Taking bids on (?P<item>.+?)(?:\s+-\s+(?P<category>[^.]{{1,40}}))?\.?(?:\s+Starting at {_NUMBER}\s*(?:dkp|points?)?)?$",
     re.IGNORECASE,
 )
 _GOING = re.compile(rf"^(?P<item>.*?)\s*\bGOING (?P<time>ONCE|TWICE)\b(?:\s+(?:at|for)\s+{_NUMBER})?", re.IGNORECASE)
 _CLOSED = re.compile(
-    r"^(?P<before>.*?)\s*[-:]?\s*\bBidding (?:is )?(?:now )?CLOSED\b(?:\s+(?:on|for))?\s*(?P<after>.*?)[.!]*$",
+    r"^(?P<before>.*?)\s*[-:]?\s*\bBidding (?:is )?(?:now )?CLOSED\b(?:\s+(?:on|for))?\s*(?P<after>.*)$",
     re.IGNORECASE,
 )
 _COPIES = re.compile(
@@ -64,7 +66,8 @@ class OpeningText:
 
 @dataclass(frozen=True, slots=True)
 class StatusText:
-    """A status (`open`), a closing (`closed`) or a cancelling (`cancelled`); `item` is the text that names it, or ""."""
+    """A status (`open`), a closing (`closed`) or a cancelling (`cancelled`); `item` is the text that names it, or
+    ""."""
 
     convention: str
     state: str
@@ -76,14 +79,20 @@ class StatusText:
 
 def read_opening(message: str, rules: ChatConventions, items: ItemMatcher) -> OpeningText | None:
     """Read an opening, None where the message is none."""
-    if rules.reads("ninjalooter") and (found := _ninjalooter(message)):
+    if message.startswith(("~", "[")) and rules.reads("ninjalooter") and (found := _ninjalooter(message)):
         return found
-    if rules.reads("bids_window") and (match := _WINDOW.match(message)) and match["what"].lower() == "open":
+    if (
+        message.startswith("!")
+        and rules.reads("bids_window")
+        and (match := _WINDOW.match(message))
+        and match["what"].lower() == "open"
+    ):
         text = match["rest"].split(rules.comment)[0]
         count = _WINDOW_COUNT.search(text)
         name = _WINDOW_COUNT.sub(" ", text).strip()
         return OpeningText("bids_window", [(name, _copies(count["count"] if count else None))]) if name else None
-    if rules.reads("freelance") and (match := _TAKING.match(message)):
+    is_taking = message[:7].casefold() == "taking "
+    if is_taking and rules.reads("freelance") and (match := _TAKING.match(message.rstrip(".!"))):
         category = (match["category"] or "").strip() or None
         return OpeningText(
             "freelance", [(match["item"].strip(), 1)], minimum=_points(match["amount"]), category=category
@@ -118,10 +127,10 @@ def _europa(message: str, items: ItemMatcher) -> OpeningText | None:
     parts = marker_parts(message) if message.startswith((":", ";")) else []
     if len(parts) > 1:  # :::Item::: open x2, in any case
         message = f"{parts[0]} ::: {' '.join(parts[1:]).upper()}".replace("::: X", "::: x")
-    if match := _EUROPA_ROLL.match(message):
+    if "ROLL" in message and (match := _EUROPA_ROLL.match(message)):
         named = _listed(_unmarked(match["items"]), items)
         return OpeningText("europa", named, roll_max=int(match["max"])) if named else None
-    match = re.match(_EUROPA.pattern, message, re.IGNORECASE) if parts else _EUROPA.match(message)
+    match = _EUROPA_ANY_CASE.match(message) if parts else _EUROPA.match(message) if "OPEN" in message else None
     if not match:
         return None
     named = _listed(_unmarked(match["items"]), items)
@@ -131,7 +140,7 @@ def _europa(message: str, items: ItemMatcher) -> OpeningText | None:
 
 
 def _tagged(message: str, rules: ChatConventions, items: ItemMatcher) -> OpeningText | None:
-    words = message.split()
+    words = message.split() if rules.loot_tags else []
     for tag in rules.loot_tags:
         if len(words) > 1 and tag in (words[0], words[-1]):
             rest = words[1:] if words[0] == tag else words[:-1]
@@ -144,7 +153,7 @@ def _unmarked(text: str) -> str:
 
 
 def _listed(text: str, items: ItemMatcher) -> list[tuple[str, int]]:
-    """Several items with `|` or commas between them; a comma inside of a known name does not part it."""
+    """Return several items with `|` or commas between them; a comma inside of a known name does not part it."""
     pieces = [piece.strip() for piece in text.split("|")]
     named: list[tuple[str, int]] = []
     for piece in pieces:
@@ -157,7 +166,7 @@ def _listed(text: str, items: ItemMatcher) -> list[tuple[str, int]]:
 
 
 def _counted(text: str) -> tuple[str, int]:
-    """`C x2`, `B (6)` or `2x C` as a name and a number of copies."""
+    """Return `C x2`, `B (6)` or `2x C` as a name and a number of copies."""
     text = text.strip()
     match = _COPIES.search(text)
     if not match:
@@ -178,19 +187,20 @@ def read_status(message: str, rules: ChatConventions) -> StatusText | None:
     """Read a status, a closing or a cancelling, None where the message is none."""
     if rules.reads("europa") and message.startswith((":", ";")) and (found := _europa_status(message)):
         return found
-    if rules.reads("ninjalooter") and (
-        match := _NL_OPEN.match(message) or re.match(r"^~?\s*\[(?P<item>[^\]]{3,100})\]", message)
-    ):
+    is_item = message.startswith(("~", "[")) and rules.reads("ninjalooter")
+    if is_item and (match := _NL_OPEN.match(message) or _NL_ITEM.match(message)):
         current, closing = _NL_CURRENTLY.search(message), _NL_CLOSING.search(message)
         if current:
             left = read_seconds(closing["left"]) if closing else None
             return StatusText("ninjalooter", "open", match["item"], current["who"], _points(current["amount"]), left)
-    if rules.reads("bids_window") and (match := _WINDOW.match(message)) and match["what"].lower() != "open":
+    is_window = message.startswith("!") and rules.reads("bids_window")
+    if is_window and (match := _WINDOW.match(message)) and match["what"].lower() != "open":
         return StatusText("bids_window", "closed", match["rest"].split(rules.comment)[0].strip())
     if rules.reads("freelance"):
-        if match := _GOING.match(message):
+        folded = message.casefold()
+        if "going " in folded and (match := _GOING.match(message)):
             return StatusText("freelance", "open", match["item"].strip(), amount=_points(match["amount"]))
-        if match := _CLOSED.match(message):
+        if "bidding " in folded and (match := _CLOSED.match(message.rstrip(".!"))):
             return StatusText("freelance", "closed", (match["after"] or match["before"]).strip(" -:"))
     return None
 

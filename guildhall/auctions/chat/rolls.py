@@ -45,7 +45,7 @@ class DiceReader:
         self._thrown: deque[tuple[str, int, dt.datetime | None]] = deque()
 
     def read(self, line: GameLine) -> Rolled | None:
-        """The roll that this line completes, else None."""
+        """Return the roll that this line completes, else None."""
         number, text, local = line.line_number, line.text, line.local_time
         thrown = _THROWN.match(text)
         result = _RESULT.search(thrown["rest"]) if thrown else _RESULT.match(text)
@@ -64,7 +64,7 @@ class DiceReader:
             is_doubtful = len(self._thrown) > 1
             who = self._thrown.popleft()[0]
         low, high, turned = (int(result[part].replace(",", "") or 0) for part in ("low", "high", "result"))
-        return Rolled(who, low, high, turned, number, text, local, is_doubtful)
+        return Rolled(who, low, high, turned, number, line.raw, local, is_doubtful)
 
     def _forget(self, number: int, local: dt.datetime | None) -> None:
         """Drop dice whose result is overdue."""

@@ -19,14 +19,24 @@ _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), or
 
 
 def plain(message: str, known: Container[str] = frozenset()) -> str:
-    """The message as a person sees it, in one line with single blanks. `known` are item names as `fold` gives them."""
-    text = _LINK.sub(lambda match: _link_name(match[1], known), message)
-    return " ".join(_CONTROLS.sub("", text).translate(_QUOTES).split())
+    """Return the message as a person sees it, in one line with single blanks. `known` are item names as `fold` gives
+    them."""
+    text = message if "\x12" not in message else _LINK.sub(lambda match: _link_name(match[1], known), message)
+    if not text.isprintable():
+        text = _CONTROLS.sub("", text)
+    return " ".join(_with_plain_quotes(text).split())
 
 
 def fold(text: str) -> str:
-    """For comparing: quotes alike, single blanks, lower case; as long as `plain` of the same text."""
-    return " ".join(text.translate(_QUOTES).split()).translate(_LOWER)
+    """Return the text for comparing: quotes alike, single blanks, lower case; as long as `plain` of the same text."""
+    joined = " ".join(_with_plain_quotes(text).split())
+    return joined.lower() if joined.isascii() else joined.translate(_LOWER)
+
+
+def _with_plain_quotes(text: str) -> str:
+    """Return the text with plain quotes. `translate` looks at every letter, and nearly all lines hold no other quote
+    than this one."""
+    return text.replace("`", "'") if text.isascii() else text.translate(_QUOTES)
 
 
 def _link_name(body: str, known: Container[str]) -> str:

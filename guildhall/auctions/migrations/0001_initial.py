@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
                 ('amount', guildhall.core.fields.PointsField()),
                 ('tier', models.PositiveSmallIntegerField(default=1)),
                 ('at', models.DateTimeField(default=guildhall.core.clock.now)),
-                ('outcome', models.CharField(choices=[('accepted', 'Accepted'), ('refused', 'Refused'), ('voided', 'taken back by an officer')], default='accepted', max_length=8)),
+                ('outcome', models.CharField(choices=[('accepted', 'Accepted'), ('refused', 'Refused'), ('voided', 'voided by an officer')], default='accepted', max_length=8)),
                 ('code', models.CharField(blank=True, help_text='why it was refused', max_length=40)),
                 ('took_lead', models.BooleanField(default=False)),
                 ('available_before', guildhall.core.fields.PointsField(blank=True, help_text='what they could have bid then', null=True)),

@@ -1,14 +1,18 @@
-"""Every change to auctions: `sessions` (start to cancel), `bids` (place, void), `settlement` (close, award, undo, pass on),
+"""Every change to auctions: `sessions` (start to cancel), `bids` (place), `judging` (whether a bid is good), `voiding`,
+`refusals` (kept in the history), `settlement` (close, award, undo, pass on),
 `results` (auctions that a bot ran itself), `rules` (who may bid). One verb each, one transaction."""
 
-from .bids import Placed, Refusal, check_funds, keep_refusal, place_bid, try_bid, void_bid
+from .bids import PlacedBid, check_funds, place_bid, try_bid
+from .judging import require_one_way
+from .refusals import Refusal, keep_refusal
 from .results import ReportedBid, record_bid_result
 from .rules import delete_rule, save_policy, save_rule
 from .sessions import cancel_session, check_tie_breaks, extend_session, pause_session, resume_session, start_session
 from .settlement import award_session, close_due, close_session, pass_winner, undo_award
+from .voiding import void_bid, withdraw_bid
 
 __all__ = [
-    "Placed",
+    "PlacedBid",
     "Refusal",
     "ReportedBid",
     "award_session",
@@ -24,6 +28,7 @@ __all__ = [
     "pause_session",
     "place_bid",
     "record_bid_result",
+    "require_one_way",
     "resume_session",
     "save_policy",
     "save_rule",
@@ -31,4 +36,5 @@ __all__ = [
     "try_bid",
     "undo_award",
     "void_bid",
+    "withdraw_bid",
 ]

@@ -33,10 +33,12 @@ from guildhall.roster.selectors import find_character
 from .. import chat
 from ..models import BidSession, ChatLine, Status
 from ..selectors import running
-from .bids import keep_refusal, place_bid
+from .bids import place_bid
+from .refusals import keep_refusal
 from .results import record_bid_result
 from .sessions import cancel_session, start_session
 from .settlement import award_session, close_session, undo_award
+from .voiding import withdraw_bid
 
 SAME_LINE = dt.timedelta(seconds=3)
 
@@ -67,9 +69,12 @@ def read_chat(
     *,
     logger: str | None = None,
     speaker: str | None = None,
+    author: str | None = None,
+    message_id: str = "",
     conventions: chat.ChatConventions | None = None,
 ) -> list[chat.ChatEvent]:
-    """What `lines` say, with the guild's items, characters and running auctions known. Four queries; nothing is stored.
+    """Return what `lines` say, with the guild's items, characters and running auctions known. Four queries; nothing
+    is stored.
 
     Raises:
         TooLarge: ``too_large``.
@@ -84,6 +89,8 @@ def read_chat(
         ],
         logger=logger,
         speaker=speaker,
+        author=author,
+        message_id=message_id,
         conventions=conventions,
     )
 
@@ -95,28 +102,42 @@ def apply_chat(
     raid: Raid | None = None,
     pool: DKPPool | None = None,
     trusted: Collection[str] = (),
+    sees_sealed: bool = False,
 ) -> list[Heard]:
     """Apply what was said, in its order, each line in its own transaction and once.
 
     Args:
         raid, pool: of auctions that the lines open and awards made without one.
-        trusted: characters who run auctions though their owner is no officer here.
+        trusted: characters who run auctions though their owner is not an officer here.
+        sees_sealed: whether the caller may know what sealed auctions hold of anybody (`points.visibility`). Whoever may
+            not is told that a sealed bid was taken, not how much it came to, and no figure that would tell it.
     """
     known = {name.casefold() for name in trusted}
-    return [_apply(event, actor, raid, pool, known) for event in events]
+    return [_apply(event, actor, raid, pool, known, sees_sealed) for event in events]
 
 
 def _apply(
-    event: chat.ChatEvent, actor: User | None, raid: Raid | None, pool: DKPPool | None, trusted: set[str]
+    event: chat.ChatEvent,
+    actor: User | None,
+    raid: Raid | None,
+    pool: DKPPool | None,
+    trusted: set[str],
+    sees_sealed: bool,
 ) -> Heard:
     if not isinstance(event, chat.Opened | chat.Bid | chat.Closed | chat.Awarded | chat.Cancelled | chat.Retracted):
         return Heard(event)
-    return _apply_once(event=event, actor=actor, raid=raid, pool=pool, trusted=trusted)
+    return _apply_once(event=event, actor=actor, raid=raid, pool=pool, trusted=trusted, sees_sealed=sees_sealed)
 
 
 @use_case
 def _apply_once(
-    *, event: chat.ChatEvent, actor: User | None, raid: Raid | None, pool: DKPPool | None, trusted: set[str]
+    *,
+    event: chat.ChatEvent,
+    actor: User | None,
+    raid: Raid | None,
+    pool: DKPPool | None,
+    trusted: set[str],
+    sees_sealed: bool,
 ) -> Heard:
     session = _session_of(event)
     key = _key(event, session)
@@ -131,6 +152,7 @@ def _apply_once(
                 text_key=_words(event),
                 line=event.raw[:500],
                 kind=type(event).__name__.lower(),
+                session=session,
                 said_at=said_at,
                 applied_by=actor,
             )
@@ -139,7 +161,7 @@ def _apply_once(
     refusal = None
     try:
         with transaction.atomic():
-            result = {"outcome": "applied", **_do(event, session, actor, raid, pool, trusted)}
+            result = {"outcome": "applied", **_do(event, session, actor, raid, pool, trusted, sees_sealed)}
     except _Skip as skip:
         result = {"outcome": "skipped", "code": skip.code, "detail": skip.detail}
     except GuildhallError as error:
@@ -147,13 +169,30 @@ def _apply_once(
         refusal = getattr(error, "refusal", None)
     if refusal is not None:
         keep_refusal(refusal)
-    row.result = result
+    row.result = _for_everybody(event, session, result)
     row.save(update_fields=["result"])
-    return _told(event, row)
+    return _heard(event, result)
+
+
+def _for_everybody(event: chat.ChatEvent, session: BidSession | None, result: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a result, for whoever sends the line again: nothing of what a sealed auction holds."""
+    if not isinstance(event, chat.Bid | chat.Retracted):
+        return result
+    kept = dict(result)
+    if session is not None and session.is_sealed:
+        kept.pop("amount", None)
+        kept.pop("figures", None)
+    if kept.get("code") in ("insufficient_points", "lower_than_standing"):
+        kept.pop("figures", None)
+        kept["detail"] = (
+            "They did not have enough points." if kept["code"] == "insufficient_points" else "They had bid more before."
+        )
+    return kept
 
 
 def _key(event: chat.ChatEvent, session: BidSession | None) -> str:
-    """A line without a time is the same line only within one session; one with a time is so everywhere."""
+    """Return a line's key: a line without a time is the same only within one session, one with a time is so
+    everywhere."""
     where = str(session.pk) if event.local_time is None and session is not None else ""
     item = getattr(event, "item", None) or ""
     text = "|".join([type(event).__name__, event.fingerprint, item, where])
@@ -161,7 +200,7 @@ def _key(event: chat.ChatEvent, session: BidSession | None) -> str:
 
 
 def _words(event: chat.ChatEvent) -> str:
-    """The same for the same words about the same item, whenever and in whoever's log."""
+    """Return the same for the same words about the same item, whenever and in whoever's log."""
     text = "|".join([type(event).__name__, event.text_key, getattr(event, "item", None) or ""])
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -176,7 +215,11 @@ def _applied_before(event: chat.ChatEvent, key: str, said_at: dt.datetime | None
 
 
 def _told(event: chat.ChatEvent, row: ChatLine, *, repeated: bool = False) -> Heard:
-    result = dict(row.result)
+    return _heard(event, row.result, repeated=repeated)
+
+
+def _heard(event: chat.ChatEvent, result: dict[str, Any], *, repeated: bool = False) -> Heard:
+    result = dict(result)
     return Heard(
         event,
         outcome=result.pop("outcome", "applied"),
@@ -188,7 +231,7 @@ def _told(event: chat.ChatEvent, row: ChatLine, *, repeated: bool = False) -> He
 
 
 def _session_of(event: chat.ChatEvent) -> BidSession | None:
-    """The session an event is about: the running one of its item, else the latest that is not cancelled."""
+    """Return the session an event is about: the running one of its item, else the latest that is not cancelled."""
     name = event.items[0].name if isinstance(event, chat.Opened) else getattr(event, "item", None)
     item = find_item(name) if name else None
     if item is None:
@@ -211,12 +254,13 @@ def _do(
     raid: Raid | None,
     pool: DKPPool | None,
     trusted: set[str],
+    sees_sealed: bool,
 ) -> dict[str, Any]:
     if isinstance(event, chat.Bid):
-        return _bid(event, session, actor)
+        return _bid(event, session, actor, sees_sealed)
     if isinstance(event, chat.Retracted):
-        raise _Skip("needs_an_officer", f"{event.character_name} wants to take a bid back; an officer may void it.")
-    _demand_officer(event.speaker, trusted)
+        return _retract(event, session, actor)
+    _require_officer(event.speaker, trusted)
     if isinstance(event, chat.Opened):
         return _open(event, actor, raid, pool)
     if isinstance(event, chat.Awarded):
@@ -233,13 +277,13 @@ def _do(
     return {"bid_session_id": str(session.pk)}
 
 
-def _demand_officer(speaker: str, trusted: set[str]) -> None:
+def _require_officer(speaker: str, trusted: set[str]) -> None:
     if speaker.casefold() in trusted:
         return
     character = find_character(speaker) if speaker else None
     owner = character.user if character else None
     if owner is None or not (owner.is_superuser or owner.role_group == RoleGroup.OFFICER):
-        raise _Skip("not_an_officer", f"{speaker or 'Who speaks'} is no officer; auctions are run by officers.")
+        raise _Skip("not_an_officer", f"{speaker or 'Who speaks'} is not an officer; auctions are run by officers.")
 
 
 def _open(event: chat.Opened, actor: User | None, raid: Raid | None, pool: DKPPool | None) -> dict[str, Any]:
@@ -266,7 +310,25 @@ def _open(event: chat.Opened, actor: User | None, raid: Raid | None, pool: DKPPo
     return {"bid_session_ids": made, "bid_session_id": made[0]}
 
 
-def _bid(event: chat.Bid, session: BidSession | None, actor: User | None) -> dict[str, Any]:
+def _retract(event: chat.Retracted, session: BidSession | None, actor: User | None) -> dict[str, Any]:
+    """Whoever bid under seal may take it back in their own words; a bid in the open stands until an officer voids
+    it."""
+    if session is None or not session.is_sealed:
+        raise _Skip("needs_an_officer", f"{event.character_name} wants to withdraw a bid; an officer may void it.")
+    character, speaker = find_character(event.character_name or ""), find_character(event.speaker)
+    owner, by = character.user if character else None, speaker.user if speaker else None
+    if owner is None or by is None or by.pk != owner.pk:
+        raise _Skip("not_theirs", f"{event.speaker} cannot withdraw what {event.character_name} has bid.")
+    if actor is not None and not actor.is_bot and actor.pk != owner.pk:
+        raise _Skip(
+            "bid_is_theirs",
+            f"Only {event.character_name} or a bot that bids for them withdraws a sealed bid; an officer may void it.",
+        )
+    withdraw_bid(session_id=session.pk, bidder=owner, actor=owner)
+    return {"bid_session_id": str(session.pk)}
+
+
+def _bid(event: chat.Bid, session: BidSession | None, actor: User | None, sees_sealed: bool) -> dict[str, Any]:
     if session is None:
         raise _Skip("no_session", f"{event.item} is not on auction.")
     if event.is_interest:
@@ -282,29 +344,21 @@ def _bid(event: chat.Bid, session: BidSession | None, actor: User | None) -> dic
             raise _Skip(
                 "not_theirs", f"{event.speaker} cannot bid for {event.character_name}: it is not their character."
             )
-    amount = event.amount
-    if event.increment is not None:
-        amount = _lead(session) + event.increment
+    sees = sees_sealed or (actor is not None and owner is not None and actor.pk == owner.pk)
     placed = place_bid(
         session_id=session.pk,
-        amount=amount,
+        amount=event.amount,
+        raise_by=event.increment,
+        spoken=True,
+        sees_sealed=sees,
         bidder=owner,
         bidder_name=event.character_name,
         character_name=event.character_name if character is None else character.name,
         actor=actor,
         all_in=event.all_in,
     )
-    return {
-        "bid_session_id": str(session.pk),
-        "bid_id": placed.bid.pk,
-        "amount": show_points(placed.bid.amount),
-        "leads": placed.leads,
-    }
-
-
-def _lead(session: BidSession) -> Decimal:
-    leading = [bid.amount for bid in session.bids.filter(leads=True)]
-    return min(leading) if len(leading) >= session.quantity else Decimal(0)
+    told = {"amount": show_points(placed.bid.amount)} if sees or not session.is_sealed else {}
+    return {"bid_session_id": str(session.pk), "bid_id": placed.bid.pk, **told, "leads": placed.leads}
 
 
 def _award(
@@ -344,7 +398,7 @@ def _award(
 
 
 def shown_event(heard: Heard) -> dict[str, Any]:
-    """An event as the API answers it: `kind`, what was said, and under `applied` what became of it."""
+    """Return an event as the API answers it: `kind`, what was said, and under `applied` what became of it."""
     event = heard.event
     shown: dict[str, Any] = {"kind": type(event).__name__.lower()}
     for one in dataclasses.fields(event):

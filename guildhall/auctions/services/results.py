@@ -149,7 +149,7 @@ def _keep_bids(
     now: dt.datetime,
     actor: User | None,
 ) -> None:
-    """The bids as they were heard; the winning one is added where the bot left it out."""
+    """Store the bids as they were reported; the winning one is added where the bot left it out."""
     heard = list(bids)
     if not any(bid.user is not None and bid.user.pk == user.pk and bid.amount == price for bid in heard):
         heard.append(ReportedBid(user=user, bidder=str(user), amount=price, character_name=name))
@@ -157,7 +157,7 @@ def _keep_bids(
     standing: dict[int, tuple[ReportedBid, BidHistory]] = {}
     for bid in heard:
         if bid.amount < 0:
-            raise BadInput(f"A bid of {show_points(bid.amount)} is no bid.", code="below_minimum", attr="bids")
+            raise BadInput(f"A bid of {show_points(bid.amount)} is not a bid.", code="below_minimum", attr="bids")
         entry = BidHistory.objects.create(
             session=session,
             user=bid.user,

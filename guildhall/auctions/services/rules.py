@@ -2,56 +2,75 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, TypedDict, Unpack
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core import audit
 from guildhall.core.errors import BadInput
+from guildhall.core.model_updates import update_model
 from guildhall.core.money import ZERO, parse_points
 from guildhall.core.transactions import use_case
 from guildhall.points.models import DKPPool
-from guildhall.roster.models import CharacterClass
+from guildhall.roster.models import CharacterClass, Rank
 
-from ..models import BiddingPolicy, BiddingRule, Mode
+from ..models import BiddingPolicy, BiddingRule, Disclosure, Mode
 from .sessions import LONGEST, SHORTEST, check_tie_breaks, whole
 
-RULE_FIELDS = (
-    "name", "pool", "position", "is_active", "effect", "cap", "tier", "ranks", "roles", "character_kind", "is_trial",
-    "attendance_below", "character_classes", "item_categories", "item_not_for_class",
-)  # fmt: skip
+
+class RuleValues(TypedDict, total=False):
+    """What `save_rule` takes."""
+
+    name: str
+    pool: DKPPool | None
+    position: int
+    is_active: bool
+    effect: str
+    cap: Decimal | int | str | None
+    tier: int | None
+    ranks: Sequence[Rank]
+    roles: list[str]
+    character_kind: str
+    is_trial: bool | None
+    attendance_below: Decimal | int | None
+    character_classes: list[str]
+    item_categories: list[str]
+    item_not_for_class: bool
+
+
+class PolicyValues(TypedDict, total=False):
+    """What `save_policy` takes."""
+
+    mode: str
+    minimum_bid: Decimal | int | str
+    increment: Decimal | int | str
+    duration_seconds: int
+    anti_snipe_seconds: int
+    anti_snipe_limit: int
+    all_in_breaks_increment: bool
+    tie_breaks: list[str]
+    disclosure: str
 
 
 @use_case
-def save_rule(*, actor: User | None, rule: BiddingRule | None = None, **values: Any) -> BiddingRule:
+def save_rule(*, actor: User | None, rule: BiddingRule | None = None, **values: Unpack[RuleValues]) -> BiddingRule:
     """Make a bidding rule, or change one. Sessions that run keep the rules they began with.
 
     Raises:
         BadInput: ``required``, ``invalid_choice``, ``unknown_field``, an amount's codes.
     """
-    unknown = sorted(set(values) - set(RULE_FIELDS))
-    if unknown:
-        raise BadInput(f"A bidding rule has no {unknown[0]}.", code="unknown_field", attr=unknown[0])
-    ranks = values.pop("ranks", None)
-    made = rule is None
-    rule = BiddingRule() if rule is None else BiddingRule.objects.select_for_update().get(pk=rule.pk)
-    for name, value in values.items():
-        setattr(rule, name, value)
-    check_rule(rule)
-    rule.save()
-    if ranks is not None:
-        rule.ranks.set(ranks)
-    audit.record(
-        action="auctions.save_rule",
-        summary=f"bidding rule {rule} {'made' if made else 'changed'}",
-        actor=actor,
-        target=rule,
-        data={name: str(value) for name, value in values.items()},
-    )
-    return rule
+    done = "made" if rule is None else "changed"
+    saved = BiddingRule() if rule is None else BiddingRule.objects.select_for_update().get(pk=rule.pk)
+    update_model(
+        saved, values, fields=RuleValues, actor=actor, action="auctions.save_rule", check=lambda: check_rule(saved),
+        summary=lambda changed: f"bidding rule {saved} {done}",
+    )  # fmt: skip
+    return saved
 
 
 def check_rule(rule: BiddingRule) -> None:
-    """Whether a rule makes sense; its name and cap are brought into form.
+    """Check that a rule makes sense, and normalise its name and cap.
 
     Raises:
         BadInput: as `save_rule`.
@@ -78,7 +97,7 @@ def _known(values: Any, known: set[str] | None, attr: str) -> None:
     unknown = sorted(set(values) - known) if known is not None else []
     if unknown:
         raise BadInput(
-            f"“{unknown[0]}” is none of: {', '.join(sorted(value for value in known or () if value))}.",
+            f"“{unknown[0]}” is not one of: {', '.join(sorted(value for value in known or () if value))}.",
             code="invalid_choice",
             attr=attr,
         )
@@ -92,29 +111,31 @@ def delete_rule(*, rule: BiddingRule, actor: User | None) -> None:
 
 
 @use_case
-def save_policy(*, pool: DKPPool, actor: User | None, **values: Any) -> BiddingPolicy:
+def save_policy(*, pool: DKPPool, actor: User | None, **values: Unpack[PolicyValues]) -> BiddingPolicy:
     """Say what sessions of `pool` start with.
 
     Raises:
-        BadInput: ``invalid_choice``, ``invalid``, ``out_of_range``, an amount's codes.
+        BadInput: ``invalid_choice``, ``invalid``, ``out_of_range``, ``unknown_field``, an amount's codes.
     """
     policy, _ = BiddingPolicy.objects.select_for_update().get_or_create(pool=pool)
-    for name, value in values.items():
-        setattr(policy, name, value)
+    update_model(
+        policy, values, fields=PolicyValues, actor=actor, action="auctions.save_policy",
+        summary=lambda changed: f"bidding in {pool} changed: {changed}", check=lambda: _check_policy(policy, pool),
+    )  # fmt: skip
+    return policy
+
+
+def _check_policy(policy: BiddingPolicy, pool: DKPPool) -> None:
     if policy.mode not in Mode.values:
         raise BadInput(f"mode is one of {', '.join(Mode.values)}.", code="invalid_choice", attr="mode")
+    if policy.disclosure not in Disclosure.values:
+        raise BadInput(
+            f"disclosure is one of {', '.join(Disclosure.values)}.", code="invalid_choice", attr="disclosure"
+        )
     policy.duration_seconds = whole(policy.duration_seconds, attr="duration_seconds", least=SHORTEST, most=LONGEST)
     policy.anti_snipe_seconds = whole(policy.anti_snipe_seconds, attr="anti_snipe_seconds", least=0, most=3600)
     policy.anti_snipe_limit = whole(policy.anti_snipe_limit, attr="anti_snipe_limit", least=0, most=1000)
-    for attr in ("minimum_bid", "increment"):
-        setattr(policy, attr, parse_points(getattr(policy, attr), attr=attr, places=pool.decimal_places, minimum=ZERO))
+    places = pool.decimal_places
+    policy.minimum_bid = parse_points(policy.minimum_bid, attr="minimum_bid", places=places, minimum=ZERO)
+    policy.increment = parse_points(policy.increment, attr="increment", places=places, minimum=ZERO)
     policy.tie_breaks = check_tie_breaks(policy.tie_breaks)
-    policy.save()
-    audit.record(
-        action="auctions.save_policy",
-        summary=f"bidding in {pool} changed: {', '.join(values)}",
-        actor=actor,
-        target=policy,
-        data={name: str(value) for name, value in values.items()},
-    )
-    return policy

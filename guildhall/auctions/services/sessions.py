@@ -26,7 +26,7 @@ from .. import stream
 from ..eligibility import snapshot
 from ..models import BiddingRule, BidSession, Mode, SessionWinner, Status, TieBreak
 from ..selectors import policy_of, present_one, session_uuid, shown_reference
-from .purses import places, unit
+from .balances import places, unit
 
 AUCTION_OPENED = "auction.opened"
 """Outbox topic: bidding has begun. Payload: bid_session_id."""
@@ -38,7 +38,7 @@ MOST_ITEMS = 100
 
 
 def lock_session(session_id: Any) -> BidSession:
-    """The session's row, locked: the first lock of every auction service.
+    """Return the session's row, locked: the first lock of every auction service.
 
     Raises:
         NotFound: ``unknown_session``.
@@ -55,19 +55,20 @@ def announce(session: BidSession, kind: str, **extra: Any) -> None:
 
 
 def emit_session(shown: dict[str, Any], session_id: UUID, kind: str, **extra: Any) -> None:
-    """As `announce`, for a session that has been made presentable already."""
+    """Do what `announce` does, for a session that is serialised already."""
     # What ticks is told by `ends_at` and the server's clock of the moment of sending.
-    data = {name: value for name, value in shown.items() if name not in ("seconds_left", "server_time")}
+    # An event is for everybody: there is no own bid in it.
+    data = {name: value for name, value in shown.items() if name not in ("seconds_left", "server_time", "own_bid")}
     stream.emit(kind=kind, session_id=session_id, data={**data, **extra})
 
 
-def tell_outside(session: BidSession, topic: str, **extra: Any) -> None:
+def announce_outside(session: BidSession, topic: str, **extra: Any) -> None:
     """Put a message about the session in the outbox."""
     outbox.put(topic=topic, payload={"bid_session_id": str(session.pk), **extra}, order_key=f"auction:{session.pk}")
 
 
 def whole(value: Any, *, attr: str, least: int, most: int) -> int:
-    """A whole number from outside, within its bounds.
+    """Return a whole number from outside, within its bounds.
 
     Raises:
         BadInput: ``invalid``, ``out_of_range``.
@@ -82,7 +83,7 @@ def whole(value: Any, *, attr: str, least: int, most: int) -> int:
 
 
 def check_tie_breaks(value: Any) -> list[str]:
-    """A chain of tie-breaks, each once.
+    """Return a chain of tie-breaks, each once.
 
     Raises:
         BadInput: ``invalid_choice``.
@@ -93,7 +94,7 @@ def check_tie_breaks(value: Any) -> list[str]:
     unknown = [rule for rule in chain if rule not in TieBreak.values]
     if unknown:
         raise BadInput(
-            f"{unknown[0]} is no tie-break; choose from {', '.join(TieBreak.values)}.",
+            f"{unknown[0]} is not a tie-break; choose from {', '.join(TieBreak.values)}.",
             code="invalid_choice",
             attr="tie_breaks",
         )
@@ -141,7 +142,7 @@ def start_session(
     policy = policy_of(pool)
     mode = policy.mode if mode is None else mode
     if mode not in Mode.values:
-        raise BadInput(f"“{mode}” is no mode; choose {', '.join(Mode.values)}.", code="invalid_choice", attr="mode")
+        raise BadInput(f"“{mode}” is not a mode; choose {', '.join(Mode.values)}.", code="invalid_choice", attr="mode")
     now = clock.now()
     seconds = whole(
         policy.duration_seconds if duration_seconds is None else duration_seconds,
@@ -174,6 +175,7 @@ def start_session(
         ),
         all_in_breaks_increment=policy.all_in_breaks_increment,
         tie_breaks=check_tie_breaks(policy.tie_breaks if tie_breaks is None else tie_breaks),
+        disclosure=policy.disclosure,
         rules=_rules_for(pools),
         seed=secrets.token_hex(16),
         price_reference=shown_reference(price_reference(item=item, pool_id=pool.pk)),
@@ -188,13 +190,14 @@ def start_session(
         actor=actor,
         target=session,
     )
-    tell_outside(session, AUCTION_OPENED)
+    announce_outside(session, AUCTION_OPENED)
     announce(session, "session", change="opened")
     return session
 
 
 def _figure(default: Decimal | int, given: Any, attr: str, pools: Sequence[DKPPool]) -> Decimal:
-    """The minimum or the increment: at least the smallest amount there is, as nobody can bid or raise by less."""
+    """Return the minimum or the increment: at least the smallest amount there is, as nobody can bid or raise by
+    less."""
     if given is not None:
         value = parse_points(given, attr=attr, places=places(pools), minimum=ZERO)
     else:
@@ -204,7 +207,7 @@ def _figure(default: Decimal | int, given: Any, attr: str, pools: Sequence[DKPPo
 
 
 def _rules_for(pools: Sequence[DKPPool]) -> list[dict[str, Any]]:
-    """The rules of every pool that is charged: whoever is kept out of one of them is kept out."""
+    """Return the rules of every pool that is charged: whoever is kept out of one of them is kept out."""
     rules = BiddingRule.objects.filter(is_active=True).prefetch_related("ranks")
     return [snapshot(rule) for rule in rules if rule.pool_id is None or rule.pool_id in {pool.pk for pool in pools}]
 
@@ -304,6 +307,6 @@ def cancel_session(*, session_id: Any, actor: User | None, reason: str = "") -> 
         target=session,
         data={"reason": reason},
     )
-    tell_outside(session, AUCTION_CANCELLED, reason=reason)
+    announce_outside(session, AUCTION_CANCELLED, reason=reason)
     announce(session, "closed", change="cancelled", reason=reason)
     return session

@@ -3,19 +3,26 @@
 Invariants: a session is closed once, whoever asks first (its status changes under its lock); who cannot pay at that
 moment is passed over, on the record; from then on each winner's price is held until they are served. An award frees the
 hold and takes the price in one transaction, once.
+
+Where points that a bid holds were taken while it ran (a decay, a cap, a penalty, a reversal: the ledger knows no
+difference), the bid counts for as much as its bidder has left when bidding ends (`_counted`), at least the minimum, else it
+is passed over. So nobody pays what they do not have, and nobody loses what they can still pay. It is in the trace, and the
+bidder is told then (`BID_SHORT`) and when the points were taken (`ledger.TAKEN_WHILE_BIDDING`).
+`auctions/tests/test_points_taken.py` fails without.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, clock
+from guildhall.core import audit, clock, outbox
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
@@ -28,13 +35,17 @@ from guildhall.points.models import DKPPool
 from ..models import BidSession, ItemBid, SessionWinner, Status, TieBreak
 from ..resolution import Candidate, Resolution, resolve
 from ..selectors import pools_of
-from .purses import Purses
-from .sessions import announce, lock_session, tell_outside
+from ..visibility import sees_bid
+from .balances import AvailableBalances, unit
+from .sessions import announce, announce_outside, lock_session
 
 log = logging.getLogger(__name__)
 
 AUCTION_CLOSED = "auction.closed"
 """Outbox topic: a session was decided. Payload: bid_session_id."""
+
+BID_SHORT = "auction.bid_short"
+"""Outbox topic: a bid counted for less than was bid, or for nothing. Payload: bid_session_id, user_id."""
 
 State = SessionWinner.State
 
@@ -55,16 +66,16 @@ def close_session(*, session_id: Any, actor: User | None, only_if_over: bool = F
     if session.status != Status.OPEN or (only_if_over and not session.is_over(now)):
         return session
     bids = list(ItemBid.objects.select_related("user").filter(session=session))
-    purses = Purses.lock(session, pools_of(session), [bid.user_id for bid in bids])
+    balances = AvailableBalances.lock(session, pools_of(session), [bid.user_id for bid in bids])
     held = {bid.user_id: bid.amount for bid in bids if session.is_sealed or bid.leads}
-    resolution, passed_over = _decide(session, bids, purses, held, taken=())
+    resolution, passed_over = _decide(session, bids, balances, held, taken=())
     _write_winners(session, resolution, bids)
     prices = {winner.candidate.user_id: winner.price for winner in resolution.winners}
+    session.status = Status.CLOSED
     # Everybody's promise ends here but the winners', whose price stays held until they are served.
-    purses.hold({bid.user_id: prices.get(bid.user_id, ZERO) for bid in bids})
+    balances.hold({bid.user_id: prices.get(bid.user_id, ZERO) for bid in bids})
     ItemBid.objects.filter(session=session).exclude(user_id__in=prices).update(leads=False)
     ItemBid.objects.filter(session=session, user_id__in=prices).update(leads=True)
-    session.status = Status.CLOSED
     session.is_rot = not resolution.winners
     session.paused_at = None
     session.closed_at, session.closed_by = now, actor
@@ -84,17 +95,26 @@ def close_session(*, session_id: Any, actor: User | None, only_if_over: bool = F
     session.save(update_fields=["status", "is_rot", "paused_at", "closed_at", "closed_by", "trace"])
     summary = ", ".join(f"{_name(w.candidate)} for {show_points(w.price)}" for w in resolution.winners) or "rot"
     audit.record(action="auctions.close", summary=f"{session.item_name}: {summary}", actor=actor, target=session)
-    tell_outside(session, AUCTION_CLOSED)
+    announce_outside(session, AUCTION_CLOSED)
+    for user_id in sorted({note["user_id"] for note in passed_over}):
+        outbox.put(topic=BID_SHORT, payload={"bid_session_id": str(session.pk), "user_id": user_id})
     announce(session, "closed", change="closed")
     return session
 
 
+def _due() -> QuerySet[BidSession]:
+    return BidSession.objects.filter(status=Status.OPEN, paused_at=None, ends_at__lte=clock.now()).order_by("ends_at")
+
+
+def has_due() -> bool:
+    """Return whether a session's time is up that nobody has closed. One query, nothing is written."""
+    return _due().exists()
+
+
 def close_due(*, limit: int = 200) -> int:
-    """Close every session whose time is up, each in its own transaction; answers how many. Safe in two workers."""
-    now = clock.now()
-    due = BidSession.objects.filter(status=Status.OPEN, paused_at=None, ends_at__lte=now).order_by("ends_at")
+    """Close every session whose time is up, each in its own transaction; returns how many. Safe in two workers."""
     closed = 0
-    for pk in list(due.values_list("pk", flat=True)[:limit]):
+    for pk in list(_due().values_list("pk", flat=True)[:limit]):
         try:
             close_session(session_id=pk, actor=None, only_if_over=True)
             closed += 1
@@ -134,7 +154,7 @@ def _candidates(session: BidSession, bids: Sequence[ItemBid], without: Collectio
 def _decide(
     session: BidSession,
     bids: Sequence[ItemBid],
-    purses: Purses,
+    balances: AvailableBalances,
     held: dict[int, Decimal],
     *,
     taken: Collection[int],
@@ -144,14 +164,15 @@ def _decide(
     again without them.
 
     Args:
-        held: what each person's bid in this session ties up now: theirs to spend on it.
+        held: what each person's bid in this session ties up now: theirs to spend on it. Such a bid is a promise that was
+            covered when it was made; the first session to end is the first to be served, so what other sealed sessions
+            hold does not count against it (nor can it be worked out from the price).
         taken: who is not to be considered: winners already, or passed.
         places: how many are to be found; all of the session's unless told.
     """
-    candidates = _candidates(session, bids, taken)
     people = {bid.user_id: bid.user for bid in bids}
+    candidates, notes = _counted(session, _candidates(session, bids, taken), balances, held)
     out: set[int] = set()
-    notes: list[dict[str, Any]] = []
     while True:
         resolution = resolve(
             [bid for bid in candidates if bid.user_id not in out],
@@ -164,14 +185,15 @@ def _decide(
         failed = False
         for winner in resolution.winners:
             user = people[winner.candidate.user_id]
-            own = held.get(user.pk, ZERO)
             reason = ""
             if not user.is_active:
                 reason = "the account is closed"
-            elif not purses.covers(user.pk, winner.price, own):
-                pool, _, free = purses.tightest(user.pk, own)
-                where = f" in {pool.name}" if len(purses.pools) > 1 else ""
-                reason = f"only {show_points(free)} left{where}"
+            elif held.get(user.pk):
+                if not _promise(session, balances, held).covers(user.pk, winner.price, _own(session, held, user.pk)):
+                    reason = _left(session, _promise(session, balances, held), user.pk, _own(session, held, user.pk))
+            elif not balances.covers(user.pk, winner.price):
+                # How much is left would tell what a sealed auction that still runs holds of it.
+                reason = "not enough points left"
             if reason:
                 failed = True
                 out.add(user.pk)
@@ -186,6 +208,57 @@ def _decide(
                 )
         if not failed:
             return resolution, notes
+
+
+def _promise(session: BidSession, balances: AvailableBalances, held: dict[int, Decimal]) -> AvailableBalances:
+    """Return what promises of this session are reckoned by: all but what running sealed sessions hold."""
+    return balances.as_others_see()
+
+
+def _own(session: BidSession, held: dict[int, Decimal], user_id: int) -> Decimal:
+    """Return what of a person's own bid counts on top in `_promise`: a sealed one is not taken off there."""
+    return ZERO if session.is_sealed else held.get(user_id, ZERO)
+
+
+def _left(session: BidSession, promise: AvailableBalances, user_id: int, own: Decimal) -> str:
+    pool, _, free = promise.tightest(user_id, own)
+    where = f" in {pool.name}" if len(promise.pools) > 1 else ""
+    return f"only {show_points(free)} left{where}"
+
+
+def _counted(
+    session: BidSession, candidates: list[Candidate], balances: AvailableBalances, held: dict[int, Decimal]
+) -> tuple[list[Candidate], list[dict[str, Any]]]:
+    """Return the bids as they count: one whose bidder has less left than it holds counts for what is left, if that
+    is a bid.
+
+    Returns:
+        The candidates, and a note for the trace for each that counts for less.
+    """
+    promise, smallest = _promise(session, balances, held), unit(balances.pools)
+    least = max(session.minimum_bid, smallest)
+    found, notes = [], []
+    for candidate in candidates:
+        own = _own(session, held, candidate.user_id)
+        if not held.get(candidate.user_id) or promise.covers(candidate.user_id, candidate.amount, own):
+            found.append(candidate)
+            continue
+        left = (max(promise.free(candidate.user_id, own), ZERO) // smallest) * smallest
+        if left < least:
+            found.append(candidate)  # cannot pay at all: passed over where it would win
+            continue
+        found.append(replace(candidate, amount=left))
+        notes.append(
+            {
+                "step": "lowered",
+                "user_id": candidate.user_id,
+                "name": candidate.name,
+                "amount": show_points(candidate.amount),
+                "counts_for": show_points(left),
+                "reason": _left(session, promise, candidate.user_id, own),
+            }
+        )
+    return found, notes
 
 
 def _write_winners(
@@ -211,14 +284,17 @@ def _write_winners(
 
 @use_case
 def award_session(
-    *, session_id: Any, actor: User | None, winner: User | None = None, amount: Any = None
+    *, session_id: Any, actor: User | None, winner: User | None = None, amount: Any = None, another: bool = False
 ) -> list[LootDistribution]:
     """Award what was won: the price is taken, the hold freed, in one transaction. Repeating it changes nothing.
+
+    Nobody is given a second copy by accident: naming somebody who has one is refused unless `another` says so.
 
     Args:
         winner: this person alone. Somebody who did not win takes the last place not served yet (an officer's decision,
             kept in the trace).
         amount: another price than the decided one; for one winner alone.
+        another: `winner` has one of the copies and gets a further one, at `amount` or the price of the first.
 
     Returns:
         The awards of those asked for, also those made before.
@@ -226,8 +302,10 @@ def award_session(
     Raises:
         NotFound: ``unknown_session``.
         BadInput: ``insufficient_points``, an amount's codes, ``required`` without an amount for somebody who did not bid,
+            ``amount_required`` without one for somebody whose sealed bid `actor` may not see (`visibility`),
             ``winner_required`` for an amount where several are to be served.
-        Conflict: ``session_open``, ``session_cancelled``, ``no_winner``, ``already_awarded``, ``pool_closed``.
+        Conflict: ``session_open``, ``session_cancelled``, ``no_winner``, ``pool_closed``; ``already_awarded`` where every
+            copy is, or where `winner` has one and `another` is not said.
     """
     session = lock_session(session_id)
     if session.is_over(clock.now()):
@@ -240,9 +318,14 @@ def award_session(
     price = None if amount is None else parse_price(amount, pools, attr="amount")
     rows = list(session.winners.select_related("user", "character", "loot"))
     if winner is not None:
-        chosen = [row for row in rows if row.user_id == winner.pk and row.state != State.PASSED]
+        mine = [row for row in rows if row.user_id == winner.pk and row.state != State.PASSED]
+        chosen = [row for row in mine if row.state != State.AWARDED]
+        if not chosen and mine and not another:
+            raise _has_one(session, winner, rows)
         if not chosen:
-            chosen = [_instead(session, pools, rows, winner, price, actor)]
+            chosen = [
+                _instead(session, pools, rows, winner, mine[0].amount if mine and price is None else price, actor)
+            ]
     else:
         chosen = [row for row in rows if row.state in (State.WON, State.AWARDED)]
     if not chosen:
@@ -265,6 +348,21 @@ def award_session(
     return list(made.order_by("pk"))
 
 
+def _has_one(session: BidSession, winner: User, rows: Sequence[SessionWinner]) -> Conflict:
+    left = session.quantity - sum(row.state in (State.AWARDED, State.WON) for row in rows)
+    more = (
+        f"{left} more of it can be given: send another: true to give them one of those too."
+        if left > 0
+        else "If another one dropped, award it in the raid (POST /api/raids/{id}/loot/) or auction it by itself."
+    )
+    return Conflict(
+        f"{winner} has {session.item_name} of this session already; nothing was charged again. {more}",
+        code="already_awarded",
+        attr="winner_discord_id",
+        figures={"user_id": winner.pk, "copies_left": max(0, left)},
+    )
+
+
 def _serve(
     session: BidSession,
     pools: Sequence[DKPPool],
@@ -274,9 +372,10 @@ def _serve(
 ) -> None:
     if session.raid is not None:
         lock_raid(session.raid)  # before the summaries, as whoever undoes the raid does
-    purses = Purses.lock(session, pools, [row.user_id for row in due])
+    balances = AvailableBalances.lock(session, pools, [row.user_id for row in due])
+    promised = {(row.user_id, pool.pk): row.amount for row in due if row.state == State.WON for pool in pools}
     # Freed first, taken next: between the two nobody else can see it.
-    purses.hold({row.user_id: ZERO for row in due})
+    balances.hold({row.user_id: ZERO for row in due})
     for row in due:
         cost = row.amount if price is None else price
         character = row.character if row.character and row.character.user_id == row.user_id else None
@@ -290,7 +389,8 @@ def _serve(
             actor=actor,
             source=LootDistribution.Source.AUCTION,
             auction=session.pk,
-            locked=purses.locked,
+            locked=balances.locked,
+            promised=promised,
         )
         row.state, row.amount = State.AWARDED, cost
         row.save(update_fields=["state", "amount", "loot"])
@@ -308,10 +408,17 @@ def _instead(
     price: Decimal | None,
     actor: User | None,
 ) -> SessionWinner:
-    """Somebody else than decided gets it: they take the last place not served yet."""
+    """Award to somebody else than decided: they take the last place not served yet."""
     bid = ItemBid.objects.filter(session=session, user=winner).first()
     if price is None and bid is None:
         raise BadInput(f"{winner} did not bid on {session.item_name}; say the amount.", code="required", attr="amount")
+    if price is None and bid is not None and not sees_bid(actor.pk if actor else None, bid):
+        raise BadInput(
+            f"Say the amount: what {winner} bid on {session.item_name} under seal is not shown, and as the price everybody "
+            "would read it.",
+            code="amount_required",
+            attr="amount",
+        )
     waiting = [row for row in rows if row.state in (State.WON, State.UNDONE)]
     served = sum(row.state == State.AWARDED for row in rows)
     if not waiting and served >= session.quantity:
@@ -322,7 +429,7 @@ def _instead(
     if waiting and served + len(waiting) >= session.quantity:
         displaced = waiting[-1]
         place = displaced.position
-        Purses.lock(session, pools, [displaced.user_id, winner.pk]).hold({displaced.user_id: ZERO})
+        AvailableBalances.lock(session, pools, [displaced.user_id, winner.pk]).hold({displaced.user_id: ZERO})
         displaced.state = State.PASSED
         displaced.save(update_fields=["state"])
     session.trace = [
@@ -337,25 +444,19 @@ def _instead(
     ]
     session.save(update_fields=["trace"])
     amount = price if price is not None else bid.amount if bid else ZERO
-    row, _ = SessionWinner.objects.update_or_create(
-        session=session,
-        user=winner,
-        defaults={
-            "character": bid.character if bid else None,
-            "character_name": bid.character_name if bid else "",
-            "bid_amount": bid.amount if bid else ZERO,
-            "amount": amount,
-            "position": place,
-            "state": State.WON,
-            "loot": None,
-        },
-    )
+    passed = next((row for row in rows if row.user_id == winner.pk and row.state == State.PASSED), None)
+    row = passed or SessionWinner(session=session, user=winner)
+    row.character, row.character_name = (bid.character, bid.character_name) if bid else (None, "")
+    row.bid_amount = bid.amount if bid else ZERO
+    row.amount, row.position, row.state, row.loot = amount, place, State.WON, None
+    row.save()
     return row
 
 
 @use_case
 def pass_winner(*, session_id: Any, winner: User, actor: User | None, reason: str = "") -> BidSession:
-    """A winner does not want it: the next bidder who can pay wins in their place, at the price by the mode's rule.
+    """Pass a winner who does not want the item: the next bidder who can pay wins in their place, at the price by the
+    mode's rule.
 
     Raises:
         NotFound: ``unknown_session``, ``not_a_winner``.
@@ -367,19 +468,20 @@ def pass_winner(*, session_id: Any, winner: User, actor: User | None, reason: st
     if session.status == Status.CANCELLED:
         raise Conflict(f"Bidding on {session.item_name} was cancelled.", code="session_cancelled")
     rows = list(session.winners.all())
-    row = next((one for one in rows if one.user_id == winner.pk), None)
-    if row is None or row.state == State.PASSED:
+    mine = [one for one in rows if one.user_id == winner.pk and one.state != State.PASSED]
+    row = next((one for one in mine if one.state != State.AWARDED), mine[0] if mine else None)
+    if row is None:
         raise NotFound(f"{winner} has not won {session.item_name}.", code="not_a_winner")
     if row.state == State.AWARDED:
         raise Conflict(f"{winner} has it already. Undo the award first.", code="already_awarded")
     bids = list(ItemBid.objects.select_related("user", "character").filter(session=session))
-    purses = Purses.lock(session, pools_of(session), {bid.user_id for bid in bids} | {winner.pk})
-    purses.hold({winner.pk: ZERO})
+    balances = AvailableBalances.lock(session, pools_of(session), {bid.user_id for bid in bids} | {winner.pk})
+    balances.hold({winner.pk: ZERO})
     row.state = State.PASSED
     row.save(update_fields=["state"])
     taken = {one.user_id for one in rows}
-    resolution, notes = _decide(session, bids, purses, {}, taken=taken, places=1)
-    purses.hold({won.candidate.user_id: won.price for won in resolution.winners})
+    resolution, notes = _decide(session, bids, balances, {}, taken=taken, places=1)
+    balances.hold({won.candidate.user_id: won.price for won in resolution.winners})
     _write_winners(session, resolution, bids, first_place=max(one.position for one in rows) + 1)
     now = clock.now()
     session.trace = [
@@ -398,26 +500,53 @@ def pass_winner(*, session_id: Any, winner: User, actor: User | None, reason: st
         actor=actor,
         target=session,
     )
-    tell_outside(session, AUCTION_CLOSED)
+    announce_outside(session, AUCTION_CLOSED)
     announce(session, "closed", change="passed")
     return session
 
 
 @use_case
-def undo_award(*, session_id: Any, actor: User | None, winner: User | None = None, reason: str = "") -> BidSession:
-    """Take back what a session awarded, from `winner` or from all. It can be awarded again, or passed to the next.
+def undo_award(
+    *,
+    session_id: Any,
+    actor: User | None,
+    winner: User | None = None,
+    loot_id: int | None = None,
+    reason: str = "",
+) -> BidSession:
+    """Take back what a session awarded. It can be awarded again, or passed to the next.
+
+    Args:
+        winner: the one award that this person has.
+        loot_id: that award alone. With neither, everything that the session awarded.
 
     Raises:
         NotFound: ``unknown_session``.
-        Conflict: ``not_awarded``.
+        Conflict: ``not_awarded``; ``several_awards`` where `winner` has more than one copy, naming them.
     """
     session = lock_session(session_id)
-    rows = session.winners.select_related("loot").filter(state=State.AWARDED)
-    if winner is not None:
-        rows = rows.filter(user=winner)
-    awards = [row.loot for row in rows if row.loot is not None]
+    standing = [row.loot for row in session.winners.select_related("loot__user").filter(state=State.AWARDED)]
+    awards = [
+        award
+        for award in standing
+        if award is not None
+        and (winner is None or award.user_id == winner.pk)
+        and (loot_id is None or award.pk == loot_id)
+    ]
     if not awards:
-        raise Conflict(f"{session.item_name} is not awarded{f' to {winner}' if winner else ''}.", code="not_awarded")
+        which = f" as {loot_id}" if loot_id is not None else ""
+        raise Conflict(
+            f"{session.item_name} is not awarded{f' to {winner}' if winner else ''}{which}.", code="not_awarded"
+        )
+    if winner is not None and len(awards) > 1:
+        choices = [{"loot_id": award.pk, "points_spent": show_points(award.points_spent)} for award in awards]
+        words = ", ".join(f"{choice['loot_id']} (for {choice['points_spent']})" for choice in choices)
+        raise Conflict(
+            f"{winner} has {len(awards)} of {session.item_name}. Say with loot_id which award is reversed: {words}.",
+            code="several_awards",
+            attr="loot_id",
+            figures={"awards": choices},
+        )
     charged = pools_of(session)
     ledger.lock_summaries((award.user_id, pool.pk) for award in awards for pool in charged)
     for award in awards:

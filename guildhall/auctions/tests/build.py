@@ -7,7 +7,7 @@ from typing import Any
 
 from guildhall.accounts.models import User
 from guildhall.auctions.models import BidSession
-from guildhall.auctions.services import Placed, place_bid, start_session
+from guildhall.auctions.services import PlacedBid, place_bid, start_session
 from guildhall.core.errors import GuildhallError
 from guildhall.loot.tests.build import alt, balance, person, pool, raid
 
@@ -22,7 +22,7 @@ def session(item: str = "Cloak of Flames", **values: Any) -> BidSession:
     return start_session(item_name=item, actor=None, **values)
 
 
-def bid(of: BidSession, who: User, amount: Any, **values: Any) -> Placed:
+def bid(of: BidSession, who: User, amount: Any, **values: Any) -> PlacedBid:
     """A bid by `who` for their main."""
     return place_bid(session_id=of.pk, amount=amount, bidder=who, actor=who, **values)
 

@@ -74,7 +74,7 @@ def test_a_policy_is_saved_by_the_service(admin: Client) -> None:
         "tie_breaks": '["roll"]',
     }
     bad = admin.post("/admin/auctions/biddingpolicy/add/", {**form, "tie_breaks": '["coin"]'})
-    assert b"no tie-break" in bad.content
+    assert b"not a tie-break" in bad.content
     assert admin.post("/admin/auctions/biddingpolicy/add/", form).status_code == 302
     assert BiddingPolicy.objects.get().tie_breaks == ["roll"]
 

@@ -1,4 +1,4 @@
-"""The bidding endpoints: what bots rely on (API.md), who may do what, bad input, idempotency."""
+"""The bidding endpoints: what bots rely on (docs/api-contract.md), who may do what, bad input, idempotency."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_refused_bid_is_on_the_record_once_with_a_key_and_without(bot: APIClie
         ({"amount": "100.01"}, (400, "insufficient_points")),
         ({"amount": "10.001"}, (400, "too_many_decimals")),
         ({"amount": "lots"}, (400, "not_a_number")),
-        ({"amount": None}, (400, "not_a_number")),
+        ({"amount": None}, (400, "required")),
         ({"amount": [1]}, (400, "not_a_number")),
         ({"amount": "1e400"}, (400, "out_of_range")),
         ({"amount": 1e300}, (400, "out_of_range")),
@@ -227,11 +227,12 @@ def test_a_member_bids_for_themselves_alone_and_runs_nothing(bot: APIClient, ael
     assert place(member, session, aeli, 50).status_code == 201
     assert first(place(member, session, borel, 60)) == (403, "permission_denied")
     ref = {"bid_session_id": session["bid_session_id"]}
-    for path in ("start-bid", "close-bid", "award-item"):
-        assert first(member.post(f"/api/bidding/{path}/", {**ref, "item_name": "x"})) == (403, "permission_denied")
+    for path, body in (("start-bid", {"item_name": "x"}), ("close-bid", ref), ("award-item", ref)):
+        assert first(member.post(f"/api/bidding/{path}/", body)) == (403, "permission_denied")
     for action in ("pause", "resume", "extend", "cancel", "pass", "undo-award", "void-bid"):
         path = f"/api/bidding/{session['bid_session_id']}/{action}/"
-        assert first(member.post(path, {"seconds": 5})) == (403, "permission_denied")
+        body = {"seconds": 5} if action == "extend" else {}
+        assert first(member.post(path, body)) == (403, "permission_denied")
 
 
 def test_a_key_without_the_scope_and_a_guest_do_nothing(bot: APIClient, pool: Any) -> None:
@@ -285,7 +286,11 @@ def test_a_sealed_session_shows_no_amounts_and_no_names_while_it_runs(bot: APICl
         assert "40.00" not in text
         assert "Aeli" not in text
     bot.post("/api/bidding/close-bid/", {"bid_session_id": session["bid_session_id"]})
-    assert bot.get(path).json()["bids"][0]["amount"] == "40.00"
+    after = bot.get(path).json()
+    assert (after["disclosure"], after["winners"][0]["display_name"]) == ("winners", "Aeli")
+    # What won is told with its price, which of a second-price session is not the bid.
+    assert [bid["amount"] for bid in after["bids"]] == (["40.00"] if mode == "sealed" else [])
+    assert ("40.00" in str(after)) == (mode == "sealed")
 
 
 def test_max_bid_is_what_does_not_lead_elsewhere(bot: APIClient, pool: Any, aeli: User) -> None:
@@ -412,7 +417,7 @@ def test_rules_and_policies(bot: APIClient, pool: Any, aeli: User) -> None:
     assert member.get(policy).json()["mode"] == "sealed"
 
 
-def test_my_purse_costs_little_to_ask_again(bot: APIClient, pool: Any, aeli: User) -> None:
+def test_my_balances_cost_little_to_ask_again(bot: APIClient, pool: Any, aeli: User) -> None:
     member = client(aeli)
     found = member.get("/api/bidding/me/")
     assert found.json()["pools"][0]["available"] == "100.00"

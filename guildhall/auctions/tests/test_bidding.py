@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from guildhall.auctions.models import BidHistory, ItemBid
+from guildhall.auctions.models import BidHistory, BidSession, ItemBid
 from guildhall.auctions.services import (
+    bids,
     cancel_session,
     close_session,
     extend_session,
@@ -17,6 +18,7 @@ from guildhall.auctions.services import (
     try_bid,
     void_bid,
 )
+from guildhall.auctions.services.sessions import lock_session
 from guildhall.core import clock
 from guildhall.core.errors import Conflict, NotFound
 from guildhall.loot.models import Item
@@ -73,7 +75,7 @@ def test_what_leads_elsewhere_is_not_available(pool: Any, aeli: Any) -> None:
     assert balance(aeli, pool) == "100.00/100.00"
 
 
-def test_another_pool_is_another_purse(aeli: Any) -> None:
+def test_another_pool_is_another_balance(aeli: Any) -> None:
     bid(session(), aeli, 100)
     other = build.pool("Kunark")
     adjust_points(user_ids=[aeli.pk], pool=other, amount=5, reason="x", actor=None)
@@ -102,7 +104,7 @@ def test_the_increment_counts_and_an_equal_bid_does_not_lead(aeli: Any, borel: A
 def test_all_in_may_break_the_increment_but_not_the_lead(pool: Any, aeli: Any, borel: Any) -> None:
     cloak = session(increment=10)
     bid(cloak, aeli, 95)
-    bid(cloak, borel, 0, all_in=True)
+    bid(cloak, borel, None, all_in=True)
     assert leaders(cloak) == [("Borel", "100.00")]
     assert refused(cloak, aeli, 100).code == "below_increment"
 
@@ -124,7 +126,7 @@ def test_plus_one_step_bids_the_increment_above(aeli: Any, borel: Any) -> None:
         ("abc", "not_a_number"),
         ("NaN", "not_a_number"),
         ("1e9", "out_of_range"),
-        (None, "not_a_number"),
+        (None, "required"),
         (True, "not_a_number"),
     ],
 )
@@ -196,6 +198,19 @@ def test_time_is_up_when_the_clock_says_so_not_when_the_worker_comes(aeli: Any) 
     assert (refusal.code, refusal.figures["status"]) == ("session_closed", "closed")
 
 
+def test_a_bid_that_waited_for_the_lock_is_judged_by_when_it_got_it(aeli: Any, monkeypatch: Any) -> None:
+    with clock.frozen(NIGHT) as time:
+        cloak = session(duration_seconds=60)
+        time.advance(dt.timedelta(seconds=59))
+
+        def wait_and_lock(session_id: Any) -> BidSession:
+            time.advance(dt.timedelta(seconds=2))
+            return lock_session(session_id)
+
+        monkeypatch.setattr(bids, "lock_session", wait_and_lock)
+        assert refused(cloak, aeli, 6).code == "session_closed"
+
+
 def test_a_change_of_the_lead_near_the_end_resets_the_clock_so_often_and_no_more(aeli: Any, borel: Any) -> None:
     with clock.frozen(NIGHT) as time:
         cloak = session(duration_seconds=60, anti_snipe_seconds=20, anti_snipe_limit=2)
@@ -265,7 +280,7 @@ def test_taking_back_a_bid_lets_the_next_lead_who_can_still_pay(pool: Any, aeli:
 
 def test_trying_a_bid_out_keeps_nothing(pool: Any, aeli: Any) -> None:
     cloak = session()
-    assert try_bid(session_id=cloak.pk, amount=40, bidder=aeli).leads
+    assert try_bid(session_id=cloak.pk, amount=40, bidder=aeli) == 40
     assert balance(aeli, pool) == "100.00/0.00"
     assert not BidHistory.objects.exists()
 

@@ -90,7 +90,7 @@ def test_no_bids_is_rot() -> None:
 
 
 def test_an_unknown_tie_break_is_no_silent_choice() -> None:
-    with pytest.raises(ValueError, match="no tie-break"):
+    with pytest.raises(ValueError, match="not a tie-break"):
         decide([candidate(1, 5), candidate(2, 5)], tie_breaks=["nonsense"])
 
 

@@ -91,7 +91,7 @@ def test_a_sealed_session_holds_every_bid_and_frees_the_losers(pool: Any, people
     cloak = session(mode="sealed")
     bid(cloak, aeli, 40)
     bid(cloak, borel, 30)
-    bid(cloak, borel, 20)  # sealed: a new bid takes the old one's place, whatever the amount
+    bid(cloak, borel, 20, replace=True)  # sealed: lower, on purpose
     assert (balance(aeli, pool), balance(borel, pool)) == ("100.00/40.00", "100.00/20.00")
     close(cloak)
     assert (balance(aeli, pool), balance(borel, pool)) == ("100.00/40.00", "100.00/0.00")
@@ -125,14 +125,14 @@ def test_n_items_go_to_the_n_best(pool: Any, people: Any) -> None:
 
 def test_who_can_no_longer_pay_is_passed_over_on_the_record(pool: Any, people: Any) -> None:
     aeli, borel, *_ = people
-    cloak = session(mode="sealed")
+    cloak = session(mode="sealed", minimum_bid=10)
     bid(cloak, aeli, 90)
     bid(cloak, borel, 50)
-    adjust_points(user_ids=[aeli.pk], pool=pool, amount=-20, reason="penalty", actor=None)
+    adjust_points(user_ids=[aeli.pk], pool=pool, amount=-95, reason="penalty", actor=None)
     closed = close(cloak)
     assert won(closed) == [("Borel", "50.00")]
     assert [step["name"] for step in closed.trace if step["step"] == "passed_over"] == ["Aeli"]
-    assert balance(aeli, pool) == "80.00/0.00"
+    assert balance(aeli, pool) == "5.00/0.00"
 
 
 def test_the_clock_closes_what_is_over_and_nothing_else(people: Any) -> None:

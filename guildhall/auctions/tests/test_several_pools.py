@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guildhall.auctions.models import BidSession, SessionWinner
-from guildhall.auctions.selectors import present_one, purse, session_purse
+from guildhall.auctions.selectors import bidder_balance, present_one, session_balance
 from guildhall.auctions.services import (
     award_session,
     cancel_session,
@@ -62,9 +62,9 @@ def borel(main: Any, second: Any) -> Any:
     return rich("Borel", {main: 50, second: 80})
 
 
-def rich(name: str, purses: dict[Any, Any]) -> Any:
+def rich(name: str, balances: dict[Any, Any]) -> Any:
     person = build.person(name)
-    for pool, points in purses.items():
+    for pool, points in balances.items():
         adjust_points(user_ids=[person.pk], pool=pool, amount=points, reason="to begin with", actor=None)
     return person
 
@@ -152,7 +152,7 @@ def test_raising_ones_own_bid_counts_what_it_holds_already(cloak: Any, second: A
     assert balance(aeli, second) == "30.00/30.00"
 
 
-def test_who_cannot_pay_in_one_of_the_pools_at_the_end_is_passed_over(
+def test_a_bid_counts_for_what_is_left_in_the_pool_that_has_least(
     cloak: Any, second: Any, aeli: Any, borel: Any
 ) -> None:
     update_pool(pool=second, allow_negative=True, actor=None)
@@ -163,8 +163,8 @@ def test_who_cannot_pay_in_one_of_the_pools_at_the_end_is_passed_over(
     update_pool(pool=second, allow_negative=False, actor=None)
     closed = close_session(session_id=running.pk, actor=None)
     assert names(closed.winners.all()) == [("Borel", "40.00")]
-    (passed,) = [step for step in closed.trace if step["step"] == "passed_over"]
-    assert passed["reason"] == "only 30.00 left in Raid of the week"
+    (lowered,) = [step for step in closed.trace if step["step"] == "lowered"]
+    assert (lowered["counts_for"], lowered["reason"]) == ("30.00", "only 30.00 left in Raid of the week")
 
 
 def test_a_voided_lead_goes_to_the_next_who_can_pay_in_each_pool(
@@ -246,9 +246,9 @@ def test_a_bots_own_auction_is_paid_in_each_pool_or_not_at_all(cloak: Any, aeli:
 def test_max_bid_is_told_for_the_pool_that_limits(cloak: Any, main: Any, second: Any, aeli: Any) -> None:
     running = session(item=cloak)
     bid(running, aeli, 20)
-    found = session_purse(aeli, running)
+    found = session_balance(aeli, running)
     assert (found.pool, str(found.available), str(found.max_bid)) == (second, "10.00", "30.00")
-    assert str(purse(aeli, main).max_bid) == "80.00"
+    assert str(bidder_balance(aeli, main).max_bid) == "80.00"
 
 
 def test_the_price_is_a_reference_in_each_pool(cloak: Any, main: Any, second: Any, aeli: Any) -> None:

@@ -16,7 +16,7 @@ from django.test import Client
 from guildhall.auctions import stream
 from guildhall.auctions.models import StreamEvent
 from guildhall.auctions.services import award_session, close_session
-from guildhall.core import clock
+from guildhall.core import clock, retention
 
 from . import build
 from .build import bid, session
@@ -93,7 +93,7 @@ def test_who_was_away_too_long_is_told_to_start_afresh(member: Any) -> None:
         for name in ("a1", "a2", "a3"):
             session(name)
     session("b")
-    assert stream.forget_old_events() == 3
+    assert retention.delete_expired()["stream_events"] == 3
     for last in ("1", "999999"):
         response = browser(member).get("/api/bidding/stream/", headers={"Last-Event-ID": last})
         assert events(response, 1)[0][1] == "hello"

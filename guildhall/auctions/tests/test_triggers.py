@@ -76,13 +76,3 @@ def test_the_history_cannot_be_truncated(bid: BidHistory) -> None:
         )
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE auctions_bidhistory CASCADE")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_test_still_ends_with_an_empty_history(bid: BidHistory) -> None:
-    """The flush of a transactional test takes the triggers away for itself and puts them back (conftest.py)."""
-    from django.core.management import call_command
-
-    call_command("flush", interactive=False, verbosity=0)
-    assert not BidHistory.objects.exists()
-    assert BID_HISTORY.missing(connection) == []

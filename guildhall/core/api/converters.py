@@ -1,4 +1,4 @@
-"""Path converters. `<id:user_id>` is a whole number that fits a BIGINT; a longer one is no path of ours: 404."""
+"""Path converters. `<id:user_id>` is a whole number that fits a BIGINT; a longer one is not a path of ours: 404."""
 
 from __future__ import annotations
 

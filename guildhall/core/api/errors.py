@@ -1,4 +1,4 @@
-"""Every error that leaves the API has one form (API.md, "Conventions"), made here.
+"""Every error that leaves the API has one form (docs/api-contract.md, "Conventions"), made here.
 
 `drf-standardized-errors` gives the form; this adds Guildhall's own exceptions, so that a service's refusal
 becomes the right status and code without a view in between, and JSON for paths that do not exist.
@@ -15,7 +15,7 @@ from drf_standardized_errors.formatter import ExceptionFormatter as BaseFormatte
 from drf_standardized_errors.handler import ExceptionHandler as BaseHandler
 from rest_framework import exceptions
 
-from guildhall.core.errors import GuildhallError
+from guildhall.core.errors import GuildhallError, TooManyRequests
 from guildhall.core.transactions import is_retryable
 
 
@@ -25,6 +25,8 @@ class ApiError(exceptions.APIException):
     def __init__(self, error: GuildhallError) -> None:
         self.status_code = error.status
         self.source = error
+        if isinstance(error, TooManyRequests):
+            self.wait = error.retry_after  # DRF makes `Retry-After` of it
         super().__init__(detail=error.detail, code=error.code)
 
 
@@ -48,31 +50,31 @@ class ExceptionHandler(BaseHandler):
 
 
 class ExceptionFormatter(BaseFormatter):
-    """Add `attr` and `figures` of a `GuildhallError` to the common form."""
+    """A `GuildhallError` in the common form: each of its faults with its `attr` and `figures`."""
 
     def format_error_response(self, error_response: Any) -> Any:
         formatted = super().format_error_response(error_response)
         source = getattr(self.exc, "source", None)
         if isinstance(source, GuildhallError):
-            first = formatted["errors"][0]
-            if source.attr:
-                first["attr"] = source.attr
-            if source.figures:
-                first["figures"] = source.figures
+            formatted["errors"] = [_item(fault) for fault in source.faults]
         return formatted
 
 
 def error_body(error: GuildhallError) -> dict[str, Any]:
-    """The common form for `error`, where no DRF view is involved."""
-    item: dict[str, Any] = {"code": error.code, "detail": error.detail, "attr": error.attr}
-    if error.figures:
-        item["figures"] = error.figures
-    return {"type": "client_error", "errors": [item]}
+    """Return the common form for `error`, where no DRF view is involved."""
+    return {"type": "client_error", "errors": [_item(fault) for fault in error.faults]}
+
+
+def _item(fault: GuildhallError) -> dict[str, Any]:
+    item: dict[str, Any] = {"code": fault.code, "detail": fault.detail, "attr": fault.attr}
+    if fault.figures:
+        item["figures"] = fault.figures
+    return item
 
 
 @csrf_exempt
 def api_not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
-    """JSON 404 for every path under /api/ that does not exist."""
+    """Return JSON 404 for every path under /api/ that does not exist."""
     slash = "" if request.path.endswith("/") else " Paths end with a slash."
     detail = f"There is nothing at {request.path[:200]}.{slash} GET /api/schema/ lists every path."
     return JsonResponse(

@@ -1,4 +1,4 @@
-"""ETags that cost one small query: a client that polls and finds nothing new pays almost nothing (API.md).
+"""ETags that cost one small query: a client that polls and finds nothing new pays almost nothing (docs/api-contract.md).
 
 `If-None-Match` is compared weakly (RFC 9110, 13.1.2): `W/` before a tag makes no difference, many may be sent, and `*`
 means whatever there is.
@@ -18,20 +18,22 @@ from rest_framework.response import Response
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-def answers_etag(handler: Handler) -> Handler:
+def supports_etag(handler: Handler) -> Handler:
     """Say in the schema that a view's GET handler answers through `conditional`."""
-    handler.answers_etag = True  # type: ignore[attr-defined]
+    handler.supports_etag = True  # type: ignore[attr-defined]
     return handler
 
 
 def etag_of(request: Request, *parts: object) -> str:
-    """A weak ETag from `parts`, the query string and the wished-for format."""
-    text = "|".join([*(str(part) for part in parts), request.get_full_path(), request.headers.get("Accept", "")])
+    """Return a weak ETag from `parts`, the query string, the wished-for format, and whether somebody is signed in: strangers are
+    shown less, so what they hold is never what a member would get."""
+    who = "known" if request.user.is_authenticated else "stranger"
+    text = "|".join([*(str(part) for part in parts), who, request.get_full_path(), request.headers.get("Accept", "")])
     return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
 def conditional(request: Request, etag: str, build: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    """304 if the client has `etag` already, else what `build` makes, with the ETag on it."""
+    """Return 304 if the client has `etag` already, else what `build` makes, with the ETag on it."""
     sent = [tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))]
     if etag.removeprefix("W/") in sent:
         response: HttpResponseBase = Response(status=304)

@@ -1,6 +1,8 @@
-"""The whole of a list as a file: `?format=csv` or `?format=xlsx` on lists that offer it (and JSON, as ever).
+"""The whole of a list as a file: `?format=csv` or `?format=xlsx` (and JSON, as ever).
 
-A file is not cut into pages. Text that a spreadsheet would take for a formula is written with an apostrophe before it.
+Every list can be had as a file: its rows' fields are the columns (`table_of`). A view whose file has other columns, or
+whose rows can be had faster than through its serializer, says so with `ExportMixin`. A file is not cut into pages. Text
+that a spreadsheet would take for a formula is written with an apostrophe before it.
 """
 
 from __future__ import annotations
@@ -8,23 +10,22 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.core.errors import TooLarge
+from guildhall.core.text import spreadsheet_text, without_control_characters
 
 from .renderers import OrjsonRenderer
 
 MOST_ROWS = 200_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _cell(value: Any) -> Any:
@@ -32,13 +33,9 @@ def _cell(value: Any) -> Any:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
-        return f"'{value}"
+    if isinstance(value, str):
+        return spreadsheet_text(value)
     return value
-
-
-def _is_number(text: str) -> bool:
-    return text.lstrip("+-").replace(".", "", 1).isdecimal()
 
 
 class _TableRenderer(BaseRenderer):
@@ -46,8 +43,12 @@ class _TableRenderer(BaseRenderer):
     render_style = "binary"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        context = renderer_context or {}
         if isinstance(data, Table):
             return self.write(data)
+        if context["response"].status_code == 200 and (table := table_of(data, context["view"])) is not None:
+            context["response"]["Content-Disposition"] = f'attachment; filename="{table.name}.{self.format}"'
+            return self.write(table)
         # An error on the way here: it has the common form, whatever file was asked for.
         if renderer_context and "response" in renderer_context:
             renderer_context["response"]["Content-Type"] = OrjsonRenderer.media_type
@@ -97,7 +98,7 @@ def _xlsx(value: Any) -> Any:
         return value.astimezone(dt.UTC).replace(tzinfo=None)
     if isinstance(value, Decimal | int | float | dt.date):
         return value
-    return ILLEGAL_CHARACTERS_RE.sub("", str(value))
+    return without_control_characters(str(value))
 
 
 class Table:
@@ -105,6 +106,38 @@ class Table:
 
     def __init__(self, name: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
         self.name, self.columns, self.rows = name, columns, rows
+
+
+FILES = ("csv", "xlsx")
+
+
+def wants_file(request: Any) -> bool:
+    """Return whether the answer goes into a file, which is not cut into pages."""
+    return getattr(getattr(request, "accepted_renderer", None), "format", "") in FILES
+
+
+def table_of(data: Any, view: Any) -> Table | None:
+    """Return the rows of a list's answer as a table with the columns of its contract; None where `data` is not a list."""
+    rows = data.get("results") if isinstance(data, Mapping) else data
+    columns = view.contract("GET").columns
+    if not isinstance(rows, list) or columns is None:
+        return None
+    path = view.request.path.removeprefix("/api/").strip("/")
+    return Table(
+        path.replace("/", "-") or "list", columns, ({name: _value(row, name) for name in columns} for row in rows)
+    )
+
+
+def _value(row: Any, column: str) -> Any:
+    """Return the value of a column such as ``raid.name``; what is not a single value is written as text."""
+    value: Any = row
+    for step in column.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    if isinstance(value, list | tuple) and not any(isinstance(one, Mapping | list | tuple) for one in value):
+        return "; ".join(str(one) for one in value)
+    if isinstance(value, Mapping | list | tuple):
+        return OrjsonRenderer().render(value).decode()
+    return value
 
 
 class ExportMixin:
@@ -120,14 +153,14 @@ class ExportMixin:
         return found
 
     def is_export(self, request: Request) -> bool:
-        """Whether a file was asked for."""
-        return getattr(request.accepted_renderer, "format", "") in ("csv", "xlsx")
+        """Return whether a file was asked for."""
+        return wants_file(request)
 
     def export_rows(self, queryset: QuerySet[Any]) -> Iterable[dict[str, Any]]:
         raise NotImplementedError
 
     def export(self, queryset: QuerySet[Any]) -> Response:
-        """The whole list as a file.
+        """Return the whole list as a file.
 
         Raises:
             TooLarge: more than `MOST_ROWS`.
@@ -138,7 +171,7 @@ class ExportMixin:
         return self.export_table(self.export_rows(queryset))
 
     def export_table(self, rows: Iterable[dict[str, Any]]) -> Response:
-        """Rows that are there already as a file."""
+        """Return rows that are there already as a file."""
         request: Request = self.request  # type: ignore[attr-defined]
         ending = request.accepted_renderer.format
         table = Table(self.export_name, self.export_columns, rows)

@@ -1,12 +1,14 @@
-"""Serializer fields that every room shares."""
+"""Serializer fields that every app shares."""
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
+from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -15,13 +17,14 @@ from rest_framework.relations import MANY_RELATION_KWARGS
 from guildhall.core.errors import BadInput
 from guildhall.core.money import parse_points, show_points
 from guildhall.core.text import storable
+from guildhall.core.validators import parse_digits
 
-from .filters import MAX_ID
+from .params import MAX_ID
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "pattern": r"^-?\d{1,7}\.\d{2}$", "example": "12.50"})
 class PointsField(serializers.Field):
-    """An amount: taken as text or number, exact; sent as text with two places (API.md, "Conventions").
+    """An amount: taken as text or number, exact; sent as text with two places (docs/api-contract.md, "Conventions").
 
     Args:
         places: how many decimals are taken.
@@ -55,14 +58,25 @@ class ManyIds(serializers.ManyRelatedField):
 class IdField(serializers.PrimaryKeyRelatedField):
     """An id that is looked up; one that is not there, or no id at all, is 400 on its field."""
 
+    default_error_messages = {
+        "does_not_exist": "There is no {what} with the id {pk_value}.",
+        "incorrect_type": "An id of a {what} is a whole number, not {data_type}.",
+    }
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        """Refuse, naming what the id would be of."""
+        queryset = self.get_queryset()
+        what = "row" if queryset is None else queryset.model._meta.verbose_name
+        super().fail(key, what=what, **kwargs)
+
     @classmethod
     def many_init(cls, *args: Any, **kwargs: Any) -> ManyIds:
         own = {name: value for name, value in kwargs.items() if name in MANY_RELATION_KWARGS}
         return ManyIds(child_relation=cls(*args, **kwargs), **own)
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, str) and data.isascii() and data.isdecimal() and len(data) < 19:
-            data = int(data)
+        if isinstance(data, str) and (number := parse_digits(data)) is not None:
+            data = number
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("incorrect_type", data_type=type(data).__name__)
         if not 0 <= data <= MAX_ID:
@@ -104,3 +118,64 @@ class JSONObjectField(PlainJSONField):
             self.fail("too_large")
         found: dict[str, Any] = value
         return found
+
+
+class AliasesMixin:
+    """A serializer that reads some fields under a second name: `aliases` maps the second name to the field's.
+
+    The ids of pools, people, events, raids and characters are called `dkp_pool_id`, `user_id`, `event_id`, `raid_id` and
+    `character_id` wherever they are sent (docs/api-contract.md, "Conventions"); older short names go on working. Both are in the
+    schema, each with the field's own rules. Sent together they must say the same (400 ``contradiction``), and an error is
+    told under the name that was sent.
+    """
+
+    aliases: Mapping[str, str] = {}
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the declared fields, and a writable one for each alias."""
+        fields: dict[str, Any] = super().get_fields()  # type: ignore[misc]
+        for alias, name in self.aliases.items():
+            field = fields[name]
+            # As DRF copies a field: a child that is bound to one field must not become another's.
+            options = {
+                key: value if key in ("validators", "regex", "queryset") else copy.deepcopy(value)
+                for key, value in field._kwargs.items()
+                if key not in ("default", "source")
+            }
+            source = field.source or name
+            if source != alias:
+                options["source"] = source
+            fields[alias] = type(field)(*field._args, **{**options, "required": False, "help_text": f"as `{name}`"})
+        return fields
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return what the serializer does, each alias read as the field that it stands for.
+
+        Raises:
+            ValidationError: ``contradiction``, and what the fields raise.
+        """
+        sent = {name: alias for alias, name in self.aliases.items() if isinstance(data, Mapping) and alias in data}
+        if not sent:
+            return super().to_internal_value(data)  # type: ignore[misc]
+        data = data.copy() if isinstance(data, QueryDict) else dict(data)
+        for name, alias in sent.items():
+            if name in data and _values(data, name) != _values(data, alias):
+                text = f"“{alias}” and “{name}” are one thing and say different ones; send “{alias}” alone."
+                raise serializers.ValidationError({alias: [serializers.ErrorDetail(text, code="contradiction")]})
+            if isinstance(data, QueryDict):
+                data.setlist(name, data.getlist(alias))
+                del data[alias]
+            else:
+                data[name] = data.pop(alias)
+        try:
+            return super().to_internal_value(data)  # type: ignore[misc]
+        except serializers.ValidationError as error:
+            if isinstance(error.detail, dict):
+                error.detail = {sent.get(name, name): found for name, found in error.detail.items()}
+            raise
+
+
+def _values(data: Any, name: str) -> list[str]:
+    """Return what stands under a name, so that 7 and "7" are the same."""
+    values = data.getlist(name) if isinstance(data, QueryDict) else data[name]
+    return [str(value) for value in (values if isinstance(values, list) else [values])]

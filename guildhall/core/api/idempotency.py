@@ -1,8 +1,15 @@
-"""`Idempotency-Key`: the same POST twice does one thing and gets one answer (API.md, "Conventions").
+"""`Idempotency-Key`: the same POST twice does one thing and gets one answer (docs/api-contract.md, "Conventions").
 
 Invariant: the key's row, the effect and the stored answer commit together. The row goes in first, so a second call
 with the same key, in any process, waits on the unique index and then finds the first one's answer. A refusal
-(4xx) is kept too: its effect is rolled back to a savepoint and the key stays with the answer that was given.
+(4xx) is kept too: its effect is rolled back to a savepoint and the key stays with the answer that was given. What only
+says "not now" (429, 5xx, 409 ``busy``) or "not you" (401, 403) is not kept, whether it was said before the handler began or
+by it: the same key may be sent again, once the caller has signed in or an officer has given them the right.
+
+Invariant: what is kept opens nothing. Fields that hold a secret (`SECRET_FIELDS`) are taken out before the answer is
+stored; a repetition names them in ``withheld``. A key belongs to who sent it: the API key (another key of the same
+person may be allowed less), the person's session, or a stranger's address and browser, so that nobody is told what
+somebody else was answered. `core/tests/test_idempotency_secrets.py` fails without either.
 """
 
 from __future__ import annotations
@@ -13,20 +20,42 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, transaction
+from django.utils.crypto import salted_hmac
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from guildhall.core.errors import BadInput, Conflict
-from guildhall.core.models import IdempotencyKey
-from guildhall.core.transactions import is_retryable, run_in_transaction
+from guildhall.core.addresses import address_group, client_address
+from guildhall.core.errors import BadInput, Stale
+from guildhall.core.idempotency import Outcome, run_idempotently
+from guildhall.core.transactions import is_retryable
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
+#: Names of fields that hold a secret, wherever they stand in an answer.
+SECRET_FIELDS = frozenset({"key", "link_token", "token"})
+WITHHELD = "withheld"
+
+
+class WithheldOutput(serializers.Serializer[Any]):
+    """What a repeated answer leaves out, because it is shown once."""
+
+    code = serializers.CharField(help_text="`secret_shown_once`")
+    fields_withheld = serializers.ListField(child=serializers.CharField())
+    detail = serializers.CharField()
 
 
 def _owner(request: Request) -> str:
-    return f"user:{request.user.pk}"
+    """Return whose `Idempotency-Key` it is."""
+    owner: str = getattr(request.auth, "idempotency_owner", "")
+    if owner:
+        return owner
+    if request.user is not None and request.user.pk is not None:
+        return f"user:{request.user.pk}"
+    django_request = request._request
+    seen = [address_group(client_address(django_request)), django_request.headers.get("User-Agent", "")]
+    return "stranger:" + salted_hmac("guildhall.idempotency", json.dumps(seen), algorithm="sha256").hexdigest()[:40]
 
 
 def _fingerprint(request: Request) -> str:
@@ -35,7 +64,9 @@ def _fingerprint(request: Request) -> str:
         plain: Any = {name: [_plain(value) for value in values] for name, values in data.lists()}
     else:
         plain = data
-    text = json.dumps([request.method, request.path, plain], sort_keys=True, default=str)
+    query = request._request.META.get("QUERY_STRING", "")
+    path = f"{request.path}?{query}" if query else request.path
+    text = json.dumps([request.method, path, plain], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -73,17 +104,22 @@ def idempotent(handler: Callable[..., Response]) -> Callable[..., Response]:
             raise BadInput(f"{HEADER} may have {MAX_LENGTH} characters.", code="idempotency_key_too_long")
         owner, fingerprint = _owner(request), _fingerprint(request)
 
-        def attempt() -> Response:
-            try:
-                with transaction.atomic():
-                    row = IdempotencyKey.objects.create(owner=owner, key=key, request_hash=fingerprint)
-            except IntegrityError:
-                return _answered_before(owner, key, fingerprint)
-            response = _run(view, handler, request, args, kwargs)
-            IdempotencyKey.objects.filter(pk=row.pk).update(status_code=response.status_code, body=_json(response.data))
-            return response
+        given: list[Response] = []  # of the last attempt: the stored body is without its secrets
 
-        return run_in_transaction(attempt)
+        def action() -> Outcome:
+            response = _run(view, handler, request, args, kwargs)
+            if _passing(response):
+                raise _RolledBack(response)
+            given.append(response)
+            return Outcome(without_secrets(_json(response.data)), response.status_code)
+
+        try:
+            outcome = run_idempotently(owner=owner, key=key, request_hash=fingerprint, action=action)
+        except _RolledBack as refusal:
+            return refusal.response
+        if outcome.is_repeated:
+            return Response(outcome.body, status=outcome.status, headers={"Idempotent-Replayed": "true"})
+        return given[-1]
 
     wrapper.is_idempotent = True  # type: ignore[attr-defined]
     return wrapper
@@ -95,7 +131,7 @@ def _run(view: Any, handler: Callable[..., Response], request: Request, args: An
         with transaction.atomic():
             try:
                 response = handler(view, request, *args, **kwargs)
-            except DatabaseError as error:
+            except (DatabaseError, Stale) as error:
                 if is_retryable(error):
                     raise
                 response = view.handle_exception(error)
@@ -107,22 +143,41 @@ def _run(view: Any, handler: Callable[..., Response], request: Request, args: An
     except _RolledBack as refusal:
         # DRF marks the outer transaction for rollback when it handles an exception; the savepoint is already undone.
         transaction.set_rollback(False)
-        if refusal.response.status_code >= 500:
-            raise
         return refusal.response
+
+
+def _passing(response: Response) -> bool:
+    """Return whether a refusal says no more than "not now" or "not you": nothing is kept of it, so that the same key may be sent
+    again."""
+    if response.status_code == 409:
+        errors = response.data.get("errors") or [{}] if isinstance(response.data, dict) else [{}]
+        return errors[0].get("code") == "busy"
+    return response.status_code in (401, 403, 429) or response.status_code >= 500
+
+
+def without_secrets(body: Any) -> Any:
+    """Return a JSON-ready answer as it may be stored: without the fields of `SECRET_FIELDS`, which ``withheld`` names."""
+    left_out: set[str] = set()
+
+    def clean(node: Any) -> Any:
+        if isinstance(node, dict):
+            left_out.update(name for name, value in node.items() if name in SECRET_FIELDS and value)
+            return {name: clean(value) for name, value in node.items() if name not in SECRET_FIELDS}
+        return [clean(item) for item in node] if isinstance(node, list) else node
+
+    found = clean(body)
+    if left_out and isinstance(found, dict):
+        names = sorted(left_out)
+        found[WITHHELD] = {
+            "code": "secret_shown_once",
+            "fields_withheld": names,
+            "detail": f"This request was answered before; {', '.join(names)} stood in the first answer alone and was not "
+            "kept. If that answer never arrived, ask an officer, or make a new one.",
+        }
+    return found
 
 
 def _json(data: Any) -> Any:
     from rest_framework.utils.encoders import JSONEncoder
 
     return json.loads(json.dumps(data, cls=JSONEncoder))
-
-
-def _answered_before(owner: str, key: str, fingerprint: str) -> Response:
-    row = IdempotencyKey.objects.get(owner=owner, key=key)
-    if row.request_hash != fingerprint:
-        raise Conflict(
-            "This Idempotency-Key was used before with another request. Use a new key for a new request.",
-            code="idempotency_key_reused",
-        )
-    return Response(row.body, status=row.status_code or 409, headers={"Idempotent-Replayed": "true"})

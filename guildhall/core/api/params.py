@@ -12,12 +12,13 @@ from rest_framework.request import Request
 
 from guildhall.core.errors import BadInput
 
+MAX_ID = 2**63 - 1
 _LOST_PLUS = re.compile(r" (\d{2}:?\d{2})$")
 _YES, _NO = {"true", "1", "yes"}, {"false", "0", "no"}
 
 
 def whole_number(request: Request, name: str) -> int | None:
-    """A query parameter that is a whole number of at most 18 digits; None where it is not given.
+    """Return a query parameter that is a whole number of at most 18 digits; None where it is not given.
 
     Raises:
         BadInput: ``invalid``.
@@ -31,7 +32,7 @@ def whole_number(request: Request, name: str) -> int | None:
 
 
 def moment(request: Request, name: str) -> dt.datetime | None:
-    """A query parameter that is a time, ISO 8601; a date alone means its first moment, no offset means UTC.
+    """Return a query parameter that is a time, ISO 8601; a date alone means its first moment, no offset means UTC.
 
     A client that forgets to encode the ``+`` of an offset sends a space; that is understood.
 
@@ -53,7 +54,7 @@ def moment(request: Request, name: str) -> dt.datetime | None:
 
 
 def flag(request: Request, name: str, *, default: bool = False) -> bool:
-    """A query parameter that is true or false.
+    """Return a query parameter that is true or false.
 
     Raises:
         BadInput: ``invalid``.
@@ -67,7 +68,7 @@ def flag(request: Request, name: str, *, default: bool = False) -> bool:
 
 
 def one_of(request: Request, name: str, allowed: Collection[str]) -> str | None:
-    """A query parameter that is one of `allowed`; None where it is not given.
+    """Return a query parameter that is one of `allowed`; None where it is not given.
 
     Raises:
         BadInput: ``invalid_choice``.

@@ -1,6 +1,6 @@
 """Reading JSON bodies: strict where a lenient reader would guess, and bounded before anything else looks at them.
 
-Refused here once, in words: what is no UTF-8 or no JSON, a name that comes twice in one object (readers differ in which
+Refused here once, in words: what is not UTF-8 or no JSON, a name that comes twice in one object (readers differ in which
 they take, and an amount is no place to guess), numbers that no computer holds (`NaN`, `1e999`), nesting that would
 exhaust whoever walks through it, and names that no database can hold. Characters in values are for the fields to judge.
 """
@@ -19,13 +19,17 @@ from guildhall.core.text import storable
 
 MOST_NESTED = 32
 """Objects and lists within each other. The deepest body of the API has five."""
+MOST_VALUES = 200_000
+"""Values in one body, those within objects and lists included: four times the lines of the longest evening's log."""
+MOST_OBJECTS = 50_000
+"""Objects in one body."""
 
 
 class StrictJSONParser(JSONParser):
     """As DRF's, and strict."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        """The body as Python values.
+        """Return the body as Python values.
 
         Raises:
             ParseError: ``parse_error``, with what is wrong.
@@ -35,7 +39,7 @@ class StrictJSONParser(JSONParser):
         except UnicodeDecodeError as error:
             raise ParseError(f"The body is not UTF-8 (byte {error.start}). Send JSON in UTF-8.") from error
         try:
-            found = json.loads(text, parse_constant=_no_number, parse_float=_float, object_pairs_hook=_object)
+            found = json.loads(text, parse_constant=_no_number, parse_float=_float, object_pairs_hook=_Objects())
         except RecursionError as error:
             raise _too_deep() from error
         except ValueError as error:
@@ -45,7 +49,7 @@ class StrictJSONParser(JSONParser):
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number in JSON")
+    raise ValueError(f"{text} is not a number in JSON")
 
 
 def _float(text: str) -> float:
@@ -55,12 +59,25 @@ def _float(text: str) -> float:
     return value
 
 
+class _Objects:
+    """Makes the objects of one body, and counts them while they are read."""
+
+    def __init__(self) -> None:
+        self.left = MOST_OBJECTS
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"the body has more than {MOST_OBJECTS:,} objects; send it in several calls")
+        return _object(pairs)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{_shown(twice)} stands twice in one object; send it once")
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"{_shown(twice)} appears twice in one object; send it once")
     return found
 
 
@@ -73,9 +90,13 @@ def _too_deep() -> ParseError:
 
 
 def _look_through(found: Any) -> None:
-    """Refuse deep nesting and names with NUL or half characters."""
+    """Refuse deep nesting, more values than any call needs, and names with NUL or half characters."""
     level = [found] if isinstance(found, dict | list) else []
+    left = MOST_VALUES
     for _ in range(MOST_NESTED):
+        left -= sum(map(len, level))
+        if left < 0:
+            raise ParseError(f"The body has more than {MOST_VALUES:,} values. Send it in several calls.")
         level = [one for container in level for one in _inside(container)]
         if not level:
             return
@@ -83,7 +104,7 @@ def _look_through(found: Any) -> None:
 
 
 def _inside(container: Any) -> Iterator[Any]:
-    """The objects and lists within one, its names looked at."""
+    """Return the objects and lists within one, its names looked at."""
     if isinstance(container, dict):
         for name in container:
             if not storable(name):

@@ -1,4 +1,4 @@
-"""The OpenAPI schema's own rules: errors in the common form on every path, idempotency and limits said, tags by room."""
+"""The OpenAPI schema's own rules: errors in the common form on every path, idempotency and limits said, tags by app."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+from rest_framework.permissions import AllowAny
 
+from .contract import list_columns
+from .export import CSVRenderer, XLSXRenderer
 from .idempotency import HEADER, MAX_LENGTH
 
+IDEMPOTENCY = (
+    "Sent twice, it does one thing and answers the same, with the header `Idempotent-Replayed: true` (at most {most} "
+    "characters; kept at least 24 hours). It belongs to the key or session it came with. A refusal is kept under its key "
+    "like an answer, so a corrected call takes a new key; 429, 503 and 409 `busy` are not kept and are safe to repeat "
+    "with the same key. A secret (`link_token`) is in the first answer alone."
+)
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "400": ("validation_error", {"code": "required", "detail": "This field is required.", "attr": "reason"}),
@@ -20,7 +29,11 @@ _EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "403": (
         "client_error",
-        {"code": "permission_denied", "detail": "Your role or your key does not allow this.", "attr": None},
+        {
+            "code": "permission_denied",
+            "detail": "This needs the permission points:write, which this key does not have. Use a key that has it.",
+            "attr": None,
+        },
     ),
     "404": ("client_error", {"code": "unknown_pool", "detail": "There is no DKP pool 7.", "attr": "dkp_pool_id"}),
     "405": (
@@ -48,7 +61,7 @@ _WORDS = {
     "400": "What came in is not right; nothing was stored.",
     "401": "No credentials, or bad ones.",
     "403": "Known, and not allowed.",
-    "404": "There is no such thing.",
+    "404": "Not found, or not visible to the caller.",
     "405": "Not with this method.",
     "406": "Not in that format.",
     "409": "The state of things does not allow it.",
@@ -74,19 +87,63 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 
 class GuildhallSchema(AutoSchema):
-    """One tag a room (the first word of the path after /api/), and the common answers on every operation."""
+    """One tag per app (the first word of the path after /api/), and the common answers on every operation."""
 
     def get_tags(self) -> list[str]:
         parts = [part for part in self.path.split("/") if part and not part.startswith("{")]
         return [parts[1] if len(parts) > 1 else "api"]
 
+    def get_request_serializer(self) -> Any:
+        """DELETE takes no body unless its `extend_schema` declares one."""
+        return None if self.method == "DELETE" else super().get_request_serializer()
+
+    def map_renderers(self, attribute: str) -> list[Any]:
+        """Return drf-spectacular's renderers; a list can be had as CSV and XLSX too (`export.py`)."""
+        found: list[Any] = super().map_renderers(attribute)
+        if list_columns(self) is not None:
+            found += [kind for one in (CSVRenderer, XLSXRenderer) if (kind := getattr(one, attribute)) not in found]
+        return found
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        """Return how a caller may sign in for this operation; ``{}`` among them where nobody has to.
+
+        A view's permission classes say so: `AllowAny`, none at all, or `admits_strangers(view, method)`.
+        """
+        schemes = [scheme for scheme in super().get_auth() if scheme]
+        if not self.view.authentication_classes:
+            return [{}]
+        return [*schemes, {}] if self._admits_strangers() else schemes
+
+    def _admits_strangers(self) -> bool:
+        for permission in self.view.permission_classes:
+            admits = getattr(permission, "admits_strangers", None)
+            if permission is not AllowAny and (admits is None or not admits(self.view, self.method)):
+                return False
+        return True
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        """Return the operation with the scopes of which the caller needs one, in words and as `x-required-scopes`."""
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        needs = [getattr(permission, "scopes_for", None) for permission in self.view.permission_classes]
+        scopes = next((find(self.view, self.method) for find in needs if find is not None), ())
+        operation["x-required-scopes"] = list(scopes)
+        text = operation.get("description", "")
+        if scopes:
+            named = " or ".join(f"`{scope}`" for scope in scopes)
+            operation["description"] = f"{text}\n\nNeeds the scope {named}.".strip()
+        elif {} not in operation.get("security", []):
+            operation["description"] = f"{text}\n\nSigning in is enough; no scope is needed.".strip()
+        return operation
+
     def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
-        """Two rooms may both have a `ReasonInput`: a component carries its room's name."""
+        """Return the component's name with its app's: two apps may both have a `ReasonInput`."""
         name: str = super()._get_serializer_name(serializer, direction, bypass_extensions)
         serializer_class = serializer if isinstance(serializer, type) else type(serializer)
         parts = serializer_class.__module__.split(".")
-        room = parts[1].capitalize() if parts[0] == "guildhall" and len(parts) > 1 else ""
-        return name if room in ("", "Core") or name.startswith(room) else f"{room}{name}"
+        app = parts[1].capitalize() if parts[0] == "guildhall" and len(parts) > 1 else ""
+        return name if app in ("", "Core") or name.startswith(app) else f"{app}{name}"
 
     def get_override_parameters(self) -> list[Any]:
         found = list(super().get_override_parameters())
@@ -96,10 +153,10 @@ class GuildhallSchema(AutoSchema):
                     HEADER,
                     OpenApiTypes.STR,
                     OpenApiParameter.HEADER,
-                    description=f"Sent twice, it does one thing and answers the same (at most {MAX_LENGTH} characters).",
+                    description=IDEMPOTENCY.format(most=MAX_LENGTH),
                 )
             )
-        if self._answers_etag():
+        if self._supports_etag():
             found.append(
                 OpenApiParameter(
                     "If-None-Match",
@@ -113,8 +170,8 @@ class GuildhallSchema(AutoSchema):
     def _is_idempotent(self) -> bool:
         return self._has_mark("is_idempotent")
 
-    def _answers_etag(self) -> bool:
-        return self.method == "GET" and self._has_mark("answers_etag")
+    def _supports_etag(self) -> bool:
+        return self.method == "GET" and self._has_mark("supports_etag")
 
     def _has_mark(self, mark: str) -> bool:
         names = [getattr(self.view, "action", None), str(self.method).lower()]
@@ -125,7 +182,7 @@ class GuildhallSchema(AutoSchema):
         found: dict[str, Any] = super()._get_response_bodies(direction=direction)  # type: ignore[arg-type]
         if direction != "response" or not self.path.startswith("/api/"):
             return found
-        if self._answers_etag():
+        if self._supports_etag():
             found["304"] = {"description": "Nothing is new since the answer with that `ETag`."}
         for status in self._error_statuses():
             found.setdefault(status, self._error_response(status))

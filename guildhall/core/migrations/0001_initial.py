@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField(db_index=True, default=guildhall.core.clock.now)),
-                ('action', models.CharField(db_index=True, help_text='room.verb, e.g. points.adjust', max_length=64)),
+                ('action', models.CharField(db_index=True, help_text='app.verb, e.g. points.adjust', max_length=64)),
                 ('target_type', models.CharField(blank=True, max_length=64)),
                 ('target_id', models.CharField(blank=True, max_length=64)),
                 ('summary', models.CharField(max_length=500)),

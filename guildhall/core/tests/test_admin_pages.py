@@ -14,11 +14,11 @@ from guildhall.accounts.services import create_api_key, create_person
 from guildhall.core.models import AuditEvent
 from guildhall.points.models import LedgerEntry, PointAdjustment, UserPointsSummary
 from guildhall.points.services import adjust_points, create_pool
-from guildhall.roster.models import Character, RankChange
+from guildhall.roster.models import Character, Rank, RankChange
 from guildhall.roster.services import bulk_set_rank, create_character, create_rank
 
 pytestmark = pytest.mark.django_db
-HOUSE = {"core", "accounts", "roster", "points"}
+APPS = {"core", "accounts", "roster", "points"}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_every_page_opens(guild: dict[str, Any], role: str) -> None:
     browser.force_login(User.objects.get(pk=guild["officer"].pk))
     for model, page in admin.site._registry.items():
         label = model._meta
-        if label.app_label not in HOUSE:
+        if label.app_label not in APPS:
             continue
         base = f"admin:{label.app_label}_{label.model_name}"
         response = browser.get(reverse(f"{base}_changelist"), {"q": "a"})
@@ -202,3 +202,10 @@ def test_an_amount_has_a_box_that_can_be_seen(browser: Client, guild: dict[str, 
         ]
         assert amounts, name
         assert all("border" in field.field.widget.attrs.get("class", "") for field in amounts), name
+
+
+def test_the_admin_takes_no_control_character(browser: Client, guild: dict[str, Any]) -> None:
+    page = browser.post(reverse("admin:roster_rank_add"), {"name": "Rai\x01der", "order": "7"})
+    assert page.status_code == 200
+    assert "There is a control character in it" in page.content.decode()
+    assert not Rank.objects.filter(order=7).exists()

@@ -1,4 +1,4 @@
-"""With Redis away the house goes on without a cache."""
+"""With Redis away the scenario goes on without a cache."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def no_redis(settings: Any) -> None:
     """The cache's Redis at a port where nothing listens."""
     settings.CACHES = {
         "default": {
-            "BACKEND": "guildhall.core.cache.ForgivingRedisCache",
+            "BACKEND": "guildhall.core.cache.FaultTolerantRedisCache",
             "LOCATION": "redis://127.0.0.1:1/0",
             "OPTIONS": {"socket_connect_timeout": 1},
         }

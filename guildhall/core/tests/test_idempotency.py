@@ -6,13 +6,15 @@ import threading
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
 from guildhall.accounts.services import create_person
+from guildhall.core.errors import GuildhallError, NotAllowed, NotAuthenticated, TooManyRequests
 from guildhall.core.models import IdempotencyKey
-from guildhall.core.tasks import IDEMPOTENCY_KEPT, forget_idempotency_keys
+from guildhall.core.retention_rules import IDEMPOTENCY_KEPT
+from guildhall.core.tasks import forget_old_rows
 from guildhall.points.models import DKPPool, LedgerEntry, UserPointsSummary
 from guildhall.points.services import create_pool
 
@@ -76,8 +78,73 @@ def test_a_refusal_is_repeated_and_does_nothing() -> None:
     create_pool(name="V")
     two = send(client(boss), boss, "a")
     assert (two.status_code, two.json()) == (404, one.json())
+    assert ("Idempotent-Replayed" in one, two["Idempotent-Replayed"]) == (False, "true")
     assert not LedgerEntry.objects.exists()
     assert send(client(boss), boss, "b").status_code == 201
+
+
+class NotNow(GuildhallError):
+    status = 503
+
+
+def refused_once(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> Any:
+    """The answer to an adjustment that ends in `problem`; nothing is kept, and the same key does it afterwards."""
+    boss = officer()
+    create_pool(name="V")
+
+    def fail(*args: Any) -> None:
+        raise problem
+
+    with monkeypatch.context() as patch:
+        patch.setattr("guildhall.points.services.adjustments._notify", fail)
+        patch.setattr("guildhall.core.transactions.time.sleep", lambda seconds: None)
+        refused = send(client(boss), boss, "a")
+    assert not IdempotencyKey.objects.exists()
+    assert not LedgerEntry.objects.exists()
+    done = send(client(boss), boss, "a")
+    assert (done.status_code, "Idempotent-Replayed" in done) == (201, False)
+    return refused
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (NotNow("The other side does not answer.", code="away"), (503, "away")),
+        (OperationalError("database is locked"), (409, "busy")),
+        (TooManyRequests("Wait.", retry_after=5), (429, "throttled")),
+    ],
+)
+def test_what_only_says_not_now_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception, expected: tuple[int, str]
+) -> None:
+    """503, 429 and 409 `busy` are safe to repeat with the same key: it does then what it was to do."""
+    refused = refused_once(monkeypatch, problem)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == expected
+    assert refused.get("Retry-After") == ("5" if expected[0] == 429 else None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [(NotAuthenticated("Sign in.", code="sign_in"), (401, "sign_in")), (NotAllowed("No.", code="no"), (403, "no"))],
+)
+def test_what_says_not_you_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception, expected: tuple[int, str]
+) -> None:
+    """401 and 403, also where the handler says them: with the right the same key does what it was to do."""
+    refused = refused_once(monkeypatch, problem)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == expected
+
+
+@pytest.mark.django_db
+def test_another_query_string_is_another_request() -> None:
+    boss = officer()
+    create_pool(name="V")
+    send(client(boss), boss, "a")
+    body = {"user_id": boss.pk, "amount": "5.00", "reason": "x"}
+    other = client(boss).post(f"{URL}?format=json", body, headers={"Idempotency-Key": "a"})
+    assert (other.status_code, other.json()["errors"][0]["code"]) == (409, "idempotency_key_reused")
 
 
 @pytest.mark.django_db
@@ -85,7 +152,7 @@ def test_a_crash_keeps_no_answer_so_the_client_may_try_again(monkeypatch: pytest
     boss = officer()
     create_pool(name="V")
     with monkeypatch.context() as patch:
-        patch.setattr("guildhall.points.services.adjustments._tell", lambda *args: 1 / 0)
+        patch.setattr("guildhall.points.services.adjustments._notify", lambda *args: 1 / 0)
         assert send(client(boss), boss, "a").status_code == 500
     assert not IdempotencyKey.objects.exists()
     assert not LedgerEntry.objects.exists()
@@ -103,11 +170,11 @@ def test_keys_are_kept_two_days() -> None:
     boss = officer()
     create_pool(name="V")
     send(client(boss), boss, "a")
-    forget_idempotency_keys()
+    forget_old_rows()
     assert IdempotencyKey.objects.count() == 1
     row = IdempotencyKey.objects.get()
     IdempotencyKey.objects.update(created_at=row.created_at - IDEMPOTENCY_KEPT * 1.1)
-    forget_idempotency_keys()
+    forget_old_rows()
     assert not IdempotencyKey.objects.exists()
 
 

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.services import create_api_key, create_person
 
-# The paths of PRD 5.2 that these rooms answer, with each method; PATCH wherever PUT is.
+# The paths of PRD 5.2 that these apps answer, with each method; PATCH wherever PUT is.
 PATHS = {
     "/api/auth/token/": "post",
     "/api/auth/api-keys/": "get post",
@@ -108,7 +108,7 @@ def test_the_paths_resolve_to_views() -> None:
 
 def test_nobody_is_shown_as_null_and_not_as_a_method_of_nothing() -> None:
     """`source="created_by.__str__"` prints ``<method-wrapper …>`` where nobody did it: use `StringRelatedField`."""
-    get_resolver().url_patterns  # noqa: B018 - loads every room's serializers
+    get_resolver().url_patterns  # noqa: B018 - loads every app's serializers
 
     def below(kind: type[Any]) -> list[type[Any]]:
         return [one for sub in kind.__subclasses__() for one in (sub, *below(sub))]
@@ -123,6 +123,6 @@ def test_nobody_is_shown_as_null_and_not_as_a_method_of_nothing() -> None:
 @pytest.mark.django_db
 def test_a_key_from_the_command_line_was_made_by_nobody() -> None:
     person = create_person(display_name="Anna", role_group="member")
-    _, key = create_api_key(user=person, name="k", scopes=["roster:read"])
+    _, key = create_api_key(user=person, name="k", scopes=["account:read"])
     answer = APIClient().get("/api/auth/api-keys/", headers={"Authorization": f"Token {key}"})
     assert [row["created_by"] for row in answer.json()["results"]] == [None]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.columns import TEXT, Column, person_name
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.errors import BadInput
+from guildhall.core.api.views import GenericViewSet
+from guildhall.core.errors import BadInput, contradiction
 from guildhall.discord.linking import claims
+from guildhall.discord.linking.throttled import verify_claims_from_sent_log
 from guildhall.discord.models import Claim
 from guildhall.roster.selectors import character_by_name, find_person
 
@@ -22,13 +25,20 @@ from .serializers import ClaimInput, ClaimOutput, ClaimReasonInput, VerifyLogInp
 MAX_LOG_CHARACTERS = 16 * 1024 * 1024
 
 
-class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Claim]):
+class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Claim]):
     """One's own claims; for officers and bots, everybody's."""
 
-    required_scopes = None
+    @property
+    def required_scopes(self) -> Any:
+        """Return the scopes: one's own claims need one's own account's, deciding on claims needs linking's."""
+        decides = {"approve": "discord:write", "refuse": "discord:write", "verify_log": "raids:write"}
+        reads = ("account:read", "discord:read")
+        return {"GET": reads, "POST": decides.get(self.action or "", "account:write")}
+
     serializer_class = ClaimOutput
     queryset = Claim.objects.none()
-    filterset_fields = ["state", "kind"]
+    column_paths = {"person_name": Column(person_name("person"), TEXT, is_nullable=True)}
+    hidden_columns = {"code": "shown to the claimant alone"}
     lookup_value_regex = ID_PATTERN
 
     def get_queryset(self) -> Any:
@@ -52,7 +62,10 @@ class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         values = data.validated_data
         user = principal(request).user
         assert user is not None
-        if ("character_name" in values) == ("user_id" in values):
+        if "character_name" in values and "user_id" in values:
+            why = "a claim is on one character or on one imported person."
+            raise contradiction("character_name", "user_id", why, code="both_given")
+        if "character_name" not in values and "user_id" not in values:
             raise BadInput("Name either the character (character_name) or the imported person (user_id).",
                            code="required", attr="character_name")  # fmt: skip
         if "character_name" in values:
@@ -104,5 +117,5 @@ class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
             text = upload.read().decode("utf-8", "replace")
         if not text.strip():
             raise BadInput("Send the log as text or as a file.", code="required", attr="text")
-        settled = claims.verify_claims_from_log(text=text, principal=principal(request))
+        settled = verify_claims_from_sent_log(request._request, text=text, principal=principal(request))
         return Response({"verified": settled})

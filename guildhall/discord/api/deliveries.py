@@ -1,17 +1,20 @@
-"""`/api/discord/deliveries/`: what waits, what was given up, and sending it again."""
+"""`/api/discord/deliveries/`: what waits, what was undeliverable, and sending it again."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.columns import Columns
 from guildhall.core.api.converters import ID_PATTERN
+from guildhall.core.api.filters import Ordering
+from guildhall.core.api.views import GenericViewSet
 from guildhall.core.errors import BadInput
 from guildhall.core.models import OutboxMessage
 from guildhall.discord import deliveries
@@ -30,13 +33,13 @@ class DeliveryOutput(serializers.ModelSerializer[OutboxMessage]):
         ]  # fmt: skip
 
 
-class DeliveryViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboxMessage]):
-    """Messages to Discord by state: those given up unless ``?state=pending`` or ``delivered`` is asked for."""
+class DeliveryViewSet(mixins.ListModelMixin, GenericViewSet[OutboxMessage]):
+    """Messages to Discord by state: those that failed unless ``?state=pending`` or ``delivered`` is asked for."""
 
     required_scopes = ("discord:write",)
     serializer_class = DeliveryOutput
     queryset = OutboxMessage.objects.none()
-    filter_backends: list[Any] = []
+    filter_backends = [Columns, Ordering]
     lookup_value_regex = ID_PATTERN
 
     def get_queryset(self) -> Any:
@@ -54,7 +57,7 @@ class DeliveryViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[OutboxMessa
     @extend_schema(request=None, responses={200: DeliveryOutput})
     @action(detail=True, methods=["post"])
     def resend(self, request: Request, pk: str) -> Response:
-        """Put a message that was given up back in the queue."""
+        """Put a message that was undeliverable back in the queue."""
         officers_and_bots(request)
         message = deliveries.resend(message_id=int(pk[:15]), actor=principal(request).user)
         return Response(DeliveryOutput(message).data)

@@ -6,8 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from guildhall.core.api.fields import IdField
+from guildhall.core.api.fields import AliasesMixin, IdField
 from guildhall.core.api.filters import MAX_ID
+from guildhall.core.api.previews import DigestField, ShownDigestField
 from guildhall.discord.inbound import EVENTS
 from guildhall.discord.models import Claim, DiscordRoleMapping, DiscordSyncLog
 from guildhall.roster.models import Rank
@@ -94,8 +95,10 @@ class MemberOutput(RosterMember):
     changes = ChangeOutput(many=True)
 
 
-class MappingSerializer(serializers.ModelSerializer[DiscordRoleMapping]):
+class MappingSerializer(AliasesMixin, serializers.ModelSerializer[DiscordRoleMapping]):
     """What a role stands for."""
+
+    aliases = {"rank_id": "rank"}
 
     rank = IdField(queryset=Rank.objects.all(), allow_null=True, required=False)
     rank_name = serializers.SerializerMethodField()
@@ -129,12 +132,13 @@ class RoleOutput(serializers.Serializer[Any]):
 
 
 class SyncInput(serializers.Serializer[Any]):
-    """Whose roles to put right: these people, or everybody. `dry_run` only answers what differs."""
+    """Whose roles to correct: these people, or everybody. `dry_run` only answers what differs."""
 
     user_ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=MAX_ID), required=False, max_length=2000
     )
     dry_run = serializers.BooleanField(required=False, default=False)
+    digest = DigestField()
     reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
 
 
@@ -142,6 +146,7 @@ class SyncOutput(serializers.Serializer[Any]):
     """For how many people a sync was queued; with `dry_run`, what would change."""
 
     queued = serializers.IntegerField()
+    digest = ShownDigestField(read_only=False, required=False)
     changes = ChangeOutput(many=True, required=False)
     detail = serializers.CharField(required=False)
 

@@ -1,4 +1,4 @@
-"""Paths of PRD 5.2.1 and 5.2.8 that this room answers, and what goes with them."""
+"""Paths of PRD 5.2.1 and 5.2.8 that this app answers, and what goes with them."""
 
 from __future__ import annotations
 

@@ -6,27 +6,28 @@ from typing import Any
 
 import django_filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, viewsets
-from rest_framework.generics import ListAPIView
+from rest_framework import mixins
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import User
 from guildhall.core import revisions
-from guildhall.core.api.etag import answers_etag, conditional, etag_of
-from guildhall.core.api.filters import IdFilter
+from guildhall.core.api.columns import TEXT, Column, Columns, person_name, shown_page
+from guildhall.core.api.etag import conditional, etag_of, supports_etag
+from guildhall.core.api.filters import IdFilter, Ordering
 from guildhall.core.api.pagination import Pages, paged
 from guildhall.core.api.params import flag
+from guildhall.core.api.previews import previewed_anew
+from guildhall.core.api.views import APIView, GenericViewSet, ListAPIView, ModelViewSet
 from guildhall.core.errors import NotAllowed
 from guildhall.discord import selectors
 from guildhall.discord.client import DiscordConfig, default_client
 from guildhall.discord.connection import check_connection
 from guildhall.discord.inbound import MemberUpdate, receive_member_update
 from guildhall.discord.linking.services import link_discord, unlink_discord
-from guildhall.discord.linking.token_exchange import exchange_token
+from guildhall.discord.linking.throttled import exchange_sent_token
 from guildhall.discord.models import DiscordRoleMapping, DiscordSyncLog
 from guildhall.discord.roles import mapping as mappings
 from guildhall.discord.roles.sync import request_sync
@@ -52,7 +53,7 @@ from .serializers import (
 
 
 def person_json(person: User) -> dict[str, Any]:
-    """A person as `GET /api/users/me/` shows them (API.md, "Accounts")."""
+    """Return a person as `GET /api/users/me/` shows them (docs/api-contract.md, "Accounts")."""
     row = selectors.roster_page([person])[0]
     return {
         "id": person.pk,
@@ -88,7 +89,9 @@ class DiscordTokenView(APIView):
     def post(self, request: Request) -> Response:
         data = TokenInput(data=request.data)
         data.is_valid(raise_exception=True)
-        person, token = exchange_token(access_token=data.validated_data["access_token"], client=default_client())
+        person, token = exchange_sent_token(
+            request._request, access_token=data.validated_data["access_token"], client=default_client()
+        )
         return Response({"token": token, "user": person_json(person)})
 
 
@@ -98,11 +101,11 @@ class RosterView(ListAPIView[User]):
     required_scopes = ("discord:read",)
     pagination_class = Pages
     serializer_class = RosterMember
-    filter_backends: list[Any] = []
+    filter_backends = [Columns, Ordering]
     queryset = User.objects.none()
 
     @extend_schema(parameters=[OpenApiParameter("linked", bool, description="Only people with a Discord account.")])
-    @answers_etag
+    @supports_etag
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         etag = etag_of(request, revisions.current("roster", "discord"))
         return conditional(request, etag, lambda: self.list(request, *args, **kwargs))
@@ -111,8 +114,7 @@ class RosterView(ListAPIView[User]):
         people = selectors.roster_people()
         if flag(request, "linked"):
             people = people.filter(discord_id__isnull=False)
-        page = self.paginate_queryset(people) or []
-        return self.get_paginated_response(selectors.roster_page(list(page)))
+        return shown_page(self, request, people, selectors.roster_page)
 
 
 class RolesView(APIView):
@@ -120,13 +122,15 @@ class RolesView(APIView):
 
     pagination_class = Pages
     required_scopes = ("discord:read",)
+    serializer_class = RoleOutput
+    filter_backends = [Columns, Ordering]
 
     @extend_schema(responses={200: RoleOutput(many=True)})
     def get(self, request: Request) -> Response:
-        return paged(request, selectors.roles_with_meaning())
+        return paged(request, selectors.roles_with_meaning(), view=self)
 
 
-class MappingViewSet(viewsets.ModelViewSet[DiscordRoleMapping]):
+class MappingViewSet(ModelViewSet[DiscordRoleMapping]):
     """Which role stands for which rank, role group or status, for being on trial, or for being linked."""
 
     required_scopes = {
@@ -135,7 +139,7 @@ class MappingViewSet(viewsets.ModelViewSet[DiscordRoleMapping]):
     }
     serializer_class = MappingSerializer
     queryset = DiscordRoleMapping.objects.select_related("rank")
-    filterset_fields = ["kind", "role_id", "is_active", "rank"]
+    column_paths = {"rank_name": Column("rank__name", TEXT, is_nullable=True)}
 
     def perform_create(self, serializer: Any) -> None:
         serializer.instance = mappings.create_mapping(actor=principal(self.request).user, **serializer.validated_data)
@@ -176,19 +180,26 @@ class SyncRolesView(APIView):
         values = data.validated_data
         user_ids = values.get("user_ids")
         if values["dry_run"]:
-            changes = selectors.drift_report()["changes"]
-            if user_ids is not None:
-                changes = [row for row in changes if row["user_id"] in set(user_ids)]
-            return Response({"queued": 0, "changes": changes})
+            return Response(_role_sync(user_ids))
         for user_id in user_ids or []:
             find_person(user_id=user_id)
-        queued = request_sync(
-            user_ids=user_ids, source=self.source, actor=principal(request).user, reason=values["reason"]
-        )
+        with previewed_anew(lambda: _role_sync(user_ids)):
+            queued = request_sync(
+                user_ids=user_ids,
+                source=self.source,
+                actor=principal(request).user,
+                reason=values["reason"],
+                digest=values.get("digest"),
+            )
         answer: dict[str, Any] = {"queued": queued}
         if not DiscordConfig.from_settings().has_bot:
             answer["detail"] = "No bot is set up (DISCORD_BOT_TOKEN, DISCORD_GUILD_ID), so nothing was queued."
         return Response(answer, status=202)
+
+
+def _role_sync(user_ids: list[int] | None) -> dict[str, Any]:
+    found = selectors.preview_role_sync(user_ids=user_ids)
+    return {"queued": 0, "changes": found.changes, "digest": found.digest}
 
 
 class ForceSyncView(SyncRolesView):
@@ -228,6 +239,7 @@ class LinkMemberView(APIView):
             user=find_person(user_id=values["user_id"]),
             discord_id=values["discord_id"],
             actor=principal(request).user,
+            by=principal(request),
             reason=values["reason"],
         )
         return Response(person_json(person))
@@ -238,10 +250,13 @@ class UnlinkMemberView(APIView):
 
     required_scopes = ("discord:write",)
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(
+        request=None, responses={204: None}, parameters=[OpenApiParameter("reason", str, description="for the record")]
+    )
     def delete(self, request: Request, user_id: int) -> Response:
         reason = str(request.query_params.get("reason", ""))[:300]
-        unlink_discord(user=find_person(user_id=user_id), actor=principal(request).user, reason=reason)
+        who = principal(request)
+        unlink_discord(user=find_person(user_id=user_id), actor=who.user, by=who, reason=reason)
         return Response(status=204)
 
 
@@ -257,15 +272,18 @@ class SyncLogFilter(django_filters.FilterSet):
         fields = ["discord_id", "action", "outcome", "source", "role_id"]
 
 
-class AuditLogView(mixins.ListModelMixin, viewsets.GenericViewSet[DiscordSyncLog]):
+class AuditLogView(mixins.ListModelMixin, GenericViewSet[DiscordSyncLog]):
     """Every change made or seen in Discord, with its outcome, newest first."""
 
     required_scopes = ("discord:read",)
     serializer_class = SyncLogOutput
     queryset = DiscordSyncLog.objects.none()
     filterset_class = SyncLogFilter
+    column_paths = {
+        "display_name": Column(person_name("user"), TEXT, is_nullable=True),
+        "actor": Column(person_name("actor"), TEXT, is_nullable=True),
+    }
     search_fields = ["role_name", "detail", "reason", "user__display_name"]
-    ordering_fields = ["at", "id"]
 
     def get_queryset(self) -> Any:
         return selectors.sync_log()

@@ -18,7 +18,7 @@ _WEBHOOK_PATH = re.compile(r"/api(?:/v\d+)?/webhooks/(?P<id>\d+)/(?P<token>[\w-]
 
 @dataclass(frozen=True, slots=True)
 class DiscordConfig:
-    """Everything from the environment that the room needs. Empty text means: not set."""
+    """Everything from the environment that the app needs. Empty text means: not set."""
 
     api_base: str
     oauth_base: str
@@ -31,7 +31,7 @@ class DiscordConfig:
 
     @classmethod
     def from_settings(cls) -> DiscordConfig:
-        """The configuration as Django's settings have it now."""
+        """Return the configuration as Django's settings have it now."""
 
         def text(name: str, default: str = "") -> str:
             return str(getattr(settings, name, "") or default).strip()
@@ -49,31 +49,31 @@ class DiscordConfig:
 
     @property
     def authorize_url(self) -> str:
-        """The page on which a person consents."""
+        """Return the page on which a person consents."""
         return f"{self.oauth_base}/oauth2/authorize"
 
     @property
     def token_url(self) -> str:
-        """Where codes and refresh tokens are traded."""
+        """Return where codes and refresh tokens are traded."""
         return f"{self.api_base}/oauth2/token"
 
     @property
     def has_bot(self) -> bool:
-        """Whether a bot token and a server are set, so that roles can be handled."""
+        """Return whether a bot token and a server are set, so that roles can be handled."""
         return bool(self.bot_token and self.guild_id)
 
     @property
     def has_sign_in(self) -> bool:
-        """Whether people can sign in with Discord."""
+        """Return whether people can sign in with Discord."""
         return bool(self.client_id and self.client_secret)
 
     def channel(self, kind: str) -> str:
-        """The channel that the bot itself posts to for `kind`, where its id is set in place of a webhook's address."""
+        """Return the channel that the bot itself posts to for `kind`, where its id is set in place of a webhook's address."""
         address = self.webhooks.get(kind, "")
         return address if re.fullmatch(r"[0-9]{5,20}", address) else ""
 
     def webhook(self, kind: str) -> tuple[str, str]:
-        """The id and token of the webhook for `kind`.
+        """Return the id and token of the webhook for `kind`.
 
         Raises:
             NotConfigured: none is set, or its address is not one of Discord's (nothing else is ever called).

@@ -104,8 +104,8 @@ MISSING_PERMISSIONS = 50013
 INVALID_WEBHOOK_TOKEN = 50027
 
 
-def in_words(error: DiscordError) -> str:
-    """`error` for an officer: what is wrong and what to change in Discord or in the settings."""
+def as_text(error: DiscordError) -> str:
+    """Return `error` for an officer: what is wrong and what to change in Discord or in the settings."""
     if isinstance(error, NotConfigured):
         return str(error)
     if isinstance(error, TokenRefused):
@@ -133,9 +133,9 @@ def in_words(error: DiscordError) -> str:
     if isinstance(error, NotThere):
         return f"Discord does not find what this names ({error.message})."
     if isinstance(error, RateLimited):
-        return f"Discord asks to wait {error.retry_after or 0:.0f} seconds; this goes on by itself."
+        return f"Discord asks to wait {error.retry_after or 0:.0f} seconds; it is tried again automatically."
     if isinstance(error, InvalidRequests):
         return "Too many of our calls were refused in ten minutes, so we pause before Discord blocks this address."
     if isinstance(error, Unavailable):
-        return f"Discord does not answer properly ({error.message}); this is tried again by itself."
+        return f"Discord does not answer properly ({error.message}); it is tried again automatically."
     return f"Discord did not accept this ({error.message})."

@@ -121,7 +121,7 @@ class Limiter:
     # -- the guard against a block of the address -----------------------------------------------------------------
 
     def note_invalid(self) -> int:
-        """Count one 401, 403 or 429; answers how many there were in the last ten minutes."""
+        """Count one 401, 403 or 429; returns how many there were in the last ten minutes."""
         now = self.clock()
 
         def count(state: State) -> int:
@@ -135,7 +135,7 @@ class Limiter:
         return self.store.change("invalid", count, ttl=max(self._ttl, INVALID_WINDOW * 2))
 
     def invalid_count(self) -> int:
-        """How many calls were refused in the last ten minutes, in all processes."""
+        """Return how many calls were refused in the last ten minutes, in all processes."""
         now = self.clock()
         state = self.store.read("invalid")
         return int(sum(n for m, n in state.items() if now - float(m) * 60 < INVALID_WINDOW + 60))

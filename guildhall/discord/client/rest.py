@@ -83,23 +83,23 @@ class RestClient:
     # -- the guild ------------------------------------------------------------------------------------------------
 
     def bot_user(self) -> dict[str, Any]:
-        """The bot's own user."""
+        """Return the bot's own user."""
         return self._dict("GET", "/users/@me")
 
     def application(self) -> dict[str, Any]:
-        """The application of the bot: id, verify key, flags, interactions address."""
+        """Return the application of the bot: id, verify key, flags, interactions address."""
         return self._dict("GET", "/applications/@me")
 
     def guild(self) -> dict[str, Any]:
-        """The server, with its owner."""
+        """Return the server, with its owner."""
         return self._dict("GET", "/guilds/{guild}", guild=self._guild)
 
     def roles(self) -> list[dict[str, Any]]:
-        """Every role of the server."""
+        """Return every role of the server."""
         return self._list("GET", "/guilds/{guild}/roles", guild=self._guild)
 
     def members(self, *, page: int = 1000) -> Iterator[dict[str, Any]]:
-        """Every member, in pages of up to 1,000. Needs the members intent."""
+        """Yield every member, in pages of up to 1,000. Needs the members intent."""
         after = "0"
         while True:
             found = self._list(
@@ -111,7 +111,7 @@ class RestClient:
             after = str(found[-1]["user"]["id"])
 
     def member(self, discord_id: str) -> dict[str, Any]:
-        """One member. Raises `NotThere` when the person is not in the server."""
+        """Return one member. Raises `NotThere` when the person is not in the server."""
         return self._dict("GET", "/guilds/{guild}/members/{user}", guild=self._guild, user=discord_id)
 
     def add_role(self, discord_id: str, role_id: str, *, reason: str) -> None:
@@ -136,21 +136,10 @@ class RestClient:
             role=role_id,
         )
 
-    def set_nickname(self, discord_id: str, nickname: str | None, *, reason: str) -> None:
-        """Set the nickname in the server (at most 32 characters); None takes it away."""
-        self._call(
-            "PATCH",
-            "/guilds/{guild}/members/{user}",
-            body={"nick": nickname[:32] if nickname else None},
-            reason=reason,
-            guild=self._guild,
-            user=discord_id,
-        )
-
     # -- messages -------------------------------------------------------------------------------------------------
 
     def channel(self, channel_id: str) -> dict[str, Any]:
-        """A channel that the bot can see."""
+        """Return a channel that the bot can see."""
         return self._dict("GET", "/channels/{channel}", channel=channel_id)
 
     def create_message(self, channel_id: str, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, Any]:
@@ -176,7 +165,7 @@ class RestClient:
         return self.create_message(str(channel["id"]), message, nonce=nonce)
 
     def webhook_info(self, kind: str) -> dict[str, Any]:
-        """What the webhook for `kind` is and where it posts."""
+        """Return what the webhook for `kind` is and where it posts."""
         webhook, token = self.config.webhook(kind)
         return self._dict("GET", "/webhooks/{webhook}/{token}", bot=False, webhook=webhook, token=token)
 
@@ -236,11 +225,11 @@ class RestClient:
     # -- OAuth2 ---------------------------------------------------------------------------------------------------
 
     def oauth_me(self, access_token: str) -> dict[str, Any]:
-        """Which application an access token was issued to, its scopes, and whose it is."""
+        """Return which application an access token was issued to, its scopes, and whose it is."""
         return self._dict("GET", "/oauth2/@me", bearer=access_token)
 
     def user_of(self, access_token: str) -> dict[str, Any]:
-        """The person behind an access token."""
+        """Return the person behind an access token."""
         return self._dict("GET", "/users/@me", bearer=access_token)
 
     def refresh(self, refresh_token: str) -> dict[str, Any]:
@@ -292,7 +281,7 @@ class RestClient:
         repeatable: bool | None = None,
         **parameters: str,
     ) -> Any:
-        """One call with its retries. `template` and `parameters` make the path, and choose the bucket."""
+        """Return one call with its retries. `template` and `parameters` make the path, and choose the bucket."""
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
         with_bot = bot and not bearer
         if with_bot:
@@ -460,12 +449,12 @@ class RestClient:
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a message; nobody is mentioned unless the message says so itself."""
+    """Return the body of a message; nobody is mentioned unless the message says so itself."""
     return {"allowed_mentions": NO_MENTIONS, **message}
 
 
 def _safe(url: str) -> str:
-    """The URL without the secrets of webhooks and interactions, for messages and logs."""
+    """Return the URL without the secrets of webhooks and interactions, for messages and logs."""
     return re.sub(r"(/webhooks/\d+/)[^/?]+", r"\1…", url.split("?")[0])
 
 
@@ -474,7 +463,7 @@ _shared_lock = threading.Lock()
 
 
 def default_client() -> RestClient:
-    """The process's client for the settings of now."""
+    """Return the process's client for the settings of now."""
     global _shared
     config = DiscordConfig.from_settings()
     with _shared_lock:

@@ -26,7 +26,7 @@ class Store(Protocol):
         ...
 
     def read(self, key: str) -> State:
-        """The state of `key`, empty when there is none."""
+        """Return the state of `key`, empty when there is none."""
         ...
 
     def forget(self, key: str) -> None:
@@ -89,7 +89,7 @@ _memory = MemoryStore()
 
 
 def default_store() -> Store:
-    """Redis when `REDIS_URL` is set, else this process's memory."""
+    """Return Redis when `REDIS_URL` is set, else this process's memory."""
     url = getattr(settings, "REDIS_URL", "") or ""
     if url:
         return RedisStore(redis.Redis.from_url(url, socket_timeout=5))

@@ -43,7 +43,7 @@ class Context:
 
     @property
     def user(self) -> User:
-        """The person here behind the Discord account.
+        """Return the person here behind the Discord account.
 
         Raises:
             NotFound: ``unknown_user``: nobody is linked to it. The answer gets a button to the sign-in page (`dispatch`).
@@ -60,7 +60,7 @@ class Context:
         return self.principal.user
 
     def require(self, *scopes: str) -> Principal:
-        """The principal, if it has one of `scopes`.
+        """Return the principal, if it has one of `scopes`.
 
         Raises:
             NotFound: ``unknown_user``; NotAllowed: ``permission_denied``, in the words of a guild and not of an API.
@@ -71,11 +71,11 @@ class Context:
 
     @property
     def is_member(self) -> bool:
-        """Whether the person is more than a guest or an applicant."""
+        """Return whether the person is more than a guest or an applicant."""
         return self.principal.can("points:read")
 
     def require_member(self) -> User:
-        """The person, if they are more than a guest or an applicant: what the guild has is the guild's.
+        """Return the person, if they are more than a guest or an applicant: what the guild has is the guild's.
 
         Raises:
             NotFound: ``unknown_user``; NotAllowed: ``permission_denied``.
@@ -86,13 +86,13 @@ class Context:
         return person
 
     def sign_in(self) -> User:
-        """The person, made as a guest where nobody is linked yet. Discord's signature vouches for who it is."""
+        """Return the person, made as a guest where nobody is linked yet. Discord's signature vouches for who it is."""
         if self.principal.user is None:
             self.principal = principal_for(sign_in_with_discord(profile=self.profile))
         return self.user
 
     def text(self, name: str) -> str:
-        """An option as text, empty where it was not given."""
+        """Return an option as text, empty where it was not given."""
         value = self.options.get(name)
         return "" if value is None else str(value).strip()
 

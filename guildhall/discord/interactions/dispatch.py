@@ -13,6 +13,7 @@ from typing import Any
 from guildhall.core import outbox
 from guildhall.core.errors import GuildhallError
 from guildhall.core.models import OutboxMessage
+from guildhall.core.outbox import PermanentFailure
 from guildhall.core.transactions import use_case
 from guildhall.discord.client import NotThere, default_client
 from guildhall.discord.delivery import outbox_errors
@@ -29,13 +30,13 @@ FOLLOW_UP = "discord.follow_up"
 
 
 def refusal(text: str, *, address: str = "") -> dict[str, Any]:
-    """A message that says no; with a button to the page at `address` that helps."""
+    """Return a message that says no; with a button to the page at `address` that helps."""
     components = [row(link_button("Open the site", address))] if address else None
     return message(Embed("That did not work", escape(text), RED), components=components)
 
 
 def dispatch(interaction: Mapping[str, Any]) -> dict[str, Any]:
-    """The callback body for an interaction that has been verified and is not a ping."""
+    """Return the callback body for an interaction that has been verified and is not a ping."""
     kind = interaction.get("type")
     try:
         context = context_of(interaction)
@@ -74,7 +75,7 @@ def _answer(kind: int, data: Mapping[str, Any], context: Context) -> Answer:
     handlers = registry.buttons if kind == COMPONENT else registry.forms
     pressed = handlers.get(prefix)
     if kind not in (COMPONENT, MODAL) or pressed is None:
-        return Reply(refusal("This button is not known here any more."))
+        return Reply(refusal("This button is out of date. Use the command again."))
     return pressed(context, rest)
 
 
@@ -129,8 +130,10 @@ def _put_follow_up(answer: Later, interaction: Mapping[str, Any]) -> None:
 
 
 def follow_up(message_row: OutboxMessage) -> str:
-    """The worker's part of a deferred answer: do the work, fill the answer in."""
+    """Return the worker's part of a deferred answer: do the work, fill the answer in."""
     payload = message_row.payload
+    if not payload.get("token"):  # a failed one that somebody sends again
+        raise PermanentFailure("the interaction is over and its token was deleted; let them ask again")
     try:
         with outbox_errors():
             shown = registry.later_tasks[payload["task"]](**payload["arguments"])

@@ -52,12 +52,12 @@ class Command:
     handlers: dict[str, Handler] = field(default_factory=dict)
 
     def option(self, subcommand: str, name: str) -> Option | None:
-        """An option by name."""
+        """Return an option by name."""
         options = self.subcommands[subcommand][1] if subcommand in self.subcommands else self.options
         return next((option for option in options if option.name == name), None)
 
     def as_json(self) -> dict[str, Any]:
-        """The definition as Discord takes it: in the guild alone, required options first."""
+        """Return the definition as Discord takes it: in the guild alone, required options first."""
         body: dict[str, Any] = {"name": self.name, "description": self.description, "type": 1, "contexts": [0]}
         if self.subcommands:
             body["options"] = [
@@ -145,5 +145,5 @@ def later(name: str) -> Callable[[LaterTask], LaterTask]:
 
 
 def definitions() -> list[dict[str, Any]]:
-    """All commands as `PUT /applications/{id}/commands` takes them."""
+    """Return all commands as `PUT /applications/{id}/commands` takes them."""
     return [found.as_json() for found in sorted(commands.values(), key=lambda c: c.name)]

@@ -62,9 +62,3 @@ def take_once(interaction_id: str) -> None:
             SeenInteraction.objects.create(interaction_id=interaction_id, seen_at=clock.now())
     except IntegrityError as error:
         raise NotFromDiscord("this interaction came before") from error
-
-
-def forget_old() -> int:
-    """Forget ids whose timestamps would be refused anyway; answers how many."""
-    count, _ = SeenInteraction.objects.filter(seen_at__lt=clock.now() - KEPT).delete()
-    return count

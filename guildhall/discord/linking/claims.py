@@ -19,8 +19,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from guildhall.accounts.authority import Change, require_authority_over
 from guildhall.accounts.models import User
-from guildhall.accounts.permissions import Principal
+from guildhall.accounts.permissions import SYSTEM, Principal
 from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict, NotAllowed
 from guildhall.core.transactions import use_case
@@ -127,28 +128,34 @@ def _decide(claim: Claim, state: str, actor: User | None, words: str, proof: str
 
 @use_case
 def approve_claim(*, claim: Claim, principal: Principal, reason: str = "") -> Claim:
-    """An officer, or a bot that may link members, vouches for a claim: the character, or the whole person, moves.
+    """Approve a claim, as an officer or as a bot that may link members: the character, or the whole person, moves.
 
     Raises:
-        NotAllowed: ``permission_denied``; ``own_claim`` where an officer would approve their own.
+        NotAllowed: ``permission_denied``; ``own_claim`` where an officer would approve their own;
+            ``role_beyond_yours`` where the claimant, or whoever would lose, may do more than whoever approves.
         Conflict: ``claim_decided``, and whatever moving or merging refuses.
     """
     _refuse_stranger(principal, "discord:write")
     locked = _lock_open(claim)
     if principal.user is not None and principal.user.pk == locked.user_id:
         raise NotAllowed("Somebody else has to approve your own claim.", code="own_claim")
-    _carry_out(locked, principal.user, reason)
+    loser = locked.person if locked.person is not None else locked.character.user if locked.character else None
+    for concerned in (locked.user, loser):
+        if concerned is not None:
+            require_authority_over(principal, concerned, change=Change.CLAIM)
+    _carry_out(locked, principal.user, reason, principal)
     return _decide(locked, Claim.State.APPROVED, principal.user, reason, locked.proof or Claim.Proof.OFFICER)
 
 
-def _carry_out(claim: Claim, actor: User | None, reason: str) -> None:
+def _carry_out(claim: Claim, actor: User | None, reason: str, by: Principal) -> None:
     words = f"claim {claim.pk} approved" + (f": {reason}" if reason else "")
     if claim.kind == Claim.Kind.CHARACTER:
         assert claim.character is not None
-        reassign_character(character=claim.character, user=claim.user, actor=actor, reason=words)
+        # Who approves has been asked for already, in `approve_claim`; a code said in the game vouches for itself.
+        reassign_character(character=claim.character, user=claim.user, actor=actor, by=SYSTEM, reason=words)
     else:
         assert claim.person is not None
-        merge_people(source=claim.person, target=claim.user, actor=actor, reason=words)
+        merge_people(source=claim.person, target=claim.user, actor=actor, by=by, reason=words)
 
 
 @use_case
@@ -186,7 +193,7 @@ def _refuse_stranger(principal: Principal, scope: str) -> None:
 
 
 def codes_in(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """Every code that somebody spoke, as ``(name_key of the speaker, CODE)``."""
+    """Return every code that somebody spoke, as ``(name_key of the speaker, CODE)``."""
     found = []
     for line in lines:
         spoken = _SPOKEN.match(line.strip())
@@ -229,14 +236,14 @@ def verify_claims_from_log(*, text: str, principal: Principal) -> list[dict[str,
         claim.code = ""
         claim.save(update_fields=["proof", "code"])
         if claim.kind == Claim.Kind.CHARACTER and _nobody_would_lose(claim):
-            _carry_out(claim, principal.user, "code spoken in the game")
+            _carry_out(claim, principal.user, "code spoken in the game", principal)
             _decide(claim, Claim.State.APPROVED, principal.user, "code spoken in the game", Claim.Proof.CODE)
         settled.append({"claim_id": claim.pk, "character_name": speaker, "state": claim.state, "proof": claim.proof})
     return settled
 
 
 def _speaker(claim: Claim, spoken: set[tuple[str, str]]) -> str | None:
-    """The claimed character, or one of the claimed person's, that spoke the claim's code."""
+    """Return the claimed character, or one of the claimed person's, that spoke the claim's code."""
     if claim.kind == Claim.Kind.CHARACTER:
         candidates = [claim.character] if claim.character else []
     else:
@@ -248,6 +255,7 @@ def _speaker(claim: Claim, spoken: set[tuple[str, str]]) -> str | None:
 
 
 def _nobody_would_lose(claim: Claim) -> bool:
-    """The character belongs to nobody, or to a placeholder whose only character it is not (those claim the person)."""
+    """Return whether the character belongs to nobody, or to a placeholder whose only character it is not (those
+    claim the person)."""
     owner = claim.character.user if claim.character else None
     return owner is None or (owner.is_placeholder and not owner.discord_id)

@@ -20,7 +20,8 @@ class Profile:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Profile:
-        """From `/users/@me`, a member's `user`, or an interaction's. A discriminator of "0" means there is none."""
+        """Return the profile from `/users/@me`, a member's `user`, or an interaction's. A discriminator of "0" means
+        there is none."""
         discord_id = str(data["id"])
         discriminator = str(data.get("discriminator") or "")
         return cls(
@@ -34,12 +35,12 @@ class Profile:
 
     @property
     def shown_name(self) -> str:
-        """What people call this account."""
+        """Return what people call this account."""
         return self.global_name or self.username or f"Discord {self.id}"
 
 
 def avatar_url(discord_id: str, avatar: Any) -> str:
-    """The picture's address, empty where the account has none."""
+    """Return the picture's address, empty where the account has none."""
     if not avatar:
         return ""
     ending = "gif" if str(avatar).startswith("a_") else "png"

@@ -1,4 +1,4 @@
-"""A client that holds a Discord access token gets our personal token for it: `POST /api/auth/token/discord/`.
+"""A client that holds a Discord access token gets a sign-in key of ours for it: `POST /api/auth/token/discord/`.
 
 Invariant: the token must have been issued to *this* application. Any other application's token, though Discord honours
 it, would let whoever runs that application sign in here as its users (token substitution), so it is refused
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hmac
 
-from guildhall.accounts.models import User
-from guildhall.accounts.services import personal_token
+from guildhall.accounts.models import APIKey, User
+from guildhall.accounts.services import make_sign_in_key
 from guildhall.core.errors import GuildhallError, NotAuthenticated
 from guildhall.discord.client import DiscordError, RestClient, TokenRefused
-from guildhall.discord.client.errors import Forbidden, in_words
+from guildhall.discord.client.errors import Forbidden, as_text
 
 from .profile import Profile
 from .services import sign_in_with_discord
@@ -33,8 +33,11 @@ class SignInNotSetUp(GuildhallError):
     default_code = "discord_not_configured"
 
 
-def exchange_token(*, access_token: str, client: RestClient) -> tuple[User, str]:
-    """The person behind a Discord access token, made or brought up to date, and their personal token.
+def exchange_token(*, access_token: str, client: RestClient, address: str = "") -> tuple[User, str]:
+    """Return the person behind a Discord access token, made or brought up to date, and a new key of theirs that expires.
+
+    Args:
+        address: where the token was sent from, for the person's access history.
 
     Raises:
         NotAuthenticated: ``invalid_token``; ``token_not_ours`` where it was issued to another application;
@@ -62,9 +65,9 @@ def exchange_token(*, access_token: str, client: RestClient) -> tuple[User, str]
     except (TokenRefused, Forbidden) as error:
         raise _refused() from error
     except DiscordError as error:
-        raise DiscordUnavailable(in_words(error)) from error
+        raise DiscordUnavailable(as_text(error)) from error
     person = sign_in_with_discord(profile=profile)
-    return person, personal_token(person)
+    return person, make_sign_in_key(user=person, origin=APIKey.Origin.DISCORD, address=address)
 
 
 def _refused() -> NotAuthenticated:

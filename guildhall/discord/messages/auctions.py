@@ -28,7 +28,7 @@ _MODES = {
 
 
 def find_session(session_id: str) -> BidSession | None:
-    """The session, None where there is none or the id is none."""
+    """Return the session, None where there is none or the id is none."""
     try:
         return BidSession.objects.select_related("pool", "item", "raid").filter(pk=session_id).first()
     except (ValidationError, ValueError):
@@ -36,18 +36,18 @@ def find_session(session_id: str) -> BidSession | None:
 
 
 def post_key(session_id: Any) -> str:
-    """The key under which a session's message is known."""
+    """Return the key under which a session's message is known."""
     return f"auction:{session_id}"
 
 
 def mark_of(session: BidSession) -> str:
-    """Changes whenever the message of a running session should."""
+    """Return changes whenever the message of a running session should."""
     return f"{session.status}:{session.bids_count}:{session.ends_at.timestamp():.0f}:{session.paused_at is not None}"
 
 
 @builder("auction")
 def auction(*, session_id: str) -> dict[str, Any] | None:
-    """A session as it stands."""
+    """Return a session as it stands."""
     session = find_session(session_id)
     if session is None:
         return None
@@ -78,6 +78,8 @@ def auction(*, session_id: str) -> dict[str, Any] | None:
         embed.add("Usually", median)
     buttons = [] if session.is_sealed else [button("+1 step", f"bid:{session.pk}:step", style=3)]
     buttons += [button("Bid…", f"bid:{session.pk}:form", style=1), button("All in", f"bid:{session.pk}:allin", style=4)]
+    if session.is_sealed:
+        buttons.append(button("My bid", f"bid:{session.pk}:mine"))
     return message(embed, components=[button_row(*buttons)] if session.paused_at is None else [])
 
 
@@ -110,8 +112,13 @@ def show_auction(*, session: BidSession) -> bool:
     return queued
 
 
+def has_auctions_to_follow() -> bool:
+    """Return whether auctions are posted and one runs. At most one query, nothing is written."""
+    return bool(DiscordConfig.from_settings().webhooks.get("auctions")) and running().exists()
+
+
 def follow_auctions() -> int:
-    """Bring the messages of running sessions up to date where bids came in; answers how many. Two queries if none did.
+    """Bring the messages of running sessions up to date where bids came in; returns how many. Two queries if none did.
 
     Bids are many and fast, so a bid writes no message of its own: the worker looks every few seconds.
     """
@@ -128,7 +135,7 @@ def follow_auctions() -> int:
 
 
 def session_meant(text: str) -> BidSession:
-    """The session by its id, else the running one of an item of that name.
+    """Return the session by its id, else the running one of an item of that name.
 
     Raises:
         NotFound: ``unknown_session``.

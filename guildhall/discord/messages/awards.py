@@ -14,7 +14,7 @@ from .posting import builder
 
 @builder("award")
 def award(*, award_id: int) -> dict[str, Any] | None:
-    """An award as it stands: the item, who got it, for how much, and what it went for before."""
+    """Return an award as it stands: the item, who got it, for how much, and what it went for before."""
     found = LootDistribution.objects.select_related("item", "user", "pool", "raid").filter(pk=award_id).first()
     if found is None:
         return None

@@ -26,24 +26,24 @@ _MENTION = re.compile(r"<(?=[@#:/a])|@(?=everyone|here)")
 
 
 def escape(text: object) -> str:
-    """`text` as plain text in Discord: markdown shows as typed, and nothing becomes a mention or a link."""
+    """Return `text` as plain text in Discord: markdown shows as typed, and nothing becomes a mention or a link."""
     plain = _MARKDOWN.sub(r"\\\1", str(text)).replace("\r", "")
     plain = _MENTION.sub(lambda m: m.group(0) + "\u200b", plain)
     return re.sub(r"(?i)\b(https?|discord):(?=//)", "\\1\u200b:", plain)
 
 
 def cut(text: str, length: int) -> str:
-    """`text` in at most `length` characters, with an ellipsis where something is missing."""
+    """Return `text` in at most `length` characters, with an ellipsis where something is missing."""
     return text if len(text) <= length else text[: length - 1].rstrip("\\") + "…"
 
 
 def when(at: dt.datetime, style: str = "f") -> str:
-    """A time that Discord shows in each reader's own zone; `R` is relative."""
+    """Return a time that Discord shows in each reader's own zone; `R` is relative."""
     return f"<t:{int(at.timestamp())}:{style}>"
 
 
 def mention(discord_id: str | None, otherwise: object = "") -> str:
-    """A person as a mention (shown as a name, pinging only if allowed), else their escaped name."""
+    """Return a person as a mention (shown as a name, pinging only if allowed), else their escaped name."""
     return f"<@{discord_id}>" if discord_id else escape(otherwise)
 
 
@@ -67,7 +67,7 @@ class Embed:
         return self
 
     def as_json(self) -> dict[str, Any]:
-        """The embed as Discord takes it, within its lengths, the sum of all texts included."""
+        """Return the embed as Discord takes it, within its lengths, the sum of all texts included."""
         body: dict[str, Any] = {"title": cut(self.title, TITLE), "color": self.color}
         footer = cut(self.footer or str(getattr(settings, "GUILD_NAME", "Guildhall")), FOOTER // 8)
         left = TOTAL - len(body["title"]) - len(footer)
@@ -91,7 +91,7 @@ class Embed:
 
 
 def lines(rows: Iterable[str], *, length: int = DESCRIPTION, more: str = "… and {} more") -> str:
-    """Rows joined to a text of at most `length`; what does not fit is counted instead of cut in the middle."""
+    """Return rows joined to a text of at most `length`; what does not fit is counted instead of cut in the middle."""
     listed = list(rows)
     kept: list[str] = []
     size = 0
@@ -107,7 +107,7 @@ def lines(rows: Iterable[str], *, length: int = DESCRIPTION, more: str = "… an
 def message(
     *embeds: Embed, content: str = "", components: list[dict[str, Any]] | None = None, ping: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """A whole message. `ping` names the Discord ids that may really be notified."""
+    """Return a whole message. `ping` names the Discord ids that may really be notified."""
     people = [str(person) for person in ping][:100]
     body: dict[str, Any] = {"allowed_mentions": {"parse": [], "users": people} if people else {"parse": []}}
     if content:
@@ -133,7 +133,7 @@ def _size(embed: dict[str, Any]) -> int:
 
 
 def button(label: str, custom_id: str, *, style: int = 2, disabled: bool = False) -> dict[str, Any]:
-    """A button that comes back as an interaction. Styles: 1 blurple, 2 grey, 3 green, 4 red."""
+    """Return a button that comes back as an interaction. Styles: 1 blurple, 2 grey, 3 green, 4 red."""
     return {
         "type": 2,
         "style": style,
@@ -144,16 +144,16 @@ def button(label: str, custom_id: str, *, style: int = 2, disabled: bool = False
 
 
 def link_button(label: str, url: str) -> dict[str, Any]:
-    """A button that opens a page."""
+    """Return a button that opens a page."""
     return {"type": 2, "style": 5, "label": cut(label, BUTTON_LABEL), "url": url}
 
 
 def row(*buttons: dict[str, Any]) -> dict[str, Any]:
-    """Up to five buttons side by side."""
+    """Return up to five buttons side by side."""
     return {"type": 1, "components": list(buttons)[:5]}
 
 
 def page(path: str) -> str:
-    """The address of one of our pages, empty where the site has no address."""
+    """Return the address of one of our pages, empty where the site has no address."""
     base = str(getattr(settings, "SITE_URL", "")).rstrip("/")
     return f"{base}{path}" if base else ""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.db import models
+
 from guildhall.core import clock, outbox
 from guildhall.core.models import OutboxMessage
 from guildhall.core.transactions import use_case
@@ -34,11 +36,21 @@ def builder(name: str) -> Callable[[Builder], Builder]:
 
 
 @use_case
-def post(*, kind: str, build: str, key: str, order_key: str = "", edits: bool = False, **arguments: Any) -> bool:
+def post(
+    *,
+    kind: str,
+    build: str,
+    key: str,
+    order_key: str = "",
+    edits: bool = False,
+    target: models.Model | None = None,
+    **arguments: Any,
+) -> bool:
     """Have the message that `build` makes posted through the webhook for `kind`, once for `key`.
 
     Args:
         edits: where the key was posted before, change that message instead of doing nothing.
+        target: the row it is about (`outbox.put`).
         arguments: JSON-ready, for the builder.
 
     Returns:
@@ -54,6 +66,7 @@ def post(*, kind: str, build: str, key: str, order_key: str = "", edits: bool = 
         payload={"kind": kind, "build": build, "key": key[:120], "arguments": arguments},
         order_key=order_key or f"post:{key}"[:120],
         dedupe_key=f"post:{key}"[:160],
+        target=target,
     )
     return True
 

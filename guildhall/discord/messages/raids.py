@@ -16,7 +16,7 @@ from .posting import builder
 
 @builder("raid")
 def raid(*, raid_id: int) -> dict[str, Any] | None:
-    """A raid as it stands: who led it, how many were there, what it paid, and which names wait for an answer."""
+    """Return a raid as it stands: who led it, how many were there, what it paid, and which names wait for an answer."""
     found = Raid.objects.select_related("event", "leader").filter(pk=raid_id).first()
     if found is None:
         return None

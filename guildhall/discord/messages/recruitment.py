@@ -53,7 +53,7 @@ def _summary(application: Application, title: str, color: int) -> Embed:
 
 @builder("application")
 def application(*, application_id: int) -> dict[str, Any] | None:
-    """The application for recruiters, changed as it goes on."""
+    """Return the application for recruiters, changed as it goes on."""
     found = _find(application_id)
     if found is None:
         return None
@@ -67,7 +67,8 @@ def application(*, application_id: int) -> dict[str, Any] | None:
 
 @builder("trial")
 def trial(*, application_id: int, news: str) -> dict[str, Any] | None:
-    """A trial begins, nears its end, or is over (PRD 3.10.3: the summary is posted when a trial is accepted)."""
+    """Return the message that a trial begins, nears its end, or is over (PRD 3.10.3: the summary is posted when a
+    trial is accepted)."""
     found = _find(application_id)
     if found is None:
         return None
@@ -89,7 +90,7 @@ def trial(*, application_id: int, news: str) -> dict[str, Any] | None:
 
 @builder("vote")
 def vote(*, application_id: int, voting_round: int) -> dict[str, Any] | None:
-    """A vote: open with its buttons, or over with its result. Totals alone, and those only when it is over."""
+    """Return a vote: open with its buttons, or over with its result. Totals alone, and those only when it is over."""
     found = _find(application_id)
     if found is None or found.voting_round != voting_round or found.voting_ends_at is None:
         return None
@@ -137,12 +138,12 @@ _TO_APPLICANT = {
         GOLD,
     ),
 }
-TOLD_TO_APPLICANT = frozenset(_TO_APPLICANT)
+APPLICANT_NOTICES = frozenset(_TO_APPLICANT)
 
 
 @builder("to_applicant")
 def to_applicant(*, application_id: int, news: str, comment_id: int | None = None) -> dict[str, Any] | None:
-    """What the applicant is told in a direct message. Never a word about votes."""
+    """Return what the applicant is told in a direct message. Never a word about votes."""
     found = _find(application_id)
     if found is None:
         return None

@@ -24,7 +24,7 @@ NEWS: dict[str, tuple[str, int]] = {
 
 @builder("standing")
 def standing(*, user_id: int, change: str, before: str = "", after: str = "") -> dict[str, Any] | None:
-    """A change of somebody's standing."""
+    """Return a change of somebody's standing."""
     person = User.objects.filter(pk=user_id).first()
     if person is None or change not in NEWS or person.is_bot:
         return None

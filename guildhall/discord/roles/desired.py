@@ -30,22 +30,22 @@ class Desired:
 
     @property
     def role_ids(self) -> list[str]:
-        """The role ids in a stable order."""
+        """Return the role ids in a stable order."""
         return sorted(self.roles)
 
 
 def active_mappings() -> list[DiscordRoleMapping]:
-    """Every mapping that counts. One query."""
+    """Return every mapping that counts. One query."""
     return list(DiscordRoleMapping.objects.filter(is_active=True).select_related("rank"))
 
 
 def mapped_role_ids(mappings: Iterable[DiscordRoleMapping] | None = None) -> set[str]:
-    """The roles that this system is the authority for; no other is ever touched."""
+    """Return the roles that this system is the authority for; no other is ever touched."""
     return {mapping.role_id for mapping in (active_mappings() if mappings is None else mappings)}
 
 
 def standing_character(characters: Iterable[Character]) -> Character | None:
-    """The character that a person's rank is read from: the active main, else the highest-ranking active one."""
+    """Return the character that a person's rank is read from: the active main, else the highest-ranking active one."""
     active = [c for c in characters if c.is_active and c.status == Character.Status.ACTIVE]
     for character in active:
         if character.is_main:
@@ -57,7 +57,7 @@ def standing_character(characters: Iterable[Character]) -> Character | None:
 def desired_roles(
     user_ids: Collection[int] | None = None, *, mappings: list[DiscordRoleMapping] | None = None
 ) -> dict[int, Desired]:
-    """What each of these people (None: everybody linked) should hold, by user id. Three queries, whatever their number."""
+    """Return what each of these people (None: everybody linked) should hold, by user id. Three queries, whatever their number."""
     mappings = active_mappings() if mappings is None else mappings
     people = User.objects.filter(pk__in=list(user_ids)) if user_ids is not None else linked_people()
     people_list = list(people)
@@ -71,7 +71,7 @@ def desired_roles(
 
 
 def linked_people() -> QuerySet[User]:
-    """Everybody with a Discord account who is still themselves."""
+    """Return everybody with a Discord account who is still themselves."""
     return User.objects.filter(discord_id__isnull=False, merged_into=None, is_bot=False)
 
 

@@ -22,13 +22,13 @@ ALLOWED: dict[str, list[str]] = {
 
 
 def _checked(role_id: str, kind: str, rank: Rank | None, value: str) -> str:
-    """The role's name, where all of it makes sense.
+    """Return the role's name, where all of it makes sense.
 
     Raises:
         BadInput: ``invalid_choice``, ``required``, ``invalid_discord_id``, ``role_unknown``, ``role_not_assignable``.
     """
     if kind not in Kind.values:
-        raise BadInput(f"“{kind}” is no kind of mapping; choose {', '.join(Kind.values)}.", code="invalid_choice",
+        raise BadInput(f"“{kind}” is not a kind of mapping; choose {', '.join(Kind.values)}.", code="invalid_choice",
                        attr="kind")  # fmt: skip
     if kind == Kind.RANK and rank is None:
         raise BadInput("Name the rank that the role stands for.", code="required", attr="rank")

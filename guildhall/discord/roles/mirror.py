@@ -18,7 +18,7 @@ ADMINISTRATOR = 1 << 3
 
 
 def known_roles(client: RestClient, *, force: bool = False) -> dict[str, DiscordRole]:
-    """The server's roles by id, read from Discord where what we know is older than ten minutes."""
+    """Return the server's roles by id, read from Discord where what we know is older than ten minutes."""
     newest = DiscordRole.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
     if force or newest is None or clock.now() - newest > FRESH:
         refresh_roles(client)
@@ -102,7 +102,7 @@ def store_members(members: Iterable[Mapping[str, Any]], *, everybody: bool) -> l
 
 
 def member_row(member: Mapping[str, Any], now: dt.datetime) -> DiscordMember:
-    """A member of Discord's JSON as our row (not saved)."""
+    """Return a member of Discord's JSON as our row (not saved)."""
     user = member["user"]
     joined = member.get("joined_at")
     return DiscordMember(
@@ -119,7 +119,7 @@ def member_row(member: Mapping[str, Any], now: dt.datetime) -> DiscordMember:
 
 
 def note_left(discord_id: str) -> None:
-    """The person is not in the server."""
+    """Record that the person is not in the server."""
     DiscordMember.objects.update_or_create(
         discord_id=discord_id, defaults={"in_server": False, "role_ids": [], "seen_at": clock.now()}
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from guildhall.core import clock
+from guildhall.core import clock, leases
 from guildhall.discord.client import RestClient
 from guildhall.discord.models import DiscordMember, DiscordRole, DiscordSyncLog
 
@@ -42,14 +42,14 @@ class Drift:
 
 
 def drift() -> Drift:
-    """The drift as far as is known without calling Discord: against what was last seen. Six queries."""
+    """Return the drift as far as is known without calling Discord: against what was last seen. Six queries."""
     return compare(
         list(DiscordMember.objects.filter(in_server=True)), {r.role_id: r for r in DiscordRole.objects.all()}
     )
 
 
 def compare(members: list[DiscordMember], roles: dict[str, DiscordRole]) -> Drift:
-    """Desired against these members."""
+    """Return desired against these members."""
     mappings = active_mappings()
     mapped = mapped_role_ids(mappings)
     by_id = {member.discord_id: member for member in members}
@@ -94,4 +94,5 @@ def reconcile(*, client: RestClient, source: str, actor_id: int | None = None, r
             actor_id=actor_id,
             finished_at=clock.now(),
         )
+        leases.fence()
     return report

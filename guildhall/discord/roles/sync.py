@@ -1,4 +1,4 @@
-"""Desired against actual: what differs for a member, and how it is put right.
+"""Desired against actual: what differs for a member, and how it is corrected.
 
 Invariants:
 1. Only mapped roles are touched, one at a time (PUT and DELETE of one role), so a moderator's change of any other role
@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from django.db import IntegrityError, transaction
 
 from guildhall.accounts.models import User
-from guildhall.core import clock, outbox
+from guildhall.core import clock, outbox, previews
 from guildhall.core.transactions import use_case
 from guildhall.discord.client import DiscordConfig, Forbidden, NotThere, RestClient
-from guildhall.discord.client.errors import UNKNOWN_ROLE, in_words
-from guildhall.discord.models import DiscordMember, DiscordRole, DiscordSyncLog
+from guildhall.discord.client.errors import UNKNOWN_ROLE, as_text
+from guildhall.discord.models import DiscordRole, DiscordSyncLog
 
 from .desired import Desired, active_mappings, desired_roles, linked_people, mapped_role_ids
 from .mirror import known_roles, member_row, note_left, note_role_problem
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def possible(self) -> list[Change]:
-        """The changes that the bot can make."""
+        """Return the changes that the bot can make."""
         return [change for change in self.changes if not change.blocked]
 
 
@@ -65,7 +65,7 @@ def make_plan(
     mapped: Collection[str],
     roles: Mapping[str, DiscordRole],
 ) -> Plan:
-    """The difference between desired and actual, over mapped roles alone."""
+    """Return the difference between desired and actual, over mapped roles alone."""
     held = set(actual) & set(mapped)
     due = set(desired.roles) if desired else set()
     changes = []
@@ -89,7 +89,7 @@ def _change(action: str, role_id: str, why: str, roles: Mapping[str, DiscordRole
 
 @use_case
 def request_member_sync(*, discord_id: str, source: str, reason: str = "", actor_id: int | None = None) -> bool:
-    """Have one member's roles put right soon. Says no, and queues nothing, where no bot is configured."""
+    """Have one member's roles corrected soon. Says no, and queues nothing, where no bot is configured."""
     if not DiscordConfig.from_settings().has_bot:
         return False
     outbox.put(
@@ -102,11 +102,30 @@ def request_member_sync(*, discord_id: str, source: str, reason: str = "", actor
 
 
 @use_case
-def request_sync(*, user_ids: Collection[int] | None, source: str, actor: User | None = None, reason: str = "") -> int:
-    """Have the roles of these people, or of everybody linked, put right; answers for how many.
+@previews.executes_preview("guildhall.discord.selectors.preview_role_sync")
+def request_sync(
+    *,
+    user_ids: Collection[int] | None,
+    source: str,
+    actor: User | None = None,
+    reason: str = "",
+    digest: str | None = None,
+) -> int:
+    """Have the roles of these people, or of everybody linked, corrected; returns for how many.
 
-    Everybody is one message: the worker lists the members in pages and asks for those alone that differ.
+    Everybody is one message: the worker lists the members in pages and asks for those alone that differ. What it then
+    does is what differs at that moment (invariant 3), so the digest is compared when the sync is asked for.
+
+    Args:
+        digest: of the `preview_role_sync` that this carries out.
+
+    Raises:
+        PreviewChanged: other roles would be given or taken than were shown.
     """
+    if digest is not None:
+        from guildhall.discord.selectors import preview_role_sync
+
+        previews.require(digest, lambda: preview_role_sync(user_ids=user_ids).shown)
     if not DiscordConfig.from_settings().has_bot:
         return 0
     people = linked_people() if user_ids is None else linked_people().filter(pk__in=list(user_ids))
@@ -158,7 +177,7 @@ def sync_member(
         member = client.member(discord_id)
     except NotThere as error:
         note_left(discord_id)
-        _close_all(discord_id, in_words(error))
+        _close_all(discord_id, as_text(error))
         result.in_server = False
         return result
     row = member_row(member, clock.now())
@@ -190,13 +209,13 @@ def sync_member(
 
 
 def _apply(client: RestClient, log: _Log, change: Change, held: set[str]) -> str:
-    """Make one change, under its log row; answers the problem in words, empty when it is done."""
+    """Make one change, under its log row; returns the problem in words, empty when it is done."""
     entry = log.open(change)
     call = client.add_role if change.action == Action.ROLE_ADD else client.remove_role
     try:
         call(log.discord_id, change.role_id, reason=log.audit_reason(change))
     except (Forbidden, NotThere) as error:
-        words = in_words(error)
+        words = as_text(error)
         log.close(entry, Outcome.REFUSED, words)
         if isinstance(error, Forbidden) or error.code == UNKNOWN_ROLE:
             note_role_problem(change.role_id, words, deleted=error.code == UNKNOWN_ROLE)
@@ -223,11 +242,11 @@ class _Log:
         return f"{self.discord_id}:{role_id}"
 
     def audit_reason(self, change: Change) -> str:
-        """What Discord's own audit log shows."""
+        """Return what Discord's own audit log shows."""
         return f"Guildhall: {self.reason or change.why}"
 
     def open(self, change: Change) -> DiscordSyncLog:
-        """The open row for this change: the one a killed worker left, or a new one."""
+        """Return the open row for this change: the one a killed worker left, or a new one."""
         values = {
             "user": self.person,
             "discord_id": self.discord_id,
@@ -275,8 +294,3 @@ def _close_all(discord_id: str, words: str) -> None:
     DiscordSyncLog.objects.filter(discord_id=discord_id, open_key__isnull=False).update(
         outcome=Outcome.REFUSED, detail=words, finished_at=clock.now(), open_key=None
     )
-
-
-def members_now(discord_ids: Collection[str]) -> dict[str, DiscordMember]:
-    """What was last seen of these members, by id. One query."""
-    return {row.discord_id: row for row in DiscordMember.objects.filter(discord_id__in=list(discord_ids))}

@@ -41,7 +41,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
     """Sign-in and linking through Discord."""
 
     def list_apps(self, request: HttpRequest, provider: Any = None, client_id: Any = None) -> list[SocialApp]:
-        """The one application that the environment names; none while it is not set."""
+        """Return the one application that the environment names; none while it is not set."""
         config = DiscordConfig.from_settings()
         if provider not in (None, "discord") or not config.has_sign_in:
             return []
@@ -53,7 +53,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         return True
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Discord has said who this is: find or make the person, take over the profile, keep the tokens."""
+        """Find or create the person that Discord reports, update the profile and store the tokens."""
         profile = Profile.from_json(sociallogin.account.extra_data)
         try:
             if sociallogin.state.get("process") == AuthProcess.CONNECT and request.user.is_authenticated:
@@ -114,7 +114,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
 
 
 def _why(exception: Exception | None, state: dict[str, Any] | None, said: str) -> str:
-    """What went wrong between us and Discord, for the person who wanted in."""
+    """Return what went wrong between us and Discord, for the person who wanted in."""
     if state is None:
         return (
             "This sign-in was not begun in this browser, or it took longer than ten minutes. Nothing was done; "

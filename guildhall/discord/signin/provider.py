@@ -54,7 +54,7 @@ class GuildhallDiscordProvider(DiscordProvider):
     pkce_enabled_default = True
 
     def extract_email_addresses(self, data: dict[str, Any]) -> list[Any]:
-        """None: an address at Discord is no identity here; `signing_in` stores it on the person."""
+        """None: an address at Discord is not an identity here; `signing_in` stores it on the person."""
         return []
 
 

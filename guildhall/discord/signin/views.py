@@ -34,7 +34,7 @@ def _where_set_up(view: View) -> View:
 
 
 def _by_a_button(view: View) -> View:
-    """A link cannot begin a sign-in (somebody else could have written it): it leads to the page with the button."""
+    """Return a link cannot begin a sign-in (somebody else could have written it): it leads to the page with the button."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
-from guildhall.accounts.services import create_person, personal_token
+from guildhall.accounts.services import create_person, make_sign_in_key
 from guildhall.core import clock
 from guildhall.core.models import OutboxMessage
 from guildhall.discord.client import default_client
@@ -30,7 +30,7 @@ def guild(fake_discord: FakeDiscordServer) -> Guild:
 def api(user: User | None = None, key: str = "") -> APIClient:
     client = APIClient()
     if user is not None:
-        key = personal_token(user)
+        key = make_sign_in_key(user=user, origin="discord")
     if key:
         client.credentials(HTTP_AUTHORIZATION=f"Token {key}")
     return client

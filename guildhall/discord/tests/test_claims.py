@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
-from guildhall.accounts.services import create_person, personal_token
+from guildhall.accounts.services import create_person, make_sign_in_key
 from guildhall.core import clock
 from guildhall.discord.linking.claims import codes_in
 from guildhall.discord.models import Claim
@@ -48,7 +48,7 @@ def imported() -> User:
 
 def api(user: User) -> APIClient:
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Token {personal_token(user)}")
+    client.credentials(HTTP_AUTHORIZATION=f"Token {make_sign_in_key(user=user, origin='discord')}")
     return client
 
 

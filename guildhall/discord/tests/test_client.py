@@ -17,7 +17,7 @@ from guildhall.discord.client import (
     TokenRefused,
     Unavailable,
 )
-from guildhall.discord.client.errors import in_words
+from guildhall.discord.client.errors import as_text
 from guildhall.discord.client.store import MemoryStore
 from tests.fake_discord import FakeDiscordServer
 from tests.fake_discord.limits import Rule
@@ -146,7 +146,7 @@ def test_403_is_never_repeated_and_says_what_to_do(client: RestClient, fake_disc
     with pytest.raises(Forbidden) as caught:
         client.add_role(person.id, high.id, reason="x")
     assert caught.value.code == 50013
-    assert "drag" in in_words(caught.value)
+    assert "drag" in as_text(caught.value)
     assert len(fake_discord.log(method="PUT")) == 1
 
 

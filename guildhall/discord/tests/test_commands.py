@@ -94,10 +94,10 @@ def test_an_account_that_nobody_has_is_named_in_a_persons_words(talk: Talk, guil
 
 
 def test_every_page_that_a_message_links_to_is_there() -> None:
-    room = Path(guildhall.discord.__file__).parent
+    folder = Path(guildhall.discord.__file__).parent
     paths = {
         re.sub(r"\{[^}]+\}", "1", found)
-        for file in room.rglob("*.py")
+        for file in folder.rglob("*.py")
         if "tests" not in file.parts
         for found in re.findall(r'\bpage\(f?"([^"]+)"\)', file.read_text())
     }
@@ -285,7 +285,7 @@ def test_files_are_fetched_from_discord_alone(talk: Talk, guild: Guild, event: E
     _, olaf, _ = guild.join("Olaf", role_group="officer")
     create_raid(event=event, actor=None)
     attachment = {"id": "55", "url": url, "filename": "who.txt", "size": 20}
-    assert "does not lie at Discord" in text_of(talk.slash(olaf, "attendance", attachment=attachment))
+    assert "is not hosted by Discord" in text_of(talk.slash(olaf, "attendance", attachment=attachment))
 
 
 # -- recruitment ------------------------------------------------------------------------------------------------------

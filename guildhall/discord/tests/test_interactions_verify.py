@@ -9,8 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from guildhall.accounts.services import create_person
-from guildhall.core import clock
-from guildhall.discord.interactions.verify import KEPT, forget_old
+from guildhall.core import clock, retention
+from guildhall.discord.interactions.verify import KEPT
 from guildhall.discord.models import SeenInteraction
 from guildhall.discord.tests.talking import PATH, Talk, text_of
 
@@ -122,9 +122,9 @@ def test_get_is_no_way_in(talk: Talk) -> None:
 
 def test_old_ids_are_forgotten_after_they_are_stale(talk: Talk, whois: dict) -> None:
     talk.send(whois)
-    assert forget_old() == 0
+    assert retention.delete_expired()["interactions"] == 0
     with clock.frozen(clock.now() + KEPT + dt.timedelta(minutes=1)):
-        assert forget_old() == 1
+        assert retention.delete_expired()["interactions"] == 1
     assert not SeenInteraction.objects.exists()
 
 

@@ -1,7 +1,7 @@
 """Every address of the site, asked by the applicant before and while there is a vote on them: the answers are the same.
 
 What a page, an answer of the API, a file or the admin tells besides its words (counts, orders, headers, ETags) is compared
-too, so that a door nobody thought of is a door that is watched (PRD 3.10.5).
+too, so that an interface nobody thought of is checked too (PRD 3.10.5).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def fill(route: str, application: Application) -> str:
     return "/" + re.sub(r"<([\w:]+)>", value, route).replace("\\", "").replace("/?", "/")
 
 
-class Scene:
+class Scenario:
     """Pip is on trial and has been to a raid; three members may vote. Nothing has been voted on yet."""
 
     def __init__(self, fake: FakeDiscordServer, role: str) -> None:
@@ -145,10 +145,10 @@ def test_every_address_answers_as_if_there_were_no_vote(
 ) -> None:
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 0)
     with clock.frozen(NOW):
-        scene = Scene(fake_discord, role)
-        before = scene.read()
-        scene.vote()
-        after = scene.read()
+        scenario = Scenario(fake_discord, role)
+        before = scenario.read()
+        scenario.vote()
+        after = scenario.read()
     assert len(before) > 800
     told = [path for path in before if before[path] != after[path]]
     shown = [list(unified_diff(before[path].split("\n"), after[path].split("\n"), n=0))[:20] for path in told[:3]]
@@ -157,10 +157,10 @@ def test_every_address_answers_as_if_there_were_no_vote(
 
 def test_the_kept_answers_show_no_vote(fake_discord: FakeDiscordServer) -> None:
     """What was answered to a voter is kept for a repeated request; nobody reads or searches it in the admin."""
-    scene = Scene(fake_discord, "superuser")
-    scene.vote()
+    scenario = Scenario(fake_discord, "superuser")
+    scenario.vote()
     client = Client()
-    client.force_login(scene.pip, BACKEND)
+    client.force_login(scenario.pip, BACKEND)
     kept = IdempotencyKey.objects.get(key="a-key")
     assert kept.body["vote"] == "pass"
     shown = client.get(f"/admin/core/idempotencykey/{kept.pk}/change/").content.decode()
@@ -184,19 +184,19 @@ def test_every_refusal_is_as_if_there_were_no_vote(fake_discord: FakeDiscordServ
     body = {"vote": "pass", "reason": "x", "hours": 5, "days": 5, "user_id": None, "body": "x", "level": 50}
     pages = ("vote", "unvote", "trial", "reject", "start", "promote", "assign", "comment")
 
-    def tried(scene: Scene) -> dict[str, str]:
+    def tried(scenario: Scenario) -> dict[str, str]:
         client = Client()
-        client.force_login(scene.pip, BACKEND)
+        client.force_login(scenario.pip, BACKEND)
         found = {}
         for path, methods in api.items():
             for method in methods:
                 answer = getattr(client, method)(
-                    f"/api/applications/{scene.application.pk}/{path}", body, content_type="application/json"
+                    f"/api/applications/{scenario.application.pk}/{path}", body, content_type="application/json"
                 )
                 found[f"{method} {path}"] = f"{answer.status_code} {answer.content.decode()}"
         for name in pages:
             sent = {"form": name, "once": f"{name}-{len(found)}", "vote": "pass", "reason": "x", "body": "x"}
-            answer = client.post(f"/recruitment/{scene.application.pk}/", sent)
+            answer = client.post(f"/recruitment/{scenario.application.pk}/", sent)
             found[f"page {name}"] = f"{answer.status_code} {VARYING.sub('', answer.content.decode())}"
         sent = {"form": "apply", "once": "again", "do": "send", "character_name": "Pipwick", "level": "60"}
         answer = client.post("/apply/", sent)
@@ -204,9 +204,9 @@ def test_every_refusal_is_as_if_there_were_no_vote(fake_discord: FakeDiscordServ
         return found
 
     with clock.frozen(NOW):
-        scene = Scene(fake_discord, role)
-        before = tried(scene)
-        scene.vote()
-        after = tried(scene)
+        scenario = Scenario(fake_discord, role)
+        before = tried(scenario)
+        scenario.vote()
+        after = tried(scenario)
     assert {name: (before[name], after[name]) for name in before if before[name] != after[name]} == {}
     assert not any(text.startswith("5") for text in before.values())

@@ -9,7 +9,6 @@ import requests
 from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_person, deactivate_person
@@ -60,7 +59,6 @@ def test_it_works(client: Client, fake_discord: FakeDiscordServer, anna: Person)
     assert user.avatar_url.endswith(f"/{anna.id}/a_1234.gif?size=128")
     assert user.email == "anna@example.invalid"
     assert user.role_group == RoleGroup.GUEST
-    assert Token.objects.filter(user=user).exists()
 
 
 def test_the_page_says_what_is_asked_and_offers_the_people(

@@ -29,7 +29,11 @@ def test_it_works(fake_discord: FakeDiscordServer) -> None:
     assert body["user"]["role_group"] == "guest"
     client = APIClient(headers={"Authorization": f"Token {body['token']}"})
     assert client.get("/api/discord/roster/").status_code in (200, 403)
-    assert exchange(fake_discord.state.token_for(anna))[1]["token"] == body["token"]
+    assert exchange(fake_discord.state.token_for(anna))[1]["token"] != body["token"]
+    listed = client.get("/api/auth/api-keys/").json()["results"]
+    assert [(key["kind"], key["origin"]) for key in listed] == [("sign_in", "discord")] * 2
+    came_with = client.get("/api/users/me/access-history/").json()["results"][0]["came_with"]
+    assert came_with == "Discord over the API, from 127.0.0.1"
 
 
 def test_a_token_issued_to_another_application_is_refused(fake_discord: FakeDiscordServer) -> None:

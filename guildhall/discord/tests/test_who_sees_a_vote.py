@@ -1,4 +1,4 @@
-"""Who learns what of a vote, at every door but the API's (PRD 3.10.5): pages, admin, exports, slash commands, messages.
+"""Who learns what of a vote, at every interface but the API's (PRD 3.10.5): pages, admin, exports, slash commands, messages.
 
 The API's own table is `recruitment/tests/test_visibility.py`. Each cell below says what somebody reads there: ``nothing`` (not
 even that there is a vote), ``totals`` (that there is one, and no voter), ``voters``.
@@ -46,7 +46,7 @@ TABLE = {
 }
 
 
-class Scene:
+class Scenario:
     """A running vote with one vote in it, and somebody of each role with a Discord account."""
 
     def __init__(self, fake: FakeDiscordServer) -> None:
@@ -91,14 +91,14 @@ class Scene:
             client.force_login(User.objects.get(pk=self.people[role].pk), "django.contrib.auth.backends.ModelBackend")
         return client
 
-    def read(self, door: str, role: str) -> str:
-        """Everything that somebody of `role` reads at `door`."""
+    def read(self, interface: str, role: str) -> str:
+        """Everything that somebody of `role` reads at `interface`."""
         found, account = self.about(role), self.accounts[role]
-        if door == "slash":
+        if interface == "slash":
             return text_of(self.talk.slash(account, "vote", applicant=found.character_name, vote="pass"))
-        if door == "completion":
+        if interface == "completion":
             return "vote" if str(found.pk) in self.talk.complete(account, "vote", "applicant", "") else ""
-        if door == "button":
+        if interface == "button":
             return text_of(self.talk.press(account, f"vote:{found.pk}:pass"))
         paths = {
             "page": f"/recruitment/{found.pk}/",
@@ -110,15 +110,15 @@ class Scene:
             "applications.csv": "/api/applications/?format=csv",
             "admin": f"/admin/recruitment/application/{found.pk}/change/",
         }
-        response = self.client(role).get(paths[door])
+        response = self.client(role).get(paths[interface])
         assert response.status_code < 500
         body = b"".join(response.streaming_content) if response.streaming else response.content  # type: ignore[attr-defined]
         return str(body.decode())
 
 
 @pytest.fixture
-def scene(fake_discord: FakeDiscordServer) -> Scene:
-    return Scene(fake_discord)
+def scenario(fake_discord: FakeDiscordServer) -> Scenario:
+    return Scenario(fake_discord)
 
 
 def level(text: str, name: str) -> str:
@@ -129,49 +129,53 @@ def level(text: str, name: str) -> str:
     return T if mentions and "vot" in text.lower() else N
 
 
-@pytest.mark.parametrize("door", TABLE)
-def test_each_role_reads_what_the_table_says(scene: Scene, door: str) -> None:
+@pytest.mark.parametrize("interface", TABLE)
+def test_each_role_reads_what_the_table_says(scenario: Scenario, interface: str) -> None:
     found = {}
     for role in ROLES:
-        text = scene.read(door, role)
-        about = scene.about(role).character_name
+        text = scenario.read(interface, role)
+        about = scenario.about(role).character_name
         if role == "own recruiter":  # knows that there are votes: of their own they must read nothing
             hidden = VOTER not in text and "secret words" not in text
-            if door in ("queue", "home", "applications.csv"):
+            if interface in ("queue", "home", "applications.csv"):
                 rows = [line for line in text.split("\n") if about in line]
                 hidden = hidden and not any("vot" in row.lower() for row in rows if "trial_accepted" not in row)
-            elif door == "page":
+            elif interface == "page":
                 hidden = hidden and "The vote" not in text and "voting" not in text.lower()
-            elif door in ("slash", "button"):
+            elif interface in ("slash", "button"):
                 hidden = hidden and "You voted" not in text and "own" not in text
             found[role] = N if hidden else V
         else:
-            found[role] = level(text, "" if door in ("completion", "votes.csv", "changes.csv") else about)
-    if door in ("slash", "button"):
+            found[role] = level(text, "" if interface in ("completion", "votes.csv", "changes.csv") else about)
+    if interface in ("slash", "button"):
         # Whoever may not hears the same of a vote that is there and of one that is not.
         for role in ("guest", "applicant", "own"):
-            unknown = scene.talk.slash(scene.accounts[role], "vote", applicant="Nobodyatall", vote="pass")
-            assert text_of(unknown) == scene.read("slash", role)
-    assert found == dict(zip(ROLES, TABLE[door], strict=True))
+            unknown = scenario.talk.slash(scenario.accounts[role], "vote", applicant="Nobodyatall", vote="pass")
+            assert text_of(unknown) == scenario.read("slash", role)
+    assert found == dict(zip(ROLES, TABLE[interface], strict=True))
 
 
-def test_what_is_sent_out_names_no_voter_and_tells_the_applicant_of_no_vote(scene: Scene) -> None:
+def test_what_is_sent_out_names_no_voter_and_tells_the_applicant_of_no_vote(scenario: Scenario) -> None:
     deliver()
-    dms = {one.id for one in scene.fake.state.channels.values() if one.name == f"dm-{scene.accounts['own'].id}"}
-    told = [text_of(m) for channel in dms for m in scene.fake.state.messages_in(channel)]
+    dms = {one.id for one in scenario.fake.state.channels.values() if one.name == f"dm-{scenario.accounts['own'].id}"}
+    told = [text_of(m) for channel in dms for m in scenario.fake.state.messages_in(channel)]
     letters = [f"{m.subject} {m.body}" for m in mail.outbox if "finnius@example.invalid" in m.to]
     assert told
     assert letters
     assert not any("vot" in text.lower() for text in told + letters), (told, letters)
     everything = [
-        text_of(message) for channel in scene.fake.state.channels for message in scene.fake.state.messages_in(channel)
+        text_of(message)
+        for channel in scenario.fake.state.channels
+        for message in scenario.fake.state.messages_in(channel)
     ]
     assert not any(VOTER in text or "secret words" in text for text in everything)
     waiting: Any = OutboxMessage.objects.values_list("payload", flat=True)
     assert not any("secret words" in str(payload) for payload in waiting)
 
 
-def test_a_button_answers_the_same_for_what_is_no_members_business_and_for_what_is_not_there(scene: Scene) -> None:
+def test_a_button_answers_the_same_for_what_is_no_members_business_and_for_what_is_not_there(
+    scenario: Scenario,
+) -> None:
     """An application before its review, a draft and a number that nobody has: a member hears of none of them."""
     guest = create_person(display_name="Newcomer", role_group="guest")
     draft = save_draft(user=guest, character_name="Draftling")
@@ -179,8 +183,8 @@ def test_a_button_answers_the_same_for_what_is_no_members_business_and_for_what_
         user=create_person(display_name="Sender", role_group="guest"), character_name="Sentling", character_class="Cleric",
         level=60, availability="x", timezone="UTC", discord_username="sentling",
     )  # fmt: skip
-    member = scene.accounts["member"]
-    heard = {text_of(scene.talk.press(member, f"vote:{number}:pass")) for number in (draft.pk, sent.pk, 999999)}
+    member = scenario.accounts["member"]
+    heard = {text_of(scenario.talk.press(member, f"vote:{number}:pass")) for number in (draft.pk, sent.pk, 999999)}
     assert len(heard) == 1, heard
 
 
@@ -188,22 +192,22 @@ def test_a_button_answers_the_same_for_what_is_no_members_business_and_for_what_
 def test_the_queue_of_messages_keeps_the_vote_on_oneself_from_its_reader(
     fake_discord: FakeDiscordServer, settings: Any, role: str
 ) -> None:
-    """An officer looks at what goes out and at what was given up: nothing there speaks of their own application."""
+    """An officer looks at what goes out and at what was undeliverable: nothing there speaks of their own application."""
     hook = fake_discord.state.add_webhook(fake_discord.state.add_channel("votes"))
     settings.DISCORD_WEBHOOK_VOTES = settings.DISCORD_WEBHOOK_APPLICATIONS = (
         f"{fake_discord.url}/api/webhooks/{hook.id}/{hook.token}"
     )
-    scene = Scene(fake_discord)
+    scenario = Scenario(fake_discord)
     deliver()
     OutboxMessage.objects.update(state=OutboxMessage.State.DEAD)
-    own = User.objects.get(pk=scene.people["own"].pk)
+    own = User.objects.get(pk=scenario.people["own"].pk)
     set_role_group(user=own, role_group="officer", actor=None)
     User.objects.filter(pk=own.pk).update(is_superuser=role == "superuser", is_staff=True)
     about_own = {
         message.pk
         for message in OutboxMessage.objects.all()
-        if message.payload.get("application_id") == scene.vote.pk
-        or message.payload.get("arguments", {}).get("application_id") == scene.vote.pk
+        if message.payload.get("application_id") == scenario.vote.pk
+        or message.payload.get("arguments", {}).get("application_id") == scenario.vote.pk
         if message.topic != "discord.direct_message"  # to the applicant, who has read it
     }
     posts = {m.topic for m in OutboxMessage.objects.filter(pk__in=about_own)}
@@ -222,13 +226,13 @@ def test_the_queue_of_messages_keeps_the_vote_on_oneself_from_its_reader(
 
     seen, pages = shown(own)
     assert not seen & about_own
-    assert f"application:{scene.vote.pk}<" not in pages
+    assert f"application:{scenario.vote.pk}<" not in pages
     one = min(about_own)
     client = Client()
     client.force_login(User.objects.get(pk=own.pk), "django.contrib.auth.backends.ModelBackend")
     assert client.get(f"/admin/core/outboxmessage/{one}/change/").status_code == 302, "not there"
     with pytest.raises(NotFound):
         deliveries.resend(message_id=one, actor=User.objects.get(pk=own.pk))
-    seen, pages = shown(scene.people["officer"])
+    seen, pages = shown(scenario.people["officer"])
     assert about_own <= seen, "another officer sees them"
     assert "application.voting_started" in pages

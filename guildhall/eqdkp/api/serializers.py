@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from guildhall.core.api.fields import IdField
+from guildhall.core.api.fields import AliasesMixin, IdField
 from guildhall.core.api.filters import MAX_ID
 from guildhall.eqdkp.calendar.services import MOST_HOURS, MOST_PLACES, deadline, takes_answers
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
@@ -56,8 +56,10 @@ class SignupSerializer(serializers.ModelSerializer[CalendarSignup]):
         return row.character.name if row.character else row.guest_name
 
 
-class DateSerializer(serializers.ModelSerializer[CalendarEvent]):
+class DateSerializer(AliasesMixin, serializers.ModelSerializer[CalendarEvent]):
     """A planned raid, or another date. `takes_answers` is by the clock, at the moment of the answer."""
+
+    aliases = {"event_id": "event", "leader_ids": "leaders"}
 
     event = serializers.IntegerField(
         source="event_id", required=False, allow_null=True, min_value=0, max_value=MAX_ID, help_text="the kind of raid"

@@ -6,34 +6,50 @@ from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.accounts.api.visitors import VisitorReadable
+from guildhall.accounts.models import Section
+from guildhall.accounts.visitors import is_visitor
+from guildhall.core.api.columns import TEXT, Column, Columns, shown_page
 from guildhall.core.api.converters import ID_PATTERN
+from guildhall.core.api.filters import Ordering
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.params import one_of
+from guildhall.core.api.views import ModelViewSet
 from guildhall.eqdkp.calendar import selectors, services
 from guildhall.eqdkp.models import CalendarEvent
+from guildhall.roster.hidden import hidden_ids
 
 from .serializers import AnswerInput, DateSerializer, PlaceInput, SignupSerializer
 
 
-class CalendarViewSet(viewsets.ModelViewSet[CalendarEvent]):
+class CalendarViewSet(VisitorReadable, ModelViewSet[CalendarEvent]):
     """The calendar. Planning needs `raids:write`; answering for oneself `raids:signup`."""
 
     required_scopes: Any = {
         "GET": "raids:read", "POST": "raids:write", "PUT": "raids:write", "PATCH": "raids:write",
         "DELETE": "raids:write",
     }  # fmt: skip
+    visitor_section = Section.CALENDAR
+    visitor_actions = ("list", "retrieve", "signups")
+    visitor_params = ("when", "kind", "is_closed")
+    visitor_search_fields = ("title",)
+    visitor_fields = (
+        *(name for name in DateSerializer.Meta.fields if name != "notes"),
+        *(name for name in SignupSerializer.Meta.fields if name != "note"),
+    )
     serializer_class = DateSerializer
     queryset = CalendarEvent.objects.none()
     lookup_value_regex = ID_PATTERN
-    filterset_fields = ["kind", "is_closed"]
+    column_paths: Any = {}
+    hidden_columns: Any = {
+        "deadline": "counted from starts_at and deadline_hours", "takes_answers": "told by the clock, at the moment of the answer",
+    }  # fmt: skip
     search_fields = ["title", "notes"]
-    ordering_fields = ["starts_at", "title"]
 
     def get_queryset(self) -> Any:
         if getattr(self, "swagger_fake_view", False):
@@ -43,6 +59,14 @@ class CalendarViewSet(viewsets.ModelViewSet[CalendarEvent]):
         if when == "past":
             return selectors.past(who)
         return selectors.visible_dates(who).order_by("-starts_at", "-pk") if when == "all" else selectors.coming(who)
+
+    def for_visitor(self, data: Any) -> Any:
+        rows = data.get("results", [data])
+        hidden = hidden_ids({pk for row in rows for pk in row.get("leaders", ())})
+        for row in rows:
+            if "leaders" in row:
+                row["leaders"] = [pk for pk in row["leaders"] if pk not in hidden]
+        return super().for_visitor(data)
 
     @extend_schema(
         parameters=[
@@ -79,13 +103,20 @@ class CalendarViewSet(viewsets.ModelViewSet[CalendarEvent]):
         """Calls it off; it stays on record."""
         services.call_off(date=instance, actor=principal(self.request).person)
 
-    @extend_schema(responses=SignupSerializer(many=True), filters=False)
-    @action(detail=True, methods=["get"], filter_backends=[])
+    @extend_schema(responses=SignupSerializer(many=True))
+    @action(
+        detail=True, serializer_class=SignupSerializer, filter_backends=[Columns, Ordering],
+        column_paths={"character_name": Column(None, TEXT)}, hidden_columns={},
+    )  # fmt: skip
     def signups(self, request: Request, pk: str) -> Response:
-        """Who answered what, confirmed ones first."""
+        """Return who answered what, confirmed ones first."""
         date = selectors.date_with_id(principal(request), int(pk))
-        page: Any = self.paginate_queryset(selectors.signups_of(date))  # type: ignore[arg-type]
-        return self.get_paginated_response(SignupSerializer(page or [], many=True).data)
+        return shown_page(
+            self,
+            request,
+            selectors.signups_of(date, for_visitor=is_visitor(request)),
+            lambda rows: SignupSerializer(rows, many=True).data,
+        )
 
     @extend_schema(
         request=AnswerInput,

@@ -13,13 +13,14 @@ from guildhall.core import clock
 from guildhall.core.errors import NotFound
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyComment
 from guildhall.raids.models import Event
+from guildhall.roster.hidden import hidden_characters, without_hidden_rows
 from guildhall.roster.models import Character
 
 Status = CalendarSignup.Status
 
 
 def visible_dates(who: Principal) -> QuerySet[CalendarEvent]:
-    """The dates that `who` may see, each with how many are coming, confirmed, in reserve and not coming.
+    """Return the dates that `who` may see, each with how many are coming, confirmed, in reserve and not coming.
 
     A private date is its maker's and the officers'.
     """
@@ -38,19 +39,19 @@ def visible_dates(who: Principal) -> QuerySet[CalendarEvent]:
 
 
 def coming(who: Principal) -> QuerySet[CalendarEvent]:
-    """What is still to begin or under way, the next one first."""
+    """Return what is still to begin or under way, the next one first."""
     now = clock.now()
     return visible_dates(who).filter(Q(starts_at__gt=now) | Q(ends_at__gt=now)).order_by("starts_at", "pk")
 
 
 def past(who: Principal) -> QuerySet[CalendarEvent]:
-    """What is over, the last one first."""
+    """Return what is over, the last one first."""
     now = clock.now()
     return visible_dates(who).exclude(Q(starts_at__gt=now) | Q(ends_at__gt=now)).order_by("-starts_at", "-pk")
 
 
 def date_with_id(who: Principal, date_id: int) -> CalendarEvent:
-    """One date.
+    """Return one date.
 
     Raises:
         NotFound: ``unknown_date``, also where it is not theirs to see.
@@ -62,7 +63,7 @@ def date_with_id(who: Principal, date_id: int) -> CalendarEvent:
 
 
 def signup_with_id(date: CalendarEvent, signup_id: int) -> CalendarSignup:
-    """One answer to `date`.
+    """Return one answer to `date`.
 
     Raises:
         NotFound: ``unknown_signup``.
@@ -73,27 +74,33 @@ def signup_with_id(date: CalendarEvent, signup_id: int) -> CalendarSignup:
     return found
 
 
-def signups_of(date: CalendarEvent) -> QuerySet[CalendarSignup]:
-    """Every answer to a date, with the character, confirmed ones first. One query."""
-    return date.signups.select_related("character__rank", "character__user").order_by("status", "signed_at", "pk")
+def signups_of(date: CalendarEvent, *, for_visitor: bool = False) -> QuerySet[CalendarSignup]:
+    """Return every answer to a date, with the character, confirmed ones first; `for_visitor`: only those of characters whom a
+    stranger may be shown (`roster.hidden`). One query."""
+    rows = date.signups.select_related("character__rank", "character__user").order_by("status", "signed_at", "pk")
+    return without_hidden_rows(rows) if for_visitor else rows
 
 
 def answers_of(user: User, dates: Iterable[CalendarEvent]) -> Mapping[int, CalendarSignup]:
-    """What a person answered, by the date's id. One query."""
+    """Return what a person answered, by the date's id. One query."""
     rows = CalendarSignup.objects.filter(event__in=[date.pk for date in dates], character__user=user)
     return {row.event_id: row for row in rows.select_related("character")}
 
 
 def comments_of(date: CalendarEvent) -> QuerySet[LegacyComment]:
-    """The comments that were written on a date in the old calendar. One query."""
+    """Return the comments that were written on a date in the old calendar. One query."""
     return LegacyComment.objects.filter(calendar_event=date).order_by("written_at", "pk")
 
 
-def leaders_of(dates: Iterable[CalendarEvent]) -> dict[int, list[str]]:
-    """The names of the characters who lead each date, by the date's id. One query."""
+def leaders_of(dates: Iterable[CalendarEvent], *, for_visitor: bool = False) -> dict[int, list[str]]:
+    """Return the names of the characters who lead each date, by the date's id; `for_visitor`: of those whom a stranger may be
+    shown. One query."""
     dates = list(dates)
-    ids = {pk for date in dates for pk in date.leaders}
-    names = dict(Character.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+    ids = {pk for date in dates for pk in date.leaders if isinstance(pk, int)}
+    rows = Character.objects.filter(pk__in=ids)
+    if for_visitor:
+        rows = rows.exclude(pk__in=hidden_characters().values("pk"))
+    names = dict(rows.values_list("pk", "name")) if ids else {}
     found: dict[int, list[str]] = defaultdict(list)
     for date in dates:
         found[date.pk] = sorted(names[pk] for pk in date.leaders if pk in names)
@@ -101,5 +108,5 @@ def leaders_of(dates: Iterable[CalendarEvent]) -> dict[int, list[str]]:
 
 
 def event_of(date: CalendarEvent) -> Event | None:
-    """The kind of raid that is planned, if it is still there."""
+    """Return the kind of raid that is planned, if it is still there."""
     return Event.objects.filter(pk=date.event_id).first() if date.event_id else None

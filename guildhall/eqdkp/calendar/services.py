@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict, NotAllowed
+from guildhall.core.model_updates import update_model
 from guildhall.core.transactions import use_case
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
 from guildhall.raids.models import Event
@@ -26,30 +27,44 @@ Status = CalendarSignup.Status
 #: What a person may answer; the rest (a place confirmed, nothing said) is set by whoever leads.
 ANSWERS = (Status.SIGNED_IN, Status.BACKUP, Status.SIGNED_OFF)
 MOST_HOURS, MOST_PLACES = 24 * 14, 1000
-_FIELDS = frozenset(
-    {"title", "kind", "event_id", "starts_at", "ends_at", "places", "deadline_hours", "notes", "leaders", "is_closed",
-     "is_private"}
-)  # fmt: skip
+
+
+class DateValues(TypedDict, total=False):
+    """What `plan_date` and `change_date` take."""
+
+    title: str
+    kind: str
+    event_id: int | None
+    starts_at: dt.datetime
+    ends_at: dt.datetime | None
+    places: int
+    deadline_hours: int
+    notes: str
+    leaders: list[int]
+    is_closed: bool
+    is_private: bool
 
 
 def deadline(date: CalendarEvent) -> dt.datetime:
-    """When answers to a date end."""
+    """Return when answers to a date end."""
     return date.starts_at - dt.timedelta(hours=date.deadline_hours)
 
 
 def takes_answers(date: CalendarEvent) -> bool:
-    """Whether people may answer at this moment: it is a raid, not closed, not called off, and the deadline is to come."""
+    """Return whether people may answer at this moment: it is a raid, not closed, not called off, and the deadline is to come."""
     open_raid = date.kind == CalendarEvent.Kind.RAID and not date.is_closed and date.cancelled_at is None
     return open_raid and clock.now() < deadline(date)
 
 
-def _set(date: CalendarEvent, values: dict[str, Any]) -> None:
-    unknown = set(values) - _FIELDS
-    if unknown:
-        raise BadInput(f"A date has no {', '.join(sorted(unknown))}.", attr=sorted(unknown)[0])
-    for name, value in values.items():
-        setattr(date, name, value)
-    date.title = " ".join(str(date.title or "").split())[:255]
+def _clean(values: DateValues) -> DateValues:
+    if "title" in values:
+        values["title"] = " ".join(str(values["title"] or "").split())[:255]
+    if "starts_at" in values and values["starts_at"] is None:
+        raise BadInput("Say when it begins.", code="required", attr="starts_at")
+    return values
+
+
+def _check(date: CalendarEvent) -> None:
     if not date.title:
         raise BadInput("Give the raid a name.", code="required", attr="title")
     if date.starts_at is None:
@@ -62,10 +77,10 @@ def _set(date: CalendarEvent, values: dict[str, Any]) -> None:
         raise BadInput(f"0 places (any number) to {MOST_PLACES}.", code="out_of_range", attr="places")
     if date.event_id is not None and not Event.objects.filter(pk=date.event_id).exists():
         raise BadInput(f"There is no event {date.event_id}.", code="unknown_event", attr="event")
-    _demand_characters(date.leaders)
+    _require_characters(date.leaders)
 
 
-def _demand_characters(ids: Collection[Any]) -> None:
+def _require_characters(ids: Collection[Any]) -> None:
     known = set(Character.objects.filter(pk__in=list(ids)).values_list("pk", flat=True)) if ids else set()
     missing = [str(pk) for pk in ids if pk not in known]
     if missing:
@@ -73,7 +88,7 @@ def _demand_characters(ids: Collection[Any]) -> None:
 
 
 @use_case
-def plan_date(*, actor: User, **values: Any) -> CalendarEvent:
+def plan_date(*, actor: User, **values: Unpack[DateValues]) -> CalendarEvent:
     """Put a raid (or, with ``kind="event"``, another date) into the calendar.
 
     Args:
@@ -82,14 +97,19 @@ def plan_date(*, actor: User, **values: Any) -> CalendarEvent:
 
     Raises:
         BadInput: ``required``, ``in_past``, ``ends_before_start``, ``out_of_range``, ``unknown_event``,
-            ``unknown_character``.
+            ``unknown_character``, ``unknown_field``.
     """
     date = CalendarEvent(creator=actor)
-    _set(date, values)
-    if date.starts_at <= clock.now():
-        raise BadInput("This begins in the past; plan it for a time to come.", code="in_past", attr="starts_at")
-    date.save()
-    audit.record(action="calendar.plan", summary=f"{date} planned", actor=actor, target=date)
+
+    def check() -> None:
+        _check(date)
+        if date.starts_at <= clock.now():
+            raise BadInput("This begins in the past; plan it for a time to come.", code="in_past", attr="starts_at")
+
+    update_model(
+        date, _clean(values), fields=DateValues, actor=actor, action="calendar.plan",
+        summary=lambda changed: f"{date} planned", check=check,
+    )  # fmt: skip
     return date
 
 
@@ -98,7 +118,7 @@ def _lock(date: CalendarEvent) -> CalendarEvent:
 
 
 @use_case
-def change_date(*, date: CalendarEvent, actor: User, **changes: Any) -> CalendarEvent:
+def change_date(*, date: CalendarEvent, actor: User, **changes: Unpack[DateValues]) -> CalendarEvent:
     """Change a date; the answers stay.
 
     Raises:
@@ -108,15 +128,10 @@ def change_date(*, date: CalendarEvent, actor: User, **changes: Any) -> Calendar
     locked = _lock(date)
     if locked.cancelled_at is not None:
         raise Conflict(f"{locked} was called off; plan a new one.", code="called_off")
-    _set(locked, changes)
-    locked.save()
-    audit.record(
-        action="calendar.change",
-        summary=f"{locked} changed: {', '.join(sorted(changes))}",
-        actor=actor,
-        target=locked,
-        data={name: str(value) for name, value in changes.items()},
-    )
+    update_model(
+        locked, _clean(changes), fields=DateValues, actor=actor, action="calendar.change",
+        summary=lambda changed: f"{locked} changed: {changed}", check=lambda: _check(locked),
+    )  # fmt: skip
     return locked
 
 
@@ -163,7 +178,7 @@ def answer_date(
             raise NotAllowed("Places are confirmed by whoever leads the raid.", code="not_yours_to_confirm")
     locked = _lock(date)
     if locked.kind != CalendarEvent.Kind.RAID:
-        raise BadInput(f"{locked} is no raid; there is nothing to answer.", code="not_a_raid")
+        raise BadInput(f"{locked} is not a raid; there is nothing to answer.", code="not_a_raid")
     if not takes_answers(locked):
         raise Conflict(_why_closed(locked), code="signup_closed", figures={"deadline": deadline(locked).isoformat()})
     if character.user_id is not None:  # one answer a person

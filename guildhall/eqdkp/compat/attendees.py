@@ -14,7 +14,7 @@ from guildhall.raids.models import AttendanceCheck, AttendanceStatus, RaidAttend
 from .site import Numbers
 
 
-class _Gathered(Aggregate):
+class _AttendeeRows(Aggregate):
     """The values of a group as a JSON list. (Text aggregates are cut off by MySQL, this one is not.)"""
 
     function = "JSON_ARRAYAGG"
@@ -28,7 +28,7 @@ class _Gathered(Aggregate):
 
 
 def attendees(members: Numbers, raid_ids: Collection[int] | None) -> dict[int, list[int]]:
-    """The old numbers of the characters who were at each raid, by raid, in order. Two queries.
+    """Return the old numbers of the characters who were at each raid, by raid, in order. Two queries.
 
     The rows are gathered by check, without a join: a database that misjudges one takes a minute for it.
 
@@ -44,7 +44,7 @@ def attendees(members: Numbers, raid_ids: Collection[int] | None) -> dict[int, l
     if raid_ids is not None:
         rows = rows.filter(attendance_check__in=list(raid_of))
     gathered = (
-        rows.order_by().values("attendance_check_id").annotate(characters=_Gathered("character_id"))
+        rows.order_by().values("attendance_check_id").annotate(characters=_AttendeeRows("character_id"))
     ).values_list("attendance_check_id", "characters")
     known = members.old_by_key
     found: dict[int, set[int]] = defaultdict(set)

@@ -11,8 +11,10 @@ from django.db.models import Prefetch
 from guildhall.core import clock
 from guildhall.core.errors import BadInput
 from guildhall.eqdkp import game
+from guildhall.eqdkp.calendar.selectors import leaders_of
 from guildhall.eqdkp.calendar.services import deadline
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyComment
+from guildhall.roster.hidden import hidden_ids
 from guildhall.roster.models import Character
 
 from .caller import Caller, feed_token
@@ -25,12 +27,12 @@ _MINUTE = "%Y-%m-%d %H:%M"
 
 
 def statuses() -> list[tuple[int, str]]:
-    """The answers that a planned raid counts, by their old numbers."""
+    """Return the answers that a planned raid counts, by their old numbers."""
     return [(status.value, str(status.label).capitalize()) for status in Status if status != Status.NOT_SIGNED]
 
 
 def upcoming(*, raids_only: bool, most: int | None = None) -> list[CalendarEvent]:
-    """The dates to come, with their sign-ups. Two queries."""
+    """Return the dates to come, with all of their sign-ups. Two queries."""
     signups = Prefetch("signups", CalendarSignup.objects.select_related("character").order_by("pk"))
     rows = CalendarEvent.objects.filter(starts_at__gte=clock.now(), is_private=False, cancelled_at=None)
     rows = rows.prefetch_related(signups)
@@ -39,19 +41,17 @@ def upcoming(*, raids_only: bool, most: int | None = None) -> list[CalendarEvent
     return list(rows.order_by("starts_at", "pk")[:most])
 
 
-def _leaders(events: Iterable[CalendarEvent]) -> dict[int, str]:
-    """Who leads each event, in words. One query."""
-    wanted = {pk for event in events for pk in event.leaders if isinstance(pk, int)}
-    names = dict(Character.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
-    return {event.pk: ", ".join(sorted(names[pk] for pk in event.leaders if pk in names)) for event in events}
+def _leaders(events: Iterable[CalendarEvent], caller: Caller) -> dict[int, str]:
+    """Return who leads each event, in words. One query."""
+    return {pk: ", ".join(names) for pk, names in leaders_of(events, for_visitor=not caller.known).items()}
 
 
 def calevents_list(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
-    """The next dates: raids only unless ``raids_only=0``, ten unless ``number`` says otherwise."""
+    """Return the next dates: raids only unless ``raids_only=0``, ten unless ``number`` says otherwise."""
     raids_only = not ("raids_only" in params and digits(params["raids_only"]) == 0)
     count = digits(params.get("number", "0"))
     rows = upcoming(raids_only=raids_only, most=count if count > 0 else 10)
-    numbers, leaders, person = site.numbers(Kind.CALENDAR_EVENT), _leaders(rows), caller.person
+    numbers, leaders, person = site.numbers(Kind.CALENDAR_EVENT), _leaders(rows, caller), caller.person
     feed = f"{site.address}exchange.php?out=icalfeed&module=calendar&key={feed_token(caller.key)}" if caller.key else ""
     answer: dict[str, Any] = {}
     for event in rows:
@@ -78,7 +78,7 @@ def calevents_list(site: Site, params: Params, caller: Caller) -> dict[str, Any]
             "eventid": number,
             "url": f"calendar/viewcalraid.php?eventid={number}" if raid else "",
             "icon": site.address if event.event_id else "",
-            "note": event.notes,
+            "note": event.notes if caller.known else "",
             "raidleader": leaders[event.pk],
             "raidstatus": {**states, "required": event.places} if raid else "",
             "user_status": mine if raid else "",
@@ -91,13 +91,13 @@ def calevents_list(site: Site, params: Params, caller: Caller) -> dict[str, Any]
 
 
 def find_event(site: Site, wanted: int) -> CalendarEvent | None:
-    """The event of an old number."""
+    """Return the event of an old number."""
     key = site.numbers(Kind.CALENDAR_EVENT).ours(wanted)
     return CalendarEvent.objects.filter(pk=key or 0).first()
 
 
 def calevents_details(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
-    """One date with everybody who signed up.
+    """Return one date with everybody who signed up.
 
     Raises:
         BadInput: ``no event_id given``; ``eventid not found``.
@@ -124,9 +124,9 @@ def calevents_details(site: Site, params: Params, caller: Caller) -> dict[str, A
     answer["allDay"] = int(event.all_day)
     if raid:
         answer |= {"closed": int(event.is_closed), "icon": site.address if event.event_id else ""}
-    answer["note"] = event.notes
+    answer["note"] = event.notes if caller.known else ""
     if raid:
-        answer |= {"raidleader": _leaders([event])[event.pk], **_raid_part(site, event, caller)}
+        answer |= {"raidleader": _leaders([event], caller)[event.pk], **_raid_part(site, event, caller)}
     answer |= {"calendar": event.calendar_number, "calendar_name": event.calendar_name}
     if raid:
         answer["raidgroups"] = {
@@ -143,6 +143,7 @@ def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, An
     person = caller.person
     members = site.numbers(Kind.MEMBER)
     signups = list(event.signups.select_related("character__rank").order_by("pk"))
+    hidden = set() if caller.known else hidden_ids({s.character_id for s in signups if s.character_id is not None})
     categories = dict(site.roles) if event.by_role else {0: "Unknown", **game.CLASSES}
     by_category: dict[tuple[int, int], list[CalendarSignup]] = defaultdict(list)
     for signup in signups:
@@ -161,7 +162,7 @@ def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, An
                 "chars": {
                     f"char:{members.old(s.character.pk)}": _signup_row(site, s, caller)
                     for s in by_category[key, category]
-                    if s.character is not None
+                    if s.character is not None and s.character_id not in hidden
                 },
             }
             for category, label in categories.items()
@@ -207,7 +208,7 @@ def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, An
         }
         if mine.role:
             status |= {"char_roleid": mine.role, "char_role": dict(site.roles).get(mine.role, "")}
-    comments = LegacyComment.objects.filter(calendar_event=event).order_by("written_at", "pk")
+    comments = LegacyComment.objects.filter(calendar_event=event).order_by("written_at", "pk") if caller.known else ()
     number = site.numbers(Kind.CALENDAR_EVENT).old(event.pk)
     rows = {
         f"comment:{comment.pk}": {
@@ -235,7 +236,7 @@ def _signup_row(site: Site, signup: CalendarSignup, caller: Caller) -> dict[str,
         "name_export": character.name,
         "classid": class_id(character),
         "signedbyadmin": int(signup.signed_by_officer),
-        "note": signup.note if caller.known else "",  # what somebody wrote to the raid's leader is no stranger's
+        "note": signup.note if caller.known else "",  # what somebody wrote to the raid's leader is not a stranger's
         "rank": character.rank.name if character.rank else "",
         "profiledata": profile_data(character),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.permissions import Principal
 from guildhall.accounts.services import create_person
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.transactions import use_case
@@ -18,8 +19,9 @@ from .site import NATIVE, Kind, Site, digits
 
 
 @use_case
-def add_character(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
-    """A character. Answers ``character_id``; that of the character who has the name already, whose fields it changes.
+def add_character(*, site: Site, body: Body, actor: User, by: Principal) -> dict[str, Any]:
+    """Add a character. Returns ``character_id``; that of the character who has the name already, whose fields it
+    changes.
 
     With ``mainid`` it is a twink of that main, with ``user_id`` that account's. With neither it is a main of its own, as
     every character is there: it belongs to a placeholder person, who can be merged with the real one later, so that what
@@ -28,6 +30,7 @@ def add_character(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
     Raises:
         BadInput: no name, or one that EverQuest does not allow; a class, race or level that there is not.
         Conflict: ``belongs_to_another`` where a character is to become somebody else's.
+        NotAllowed: ``role_beyond_yours`` where it would become that of somebody who may do more than the key.
         NotFound: a rank, main or account that does not exist.
     """
     name = text(body, "name", required=True)
@@ -43,7 +46,7 @@ def add_character(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
             )
         if owner is not None and known.user_id is None:
             fields["user"] = owner
-        edit_character(character=known, actor=actor, changes=fields)
+        edit_character(character=known, actor=actor, by=by, changes=fields)
         return {"character_id": str(site.numbers(Kind.MEMBER).old(known.pk))}
     if owner is None:
         owner = create_person(display_name=name, role_group=RoleGroup.GUEST, is_placeholder=True, actor=actor)
@@ -52,7 +55,7 @@ def add_character(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
 
 
 def _fields(site: Site, body: Body) -> dict[str, Any]:
-    """The plain fields that were sent, by our names; what was not sent is left as it is."""
+    """Return the plain fields that were sent, by our names; what was not sent is left as it is."""
     found: dict[str, Any] = {}
     for field, ours, names in (("class", "character_class", game.CLASSES), ("race", "race", game.RACES)):
         value = text(body, field)
@@ -75,7 +78,7 @@ def _fields(site: Site, body: Body) -> dict[str, Any]:
 
 
 def _named(value: str, names: dict[int, str], field: str) -> str:
-    """The name of a class or race, sent by its number or by its name."""
+    """Return the name of a class or race, sent by its number or by its name."""
     name = names.get(digits(value)) or {name.lower(): name for name in names.values()}.get(value.lower())
     if name is None:
         raise BadInput(f"There is no {field} {value[:40]} in EverQuest.", code=f"unknown_{field}", attr=field)
@@ -83,7 +86,7 @@ def _named(value: str, names: dict[int, str], field: str) -> str:
 
 
 def _owner(site: Site, body: Body, known: Character | None) -> tuple[User | None, Character | None]:
-    """The person and the main that a body names; a character that names itself as its main names none."""
+    """Return the person and the main that a body names; a character that names itself as its main names none."""
     main = None
     number = digits(body.get("mainid") or 0)
     if number > 0:

@@ -17,12 +17,12 @@ _LONGEST_NUMBER = 40
 
 
 def missing(field: str) -> BadInput:
-    """What EQdkp says of a field that it needs."""
+    """Return what EQdkp says of a field that it needs."""
     return BadInput("required data missing", code="required", attr=field)
 
 
 def text(body: Body, field: str, *, required: bool = False) -> str:
-    """A field as text; empty for none, and for what is no text and no number.
+    """Return a field as text; empty for none, and for what is not text and no number.
 
     Raises:
         BadInput: ``required``.
@@ -35,7 +35,7 @@ def text(body: Body, field: str, *, required: bool = False) -> str:
 
 
 def amount(body: Body, field: str) -> Decimal:
-    """A field as points, to the cent: more decimals are rounded as EQdkp's columns did, half away from zero.
+    """Return a field as points, to the cent: more decimals are rounded as EQdkp's columns did, half away from zero.
 
     Raises:
         BadInput: ``required``; ``not_a_number``, ``out_of_range``.
@@ -51,12 +51,12 @@ def amount(body: Body, field: str) -> Decimal:
 
 
 def members(site: Site, body: Body, field: str) -> tuple[list[Character], list[str]]:
-    """The characters that a body names under ``field.member``, in order, and what it names that nobody is.
+    """Return the characters that a body names under ``field.member``, in order, and what it names that nobody is.
 
     Empty values are left out: tools add one to a list of one so that XML has a list.
 
     Raises:
-        BadInput: ``required`` where nobody is named; ``malformed_list`` for a value that is no number and no text.
+        BadInput: ``required`` where nobody is named; ``malformed_list`` for a value that is not a number and no text.
     """
     container = body.get(field)
     given = as_list(container.get("member")) if isinstance(container, Mapping) else as_list(container)
@@ -66,7 +66,7 @@ def members(site: Site, body: Body, field: str) -> tuple[list[Character], list[s
             continue
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise BadInput(
-                f"{field} is a list of characters' numbers; “{str(value)[:40]}” is none.",
+                f"{field} is a list of characters' numbers; “{str(value)[:40]}” is not one.",
                 code="malformed_list",
                 attr=field,
             )

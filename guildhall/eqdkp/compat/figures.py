@@ -36,7 +36,7 @@ _FEW = 200
 
 
 def sums_by_name() -> dict[int, Parts]:
-    """What each person has by pool and name. One query, and one more where anything moved since the last call."""
+    """Return what each person has by pool and name. One query, and one more where anything moved since the last call."""
     stamps = _stamps()  # first: what is committed after this makes the sums newer than their stamp, never older
     kept: dict[int, tuple[Stamp, Parts]] = cache.get(_KEPT) or {}
     stale = [user_id for user_id, stamp in stamps.items() if kept.get(user_id, ((), {}))[0] != stamp]
@@ -63,7 +63,7 @@ def _stamps() -> dict[int, Stamp]:
 
 
 def _add_up(user_ids: Collection[int] | None) -> dict[int, Parts]:
-    """The sums of these people, or of everybody, from the entries."""
+    """Return the sums of these people, or of everybody, from the entries."""
     rows = LedgerEntry.objects.order_by()
     if user_ids is not None:
         rows = rows.filter(user_id__in=user_ids)
@@ -89,7 +89,7 @@ class PointsBook:
     together: dict[tuple[int, int], Figures]
 
     def row(self, character: Character, pool_id: int) -> dict[str, str]:
-        """The eight strings of one character in one pool."""
+        """Return the eight strings of one character in one pool."""
         single = self.alone.get((character.pk, pool_id)) or Figures()
         whole = (self.together.get((character.user_id, pool_id)) if character.user_id else None) or Figures()
         found: dict[str, str] = {}
@@ -111,7 +111,7 @@ class Owners:
 
 
 def owners_of_names() -> Owners:
-    """The names of everybody's characters. Two queries."""
+    """Return the names of everybody's characters. Two queries."""
     by_name: dict[tuple[int, str], int] = {}
     mains: dict[int, int] = {}
     owner_of: dict[int, int] = {}
@@ -134,7 +134,7 @@ def owners_of_names() -> Owners:
 
 
 def points_book(owners: Owners) -> PointsBook:
-    """Everybody's figures. One query, and one more where anything moved since the last call."""
+    """Return everybody's figures. One query, and one more where anything moved since the last call."""
     alone: dict[tuple[int, int], Figures] = defaultdict(Figures)
     together: dict[tuple[int, int], Figures] = defaultdict(Figures)
     for user_id, parts in sums_by_name().items():

@@ -24,7 +24,7 @@ _Rows = dict[int, dict[str, Any]]
 
 
 def items_of(site: Site, characters: list[Character], owners: Owners) -> _Rows:
-    """What each of these characters bought, by character. Three queries."""
+    """Return what each of these characters bought, by character. Three queries."""
     numbers, itempools = site.numbers(Kind.ITEM), site.numbers(Kind.ITEM_POOL)
     rows = LootDistribution.objects.filter(reversed_at=None)
     if len(characters) < _FEW:
@@ -61,7 +61,7 @@ def _plain_number(text: str) -> int | float:
 
 
 def adjustments_of(site: Site, characters: list[Character], owners: Owners) -> _Rows:
-    """What each of these characters was given or had taken, by character. Four queries.
+    """Return what each of these characters was given or had taken, by character. Four queries.
 
     An imported adjustment that counts in several pools is one row, as it was; one made here has a row for each pool, with
     an event of that pool.
@@ -93,7 +93,7 @@ def adjustments_of(site: Site, characters: list[Character], owners: Owners) -> _
 
 
 def _an_event_of(site: Site) -> dict[int, int]:
-    """An event of each pool, rather one that counts nowhere else: adjustments made here have a pool and no event."""
+    """Return an event of each pool, rather one that counts nowhere else: adjustments made here have a pool and no event."""
     numbers = site.numbers(Kind.EVENT)
     pools: dict[int, list[int]] = defaultdict(list)
     for event_id, pool_id in EventPool.objects.order_by("position", "pk").values_list("event_id", "pool_id"):

@@ -20,27 +20,27 @@ _Found: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
 
 
 def class_id(character: Character) -> int:
-    """The number of a character's class: EverQuest's, else what the old site had."""
+    """Return the number of a character's class: EverQuest's, else what the old site had."""
     old = character.profile.get("eqdkp", {}) if isinstance(character.profile, dict) else {}
     known = game.CLASS_IDS.get(character.character_class)
     return known if known is not None else digits(old.get("class", 0))
 
 
 def class_name(site: Site, character: Character) -> str | bool:
-    """The name of a character's class as EQdkp has it, False where it knows none."""
+    """Return the name of a character's class as EQdkp has it, False where it knows none."""
     if not site.shows_class_names:
         return "Default" if class_id(character) == 1 else False  # all that EQdkp knows without a game
     return character.character_class or False
 
 
 def roster() -> list[Character]:
-    """Every character who was not taken off the roster, by name. One query."""
+    """Return every character who was not taken off the roster, by name. One query."""
     rows = Character.objects.exclude(status=Character.Status.REMOVED).select_related("rank", "main_character")
     return sorted(rows, key=lambda character: character.name)
 
 
 def data(site: Site, params: Params) -> dict[str, Any]:
-    """What site this is."""
+    """Return what site this is."""
     return {
         "eqdkp": {
             "name": site.name, "guild": site.name, "dkp_name": site.dkp_name, "forum_url": False,
@@ -67,7 +67,7 @@ def _user_row(site: Site, user: User, *, see_mail: bool) -> dict[str, Any]:
 
 
 def user(site: Site, params: Params, *, see_mail: bool) -> dict[str, Any]:
-    """One account.
+    """Return one account.
 
     Raises:
         BadInput: ``user not found``.
@@ -80,18 +80,18 @@ def user(site: Site, params: Params, *, see_mail: bool) -> dict[str, Any]:
 
 
 def me(site: Site, person: User) -> dict[str, Any]:
-    """The account of the person whose key it is."""
+    """Return the account of the person whose key it is."""
     return {"data": _user_row(site, person, see_mail=True), "status": 1}
 
 
 def role_rows(site: Site, character: Character, flag: str) -> dict[str, Any]:
-    """The roles in a raid, with `flag` 1 at the one that the character usually has."""
+    """Return the roles in a raid, with `flag` 1 at the one that the character usually has."""
     default = digits(character.profile.get("eqdkp", {}).get("role", 0)) if isinstance(character.profile, dict) else 0
     return {f"role:{key}": {"id": key, "name": name, flag: int(key == default)} for key, name in site.roles}
 
 
 def profile_data(character: Character) -> dict[str, str]:
-    """What the old site keeps in a character's profile, by its field names."""
+    """Return what the old site keeps in a character's profile, by its field names."""
     return {"level": str(character.level or ""), "race": character.race, "class": str(class_id(character))}
 
 
@@ -106,7 +106,7 @@ def _group_rows(site: Site) -> dict[str, Any]:
 
 
 def user_chars(site: Site, params: Params, person: User | None) -> dict[str, Any]:
-    """The characters of one account (``userid``), else of the person whose key it is."""
+    """Return the characters of one account (``userid``), else of the person whose key it is."""
     wanted = digits(params.get("userid", "0"))
     key = site.numbers(Kind.USER).ours(wanted) if wanted else (person.pk if person is not None else None)
     members = site.numbers(Kind.MEMBER)
@@ -128,7 +128,7 @@ def user_chars(site: Site, params: Params, person: User | None) -> dict[str, Any
 
 
 def character_fields(site: Site, params: Params) -> dict[str, Any]:
-    """The fields that `character` takes in a POST. (The recorded installation fails here; ours answers.)"""
+    """Return the fields that `character` takes in a POST. (The recorded installation fails here; ours answers.)"""
     ranks = site.numbers(Kind.RANK)
     return {
         "name": {"type": "text", "required": 1},

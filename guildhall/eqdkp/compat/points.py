@@ -10,14 +10,17 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from guildhall.accounts.models import Section
 from guildhall.core import clock
 from guildhall.eqdkp.api_format import escape_name
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import DKPPool
 from guildhall.raids.attendance import windows
 from guildhall.raids.models import Event, EventPool
+from guildhall.roster.hidden import hidden_ids
 from guildhall.roster.models import Character
 
+from .caller import Caller
 from .figures import owners_of_names, points_book
 from .memberdata import adjustments_of, items_of
 from .people import class_id, class_name, roster
@@ -32,19 +35,22 @@ def _pools(site: Site) -> list[DKPPool]:
     return sorted(DKPPool.objects.all(), key=lambda pool: numbers.old(pool.pk))
 
 
-def points(site: Site, params: Params) -> dict[str, Any]:
-    """Everybody's points, or one character's or one account's.
+def points(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
+    """Return everybody's points, or one character's or one account's.
 
     ``memberdata`` asks for ``items`` and ``adjustments``; ``include_html`` for every figure once more as EQdkp's pages show
     it; ``add_columns`` for what stands beside the points in its table (`columns`). Players have no other fields: tools
-    exist that take exactly these.
+    exist that take exactly these. Strangers get neither hidden characters (`roster.hidden`) nor reasons of adjustments, and items
+    where those are open to them.
     """
-    whole = roster()
+    hidden = set() if caller.known else hidden_ids()
+    whole = [one for one in roster() if one.pk not in hidden]
     wanted = _filtered(site, whole, params)
     parts = {part.strip() for part in params.get("memberdata", "").split(",")}
     owners = owners_of_names()
-    items = items_of(site, wanted, owners) if "items" in parts else {}
-    adjustments = adjustments_of(site, wanted, owners) if "adjustments" in parts else {}
+    with_items = "items" in parts and (caller.known or caller.sees("raids:read", Section.ITEMS))
+    items = items_of(site, wanted, owners) if with_items else {}
+    adjustments = adjustments_of(site, wanted, owners) if "adjustments" in parts and caller.known else {}
     columns = additional_columns(wanted) if _asked(params, "add_columns") else {}
     as_html = _asked(params, "include_html")
     book = points_book(owners)
@@ -92,13 +98,13 @@ def points(site: Site, params: Params) -> dict[str, Any]:
 
 
 def _asked(params: Params, name: str) -> bool:
-    """Whether a switch is on: a number that is not 0 (2.3), or ``true`` (before)."""
+    """Return whether a switch is on: a number that is not 0 (2.3), or ``true`` (before)."""
     value = params.get(name, "")
     return value.strip().lower() == "true" or digits(value) != 0
 
 
 def _html(figures: Mapping[str, str]) -> dict[str, str]:
-    """The figures as the old pages wrote them: earnings always good, spending always bad, the rest by its sign."""
+    """Return the figures as the old pages wrote them: earnings always good, spending always bad, the rest by its sign."""
     found: dict[str, str] = {}
     for name, value in figures.items():
         kind = "negative" if value.startswith("-") else "positive" if value.strip("0.") else "neutral"
@@ -109,7 +115,7 @@ def _html(figures: Mapping[str, str]) -> dict[str, str]:
 
 
 def additional_columns(characters: list[Character]) -> dict[int, dict[str, str]]:
-    """Rank, level, race, and the person's attendance in percent over 30, 60 and 90 days and since they joined."""
+    """Return rank, level, race, and the person's attendance in percent over 30, 60 and 90 days and since they joined."""
     spans = windows()
     found: dict[int, dict[str, str]] = {}
     for character in characters:

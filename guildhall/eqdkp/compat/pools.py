@@ -11,7 +11,7 @@ from .site import Kind, Site
 
 
 def item_pool_rows(site: Site) -> dict[int, dict[str, Any]]:
-    """Every item pool by its old number. One query."""
+    """Return every item pool by its old number. One query."""
     numbers = site.numbers(Kind.ITEM_POOL)
     rows = {
         numbers.old(pool.pk): {"id": numbers.old(pool.pk), "name": pool.name, "desc": pool.description}
@@ -21,7 +21,7 @@ def item_pool_rows(site: Site) -> dict[int, dict[str, Any]]:
 
 
 def item_pools_of(site: Site) -> dict[int, list[int]]:
-    """The old numbers of the item pools that count in each pool, by our pool. One query."""
+    """Return the old numbers of the item pools that count in each pool, by our pool. One query."""
     numbers = site.numbers(Kind.ITEM_POOL)
     found: dict[int, list[int]] = defaultdict(list)
     for itempool_id, pool_id in ItemPool.pools.through.objects.values_list("itempool_id", "dkppool_id"):

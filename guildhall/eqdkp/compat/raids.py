@@ -12,16 +12,18 @@ from typing import Any
 from django.db.models import Prefetch
 
 from guildhall.raids.models import Event, EventPool, Raid
+from guildhall.roster.hidden import hidden_ids
 
 from .attendees import attendees
+from .caller import Caller
 from .pools import item_pool_rows, item_pools_of
 from .site import Kind, Site, digits, number, stamp
 
 Params = Mapping[str, str]
 
 
-def raids(site: Site, params: Params) -> dict[str, Any]:
-    """Raids, newest first: all of them, or ``number`` of them from ``start`` on. Seven queries."""
+def raids(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
+    """Return raids, newest first: all of them, or ``number`` of them from ``start`` on; notes not for strangers. Seven queries."""
     numbers, events, members = site.numbers(Kind.RAID), site.numbers(Kind.EVENT), site.numbers(Kind.MEMBER)
     wanted = Raid.objects.filter(reversed_at=None).order_by("-started_at", "-pk")
     count = digits(params.get("number", "0"))
@@ -33,6 +35,7 @@ def raids(site: Site, params: Params) -> dict[str, Any]:
             "pk", "started_at", "notes", "event_id", "event__name", "created_by__username", "points"
         )
     )  # fmt: skip
+    hidden = set() if caller.known else {members.old(pk) for pk in hidden_ids()}
     present = attendees(members, [row[0] for row in rows] if count > 0 else None)
     answer: dict[str, Any] = {}
     for pk, started_at, notes, event_id, event_name, added_by, points in rows:
@@ -41,20 +44,20 @@ def raids(site: Site, params: Params) -> dict[str, Any]:
             "id": number_,
             "date": site.shown(started_at),
             "date_timestamp": stamp(started_at),
-            "note": notes,
+            "note": notes if caller.known else "",
             "event_id": str(old.get("event") or events.old(event_id)),
             "event_name": event_name,
             "added_by_id": 0,
-            "added_by_name": old.get("added_by", added_by or ""),
+            "added_by_name": old.get("added_by", added_by or "") if caller.known else "",  # a name to sign in with
             "value": f"{points:.2f}",
-            "raid_attendees": present.get(pk, []),
+            "raid_attendees": [member for member in present.get(pk, []) if member not in hidden],
         }
     answer["status"] = 1
     return answer
 
 
 def events(site: Site, params: Params) -> dict[str, Any]:
-    """Every event with its pools and item pools. Nine queries."""
+    """Return every event with its pools and item pools. Nine queries."""
     numbers, pools = site.numbers(Kind.EVENT), site.numbers(Kind.POOL)
     itempools, rows_of = item_pools_of(site), item_pool_rows(site)
     links = Prefetch("event_pools", EventPool.objects.select_related("pool").order_by("position", "pk"))

@@ -20,13 +20,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db import IntegrityError, transaction
-
 from guildhall.accounts.models import APIKey
 from guildhall.core import clock
-from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.errors import BadInput
+from guildhall.core.idempotency import Outcome, run_idempotently
 from guildhall.core.models import IdempotencyKey
-from guildhall.core.transactions import run_in_transaction
 from guildhall.raids.models import Raid
 
 from .site import NATIVE, digits
@@ -36,7 +34,9 @@ LONGEST_NAME = 200
 Answer = dict[str, Any]
 
 
-def once(*, key: APIKey, function: str, body: Mapping[str, Any], named: str, act: Callable[[], Answer]) -> Answer:
+def call_idempotently(
+    *, key: APIKey, function: str, body: Mapping[str, Any], named: str, act: Callable[[], Answer]
+) -> Answer:
     """Call `act` unless this call was made before; then the first answer, with ``repeated`` 1.
 
     Args:
@@ -48,36 +48,23 @@ def once(*, key: APIKey, function: str, body: Mapping[str, Any], named: str, act
         Conflict: ``idempotency_key_reused`` with another call.
         whatever `act` raises; nothing is remembered then.
     """
-    print_ = hashlib.sha256(json.dumps([function, body], sort_keys=True, default=str).encode()).hexdigest()
+    request_hash = hashlib.sha256(json.dumps([function, body], sort_keys=True, default=str).encode()).hexdigest()
     if len(named) > LONGEST_NAME:
         raise BadInput(f"Idempotency-Key may have {LONGEST_NAME} characters.", code="idempotency_key_too_long")
     if not named and function != "add_raid":
         return act()
-    owner, name = f"eqdkp:{key.pk}", f"key:{named}" if named else f"{function}:{print_}"
-
-    def attempt() -> Answer:
-        try:
-            with transaction.atomic():
-                row = IdempotencyKey.objects.create(owner=owner, key=name, request_hash=print_)
-        except IntegrityError:
-            row = IdempotencyKey.objects.select_for_update().get(owner=owner, key=name)
-            if row.request_hash != print_:
-                raise Conflict(
-                    "This Idempotency-Key was used before with another request. Use a new key for a new request.",
-                    code="idempotency_key_reused",
-                ) from None
-            if named or _still_the_same(row):
-                return {**(row.body or {}), "repeated": 1}
-        answer = act()
-        row.created_at, row.status_code, row.body = clock.now(), 200, answer
-        row.save(update_fields=["created_at", "status_code", "body"])
-        return answer
-
-    return run_in_transaction(attempt)
+    outcome = run_idempotently(
+        owner=f"eqdkp:{key.pk}",
+        key=f"key:{named}" if named else f"{function}:{request_hash}",
+        request_hash=request_hash,
+        action=lambda: Outcome(act()),
+        is_repeat=lambda row: bool(named) or _still_the_same(row),
+    )
+    return {**(outcome.body or {}), "repeated": 1} if outcome.is_repeated else outcome.body
 
 
 def _still_the_same(row: IdempotencyKey) -> bool:
-    """Whether the raid of a remembered call stands, and the call was made a moment ago."""
+    """Return whether the raid of a remembered call stands, and the call was made a moment ago."""
     if row.created_at <= clock.now() - WINDOW:
         return False
     raid = digits((row.body or {}).get("raid_id", 0)) - NATIVE

@@ -21,7 +21,7 @@ _MOST = 2**31 - 1
 
 
 def _number(body: Mapping[str, Any], field: str) -> int:
-    """The number of a role or group; 0 for none.
+    """Return the number of a role or group; 0 for none.
 
     Raises:
         BadInput: ``out_of_range``.

@@ -42,7 +42,7 @@ class Numbers:
 
     @cached_property
     def old_by_key(self) -> dict[int, int]:
-        """The old number of each imported row, by our key."""
+        """Return the old number of each imported row, by our key."""
         return {key: legacy for legacy, key, _ in reversed(self._rows)}
 
     @cached_property
@@ -51,11 +51,11 @@ class Numbers:
 
     @cached_property
     def data(self) -> dict[int, dict[str, Any]]:
-        """What of the legacy row has no other place, by our key."""
+        """Return what of the legacy row has no other place, by our key."""
         return {key: data for _, key, data in self._rows}
 
     def old(self, key: int) -> int:
-        """The number the old API has for our row."""
+        """Return the number the old API has for our row."""
         return self.old_by_key.get(key, NATIVE + key)
 
     def ours(self, number: int) -> int | None:
@@ -86,7 +86,7 @@ class Site:
 
     @property
     def name(self) -> str:
-        """The guild's name: the one set here, else the old installation's."""
+        """Return the guild's name: the one set here, else the old installation's."""
         configured = str(settings.GUILD_NAME)
         return configured if configured != "Guildhall" else str(self.settings.get("guildtag") or configured)
 
@@ -126,11 +126,11 @@ class Site:
         return list(self.settings.get("raid_groups", []))
 
     def shown(self, moment: dt.datetime | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-        """A time in the guild's zone."""
+        """Return a time in the guild's zone."""
         return moment.astimezone(self.zone).strftime(form) if moment is not None else ""
 
     def parse_date(self, value: Any, attr: str) -> dt.datetime:
-        """A time that a tool sent: ``YYYY-MM-DD HH:MM[:SS]`` in the guild's zone, ISO 8601, or unix seconds.
+        """Return a time that a tool sent: ``YYYY-MM-DD HH:MM[:SS]`` in the guild's zone, ISO 8601, or unix seconds.
 
         Raises:
             BadInput: ``malformed_date``; also for a year in which nobody can have raided.
@@ -148,16 +148,16 @@ class Site:
                 found = dt.datetime.fromisoformat(text)
         if found is not None and _FIRST_YEAR <= found.year <= _LAST_YEAR:
             return found if found.tzinfo is not None else found.replace(tzinfo=self.zone)
-        raise BadInput(f"“{text[:40]}” is no date: write it as 2026-11-22 20:00.", code="malformed_date", attr=attr)
+        raise BadInput(f"“{text[:40]}” is not a date: write it as 2026-11-22 20:00.", code="malformed_date", attr=attr)
 
 
 def stamp(moment: dt.datetime | None) -> int:
-    """Unix seconds; 0 for no time."""
+    """Return Unix seconds; 0 for no time."""
     return int(moment.timestamp()) if moment is not None else 0
 
 
 def number(amount: Decimal) -> int | float:
-    """An amount as PHP writes a float: ``10``, ``5.5``."""
+    """Return an amount as PHP writes a float: ``10``, ``5.5``."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
@@ -174,7 +174,7 @@ def digits(value: Any) -> int:
 
 
 def as_list(value: Any) -> list[Any]:
-    """One or several values of a body field, as JSON and XML have them."""
+    """Return one or several values of a body field, as JSON and XML have them."""
     if value in (None, "", {}):
         return []
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The two old doors. A tool whose base address ends in a slash asks for `//api.php`, which web servers folded."""
+"""The two paths of the old API. A tool whose base address ends in a slash asks for `//api.php`, which web servers folded."""
 
 from __future__ import annotations
 

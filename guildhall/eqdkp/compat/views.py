@@ -2,7 +2,7 @@
 
 Invariant: whatever is sent, the answer is in the format that was asked for, with ``status`` 0 and a reason where nothing
 was done; it is never a page of HTML, and then nothing is half done. `tests/test_old_api_fuzz.py` fails without it.
-Who asks is worked out in `caller`; GET (and HEAD) reads, POST writes, any other method is no function.
+Who asks is worked out in `caller`; GET (and HEAD) reads, POST writes, any other method is not a function.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
+from guildhall.accounts import throttle
 from guildhall.accounts.api.authentication import LONGEST_OLD_QUERY
-from guildhall.core.errors import BadInput, GuildhallError, NotAllowed
+from guildhall.accounts.models import Section
+from guildhall.accounts.permissions import principal_for
+from guildhall.core.errors import BadInput, GuildhallError, NotAllowed, TooManyRequests
 from guildhall.eqdkp.api_format import MAX_BODY, clean_text, parse_body, render
 
 from . import calendar, characters, feed, people, points, raids, repeats, signup, writing
@@ -32,17 +35,17 @@ Writer = Callable[..., dict[str, Any]]
 
 
 def _points(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
-    caller.may_read("points:read")
-    return points.points(site, params)
+    caller.may_read("points:read", Section.STANDINGS)
+    return points.points(site, params, caller)
 
 
 def _raids(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
-    caller.may_read("raids:read")
-    return raids.raids(site, params)
+    caller.may_read("raids:read", Section.RAIDS)
+    return raids.raids(site, params, caller)
 
 
 def _events(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
-    caller.may_read("raids:read")
+    caller.may_read("raids:read", Section.RAIDS)
     return raids.events(site, params)
 
 
@@ -75,12 +78,12 @@ def _character_fields(site: Site, params: Params, caller: Caller) -> Mapping[str
 
 
 def _dates(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
-    caller.may_read("raids:read")
+    caller.may_read("raids:read", Section.CALENDAR)
     return calendar.calevents_list(site, params, caller)
 
 
 def _date(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
-    caller.may_read("raids:read")
+    caller.may_read("raids:read", Section.CALENDAR)
     return calendar.calevents_details(site, params, caller)
 
 
@@ -100,7 +103,7 @@ WRITERS: dict[str, tuple[Writer, tuple[str, ...]]] = {
 
 
 class _TestOnly(Exception):
-    """Everything was done; now it is taken back."""
+    """Everything was done; now it is rolled back."""
 
 
 def _write(name: str, site: Site, request: HttpRequest, caller: Caller) -> Mapping[str, Any]:
@@ -109,7 +112,11 @@ def _write(name: str, site: Site, request: HttpRequest, caller: Caller) -> Mappi
     body = parse_body(_body(request))
     if not body:
         raise BadInput("malformed input", code="malformed_input")
-    more = {"for_others": "raids:write" in caller.scopes and not caller.as_user} if name == "raid_signup" else {}
+    more: dict[str, Any] = {}
+    if name == "raid_signup":
+        more["for_others"] = "raids:write" in caller.scopes and not caller.as_user
+    elif name == "character":
+        more["by"] = principal_for(actor, caller.key)
 
     def act() -> dict[str, Any]:
         return {**function(site=site, body=body, actor=actor, **more), "status": 1}
@@ -122,7 +129,7 @@ def _write(name: str, site: Site, request: HttpRequest, caller: Caller) -> Mappi
         except _TestOnly:
             return {"test": "success", "status": 1}
     assert caller.key is not None
-    return repeats.once(
+    return repeats.call_idempotently(
         key=caller.key, function=name, body=body, named=request.headers.get("Idempotency-Key", ""), act=act
     )
 
@@ -164,7 +171,7 @@ def _response(answer: Mapping[str, Any], params: Params) -> HttpResponse:
 
 
 def _params(request: HttpRequest) -> dict[str, str]:
-    """The query's last values, without characters that no text has. Empty where it is longer than any tool's."""
+    """Return the query's last values, without characters that no text has. Empty where it is longer than any tool's."""
     if len(str(request.META.get("QUERY_STRING", ""))) > LONGEST_OLD_QUERY:
         return {}
     return {name: clean_text(value) for name, value in request.GET.dict().items()}
@@ -172,24 +179,27 @@ def _params(request: HttpRequest) -> dict[str, str]:
 
 @csrf_exempt
 def api(request: HttpRequest) -> HttpResponse:
-    """`/api.php?function=…&format=json|xml|lua`."""
+    """Serve `/api.php?function=…&format=json|xml|lua`."""
     params, caller = _params(request), Caller()
     try:
         caller = recognise(request)
+        if caller.refused:
+            throttle.failed(request, throttle.Tried.KEY)
         answer = _answer(request, params, caller)
+    except TooManyRequests:
+        raise  # the middleware says it, with `Retry-After`
     except GuildhallError as error:
         answer = _failure(error)
     except Exception:
         # A tool of twenty years reads "status" and nothing else; a page of HTML helps nobody on the other side.
         log.exception("api.php failed on %s", params.get("function", ""))
         answer = {"status": 0, "error": "internal error; the site's log says more"}
-    response = _response(answer, params)
-    response.key_was_refused = caller.refused  # type: ignore[attr-defined] # read by the rate limiter
-    return response
+    return _response(answer, params)
 
 
 def refuse(request: HttpRequest, detail: str) -> HttpResponse:
-    """What a tool is told that the rate limiter keeps out: 200 and ``status`` 0, as it reads any other refusal."""
+    """Return what a tool is told that the rate limiter keeps out: 200 and ``status`` 0, as it reads any other
+    refusal."""
     if request.path.endswith("exchange.php"):
         return HttpResponse(feed.error(detail), content_type=_XML)
     return _response({"status": 0, "error": detail}, _params(request))
@@ -197,23 +207,28 @@ def refuse(request: HttpRequest, detail: str) -> HttpResponse:
 
 @csrf_exempt
 def exchange(request: HttpRequest) -> HttpResponse:
-    """`/exchange.php`: the older door. It has the calendar's feed (``out=icalfeed&module=calendar``) and nothing else."""
+    """Serve `/exchange.php`, the older path. It has the calendar's feed (``out=icalfeed&module=calendar``) and
+    nothing else."""
     params = _params(request)
     out = params.get("out", "")
     if out != "icalfeed":
         return HttpResponse(feed.error("no file" if out else "no selection"), content_type=_XML)
     caller = recognise(request)
     if not caller.known:
-        caller = recognise_feed(params.get("key", ""))
+        was_refused, caller = caller.refused, recognise_feed(params.get("key", ""))
+        if caller.refused or was_refused:
+            throttle.failed(request, throttle.Tried.KEY if was_refused else throttle.Tried.FEED)
     try:
         if params.get("module") != "calendar":
             raise NotAllowed("access denied")
-        caller.may_read("raids:read")
+        caller.may_read("raids:read", Section.CALENDAR)
     except NotAllowed:
         response = HttpResponse("Permission denied", content_type="text/plain; charset=utf-8")
     else:
-        response = HttpResponse(feed.calendar(Site(trusted=caller.known)), content_type="text/calendar; charset=utf-8")
+        response = HttpResponse(
+            feed.calendar(Site(trusted=caller.known), for_visitor=not caller.known),
+            content_type="text/calendar; charset=utf-8",
+        )
         response["Content-Disposition"] = "attachment; filename=raidevents.ics"
         response["Cache-Control"] = "private, max-age=10"
-    response.key_was_refused = caller.refused  # type: ignore[attr-defined]
     return response

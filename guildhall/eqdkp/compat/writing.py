@@ -1,9 +1,9 @@
-"""The functions that add something, done through the services of the rooms, with their rules.
+"""The functions that add something, done through the services of the apps, with their rules.
 
 Where Guildhall's rules are stricter than EQdkp's they hold: a person is paid once per raid however many characters are
 named, nobody spends what they do not have, a future raid has no attendance yet. A character number that nobody has is
 kept on the raid as an unmatched name, and the answer says so (EQdkp dropped it in silence).
-With ``test=1`` everything is checked and done, and then taken back before it is committed.
+With ``test=1`` everything is checked and done, and then rolled back.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def _raid(site: Site, body: Body, field: str, *, required: bool) -> Raid | None:
 
 
 def _name_of(value: str) -> str:
-    """What an attendee that nobody is goes by on the raid: a name where a tool sent one in place of a number."""
+    """Return what an attendee that nobody is goes by on the raid: a name where a tool sent one in place of a number."""
     return value if digits(value) == 0 and any(map(str.isalpha, value)) else f"EQdkp character {value}"
 
 
 @use_case
 def add_raid(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
-    """A raid with who was there. Answers ``raid_id``, and ``unmatched`` where numbers were named that nobody has.
+    """Add a raid with who was there. Returns ``raid_id``, and ``unmatched`` where numbers were named that nobody has.
 
     Raises:
         BadInput: a required field is missing or malformed.
@@ -80,7 +80,7 @@ def add_raid(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
 
 
 def _item_pool(site: Site, body: Body) -> ItemPool:
-    """The item pool that a body names; the only one where it names none.
+    """Return the item pool that a body names; the only one where it names none.
 
     Raises:
         BadInput: ``required`` where it names none of several.
@@ -100,7 +100,7 @@ def _item_pool(site: Site, body: Body) -> ItemPool:
 
 @use_case
 def add_item(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
-    """An item for each buyer, at the price. Answers ``item_id``: a number, or several where several bought.
+    """Add an item for each buyer, at the price. Returns ``item_id``: a number, or several where several bought.
 
     Raises:
         BadInput: a required field is missing or malformed, or a buyer has too few points; nobody is charged then.
@@ -124,7 +124,7 @@ def add_item(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
     if changes:
         Item.objects.filter(pk=item.pk).update(**changes)
         item.refresh_from_db()
-    if len(buyers) > 1:  # everybody's summaries at once, in the house's order, whatever the order of the names
+    if len(buyers) > 1:  # everybody's summaries at once, in the ledger's lock order, whatever the order of the names
         pool_ids = list(item_pool.pools.values_list("pk", flat=True))
         lock_summaries((buyer.user_id, pool) for buyer in buyers if buyer.user_id is not None for pool in pool_ids)
     awards = [
@@ -138,7 +138,7 @@ def add_item(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
 
 
 def _adjusted_pools(site: Site, body: Body, raid: Raid | None) -> list[DKPPool]:
-    """Where an adjustment counts: where its event does, else its raid's event, else in the only pool.
+    """Return where an adjustment counts: where its event does, else its raid's event, else in the only pool.
 
     (EQdkp takes one without an event and counts it nowhere.)
 
@@ -162,7 +162,7 @@ def _adjusted_pools(site: Site, body: Body, raid: Raid | None) -> list[DKPPool]:
 
 @use_case
 def add_adjustment(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
-    """Points given or taken, in every pool in which the event counts. Answers ``adjustment_id``, one a character.
+    """Give or take points, in every pool in which the event counts. Returns ``adjustment_id``, one a character.
 
     Raises:
         BadInput: a required field is missing or malformed.
@@ -181,7 +181,7 @@ def add_adjustment(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
             raise BadInput(
                 f"{character} belongs to nobody yet.", code="character_without_owner", attr="adjustment_members"
             )
-    # Everybody's summaries at once, in the house's order, whatever the order of the names.
+    # Everybody's summaries at once, in the ledger's lock order, whatever the order of the names.
     lock_summaries((c.user_id, pool.pk) for c in characters if c.user_id is not None for pool in pools)
     first: dict[int, int] = {}
     for round_ in _rounds(characters):
@@ -198,7 +198,7 @@ def add_adjustment(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
 
 
 def _rounds(characters: list[Character]) -> list[dict[int, Character]]:
-    """The characters by person, in as many rounds as the person with the most of them has."""
+    """Return the characters by person, in as many rounds as the person with the most of them has."""
     rounds: list[dict[int, Character]] = []
     for character in characters:
         assert character.user_id is not None
@@ -212,7 +212,7 @@ def _rounds(characters: list[Character]) -> list[dict[int, Character]]:
 
 @use_case
 def add_event(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
-    """A kind of raid, in the pool that is named, else in the default one. Answers ``event_id``.
+    """Add a kind of raid, in the pool that is named, else in the default one. Returns ``event_id``.
 
     Raises:
         BadInput: a required field is missing or malformed.

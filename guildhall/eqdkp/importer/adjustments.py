@@ -16,10 +16,10 @@ from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.models import ImportRun, LegacyRecord
 from guildhall.points import ledger
 from guildhall.points.history import HistoryRow, post_history
-from guildhall.points.models import Bucket, EntryKind, LedgerEntry, PointAdjustment
+from guildhall.points.models import Bucket, EntryKind, PointAdjustment
 from guildhall.raids.models import Raid
 
-from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint, first_date
+from .context import REASON, Context, Kind, Known, fingerprint, first_date
 from .items import gone, is_there
 
 BATCH = 2000
@@ -54,7 +54,7 @@ class AdjustmentState:
 
 
 def import_adjustments(ctx: Context) -> None:
-    """Every adjustment of the snapshot; then those that the old system no longer has."""
+    """Import every adjustment of the snapshot; then reverse those that the old system no longer has."""
     seen: set[int] = set()
     last_date = [first_date(row.date for row in ctx.snapshot.rows(r.ADJUSTMENTS))]
     pending: list[r.LegacyAdjustment] = []
@@ -76,7 +76,7 @@ def import_adjustments(ctx: Context) -> None:
             store()
     store()
     if not ctx.snapshot.partial:
-        gone(ctx, Kind.ADJUSTMENT, "adjustments", seen, _strike)
+        gone(ctx, Kind.ADJUSTMENT, "adjustments", seen, _mark_reversed)
 
 
 def _batch(
@@ -109,7 +109,7 @@ def _batch(
         if state is None:
             if before is not None and before.live:
                 counts.gone += 1
-                _strike(ctx, row.id, before)
+                _mark_reversed(ctx, row.id, before)
             key = before.object_id if before is not None else None
             ctx.remember(Kind.ADJUSTMENT, row.id, key, content, state=LegacyRecord.State.HELD, before=before)
         elif before is not None and (before.live or _undone_before(before)):
@@ -187,7 +187,7 @@ def _entries(state: AdjustmentState) -> Iterator[HistoryRow]:
 
 
 def store_adjustments(run: ImportRun, states: Sequence[AdjustmentState], actor: User | None) -> list[int]:
-    """Write adjustments with their entries; answers the key of each one's first document, in order.
+    """Write adjustments with their entries; returns the key of each one's first document, in order.
 
     The documents of one adjustment differ in their last byte only (its pools, counted from 0).
     """
@@ -227,20 +227,20 @@ def store_adjustments(run: ImportRun, states: Sequence[AdjustmentState], actor: 
 
 
 def siblings(adjustment: PointAdjustment) -> list[PointAdjustment]:
-    """All documents of one imported adjustment, one a pool."""
+    """Return all documents of one imported adjustment, one a pool."""
     return list(PointAdjustment.objects.filter(document__in=documents_of(adjustment.document)).order_by("document"))
 
 
 def documents_of(document: UUID) -> list[UUID]:
-    """What documents the adjustment with this one may have, one for each of up to 64 pools."""
+    """Return what documents the adjustment with this one may have, one for each of up to 64 pools."""
     base = document.int & ~0xFF
     return [UUID(int=base + number) for number in range(64)]
 
 
 def state_of(adjustment: PointAdjustment) -> AdjustmentState:
-    """An imported adjustment as it stands now (its raid and group are not kept)."""
+    """Return an imported adjustment as it stands now (its raid and group are not kept)."""
     rows = siblings(adjustment)
-    context = ledger.standing_entries(documents=[adjustment.document])
+    context = ledger.unreversed_entries(documents=[adjustment.document])
     raid = Raid.objects.filter(context=context[0].context).first() if context and context[0].context else None
     return AdjustmentState(
         user_id=adjustment.user_id, name=adjustment.character_name, amount=adjustment.amount,
@@ -249,18 +249,13 @@ def state_of(adjustment: PointAdjustment) -> AdjustmentState:
     )  # fmt: skip
 
 
-def by_people(words: str) -> bool:
-    """Whether a reversal with these words was made by officers here, and not by an import."""
-    return REASON not in words and UNDO_REASON not in words
-
-
 def _undone_before(before: Known) -> bool:
-    """Whether officers here undid, in a pool or in all, what the row was before it was held back or deleted there."""
+    """Return whether officers here undid, in a pool or in all, what the row was before it was excluded or deleted
+    there."""
     adjustment = PointAdjustment.objects.filter(pk=before.key, reversed_at__isnull=False).first()
-    if adjustment is None:
-        return False
-    reversals = LedgerEntry.objects.filter(document__in=documents_of(adjustment.document), kind=EntryKind.REVERSAL)
-    return any(by_people(words) for words in reversals.values_list("description", flat=True))
+    return adjustment is not None and any(
+        part.reversed_at is not None and part.reversed_by_import_id is None for part in siblings(adjustment)
+    )
 
 
 def _change(ctx: Context, row: r.LegacyAdjustment, state: AdjustmentState, content: str, before: Known) -> None:
@@ -280,7 +275,7 @@ def _change(ctx: Context, row: r.LegacyAdjustment, state: AdjustmentState, conte
         ctx.counts["adjustments"].changed += 1
         ctx.note_change(before, was.as_json(), state.as_json())
         if ctx.commit:
-            strike_adjustment(adjustment, ctx.actor)
+            mark_adjustment_reversed(adjustment, ctx.actor, REASON, by_import=ctx.run)
             key = store_adjustments(ctx.run, [state], ctx.actor)[0]
         else:
             ctx.simulate_reversal(row.document for row in siblings(adjustment))
@@ -288,18 +283,26 @@ def _change(ctx: Context, row: r.LegacyAdjustment, state: AdjustmentState, conte
     ctx.remember(Kind.ADJUSTMENT, row.id, key, content, before=before, created=before.created, data=_data(row))
 
 
-def strike_adjustment(adjustment: PointAdjustment, actor: User | None, reason: str = REASON) -> None:
-    """Reverse an imported adjustment in all its pools."""
+def mark_adjustment_reversed(
+    adjustment: PointAdjustment, actor: User | None, reason: str, *, by_import: ImportRun | None
+) -> None:
+    """Reverse an imported adjustment in all its pools.
+
+    `by_import` is the import that reverses it by itself; None repeats what a person decided.
+    """
     documents = [row.document for row in siblings(adjustment)]
-    ledger.reverse_entries(entries=ledger.standing_entries(documents=documents), actor=actor, reason=reason)
-    PointAdjustment.objects.filter(document__in=documents, reversed_at=None).update(reversed_at=clock.now())
+    import_id = by_import.pk if by_import is not None else None
+    ledger.reverse_entries(documents=documents, actor=actor, reason=reason, import_id=import_id)
+    PointAdjustment.objects.filter(document__in=documents, reversed_at=None).update(
+        reversed_at=clock.now(), reversed_by=actor, reversed_by_import=import_id
+    )
 
 
-def _strike(ctx: Context, legacy_id: int, before: Known) -> None:
+def _mark_reversed(ctx: Context, legacy_id: int, before: Known) -> None:
     adjustment = PointAdjustment.objects.filter(pk=before.key).first()
     if adjustment is not None and adjustment.reversed_at is None:
         ctx.note_change(before, state_of(adjustment).as_json(), {})
         if ctx.commit:
-            strike_adjustment(adjustment, ctx.actor)
+            mark_adjustment_reversed(adjustment, ctx.actor, REASON, by_import=ctx.run)
         else:
             ctx.simulate_reversal(row.document for row in siblings(adjustment))

@@ -26,7 +26,7 @@ class AttendeeIndex:
         self._db.execute("CREATE INDEX by_raid ON a (raid)")
 
     def of(self, raids: Collection[int]) -> dict[int, list[int]]:
-        """The members at each of these raids, as often as each is listed, in id order."""
+        """Return the members at each of these raids, as often as each is listed, in id order."""
         found: dict[int, list[int]] = defaultdict(list)
         wanted = list(raids)
         for start in range(0, len(wanted), 500):
@@ -38,7 +38,7 @@ class AttendeeIndex:
         return found
 
     def dangling(self, raids: Collection[int], limit: int = 1000) -> list[tuple[int, int]]:
-        """Attendances of raids that do not exist."""
+        """Return attendances of raids that do not exist."""
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS known (raid INTEGER PRIMARY KEY)")
         self._db.execute("DELETE FROM known")
         self._db.executemany("INSERT INTO known VALUES (?)", ((raid,) for raid in raids))

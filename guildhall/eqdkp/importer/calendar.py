@@ -17,7 +17,7 @@ from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, ImportRun, Leg
 
 from .context import Context, Kind, Known
 from .items import gone
-from .tables import bring, plain
+from .tables import import_table, plain
 
 
 def _extension(value: PhpValue) -> dict[str, Any]:
@@ -30,38 +30,53 @@ def _ids(value: Any) -> list[int]:
 
 
 def import_calendar(ctx: Context) -> None:
-    """Planned raids and dates, with sign-ups and guests."""
-    calendars = {calendar.id: calendar for calendar in ctx.snapshot.rows(r.CALENDARS)}
-    events = {event.id: event for event in ctx.snapshot.rows(r.EVENTS)}
-    accounts = {user.id for user in ctx.snapshot.rows(r.USERS)}
+    """Import planned raids and dates, with sign-ups and guests."""
     ctx.known(Kind.CALENDAR_EVENT)  # so that sign-ups find what this very run brings, in a dry run too
+    dates = _Dates(ctx)
+    _follow_deletions(ctx, r.CALENDAR_EVENTS, Kind.CALENDAR_EVENT, _call_off)
+    import_table(ctx, r.CALENDAR_EVENTS, Kind.CALENDAR_EVENT, dates.build, CalendarEvent)
+    signups = _Signups(ctx, _follow_deletions(ctx, r.SIGNUPS, Kind.SIGNUP, _withdraw_answer))
+    import_table(ctx, r.SIGNUPS, Kind.SIGNUP, signups.build, CalendarSignup, prepare=signups.answers.look)
+    _follow_deletions(ctx, r.GUESTS, Kind.GUEST, _withdraw_answer)
+    import_table(ctx, r.GUESTS, Kind.GUEST, lambda row: _guest(ctx, row), CalendarSignup)
 
-    def event(row: r.LegacyCalendarEvent) -> dict[str, Any] | None:
+
+class _Dates:
+    """Builds planned raids and dates.
+
+    Attributes:
+        calendars, events: the old calendars and events by id.
+        accounts: the ids of the old accounts.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.calendars = {calendar.id: calendar for calendar in ctx.snapshot.rows(r.CALENDARS)}
+        self.events = {event.id: event for event in ctx.snapshot.rows(r.EVENTS)}
+        self.accounts = {user.id for user in ctx.snapshot.rows(r.USERS)}
+
+    def build(self, row: r.LegacyCalendarEvent) -> dict[str, Any] | None:
+        """Return the values of a date; None where it has no start."""
         if row.start is None:
-            ctx.problem(
+            self.ctx.problem(
                 "calendar_events", row.id, "no_date", f"calendar date {row.id} has no start", held=True, row=row
             )
             return None
         extension = _extension(row.extension)
-        calendar = calendars.get(row.calendar_id)
+        calendar = self.calendars.get(row.calendar_id)
         kind = integer(str(extension.get("raid_eventid", "")))
-        for code, number, there, what in (
-            ("calendar_missing", row.calendar_id, row.calendar_id in calendars, "is in calendar"),
-            ("event_missing", kind, kind in events, "is of event"),
-            ("user_missing", row.creator, row.creator in accounts, "was made by account"),
-        ):
-            if number and not there:
-                ctx.problem(
-                    "calendar_events", row.id, code,
-                    f"date {row.id} {what} {number}, which does not exist; it was brought without",
-                )  # fmt: skip
+        self._report_missing(row, kind)
         is_raid = (calendar is not None and calendar.kind == 1) or extension.get("calendarmode") == "raid"
-        title = events[kind].name if is_raid and kind in events and (not row.name or row.name.isdecimal()) else row.name
+        title = (
+            self.events[kind].name
+            if is_raid and kind in self.events and (not row.name or row.name.isdecimal())
+            else row.name
+        )
         end = row.end if row.end is None or row.end >= row.start else row.start
         return {
             "kind": CalendarEvent.Kind.RAID if is_raid else CalendarEvent.Kind.EVENT,
             "title": (title or f"Date {row.id}")[:255],
-            "event_id": ctx.object_id(Kind.EVENT, kind),
+            "event_id": self.ctx.object_id(Kind.EVENT, kind),
             "starts_at": row.start,
             "ends_at": end,
             "all_day": row.all_day,
@@ -76,55 +91,72 @@ def import_calendar(ctx: Context) -> None:
                 str(key): integer(str(value)) for key, value in _extension(extension.get("distribution")).items()
             },
             "leaders": [
-                found for found in (ctx.object_id(Kind.MEMBER, n) for n in _ids(extension.get("raidleader"))) if found
+                found
+                for found in (self.ctx.object_id(Kind.MEMBER, n) for n in _ids(extension.get("raidleader")))
+                if found
             ],
             "calendar_name": (calendar.name if calendar else "Raids")[:120],
             "calendar_color": (calendar.color if calendar else "")[:10],
             "calendar_number": row.calendar_id,
-            "creator_id": ctx.object_id(Kind.USER, row.creator),
-            **_planned_again(ctx, row.id),
+            "creator_id": self.ctx.object_id(Kind.USER, row.creator),
+            **_planned_again(self.ctx, row.id),
         }
 
-    _follow_deletions(ctx, r.CALENDAR_EVENTS, Kind.CALENDAR_EVENT, _call_off)
-    bring(ctx, r.CALENDAR_EVENTS, Kind.CALENDAR_EVENT, event, CalendarEvent)
-    there = _follow_deletions(ctx, r.SIGNUPS, Kind.SIGNUP, _take_answer_back)
-    taken: dict[tuple[int, int], int] = {}
-    here = _Answers(ctx)
+    def _report_missing(self, row: r.LegacyCalendarEvent, kind: int) -> None:
+        for code, number, there, what in (
+            ("calendar_missing", row.calendar_id, row.calendar_id in self.calendars, "is in calendar"),
+            ("event_missing", kind, kind in self.events, "is of event"),
+            ("user_missing", row.creator, row.creator in self.accounts, "was made by account"),
+        ):
+            if number and not there:
+                self.ctx.problem(
+                    "calendar_events", row.id, code,
+                    f"date {row.id} {what} {number}, which does not exist; it was brought without",
+                )  # fmt: skip
 
-    def signup(row: r.LegacySignup) -> dict[str, Any] | None:
-        event_id = ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id)
-        character_id = ctx.object_id(Kind.MEMBER, row.member_id)
+
+_CONFLICTS = {
+    "signed_twice": "the character is signed up for that date already",
+    "answered_here": "the character has answered here; that answer stands",
+}
+
+
+class _Signups:
+    """Builds the answers to planned raids.
+
+    Attributes:
+        there: the ids of all sign-ups that the old calendar has.
+        answers: the answers that are here already.
+    """
+
+    def __init__(self, ctx: Context, there: set[int]) -> None:
+        self.ctx = ctx
+        self.there = there
+        self.answers = _Answers(ctx)
+        self._taken: dict[tuple[int, int], int] = {}
+
+    def build(self, row: r.LegacySignup) -> dict[str, Any] | None:
+        """Return the values of a sign-up; None where it is excluded."""
+        event_id = self.ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id)
+        character_id = self.ctx.object_id(Kind.MEMBER, row.member_id)
         if event_id is None or character_id is None:
             missing = "date" if event_id is None else "character"
-            ctx.problem(
+            self.ctx.problem(
                 "calendar_raid_attendees", row.id, f"{missing}_missing", f"sign-up {row.id} of character "
                 f"{row.member_id} for date {row.calendar_event_id}: the {missing} does not exist", held=True, row=row,
             )  # fmt: skip
             return None
-        if taken.setdefault((event_id, character_id), row.id) != row.id:
-            ctx.problem(
-                "calendar_raid_attendees", row.id, "signed_twice",
-                f"sign-up {row.id}: the character is signed up for that date already", held=True, row=row,
-            )  # fmt: skip
+        taken_over: dict[str, Any] = {}
+        if (code := self._conflict(row, event_id, character_id)) is not None:
+            self.ctx.problem(
+                "calendar_raid_attendees", row.id, code, f"sign-up {row.id}: {_CONFLICTS[code]}", held=True, row=row
+            )
             return None
-        adopted: dict[str, Any] = {}
-        if (pk := here.of(event_id, character_id)) is not None and (owner := here.owners.get(pk)) != row.id:
-            if owner is None:
-                ctx.problem(
-                    "calendar_raid_attendees", row.id, "answered_here",
-                    f"sign-up {row.id}: the character has answered here; that answer stands", held=True, row=row,
-                )  # fmt: skip
-                return None
-            if owner in there:
-                ctx.problem(
-                    "calendar_raid_attendees", row.id, "signed_twice",
-                    f"sign-up {row.id}: the character is signed up for that date already", held=True, row=row,
-                )  # fmt: skip
-                return None
-            adopted = {"id": here.take_over(pk)}  # it was deleted there and given anew
+        if (pk := self.answers.of(event_id, character_id)) is not None and self.answers.owners[pk] != row.id:
+            taken_over = {"id": self.answers.take_over(pk)}  # it was deleted there and given anew
         at = row.signed_at or row.changed_at or clock.now()
         return {
-            **adopted,
+            **taken_over,
             "event_id": event_id,
             "character_id": character_id,
             "status": row.status if row.status in CalendarSignup.Status.values else CalendarSignup.Status.NOT_SIGNED,
@@ -136,30 +168,37 @@ def import_calendar(ctx: Context) -> None:
             "changed_at": row.changed_at or at,
         }
 
-    bring(ctx, r.SIGNUPS, Kind.SIGNUP, signup, CalendarSignup, prepare=here.look)
-    _follow_deletions(ctx, r.GUESTS, Kind.GUEST, _take_answer_back)
+    def _conflict(self, row: r.LegacySignup, event_id: int, character_id: int) -> str | None:
+        """Return the code of the import issue that excludes a sign-up, if another answer has its place."""
+        if self._taken.setdefault((event_id, character_id), row.id) != row.id:
+            return "signed_twice"
+        pk = self.answers.of(event_id, character_id)
+        owner = self.answers.owners.get(pk) if pk is not None else row.id
+        if owner is None:
+            return "answered_here"
+        return "signed_twice" if owner != row.id and owner in self.there else None
 
-    def guest(row: r.LegacyGuest) -> dict[str, Any] | None:
-        event_id = ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id)
-        if event_id is None or not row.name:
-            ctx.problem(
-                "calendar_raid_guests", row.id, "date_missing" if event_id is None else "no_name",
-                f"guest {row.id} “{row.name}” of date {row.calendar_event_id}", held=True, row=row,
-            )  # fmt: skip
-            return None
-        at = row.signed_at or clock.now()
-        return {
-            "event_id": event_id,
-            "guest_name": row.name[:120],
-            "guest_class": row.class_id,
-            "status": CalendarSignup.Status.CONFIRMED,
-            "role": row.role_id,
-            "note": row.note[:255],
-            "signed_at": at,
-            "changed_at": at,
-        }
 
-    bring(ctx, r.GUESTS, Kind.GUEST, guest, CalendarSignup)
+def _guest(ctx: Context, row: r.LegacyGuest) -> dict[str, Any] | None:
+    """Return the values of a guest; None where it is excluded."""
+    event_id = ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id)
+    if event_id is None or not row.name:
+        ctx.problem(
+            "calendar_raid_guests", row.id, "date_missing" if event_id is None else "no_name",
+            f"guest {row.id} “{row.name}” of date {row.calendar_event_id}", held=True, row=row,
+        )  # fmt: skip
+        return None
+    at = row.signed_at or clock.now()
+    return {
+        "event_id": event_id,
+        "guest_name": row.name[:120],
+        "guest_class": row.class_id,
+        "status": CalendarSignup.Status.CONFIRMED,
+        "role": row.role_id,
+        "note": row.note[:255],
+        "signed_at": at,
+        "changed_at": at,
+    }
 
 
 class _Answers:
@@ -188,18 +227,18 @@ class _Answers:
         self.owners = {pk: legacy_id for pk, legacy_id in pairs if pk is not None}
 
     def of(self, event_id: int, character_id: int) -> int | None:
-        """The key of the character's answer to the date, if it has one."""
+        """Return the key of the character's answer to the date, if it has one."""
         return self._here.get((event_id, character_id))
 
     def take_over(self, pk: int) -> int:
-        """Keep what the answer was before another sign-up takes it over; answers its key."""
+        """Keep what the answer was before another sign-up takes it over; returns its key."""
         before = self.ctx.lookup(Kind.SIGNUP, [self.owners[pk]])[self.owners[pk]]
         self.ctx.note_change(before, _state(CalendarSignup.objects.get(pk=pk)), {})
         return pk
 
 
 def _follow_deletions(ctx: Context, spec: Any, kind: str, strike: Callable[[Context, int, Known], None]) -> set[int]:
-    """Call `strike` for the rows that the old calendar no longer has; answers the ids of those it has."""
+    """Call `strike` for the rows that the old calendar no longer has; returns the ids of those it has."""
     there = {row.id for row in ctx.snapshot.rows(spec)}
     if ctx.snapshot.has(spec):
         gone(ctx, kind, spec.name, there, strike)
@@ -220,7 +259,7 @@ def _call_off(ctx: Context, legacy_id: int, before: Known) -> None:
             CalendarEvent.objects.filter(pk=date.pk).update(cancelled_at=ctx.run.created_at)
 
 
-def _take_answer_back(ctx: Context, legacy_id: int, before: Known) -> None:
+def _withdraw_answer(ctx: Context, legacy_id: int, before: Known) -> None:
     answer = CalendarSignup.objects.select_related("event").filter(pk=before.key).first()
     if answer is None or answer.status == CalendarSignup.Status.NOT_SIGNED or answer.event.starts_at <= clock.now():
         return
@@ -232,14 +271,15 @@ def _take_answer_back(ctx: Context, legacy_id: int, before: Known) -> None:
 
 
 def _last_look(ctx: Context) -> dt.datetime:
-    """When the import before this one read the old calendar: whatever changed later was changed here."""
+    """Return when the import before this one read the old calendar: whatever changed later was changed here."""
     runs = ImportRun.objects.filter(source=ctx.source, is_commit=True, state=ImportRun.State.DONE)
     before = runs.exclude(pk=ctx.run.pk).order_by("-created_at").first()
     return before.created_at if before is not None else ctx.run.created_at
 
 
 def _planned_again(ctx: Context, legacy_id: int) -> dict[str, Any]:
-    """For a date that comes back after an import called it off: that it is on. What people called off stays off."""
+    """Return the fields of a date that comes back after an import called it off: that it is on. What people called
+    off stays off."""
     before = ctx.known(Kind.CALENDAR_EVENT).get(legacy_id)
     if before is None or before.state != LegacyRecord.State.GONE:
         return {}

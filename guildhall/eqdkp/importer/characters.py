@@ -1,4 +1,5 @@
-"""Characters: made, taken over where they are here already, brought up to date, and set inactive where they are gone."""
+"""Characters: made, taken over where they are here already, brought up to date, and set inactive where they are
+gone."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def characters_here(plans: list[PersonPlan]) -> dict[str, Character]:
 
 
 def character_values(ctx: Context, member: r.LegacyMember) -> dict[str, Any]:
-    """The plain attributes of a character as EQdkp has them."""
+    """Return the plain attributes of a character as EQdkp has them."""
     ids = {key: value for key, value in member.profile.items() if key in ("class", "race") and value}
     profile: dict[str, Any] = {k: v for k, v in member.profile.items() if k not in ("class", "race", "level")}
     if ids:
@@ -115,7 +116,7 @@ def import_characters(ctx: Context, plans: list[PersonPlan], existing: dict[str,
 
 
 def _characters_gone(ctx: Context) -> None:
-    """Characters that the old system deleted stay, inactive: their history here names them."""
+    """Set characters that the old system deleted inactive: their history here names them."""
     for legacy_id, before in list(ctx.known(Kind.MEMBER).items()):
         if legacy_id in ctx.mains or not before.live:
             continue
@@ -137,7 +138,7 @@ _WRITTEN = ("character_class", "race", "level", "rank_id", "status", "is_active"
 
 
 def _character_state(character: Character) -> dict[str, Any]:
-    """What an import may write of a character, as it is now."""
+    """Return what an import may write of a character, as it is now."""
     names = (*_WRITTEN, "name", "user_id", "is_main")
     return {name: getattr(character, name) for name in names}
 
@@ -165,7 +166,7 @@ def _new_character(ctx: Context, member: r.LegacyMember, user_id: int) -> Charac
 
 
 def _adopt(character: Character, user_id: int) -> None:
-    """A character that nobody owned here yet gets the owner that EQdkp knows."""
+    """Give a character that nobody owned here yet the owner that EQdkp knows."""
     character.user_id = user_id
     character.save()
     character.ownerships.filter(ended_at=None).update(ended_at=clock.now())
@@ -177,7 +178,7 @@ def _store_characters(
     new: list[tuple[PersonPlan, r.LegacyMember, Character, str, Known | None]],
     mains_here: set[int | None],
 ) -> None:
-    """Mains first, so that twinks can name them; histories as if each had been made by hand."""
+    """Store the characters: mains first, so that twinks can name them; histories as if each had been made by hand."""
     mains: dict[int, Character] = {}
     for plan, member, character, _, _ in new:
         if member is plan.main and character.user_id not in mains_here:

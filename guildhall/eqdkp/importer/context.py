@@ -16,14 +16,14 @@ from uuid import UUID
 from django.db import transaction
 
 from guildhall.accounts.models import User
-from guildhall.core import clock
+from guildhall.core import clock, leases
 from guildhall.core.bulk import bulk_rows
 from guildhall.core.money import ZERO
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.legacy.snapshot import Snapshot
 from guildhall.eqdkp.models import ImportRun, LegacyChange, LegacyProblem, LegacyRecord
 from guildhall.points.history import HistoryRow
-from guildhall.points.ledger import standing_entries
+from guildhall.points.ledger import unreversed_entries
 
 Kind = LegacyRecord.Kind
 MAX_INTEGER = 2_147_483_647
@@ -45,12 +45,13 @@ Beat = Callable[[str, int, int], None]
 
 
 def fingerprint(*parts: object) -> str:
-    """A short fingerprint of a legacy row as it was brought; equal exactly when nothing changed."""
+    """Return a short fingerprint of a legacy row as it was brought; equal exactly when nothing changed."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 def first_date(dates: Iterable[dt.datetime | None]) -> dt.datetime:
-    """Where rows without a date are put that no dated row precedes: at the first date there is, never at today's.
+    """Return where rows without a date are put that no dated row precedes: at the first date there is, never at
+    today's.
 
     A raid of old that counted as today's would count in everybody's attendance of the last days.
     """
@@ -69,7 +70,7 @@ class Known:
 
     @property
     def key(self) -> int:
-        """The key of our row; 0, which no row has, where there is none."""
+        """Return the key of our row; 0, which no row has, where there is none."""
         return self.object_id or 0
 
     @property
@@ -78,7 +79,7 @@ class Known:
 
     @property
     def here(self) -> bool:
-        """Whether our row stands, also if the old system has deleted its own."""
+        """Return whether our row stands, also if the old system has deleted its own."""
         return self.state in (LegacyRecord.State.LIVE, LegacyRecord.State.GONE) and self.object_id is not None
 
 
@@ -139,14 +140,14 @@ class Context:
 
     # -- records ---------------------------------------------------------------------------------------------------
     def known(self, kind: str) -> dict[int, Known]:
-        """All records of a small kind (people, pools, events), by legacy id; kept up to date by `remember`."""
+        """Return all records of a small kind (people, pools, events), by legacy id; kept up to date by `remember`."""
         found = self._maps.get(kind)
         if found is None:
             found = self._maps[kind] = self._load(LegacyRecord.objects.filter(source=self.source, kind=kind))
         return found
 
     def lookup(self, kind: str, ids: Iterable[int]) -> dict[int, Known]:
-        """The records of a few rows of a large kind."""
+        """Return the records of a few rows of a large kind."""
         wanted = list(ids)
         found = self._load(LegacyRecord.objects.filter(source=self.source, kind=kind, legacy_id__in=wanted))
         if not self.commit:
@@ -160,12 +161,12 @@ class Context:
         return {row[0]: Known(*row[1:]) for row in rows.values_list(*names).iterator(chunk_size=5000)}
 
     def object_id(self, kind: str, legacy_id: int) -> int | None:
-        """The row of ours that a legacy row of a small kind became; None where it was not brought."""
+        """Return the row of ours that a legacy row of a small kind became; None where it was not brought."""
         found = self.known(kind).get(legacy_id)
         return found.object_id if found is not None and found.live else None
 
     def person_of(self, member: int) -> int | None:
-        """The person whose points a character's are; None for a character that does not exist."""
+        """Return the person whose points a character's are; None for a character that does not exist."""
         main = self.mains.get(member)
         return self.object_id(Kind.PERSON, main) if main is not None else None
 
@@ -226,18 +227,18 @@ class Context:
             )
 
     def fake_id(self) -> int:
-        """An id for a row that a dry run does not make."""
+        """Return an id for a row that a dry run does not make."""
         return next(self._fake)
 
     # -- points ----------------------------------------------------------------------------------------------------
     def simulate(self, entries: Iterable[HistoryRow], sign: int = 1) -> None:
-        """In a dry run: what these entries would move, for the proof."""
+        """Count what these entries would move, in a dry run, for the proof."""
         for entry in entries:
             self.simulated[entry[0], entry[1], entry[3]] += entry[4] * sign
 
     def simulate_reversal(self, documents: Iterable[UUID]) -> None:
-        """In a dry run: what reversing these documents would move."""
-        for entry in standing_entries(documents=list(documents)):
+        """Count what reversing these documents would move, in a dry run."""
+        for entry in unreversed_entries(documents=list(documents)):
             self.simulated[entry.user_id, entry.pool_id, entry.bucket] -= entry.amount
 
     # -- problems --------------------------------------------------------------------------------------------------
@@ -270,7 +271,7 @@ class Context:
         return dict(sorted(self._problem_count.items()))
 
     def look(self, table: str, legacy_id: object) -> None:
-        """Say that a row is looked at again: what was odd about it and is not reported now has been put right there."""
+        """Say that a row is looked at again: what was odd about it and is not reported now has been corrected there."""
         if self._open is None:
             self._open = defaultdict(set)
             for name, number in self._open_problems().values_list("table", "legacy_id").iterator():
@@ -296,7 +297,7 @@ class Context:
         ]
         for start in range(0, len(closed), 500):
             LegacyProblem.objects.filter(pk__in=closed[start : start + 500]).update(
-                resolved_at=clock.now(), resolution="put right in EQdkp Plus"
+                resolved_at=clock.now(), resolution="corrected in EQdkp Plus"
             )
 
     def _store_problems(self) -> None:
@@ -374,5 +375,12 @@ class Context:
 
 
 def touch(run: ImportRun, step: str, done: int) -> None:
-    """Write the progress where other processes see it."""
-    ImportRun.objects.filter(pk=run.pk).update(step=step, done_rows=done, beat_at=clock.now())
+    """Write the progress where other processes see it.
+
+    Raises:
+        LeaseLost: the job that runs this was taken over by another worker.
+    """
+    leases.check()
+    run_in_transaction(
+        lambda: ImportRun.objects.filter(pk=run.pk).update(step=step, done_rows=done, beat_at=clock.now())
+    )

@@ -18,12 +18,14 @@ from django.db.models import Q, Sum
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.models import ImportRun, LegacyRecord
 from guildhall.loot.models import LootDistribution
-from guildhall.points.models import Bucket, EntryKind, LedgerEntry, PointAdjustment
+from guildhall.points.models import Bucket, LedgerEntry, PointAdjustment
 from guildhall.raids.models import Raid, RaidAttendance
 
 from . import adjustments, items
-from .context import REASON, UNDO_REASON, Context, Kind
-from .raids import decided_here, imported_attendance, match_decided, presents_of, reversed_by_people
+from .context import Context, Kind
+from .raid_difference import decided_here, match_decided, reversed_by_people
+from .raid_writing import imported_attendance
+from .raids import presents_of
 
 Key = tuple[int, int]
 T = TypeVar("T")
@@ -32,14 +34,15 @@ CHUNK = 1000
 
 @dataclass
 class Decided:
-    """What decisions of people here move: signed sums by person, pool and bucket (here less there), and how many rows."""
+    """What decisions of people here move: signed sums by person, pool and bucket (here less there), and how many
+    rows."""
 
     sums: dict[Key, dict[str, Decimal]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Decimal)))
     counts: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     documents: list[UUID] = field(default_factory=list)
 
     def there(self, user_id: int | None, pools: Iterable[int], bucket: Bucket, amount: Decimal) -> None:
-        """A row that EQdkp counts and people here decided about."""
+        """Record a row that EQdkp counts and people here decided about."""
         for pool in pools:
             if user_id is not None:
                 self.sums[user_id, pool][bucket.value] -= amount
@@ -47,7 +50,7 @@ class Decided:
 
 
 def import_ranges(source: str) -> Q:
-    """The ledger documents that imports of a source wrote (also those taken back)."""
+    """Return the ledger documents that imports of a source wrote (also those undone)."""
     ranges = Q(pk__in=[])
     for run in ImportRun.objects.filter(source=source, is_commit=True):
         ranges |= Q(document__gte=run.first_document, document__lte=run.last_document)
@@ -55,7 +58,7 @@ def import_ranges(source: str) -> Q:
 
 
 def decided(ctx: Context) -> Decided:
-    """Every imported row that people here undid or amended and that the old system still has."""
+    """Return every imported row that people here undid or amended and that the old system still has."""
     found = Decided()
     ranges = import_ranges(ctx.source)
     _raids(ctx, found, ranges)
@@ -79,12 +82,12 @@ def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 _LIVE = (LegacyRecord.State.LIVE,)
-#: A row that was held back, or deleted and made again there, is the same row: undone here before, it comes back undone.
+#: A row that was excluded, or deleted and made again there, is the same row: undone here before, it comes back undone.
 _KNOWN = (LegacyRecord.State.LIVE, LegacyRecord.State.HELD, LegacyRecord.State.GONE)
 
 
 def _legacy_ids(ctx: Context, kind: str, keys: Sequence[int], states: Sequence[str] = _LIVE) -> dict[int, int]:
-    """The legacy id of each of these rows of ours that still stands for one."""
+    """Return the legacy id of each of these rows of ours that still stands for one."""
     found: dict[int, int] = {}
     records = LegacyRecord.objects.filter(source=ctx.source, kind=kind, state__in=states)
     for part in _parts(keys):
@@ -98,12 +101,12 @@ def _ours(ctx: Context, pools: Iterable[int]) -> list[int]:
 
 
 def _raids(ctx: Context, found: Decided, ranges: Q) -> None:
-    by_import = Q(reversal_reason__startswith=REASON) | Q(reversal_reason__startswith=UNDO_REASON)
-    reversed_rows = RaidAttendance.objects.filter(ranges, reversed_at__isnull=False).exclude(by_import)
+    by_people = Q(reversed_at__isnull=False, reversed_by_import=None)
+    reversed_rows = RaidAttendance.objects.filter(ranges, by_people)
     amended = RaidAttendance.objects.filter(ranges, reversed_at=None).exclude(amounts={})
     touched = {*reversed_rows.values_list("attendance_check__raid_id", flat=True).distinct()}
     touched |= {*amended.values_list("attendance_check__raid_id", flat=True).distinct()}
-    touched |= {*Raid.objects.filter(reversed_at__isnull=False).exclude(by_import).values_list("pk", flat=True)}
+    touched |= {*Raid.objects.filter(by_people).values_list("pk", flat=True)}
     legacy = {number: key for key, number in _legacy_ids(ctx, Kind.RAID, sorted(touched)).items()}
     if not legacy:
         return
@@ -129,8 +132,7 @@ def _raids(ctx: Context, found: Decided, ranges: Q) -> None:
 
 
 def _items(ctx: Context, found: Decided, ranges: Q) -> None:
-    by_import = Q(reversal_reason__startswith=REASON) | Q(reversal_reason__startswith=UNDO_REASON)
-    reversed_awards = LootDistribution.objects.filter(ranges, reversed_at__isnull=False).exclude(by_import)
+    reversed_awards = LootDistribution.objects.filter(ranges, reversed_at__isnull=False, reversed_by_import=None)
     undone = dict(reversed_awards.values_list("pk", "document"))
     legacy = {number: undone[key] for key, number in _legacy_ids(ctx, Kind.ITEM, list(undone), _KNOWN).items()}
     if not legacy:
@@ -143,13 +145,8 @@ def _items(ctx: Context, found: Decided, ranges: Q) -> None:
 
 
 def _adjustments(ctx: Context, found: Decided, ranges: Q) -> None:
-    reversed_ = PointAdjustment.objects.filter(ranges, reversed_at__isnull=False).values_list("document", flat=True)
-    undone: set[UUID] = set()
-    for part in _parts(list(reversed_)):
-        entries = LedgerEntry.objects.filter(document__in=part, kind=EntryKind.REVERSAL)
-        for document, words in entries.values_list("document", "description"):
-            if document is not None and adjustments.by_people(words):
-                undone.add(document)
+    by_people = PointAdjustment.objects.filter(ranges, reversed_at__isnull=False, reversed_by_import=None)
+    undone: set[UUID] = set(by_people.values_list("document", flat=True))
     bases = sorted({UUID(int=document.int & ~0xFF) for document in undone})
     firsts: dict[int, UUID] = {}
     for part in _parts(bases):

@@ -29,7 +29,7 @@ from guildhall.points.history import HistoryRow, post_history
 from guildhall.points.models import Bucket, DKPPool, EntryKind
 from guildhall.raids.models import Raid
 
-from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint, first_date
+from .context import REASON, Context, Kind, Known, fingerprint, first_date
 
 BATCH = 2000
 _AWARD = (
@@ -67,7 +67,7 @@ class AwardState:
 
 
 def import_items(ctx: Context) -> None:
-    """Every item of the snapshot; then those that the old system no longer has."""
+    """Import every item of the snapshot; then reverse those that the old system no longer has."""
     seen: set[int] = set()
     last_date = [first_date(row.date for row in ctx.snapshot.rows(r.ITEMS))]
     raid_dates = {raid.id: raid.date for raid in ctx.snapshot.rows(r.RAIDS)}
@@ -90,7 +90,7 @@ def import_items(ctx: Context) -> None:
             start = last_date[0]
             ctx.batch(lambda chunk=chunk, start=start: _batch(ctx, chunk, raid_dates, start, last_date))  # type: ignore[misc]
     if not ctx.snapshot.partial:
-        gone(ctx, Kind.ITEM, "items", seen, _strike)
+        gone(ctx, Kind.ITEM, "items", seen, _mark_reversed)
 
 
 def _batch(
@@ -123,7 +123,7 @@ def _batch(
         if state is None:
             if before is not None and before.live:
                 counts.gone += 1
-                _strike(ctx, item.id, before)
+                _mark_reversed(ctx, item.id, before)
             key = before.object_id if before is not None else None
             ctx.remember(Kind.ITEM, item.id, key, content, state=LegacyRecord.State.HELD, before=before)
         elif before is not None and (before.live or _undone_by_people(before)):
@@ -139,7 +139,7 @@ def _batch(
 
 
 def is_there(raids: dict[int, Known], raid_id: int) -> bool:
-    """Whether a raid that a row names stands: where it goes or comes, the row is looked at again."""
+    """Return whether a raid that a row names stands: where it goes or comes, the row is looked at again."""
     return raid_id in raids and raids[raid_id].live
 
 
@@ -150,7 +150,7 @@ def _data(ctx: Context, item: r.LegacyItem, state: AwardState) -> dict[str, Any]
 def _state(
     ctx: Context, item: r.LegacyItem, date: dt.datetime, pools: list[int], raids: dict[int, Known]
 ) -> AwardState | None:
-    """What the item becomes, with everything odd about it reported; None where it cannot be brought."""
+    """Return what the item becomes, with everything odd about it reported; None where it cannot be brought."""
     user_id = ctx.person_of(item.member_id)
     if user_id is None:
         ctx.problem(
@@ -215,7 +215,7 @@ def _store(ctx: Context, states: Sequence[AwardState]) -> list[int]:
 
 
 def store_awards(run: ImportRun, states: Sequence[AwardState], actor: User | None) -> list[int]:
-    """Write awards with their entries; answers their keys in order."""
+    """Write awards with their entries; returns their keys in order."""
     catalogue = _catalogue(states)
     contexts = dict(Raid.objects.filter(pk__in={s.raid_id for s in states if s.raid_id}).values_list("pk", "context"))
     nowhere = _any_pool() if any(not state.pools for state in states) else 0
@@ -258,17 +258,17 @@ def _entries(
 
 
 def documents_of(award: LootDistribution) -> list[UUID]:
-    """The documents that belong to an imported award: its own, and that of a negative price beside it."""
+    """Return the documents that belong to an imported award: its own, and that of a negative price beside it."""
     return documents_beside(award.document)
 
 
 def documents_beside(document: UUID) -> list[UUID]:
-    """An award's document and that of a negative price beside it."""
+    """Return an award's document and that of a negative price beside it."""
     return [document, UUID(int=document.int ^ 1)]
 
 
 def _any_pool() -> int:
-    """A pool for awards that count nowhere; the award costs nothing in it."""
+    """Return a pool for awards that count nowhere; the award costs nothing in it."""
     pool = DKPPool.objects.order_by("-is_default", "pk").first()
     return int(pool.pk) if pool is not None else int(DKPPool.objects.create(name="DKP", is_default=True).pk)
 
@@ -302,8 +302,8 @@ def _link_extra_pools(states: Sequence[AwardState], keys: Sequence[int]) -> None
 
 
 def state_of(award: LootDistribution, run_pools: Sequence[int] | None = None) -> AwardState:
-    """An imported award as it stands now."""
-    entries = ledger.standing_entries(documents=documents_of(award))
+    """Return an imported award as it stands now."""
+    entries = ledger.unreversed_entries(documents=documents_of(award))
     beside = [entry for entry in entries if entry.document != award.document]
     return AwardState(
         item_name=award.item_name, game_id=award.item.game_id, itempool_id=award.item.item_pool_id,
@@ -315,9 +315,9 @@ def state_of(award: LootDistribution, run_pools: Sequence[int] | None = None) ->
 
 
 def _undone_by_people(before: Known) -> bool:
-    """Whether officers here undid what the row was before it was held back or deleted there."""
+    """Return whether officers here undid what the row was before it was excluded or deleted there."""
     award = LootDistribution.objects.filter(pk=before.key, reversed_at__isnull=False).first()
-    return award is not None and not award.reversal_reason.startswith((REASON, UNDO_REASON))
+    return award is not None and award.reversed_by_import_id is None
 
 
 def _change(ctx: Context, item: r.LegacyItem, state: AwardState, content: str, before: Known) -> None:
@@ -342,7 +342,7 @@ def _change(ctx: Context, item: r.LegacyItem, state: AwardState, content: str, b
     ctx.note_change(before, was.as_json(), state.as_json())
     key = award.pk
     if ctx.commit:
-        strike_award(award, ctx.actor)
+        mark_award_reversed(award, ctx.actor, REASON, by_import=ctx.run)
         key = store_awards(ctx.run, [state], ctx.actor)[0]
     else:
         ctx.simulate_reversal(documents_of(award))
@@ -350,24 +350,29 @@ def _change(ctx: Context, item: r.LegacyItem, state: AwardState, content: str, b
     ctx.remember(Kind.ITEM, item.id, key, content, before=before, created=before.created, data=data)
 
 
-def strike_award(award: LootDistribution, actor: User | None, reason: str = REASON) -> None:
-    """Reverse an imported award with what stands beside it."""
-    entries = ledger.standing_entries(documents=documents_of(award))
-    ledger.reverse_entries(entries=entries, actor=actor, reason=reason)
+def mark_award_reversed(
+    award: LootDistribution, actor: User | None, reason: str, *, by_import: ImportRun | None
+) -> None:
+    """Reverse an imported award with what stands beside it.
+
+    `by_import` is the import that reverses it by itself; None repeats what a person decided.
+    """
+    import_id = by_import.pk if by_import is not None else None
+    ledger.reverse_entries(documents=documents_of(award), actor=actor, reason=reason, import_id=import_id)
 
 
-def _strike(ctx: Context, legacy_id: int, before: Known) -> None:
+def _mark_reversed(ctx: Context, legacy_id: int, before: Known) -> None:
     award = LootDistribution.objects.select_related("item").filter(pk=before.key).first()
     if award is not None and award.reversed_at is None:
         ctx.note_change(before, state_of(award).as_json(), {})
         if ctx.commit:
-            strike_award(award, ctx.actor)
+            mark_award_reversed(award, ctx.actor, REASON, by_import=ctx.run)
         else:
             ctx.simulate_reversal(documents_of(award))
 
 
 def gone(ctx: Context, kind: str, table: str, seen: set[int], strike: Any) -> None:
-    """Rows that were deleted in the old system are reversed here."""
+    """Reverse rows that were deleted in the old system."""
     live = LegacyRecord.objects.filter(source=ctx.source, kind=kind, state=LegacyRecord.State.LIVE)
     missing = [legacy_id for legacy_id in live.values_list("legacy_id", flat=True).iterator() if legacy_id not in seen]
     for start in range(0, len(missing), 200):

@@ -33,7 +33,7 @@ def import_people(ctx: Context) -> None:
 
 
 def _owner_here(ctx: Context, plan: PersonPlan, existing: dict[str, Character]) -> int | None:
-    """The person who has one of the plan's characters in Guildhall already, the main's first."""
+    """Return the person who has one of the plan's characters in Guildhall already, the main's first."""
     for member in (plan.main, *plan.members):
         character = existing.get(name_key(member.name))
         if character is not None and character.user_id is not None:
@@ -129,7 +129,7 @@ def _accounts(ctx: Context, by_account: dict[int, PersonPlan], existing: dict[st
 
 
 def _groups(ctx: Context) -> dict[int, list[str]]:
-    """The groups of each account, by name. They are remembered, and give nobody any right here."""
+    """Return the groups of each account, by name. They are remembered, and give nobody any right here."""
     names = {group.id: group.name for group in ctx.snapshot.rows(r.GROUPS)}
     found: dict[int, list[str]] = defaultdict(list)
     for row in ctx.snapshot.rows(r.GROUP_MEMBERS):
@@ -140,7 +140,7 @@ def _groups(ctx: Context) -> dict[int, list[str]]:
 
 
 def _account_data(account: r.LegacyUser) -> dict[str, Any]:
-    """What of an account has no other place here: whether it was away."""
+    """Return what of an account has no other place here: whether it was away."""
     away = account.away_until.isoformat() if account.away_until else None
     data = {"away_until": away, "away_note": account.away_note}
     return {name: value for name, value in data.items() if value}
@@ -194,7 +194,7 @@ def _persons(ctx: Context, plans: list[PersonPlan], existing: dict[str, Characte
                 here = _owner_here(ctx, plan, existing)
                 found = here if here is not None and here not in used else None
             if found is None and before is not None and before.object_id and before.object_id not in used:
-                found = before.object_id  # was here before it was taken back
+                found = before.object_id  # was here before it was undone
             if found is not None:
                 used.add(found)
                 ctx.remember(Kind.PERSON, plan.main_id, found, "", created=False, before=before)
@@ -216,7 +216,7 @@ def _persons(ctx: Context, plans: list[PersonPlan], existing: dict[str, Characte
 
 
 def _earlier_persons(ctx: Context, plans: list[PersonPlan], known: dict[int, Known]) -> dict[int, list[int]]:
-    """Where a group has another main now: whoever had its characters' points so far, the main's first."""
+    """Return where a group has another main now: whoever had its characters' points so far, the main's first."""
     new = [plan for plan in plans if not (plan.main_id in known and known[plan.main_id].live)]
     left = {key: record.key for key, record in known.items() if record.state == LegacyRecord.State.GONE and record.key}
     if not new or not left:

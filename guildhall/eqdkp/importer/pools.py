@@ -19,7 +19,7 @@ from .context import Context, Kind, Known, fingerprint
 
 
 def _free(name: str, taken: dict[str, int], limit: int) -> str:
-    """`name`, numbered where another row of the old system has it already."""
+    """Return `name`, numbered where another row of the old system has it already."""
     base, number = name[:limit], 2
     name = base
     while name.casefold() in taken:
@@ -29,7 +29,7 @@ def _free(name: str, taken: dict[str, int], limit: int) -> str:
 
 
 def import_pools(ctx: Context) -> None:
-    """Pools by name; one that is here already is used as it is."""
+    """Import pools by name; one that is here already is used as it is."""
     table, counts = r.POOLS.name, ctx.counts[r.POOLS.name]
 
     def work() -> None:
@@ -57,7 +57,7 @@ def import_pools(ctx: Context) -> None:
                     made = DKPPool.objects.create(name=name, description=pool.description, is_default=not has_default)
                     object_id = made.pk
                 has_default = True
-            elif before is not None and ctx.commit:  # closed when an earlier import was taken back
+            elif before is not None and ctx.commit:  # closed when an earlier import was undone
                 DKPPool.objects.filter(pk=object_id, is_active=False).update(is_active=True)
                 created = before.created
             ctx.remember(Kind.POOL, pool.id, object_id, content, created=created, before=before)
@@ -100,7 +100,7 @@ def _plain(value: Any) -> Any:
 
 
 def _counts(ctx: Context, table: str, key: str, what: str, pool_id: int, there: tuple[bool, bool], effect: str) -> bool:
-    """Whether a link to a pool counts: the pool must exist; what is linked to it need not, as in EQdkp.
+    """Return whether a link to a pool counts: the pool must exist; what is linked to it need not, as in EQdkp.
 
     Args:
         there: whether the pool exists, and whether what is linked to it does.
@@ -118,7 +118,7 @@ def _counts(ctx: Context, table: str, key: str, what: str, pool_id: int, there: 
 
 
 def import_item_pools(ctx: Context) -> None:
-    """Item pools and the pools of points in which they count."""
+    """Import item pools and the pools of points in which they count."""
     table, counts = r.ITEM_POOLS.name, ctx.counts[r.ITEM_POOLS.name]
     known_pools = {pool.id for pool in ctx.snapshot.rows(r.POOLS)}
     links: dict[int, list[int]] = defaultdict(list)
@@ -238,7 +238,8 @@ def _link_event(ctx: Context, event_id: int, event: r.LegacyEvent, pools: dict[i
 
 
 def unknown_event(ctx: Context, event_id: int) -> int:
-    """The event that stands for one which does not exist any more: it pays into no pool, as in the old system."""
+    """Return the event that stands for one which does not exist any more: it pays into no pool, as in the old
+    system."""
     known = ctx.known(Kind.EVENT).get(event_id)
     found = known.object_id if known is not None and known.here else None
     if found is None:

@@ -41,7 +41,7 @@ def _figures(sums: dict[str, Decimal]) -> Figures:
 
 
 def shown(figures: Figures) -> dict[str, str]:
-    """The four figures as text."""
+    """Return the four figures as text."""
     names = ("earned", "spent", "adjustment", "current")
     return {name: show_points(from_cents(getattr(figures, name))) for name in names}
 
@@ -80,7 +80,7 @@ class Line:
         return all(getattr(self.guildhall, n) == getattr(self.eqdkp, n) for n in ("earned", "spent", "adjustment"))
 
     def causes(self) -> list[str]:
-        """Why the two sides differ, in words."""
+        """Return why the two sides differ, in words."""
         found = []
         if self.native_count:
             found.append(
@@ -126,7 +126,7 @@ def _grouped(rows: Any) -> dict[Key, tuple[Figures, int]]:
 
 
 def compare(ctx: Context, points: LegacyPoints) -> list[Line]:
-    """Every person and pool of the old system, beside what Guildhall says (in a dry run: would say)."""
+    """Return every person and pool of the old system, beside what Guildhall says (in a dry run: would say)."""
     expected: dict[Key, Figures] = defaultdict(Figures)
     people: dict[int, int] = {}
     for main in dict.fromkeys(ctx.mains.values()):
@@ -164,7 +164,7 @@ def compare(ctx: Context, points: LegacyPoints) -> list[Line]:
 
 
 def _left_behind(ctx: Context, people: dict[int, int]) -> list[Key]:
-    """Who was a person of the old system once and is none now, in the pools in which they have anything."""
+    """Return who was a person of the old system once and is none now, in the pools in which they have anything."""
     once = LegacyRecord.objects.filter(source=ctx.source, kind=Kind.PERSON).values_list("object_id", flat=True)
     gone = {user_id for user_id in once if user_id is not None and user_id not in people}
     rows = UserPointsSummary.objects.filter(user_id__in=gone).exclude(earned=0, spent=0, adjusted=0)
@@ -172,7 +172,7 @@ def _left_behind(ctx: Context, people: dict[int, int]) -> list[Key]:
 
 
 def claimed_differences(snapshot: Snapshot, points: LegacyPoints) -> list[str]:
-    """Where an export's own figures differ from what its rows add up to."""
+    """Return where an export's own figures differ from what its rows add up to."""
     found = []
     for (member, pool), said in snapshot.claimed.items():
         added = points.alone(member, pool)
@@ -184,7 +184,7 @@ def claimed_differences(snapshot: Snapshot, points: LegacyPoints) -> list[str]:
 
 
 def legacy_sums(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
-    """Rows and sums of every table that is read."""
+    """Return rows and sums of every table that is read."""
     found: dict[str, dict[str, Any]] = {
         spec.name: {"rows": snapshot.count(spec)} for spec in r.SPECS if snapshot.has(spec)
     }
@@ -220,7 +220,7 @@ _WHAT = {
 
 
 def guildhall_sums(source: str) -> dict[str, dict[str, Any]]:
-    """What stands in Guildhall of every table, by the records of the imports."""
+    """Return what stands in Guildhall of every table, by the records of the imports."""
     live = LegacyRecord.objects.filter(source=source, state=LegacyRecord.State.LIVE)
     counts = dict(live.order_by().values_list("kind").annotate(n=Count("pk")))
     found: dict[str, dict[str, Any]] = {table: {"rows": counts.get(kind, 0)} for table, kind in _TABLES.items()}
@@ -257,7 +257,7 @@ _AMOUNTS: tuple[tuple[r.TableSpec[Any], str, str], ...] = (
 
 
 def check_amounts(ctx: Context, points: LegacyPoints) -> None:
-    """Before anything is written: every amount and balance is one that can be kept; what is rounded is reported.
+    """Check, before anything is written, that every amount and balance can be stored; what is rounded is reported.
 
     Raises:
         BadInput: ``out_of_range``, naming the row.
@@ -286,7 +286,7 @@ def check_amounts(ctx: Context, points: LegacyPoints) -> None:
 
 
 def report(ctx: Context, points: LegacyPoints) -> dict[str, Any]:
-    """The whole proof as JSON: people, tables, problems, and how many differences nobody can explain."""
+    """Return the whole proof as JSON: people, tables, problems, and how many differences nobody can explain."""
     lines = compare(ctx, points)
     claimed = claimed_differences(ctx.snapshot, points)
     unexplained = sum(line.unexplained for line in lines) + len(claimed)
@@ -304,7 +304,7 @@ def report(ctx: Context, points: LegacyPoints) -> dict[str, Any]:
     if orphans:
         notes.append(
             f"{len(orphans)} characters were deleted in the old system and their raids, purchases or adjustments left "
-            "behind; EQdkp shows them to nobody, and they are kept back here."
+            "behind; EQdkp shows them to nobody, and they are excluded here."
         )
     return {
         "origin": ctx.snapshot.origin,

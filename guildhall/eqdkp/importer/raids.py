@@ -4,87 +4,32 @@ What always holds: after a raid was brought, its standing documents that an impo
 attendances, each paying the raid's value into every pool in which its event counts. A later import compares and touches
 only what differs: what is no longer there is reversed, what is new is posted. What an officer of Guildhall reversed or
 amended stays as the officer left it, whatever becomes of the raid's value, date or event there. Two characters of one
-person were both paid there, and stay paid; the second credits nobody."""
+person were both paid there, and stay paid; the second credits nobody.
+What differs is decided in `raid_difference`, without a database; `raid_writing` writes it.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django.db import connection
 
-from guildhall.accounts.models import User
 from guildhall.core import clock
-from guildhall.core.bulk import bulk_rows
 from guildhall.core.money import ZERO
 from guildhall.eqdkp.legacy import rows as r
-from guildhall.eqdkp.models import ImportRun, LegacyRecord
-from guildhall.points import ledger
-from guildhall.points.history import HistoryRow, post_history
-from guildhall.points.models import Bucket, EntryKind
-from guildhall.raids.models import AttendanceCheck, AttendanceStatus, Raid, RaidAttendance
-from guildhall.roster.names import name_key
+from guildhall.eqdkp.models import LegacyRecord
+from guildhall.raids.models import AttendanceCheck, Raid
 
 from .attendees import AttendeeIndex
-from .context import REASON, UNDO_REASON, Context, Kind, Known, fingerprint, first_date
+from .context import Context, Kind, Known, fingerprint, first_date
 from .pools import unknown_event
+from .raid_difference import FIELDS, Present, RaidState, reversed_by_people
+from .raid_writing import AttendanceWriter, entries_of, imported_attendance, mark_raid_reversed, state_of, sync
 
 BATCH = 250
-_ATTENDANCE = (
-    "document", "attendance_check_id", "user_id", "credited_user_id", "character_id", "character_name", "name_key",
-    "status", "points", "amounts", "note", "created_at", "created_by_id", "reversal_reason",
-)  # fmt: skip
-
-
-#: What an import writes of a raid itself.
-_FIELDS = ("event_id", "name", "started_at", "notes", "points")
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """One attendance to stand: who earned, which character by which name."""
-
-    user_id: int
-    character_id: int | None
-    name: str
-    points: Decimal
-
-
-@dataclass(slots=True)
-class RaidState:
-    """A raid as it is to stand, in ids of ours."""
-
-    event_id: int
-    name: str
-    started_at: dt.datetime
-    notes: str
-    points: Decimal
-    pools: list[int]
-    present: list[Present]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "event_id": self.event_id,
-            "name": self.name,
-            "started_at": self.started_at.isoformat(),
-            "notes": self.notes,
-            "points": str(self.points),
-            "pools": self.pools,
-            "present": [[p.user_id, p.character_id, p.name, str(p.points)] for p in self.present],
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> RaidState:
-        return cls(
-            data["event_id"], data["name"], dt.datetime.fromisoformat(data["started_at"]), data["notes"],
-            Decimal(data["points"]), data["pools"],
-            [Present(user, character, name, Decimal(points)) for user, character, name, points in data["present"]],
-        )  # fmt: skip
 
 
 def _chunks(ctx: Context) -> Iterator[list[r.LegacyRaid]]:
@@ -99,7 +44,7 @@ def _chunks(ctx: Context) -> Iterator[list[r.LegacyRaid]]:
 
 
 def import_raids(ctx: Context) -> None:
-    """Every raid of the snapshot; then those that the old system no longer has."""
+    """Import every raid of the snapshot; then reverse those that the old system no longer has."""
     index = AttendeeIndex(ctx.snapshot)
     event_names = {event.id: event.name or f"Event {event.id}" for event in ctx.snapshot.rows(r.EVENTS)}
     seen: set[int] = set()
@@ -218,7 +163,8 @@ def _state(
 
 
 def presents_of(ctx: Context, earned: Decimal, members: Sequence[int]) -> list[Present]:
-    """The attendances to stand of the characters that a raid lists, each worth `earned`; those of nobody are left out.
+    """Return the attendances to stand of the characters that a raid lists, each worth `earned`; those of nobody are
+    left out.
 
     Where the event counts in no pool nothing was earned, whatever the raid says of its worth.
     """
@@ -271,157 +217,22 @@ def _create(ctx: Context, new: Sequence[tuple[r.LegacyRaid, RaidState, str, Know
 
 
 def _data(raid: r.LegacyRaid, state: RaidState) -> dict[str, Any]:
-    """What the old API shows of a raid and no raid of ours has; and by what we see which of its fields changed there."""
-    brought = {name: fingerprint(getattr(state, name))[:12] for name in _FIELDS}
+    """Return what the old API shows of a raid and no raid of ours has; and by what we see which of its fields
+    changed there."""
+    brought = {name: fingerprint(getattr(state, name))[:12] for name in FIELDS}
     return {"added_by": raid.added_by, "event": raid.event_id, "brought": brought}
 
 
 def _keep_what_changed_here(raid: Raid, state: RaidState, data: dict[str, Any], before: Known) -> None:
     """Leave in `state` only those fields of the raid as the old system has them that changed there.
 
-    After an import was taken back the record is without content: then nobody knows, and the old system's word counts.
+    After an import was undone the record is without content: then nobody knows, and the old system's word counts.
     """
     record = LegacyRecord.objects.filter(pk=before.pk or 0).values_list("data", flat=True).first() or {}
     brought = record.get("brought", {}) if before.content else {}
-    for name in _FIELDS:
+    for name in FIELDS:
         if brought.get(name) == data["brought"][name]:
             setattr(state, name, getattr(raid, name))
-
-
-def entries_of(state: RaidState, present: Sequence[Present]) -> Iterator[HistoryRow]:
-    """The ledger entries of attendances, without documents (for a dry run)."""
-    for row in present:
-        for pool in state.pools:
-            yield (
-                row.user_id, pool, EntryKind.RAID.value, Bucket.EARNED.value, row.points, state.started_at, row.name,
-                state.name, None, None,
-            )  # fmt: skip
-
-
-class AttendanceWriter:
-    """Collects attendances with their ledger entries and writes both in a few statements."""
-
-    def __init__(self, run: ImportRun, actor: User | None) -> None:
-        self.run = run
-        self.actor = actor
-        self.rows: list[tuple[Any, ...]] = []
-        self.entries: list[HistoryRow] = []
-        self._keys: dict[str, str] = {}
-        self._now = clock.now()
-
-    def add(
-        self, check_id: int, context: UUID, state: RaidState, present: Sequence[Present], credited: set[int]
-    ) -> list[UUID]:
-        """Attendances of one check; ``credited`` are the people who have one there already. Answers their documents."""
-        by = self.actor.pk if self.actor is not None else None
-        description = state.name[:200]
-        documents = list(self.run.documents(len(present)))
-        for row, document in zip(present, documents, strict=True):
-            key = self._keys.get(row.name)
-            if key is None:
-                key = self._keys[row.name] = name_key(row.name)
-            first = row.user_id not in credited
-            credited.add(row.user_id)
-            self.rows.append(
-                (
-                    document, check_id, row.user_id, row.user_id if first else None, row.character_id, row.name, key,
-                    AttendanceStatus.PRESENT.value, row.points, {}, "", self._now, by, "",
-                )
-            )  # fmt: skip
-            for pool in state.pools:
-                self.entries.append(
-                    (
-                        row.user_id, pool, EntryKind.RAID.value, Bucket.EARNED.value, row.points, state.started_at,
-                        row.name, description, document, context,
-                    )
-                )  # fmt: skip
-        return documents
-
-    def store(self) -> None:
-        bulk_rows(RaidAttendance, _ATTENDANCE, self.rows)
-        post_history(rows=self.entries, actor=self.actor)
-
-
-def reverse_documents(documents: Sequence[UUID], actor: User | None, reason: str) -> None:
-    """Reverse what stands of these documents; attendances that paid nothing are struck as well."""
-    for start in range(0, len(documents), 500):
-        part = documents[start : start + 500]
-        ledger.reverse_entries(entries=ledger.standing_entries(documents=part), actor=actor, reason=reason)
-        RaidAttendance.objects.filter(document__in=part, reversed_at=None).update(
-            reversed_at=clock.now(), reversed_by=actor, credited_user=None, reversal_reason=reason[:300]
-        )
-
-
-# -- bringing up to date -----------------------------------------------------------------------------------------------
-def imported_attendance(raid_id: int) -> list[RaidAttendance]:
-    """The attendances of a raid that imports wrote and have not themselves taken back, touched by people or not."""
-    rows = RaidAttendance.objects.filter(attendance_check__raid_id=raid_id).order_by("pk")
-    keys = set(ImportRun.objects.values_list("key", flat=True))
-    return [
-        row
-        for row in rows
-        if row.document.hex[:16] in keys and not row.reversal_reason.startswith((REASON, UNDO_REASON))
-    ]
-
-
-def decided_here(row: RaidAttendance) -> bool:
-    """Whether people here reversed or amended this attendance, which an import wrote and left standing."""
-    return row.reversed_at is not None or bool(row.amounts)
-
-
-def reversed_by_people(raid: Raid) -> bool:
-    """Whether an officer undid the whole raid here."""
-    return raid.reversed_at is not None and not raid.reversal_reason.startswith((REASON, UNDO_REASON))
-
-
-def match_decided(
-    wanted: Sequence[Present], rows: Sequence[RaidAttendance]
-) -> tuple[list[Present], dict[int, Present]]:
-    """Which of the wanted attendances people here have decided about: what is left, and by row key what each stands for.
-
-    The character says which it is, or its name where that is gone; never the person or the points, which may have changed.
-    """
-    left = list(wanted)
-    settled: dict[int, Present] = {}
-    for by_character in (True, False):
-        for row in rows:
-            if row.pk in settled or (by_character and row.character_id is None):
-                continue
-            found = next(
-                (
-                    present
-                    for present in left
-                    if (
-                        present.character_id == row.character_id if by_character else present.name == row.character_name
-                    )
-                ),
-                None,
-            )
-            if found is not None:
-                settled[row.pk] = found
-                left.remove(found)
-    return left, settled
-
-
-def state_of(raid: Raid) -> RaidState:
-    """The raid as it stands now, as far as imports wrote it and nobody here decided otherwise."""
-    rows = [row for row in imported_attendance(raid.pk) if not decided_here(row)]
-    pools: dict[int, None] = {}
-    for entry in ledger.standing_entries(documents=[row.document for row in rows[:50]]):
-        pools.setdefault(entry.pool_id)
-    return RaidState(
-        event_id=raid.event_id,
-        name=raid.name,
-        started_at=raid.started_at,
-        notes=raid.notes,
-        points=raid.points,
-        pools=list(pools),
-        present=[
-            Present(row.user_id, row.character_id, row.character_name, row.points)
-            for row in rows
-            if row.user_id is not None
-        ],
-    )
 
 
 def _change(ctx: Context, legacy: r.LegacyRaid, state: RaidState, content: str, before: Known) -> None:
@@ -455,103 +266,16 @@ def _change(ctx: Context, legacy: r.LegacyRaid, state: RaidState, content: str, 
     ctx.remember(Kind.RAID, legacy.id, raid.pk, content, before=before, created=before.created, data=data)
 
 
-def _match(wanted: Sequence[Present], rows: Sequence[RaidAttendance]) -> tuple[list[Present], set[int]]:
-    """Which of the wanted attendances are there already: those missing, and the keys of the rest.
-
-    The same person, worth and character; a character that is gone, or never was one, is told by its name.
-    """
-    kept: set[int] = set()
-    missing = list(wanted)
-    for by_character in (True, False):
-        available: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-        for row in rows:
-            if row.pk not in kept and not (by_character and row.character_id is None):
-                which = row.character_id if by_character else row.character_name
-                available[row.user_id, row.points, which].append(row.pk)
-        left = []
-        for present in missing:
-            which = present.character_id if by_character else present.name
-            found = available.get((present.user_id, present.points, which))
-            if found:
-                kept.add(found.pop(0))
-            else:
-                left.append(present)
-        missing = left
-    return missing, kept
-
-
-def sync(
-    run: ImportRun,
-    raid: Raid,
-    state: RaidState,
-    *,
-    actor: User | None,
-    dry: Context | None = None,
-    without: ImportRun | None = None,
-) -> tuple[int, int, bool]:
-    """Make a raid stand as `state` says, touching only what differs; with ``dry`` nothing is written.
-
-    What people here decided stays. What the import ``without`` wrote does not count as there: it is being taken back.
-
-    Returns:
-        Attendances posted, attendances reversed, and whether the raid itself changed.
-    """
-    if reversed_by_people(raid):
-        return 0, 0, False
-    rows = imported_attendance(raid.pk)
-    current = state_of(raid)
-    repost = current.started_at != state.started_at or (
-        bool(current.present) and set(current.pools) != set(state.pools)
-    )
-    there = [row for row in rows if without is None or row.document.hex[:16] != without.key]
-    wanted, settled = match_decided(state.present, [row for row in there if decided_here(row)])
-    usable = [] if repost else [row for row in there if not decided_here(row)]
-    # What people here undid of the import that is taken back they undid of the row itself: it comes back undone.
-    lost = [row for row in rows if row not in there and row.reversed_at is not None]
-    wanted, undone = match_decided(wanted, lost)
-    missing, kept = _match(wanted, usable)
-    surplus = [row for row in rows if row.pk not in kept and row.pk not in settled and row.reversed_at is None]
-    touched = [name for name in _FIELDS if getattr(raid, name) != getattr(state, name)]
-    if raid.reversed_at is not None and raid.reversal_reason.startswith(REASON):
-        touched.append("reversed_at")
-    if dry is not None:
-        dry.simulate_reversal(row.document for row in surplus)
-        dry.simulate(entries_of(state, missing))
-    elif touched or surplus or missing or undone:
-        reverse_documents([row.document for row in surplus], actor, REASON)
-        if touched:
-            for name in _FIELDS:
-                setattr(raid, name, getattr(state, name))
-            if "reversed_at" in touched:
-                raid.reversed_at = raid.reversed_by = None
-                raid.reversal_reason = ""
-            raid.save()
-            AttendanceCheck.objects.filter(raid=raid, position=0).update(taken_at=state.started_at, points=state.points)
-        check = AttendanceCheck.objects.filter(raid=raid, position=0).get()
-        credited = set(check.attendance.exclude(credited_user=None).values_list("credited_user_id", flat=True))
-        writer = AttendanceWriter(run, actor)
-        writer.add(check.pk, raid.context, state, missing, {pk for pk in credited if pk is not None})
-        again = {
-            row.pk: writer.add(check.pk, raid.context, state, [undone[row.pk]], {undone[row.pk].user_id})
-            for row in lost
-            if row.pk in undone
-        }
-        writer.store()
-        for row in lost:
-            reverse_documents(again.get(row.pk, []), row.reversed_by, row.reversal_reason)
-    return len(missing), len(surplus), bool(touched)
-
-
 def _gone(ctx: Context, seen: set[int]) -> None:
-    """Raids that were deleted in the old system are reversed whole."""
+    """Reverse whole raids that were deleted in the old system."""
     live = LegacyRecord.objects.filter(source=ctx.source, kind=Kind.RAID, state=LegacyRecord.State.LIVE)
     gone = [legacy_id for legacy_id in live.values_list("legacy_id", flat=True).iterator() if legacy_id not in seen]
     for start in range(0, len(gone), 50):
         part = gone[start : start + 50]
-        ctx.batch(lambda part=part: _strike(ctx, part))  # type: ignore[misc]
+        ctx.batch(lambda part=part: _mark_reversed(ctx, part))  # type: ignore[misc]
 
 
-def _strike(ctx: Context, ids: Sequence[int]) -> None:
+def _mark_reversed(ctx: Context, ids: Sequence[int]) -> None:
     for legacy_id, before in ctx.lookup(Kind.RAID, ids).items():
         raid = Raid.objects.filter(pk=before.key).first()
         ctx.counts["raids"].gone += 1
@@ -561,22 +285,7 @@ def _strike(ctx: Context, ids: Sequence[int]) -> None:
             ctx.counts["raid_attendees"].gone += len(was.present)
             ctx.note_change(before, was.as_json(), {})
             if ctx.commit:
-                strike_raid(raid, ctx.actor)
+                mark_raid_reversed(raid, ctx.actor, ctx.run)
             else:
                 ctx.simulate_reversal(row.document for row in imported_attendance(raid.pk) if not row.reversed_at)
         ctx.remember(Kind.RAID, legacy_id, before.object_id, "", state=LegacyRecord.State.GONE, before=before)
-
-
-def strike_raid(raid: Raid, actor: User | None, reason: str = REASON) -> None:
-    """Reverse what imports wrote of a raid, and the raid itself where nothing else of it stands."""
-    documents = [row.document for row in imported_attendance(raid.pk) if row.reversed_at is None]
-    reverse_documents(documents, actor, reason)
-    if (
-        not RaidAttendance.objects.filter(attendance_check__raid=raid, reversed_at=None).exists()
-        and not raid.reversed_at
-    ):
-        raid.reversed_at, raid.reversed_by, raid.reversal_reason = clock.now(), actor, reason
-        raid.save()
-
-
-__all__ = ["REASON", "RaidState", "import_raids", "imported_attendance", "reverse_documents", "state_of", "sync"]

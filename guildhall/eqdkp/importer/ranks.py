@@ -9,7 +9,7 @@ from .context import MAX_INTEGER, Context, Kind, Known, fingerprint
 
 
 def import_ranks(ctx: Context) -> None:
-    """Ranks by name; one that is here already (whatever its case) is used as it is."""
+    """Import ranks by name; one that is here already (whatever its case) is used as it is."""
     table, counts = r.RANKS.name, ctx.counts[r.RANKS.name]
 
     def work() -> None:
@@ -53,7 +53,7 @@ def import_ranks(ctx: Context) -> None:
 
 
 def _order(rank: r.LegacyRank) -> int:
-    """Its place from the top, from 1 on; a number that no database keeps is the last place."""
+    """Return its place from the top, from 1 on; a number that no database keeps is the last place."""
     return min(max(rank.order, 0) + 1, MAX_INTEGER)
 
 

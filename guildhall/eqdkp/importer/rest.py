@@ -8,11 +8,11 @@ from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.models import LegacyComment, LegacyLog
 
 from .context import Context, Kind
-from .tables import bring
+from .tables import import_table
 
 
 def import_comments(ctx: Context) -> None:
-    """Comments, tied to their planned raid where they were written on one."""
+    """Import comments, tied to their planned raid where they were written on one."""
     usernames = {user.id: user.username for user in ctx.snapshot.rows(r.USERS)}
 
     def comment(row: r.LegacyComment) -> dict[str, Any]:
@@ -33,11 +33,11 @@ def import_comments(ctx: Context) -> None:
             "written_at": row.date,
         }
 
-    bring(ctx, r.COMMENTS, Kind.COMMENT, comment, LegacyComment)
+    import_table(ctx, r.COMMENTS, Kind.COMMENT, comment, LegacyComment)
 
 
 def import_logs(ctx: Context) -> None:
-    """The old site's log, as read-only history."""
+    """Import the old site's log, as read-only history."""
 
     def line(row: r.LegacyLog) -> dict[str, Any]:
         return {
@@ -52,4 +52,4 @@ def import_logs(ctx: Context) -> None:
             ({"text": row.value} if row.value is not None else {}),
         }  # fmt: skip
 
-    bring(ctx, r.LOGS, Kind.LOG, line, LegacyLog)
+    import_table(ctx, r.LOGS, Kind.LOG, line, LegacyLog)

@@ -24,7 +24,7 @@ LARGEST: dict[Any, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def bring(
+def import_table(
     ctx: Context,
     spec: TableSpec[Any],
     kind: str,
@@ -33,7 +33,7 @@ def bring(
     *,
     prepare: Callable[[Sequence[Any]], None] | None = None,
 ) -> None:
-    """Bring a simple table: each row becomes the values of one of ours, or None where it is kept back.
+    """Bring a simple table: each row becomes the values of one of ours, or None where it is excluded.
 
     Args:
         build: the values; with an ``id`` they are for a row of ours that is there already, which takes them over.

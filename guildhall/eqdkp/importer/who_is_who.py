@@ -27,7 +27,7 @@ class PersonPlan:
 
     @property
     def main(self) -> r.LegacyMember:
-        """The character that is the main; the first of the group where the main itself belongs to another group."""
+        """Return the character that is the main; the first of the group where the main itself belongs to another group."""
         return next((m for m in self.members if m.id == self.main_id), self.members[0])
 
 

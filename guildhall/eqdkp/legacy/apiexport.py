@@ -17,11 +17,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
-import defusedxml.ElementTree as SafeTree
-from defusedxml.common import DefusedXmlException
-
+from guildhall.core.xml import XmlMalformed, XmlRefused, read_xml
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.errors import NotEqdkp, TruncatedDump, UnreadableSource
 from guildhall.eqdkp.legacy.figures import Figures
@@ -33,6 +31,10 @@ EXPORT_PREFIX = "api_"
 _DIGITS = re.compile(r"\d+\Z")
 #: An export is read whole; a hundred thousand raids fit into this.
 _MAX_EXPORT = 512 << 20
+#: A guild of fifteen years has some two million.
+_MAX_ELEMENTS = 20_000_000
+#: `<i0>7</i0>` is the shortest that an export has; what has more elements than that was made to be slow.
+_BYTES_OF_AN_ELEMENT = 9
 #: Beyond so many undecided item pools of one pool every choice can no longer be tried.
 _MAX_UNDECIDED = 12
 
@@ -54,22 +56,23 @@ def _load(path: Path) -> dict[str, Any]:
         try:
             loaded = json.loads(raw)
         except RecursionError as error:
-            raise NotEqdkp(f"{path.name} is nested too deeply: it is no API export.") from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise NotEqdkp(f"{path.name} is nested too deeply: it is not an API export.") from error
+        except ValueError as error:  # cut off, no UTF-8, or a number of thousands of digits
             raise TruncatedDump(f"{path.name} is not complete JSON ({error}). Export it again.") from error
     elif raw[:1] == b"<":
         if raw[:14].upper() == b"<!DOCTYPE HTML" or raw[:5].lower() == b"<html":
             raise NotEqdkp(f"{path.name} is a web page, no API export.")
         try:
-            loaded = _from_xml(SafeTree.fromstring(raw, forbid_dtd=True))
-        except DefusedXmlException as error:
-            raise NotEqdkp(f"{path.name} declares a document type: it is no API export.") from error
-        except ParseError as error:
-            raise TruncatedDump(f"{path.name} is not complete XML ({error}). Export it again.") from error
+            most = min(_MAX_ELEMENTS, 1000 + len(raw) // _BYTES_OF_AN_ELEMENT)
+            loaded = _from_xml(read_xml(raw, max_elements=most))
+        except XmlMalformed as error:
+            raise TruncatedDump(f"{path.name} is not complete XML: {error}. Export it again.") from error
+        except XmlRefused as error:
+            raise NotEqdkp(f"{path.name} is not an API export: {error}.") from error
     else:
         raise NotEqdkp(f"{path.name} is neither JSON nor XML.")
     if not isinstance(loaded, dict):
-        raise NotEqdkp(f"{path.name} is no answer of EQdkp's API.")
+        raise NotEqdkp(f"{path.name} is not an answer of EQdkp's API.")
     if str(loaded.get("status")) == "0":
         raise NotEqdkp(f"{path.name} is an error answer of EQdkp's API: “{loaded.get('error', '')}”.")
     return loaded
@@ -80,7 +83,7 @@ _REPEATED = {"player", "raid", "event", "multidkp_points", "multidkp_pool", "ite
 
 
 def _from_xml(element: Element) -> Any:
-    """The JSON shape of an XML answer: repeated children get numbered keys, ``<i0>`` lists become lists."""
+    """Return the JSON shape of an XML answer: repeated children get numbered keys, ``<i0>`` lists become lists."""
     children = list(element)
     if not children:
         return element.text or ""
@@ -106,7 +109,7 @@ def _xml_id(value: Any, index: int) -> str:
 
 
 def _entries(value: Any, tag: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The ``tag:ID`` members of a mapping, with the ID."""
+    """Yield the ``tag:ID`` members of a mapping, with the ID."""
     if not isinstance(value, dict):
         return
     for key, item in value.items():
@@ -124,7 +127,7 @@ def _numbers(value: Any) -> list[int]:
 
 
 def _synthetic(*parts: object) -> int:
-    """A stable negative id for a row whose own id the export does not carry (XML items and adjustments)."""
+    """Return a stable negative id for a row whose own id the export does not carry (XML items and adjustments)."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return -(int.from_bytes(digest[:6], "big") + 1)
 
@@ -160,7 +163,7 @@ def read_api_exports(paths: Sequence[Path], *, prefix: str | None = None) -> Sna
         elif any(str(key).startswith("event:") or key == "event" for key in loaded):
             events = loaded
         else:
-            raise NotEqdkp(f"{path.name} is no export of “points”, “raids” or “events”.")
+            raise NotEqdkp(f"{path.name} is not an export of “points”, “raids” or “events”.")
     if points is None:
         raise NotEqdkp("The export of “points” is missing; it names the characters and the pools.")
     snapshot = Snapshot("API exports " + ", ".join(path.name for path in paths), partial=True)
@@ -201,7 +204,7 @@ def _convert(
 
 
 def _claimed(points: dict[str, Any]) -> dict[tuple[int, int], Figures]:
-    """What the export itself says of every character (alone) and pool, in hundredths."""
+    """Return what the export itself says of every character (alone) and pool, in hundredths."""
     found: dict[tuple[int, int], Figures] = {}
     for number, player in _entries(points["players"], "player"):
         for pool_number, balance in _entries(player.get("points"), "multidkp_points"):
@@ -311,7 +314,7 @@ def _explaining(
     undecided: list[int],
     bought: dict[int, list[tuple[int, int]]],
 ) -> list[int] | None:
-    """The undecided item pools that, with the certain ones, explain every member's ``points_spent`` in the pool."""
+    """Return the undecided item pools that, with the certain ones, explain every member's ``points_spent`` in the pool."""
     if not undecided:
         return []
     if len(undecided) > _MAX_UNDECIDED:

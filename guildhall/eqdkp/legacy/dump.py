@@ -22,12 +22,17 @@ from guildhall.eqdkp.legacy.snapshot import Progress, RawRow, Snapshot, TableSpo
 from guildhall.eqdkp.legacy.values import decode
 
 _BLOCK = 1 << 20
-#: A single value longer than this is no EQdkp content, and no reason to take the machine down.
+#: A single value longer than this is not an EQdkp content, and no reason to take the machine down.
 _MAX_TOKEN = 256 << 20
-#: More than this unpacked is no guild's database: a few kilobytes can be packed so as to fill a disk.
+#: More than this unpacked is not a guild's database: a few kilobytes can be packed so as to fill a disk.
 _MAX_TOTAL = 16 << 30
 #: No database shrinks to a two-hundredth; what does, beyond this size, was packed to do harm.
 _MAX_RATIO, _RATIO_FROM = 200, 1 << 30
+
+#: Statements that write no rows; a dump has a few for each table.
+_MAX_STATEMENTS = 100_000
+#: Many installations in one database have some thousands.
+_MAX_TABLES = 20_000
 
 _QUOTED = rb"'(?:[^'\\]++|\\.|'')*+'"
 _DQUOTED = rb'"(?:[^"\\]++|\\.|"")*+"'
@@ -53,9 +58,10 @@ _INSERT = re.compile(
     re.I,
 )
 _CREATE = re.compile(rb"CREATE\s+(?:TEMPORARY\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?" + _QUALIFIED + rb"\s*\(", re.I)
-_COLUMN = re.compile(rb"^\s*(?:`((?:[^`]|``)+)`|\"([^\"]+)\"|([A-Za-z_]\w*))\s+\w", re.M)
+_COLUMN = re.compile(rb"^[ \t\r]*+(?:`((?:[^`]|``)+)`|\"([^\"]+)\"|([A-Za-z_]\w*))\s+\w", re.M)
 _NOT_COLUMNS = {b"PRIMARY", b"KEY", b"UNIQUE", b"INDEX", b"CONSTRAINT", b"FULLTEXT", b"FOREIGN", b"CREATE", b"CHECK"}
-_SPACE_OR_COMMENT = re.compile(rb"(?:\s++|--(?:[ \t\r][^\n]*+)?\n|\#[^\n]*+\n|/\*(?![!M])(?:[^*]++|\*(?!/))*+\*/)++")
+# A statement with nothing in it is a blank as well.
+_SPACE_OR_COMMENT = re.compile(rb"(?:[\s;]++|--(?:[ \t\r][^\n]*+)?\n|\#[^\n]*+\n|/\*(?![!M])(?:[^*]++|\*(?!/))*+\*/)++")
 _STATEMENT = re.compile(
     rb"(?:[^'\"`;#/-]++|" + _QUOTED + rb"|" + _DQUOTED + rb"|`[^`]*+`|--(?:[ \t\r][^\n]*+)?\n|\#[^\n]*+\n"
     rb"|/\*(?:[^*]++|\*(?!/))*+\*/|[-/](?![-*]))*+;",
@@ -136,6 +142,7 @@ class DumpReader:
         self.completed = False
         self.plain = False
         self.in_transaction = False
+        self.statements_left = _MAX_STATEMENTS
 
     def run(self) -> None:
         """Read to the end. Raises TruncatedDump, UnreadableSource or NotEqdkp."""
@@ -143,7 +150,9 @@ class DumpReader:
         if not self.head.strip():
             raise NotEqdkp("The file is empty.")
         if b"\0" in self.head and not self.head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise NotEqdkp("The file is no SQL dump: it holds binary data. Give a .sql or .sql.gz made by mysqldump.")
+            raise NotEqdkp(
+                "The file is not an SQL dump: it holds binary data. Give a .sql or .sql.gz made by mysqldump."
+            )
         if self.head.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise UnreadableSource(
                 "The file is UTF-16 (PowerShell's “>” does that). Dump again with mysqldump --result-file=dump.sql."
@@ -161,7 +170,7 @@ class DumpReader:
             return False
         left = len(self.buffer) - self.pos
         if left > _MAX_TOKEN:
-            raise UnreadableSource("A single value in this file is larger than 256 MiB: it is no EQdkp dump.")
+            raise UnreadableSource("A single value in this file is larger than 256 MiB: it is not an EQdkp dump.")
         try:
             # Doubling what is read while one token does not end keeps a long value from costing quadratic time.
             block = self.stream.read(max(_BLOCK, left))
@@ -177,7 +186,7 @@ class DumpReader:
         self.read_total += len(block)
         if self.read_total > self.limit:
             raise UnreadableSource(
-                f"The file is larger than {self.limit >> 30} GiB unpacked, far more than its size gives: it is no EQdkp dump."
+                f"The file is larger than {self.limit >> 30} GiB unpacked, far more than its size gives: it is not an EQdkp dump."
             )
         self.buffer = self.buffer[self.pos :] + block if left else block
         self.pos = 0
@@ -219,6 +228,12 @@ class DumpReader:
         if _DELIMITER.match(self.buffer, self.pos):
             self._skip_delimited()
             return
+        self.statements_left -= 1
+        if self.statements_left < 0 or len(self.snapshot.seen_tables) > _MAX_TABLES:
+            raise UnreadableSource(
+                f"The file has more than {_MAX_STATEMENTS:,} statements or {_MAX_TABLES:,} tables: it is not a dump of one "
+                "database. Dump EQdkp's database alone."
+            )
         writes = _WRITES.match(self.buffer, self.pos) is not None
         statement = self._whole_statement()
         if writes and any(name in statement[:300] for name in _SPEC_NAMES):
@@ -250,7 +265,8 @@ class DumpReader:
             self.restored.add(restored.group(1).upper())
 
     def _skip_delimited(self) -> None:
-        """Triggers and procedures: from one DELIMITER to the one that puts the semicolon back. No rows stand in there."""
+        """Skip triggers and procedures: from one DELIMITER to the one that puts the semicolon back. No rows stand in
+        there."""
         begin = _DELIMITER.match(self.buffer, self.pos)
         if begin is not None and begin.group(1) == b";":
             self.pos = begin.end()
@@ -279,7 +295,7 @@ class DumpReader:
     def _cut(self, where: bytes) -> None:
         shown = " ".join(where.decode("utf-8", "replace").split())
         if not self.snapshot.seen_tables:
-            raise NotEqdkp(f"The file is no SQL dump: it begins with “{shown[:60]}”.")
+            raise NotEqdkp(f"The file is not an SQL dump: it begins with “{shown[:60]}”.")
         raise TruncatedDump(
             f"The dump ends in the middle of a statement (“{shown[:60]}…”): it was cut off. Nothing was imported. "
             "Dump again and compare the file's size on both sides.",
@@ -342,7 +358,10 @@ class DumpReader:
                 if match is None:
                     self._cut(f"INSERT INTO {table} ".encode() + self.buffer[self.pos : self.pos + 60])
             assert match is not None
-            row = parse_row(match.group(1), wanted, plain=self.plain)
+            try:
+                row = parse_row(match.group(1), wanted, plain=self.plain)
+            except ValueError as error:  # no hexadecimal digits after 0x, or a number of thousands of digits
+                raise UnreadableSource(f"A value in {table} cannot be read ({str(error)[:80]}).") from error
             spool.append(row if order is None else [None if i is None else row[i] for i in order])
             stop = self.buffer[match.end() : match.end() + 1]
             self.pos = match.end() + 1
@@ -352,7 +371,7 @@ class DumpReader:
     def _check_complete(self) -> None:
         if not self.snapshot.seen_tables:
             shown = " ".join(self.head[:200].decode("utf-8", "replace").split())
-            raise NotEqdkp(f"The file is no SQL dump: no table is in it. It begins with “{shown[:60]}”.")
+            raise NotEqdkp(f"The file is not an SQL dump: no table is in it. It begins with “{shown[:60]}”.")
         marked = b"MySQL dump" in self.head or b"MariaDB dump" in self.head
         unrestored = bool(self.saved) and not (self.saved & self.restored)
         if not self.completed and (unrestored or self.in_transaction or (marked and not self.restored)):

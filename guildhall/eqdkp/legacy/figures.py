@@ -7,12 +7,12 @@ from decimal import Decimal
 
 
 def cents(amount: Decimal) -> int:
-    """Hundredths of a two-place amount."""
+    """Return hundredths of a two-place amount."""
     return int(amount.scaleb(2))
 
 
 def from_cents(value: int) -> Decimal:
-    """Two-place amount of so many hundredths."""
+    """Return two-place amount of so many hundredths."""
     return Decimal(value).scaleb(-2)
 
 

@@ -52,7 +52,7 @@ def _as_text(value: object) -> str | None:
 
 
 def read_mysql(url: str, *, prefix: str | None = None, progress: Progress | None = None) -> Snapshot:
-    """Copy an installation out of ``mysql://user:password@host:port/database`` (``?socket=`` for a local socket).
+    """Return copy an installation out of ``mysql://user:password@host:port/database`` (``?socket=`` for a local socket).
 
     Raises:
         LegacyRefused: in one of its kinds; the database is never changed.

@@ -26,7 +26,7 @@ __all__ = ["Attendance", "Figures", "LegacyAttendance", "LegacyPoints", "cents",
 
 
 def resolve_mains(members: dict[int, int]) -> dict[int, int]:
-    """The main of every member: itself where none is given, or where the one given does not exist.
+    """Return the main of every member: itself where none is given, or where the one given does not exist.
 
     ``members`` maps member id to the ``member_main_id`` column. EQdkp groups by that column as it stands and does not
     follow chains (a twink of a twink), so neither does this.
@@ -77,19 +77,19 @@ class LegacyPoints:
                 figures[adjustment.member_id, pool].adjustment += cents(adjustment.value)
 
     def alone(self, member: int, pool: int) -> Figures:
-        """What this character has by itself."""
+        """Return what this character has by itself."""
         return self._figures.get((member, pool)) or Figures()
 
     def with_twinks(self, member: int, pool: int) -> Figures:
-        """What this character's main and all its twinks have together."""
+        """Return what this character's main and all its twinks have together."""
         return self._twinks.get((self.mains.get(member, member), pool)) or Figures()
 
     def group(self, main: int, pool: int) -> Figures:
-        """What all characters together have whose main column says ``main``."""
+        """Return what all characters together have whose main column says ``main``."""
         return self._twinks.get((main, pool)) or Figures()
 
     def orphans(self) -> dict[int, dict[int, Figures]]:
-        """Figures booked on members that do not exist any more: by member and pool. EQdkp never shows them."""
+        """Return figures booked on members that do not exist any more: by member and pool. EQdkp never shows them."""
         found: dict[int, dict[int, Figures]] = defaultdict(dict)
         for (member, pool), figures in self._figures.items():
             if member not in self.mains:
@@ -137,7 +137,7 @@ class LegacyAttendance:
                 self._present[index] |= 1 << self._bit[subject]
 
     def of(self, member: int, *, now: datetime, days: int | None) -> Attendance:
-        """The attendance of one character; ``days`` is the period back from ``now``, None for lifetime."""
+        """Return the attendance of one character; ``days`` is the period back from ``now``, None for lifetime."""
         subject = self._subject.get(member)
         if subject is None:
             return Attendance(0, 0)

@@ -269,7 +269,7 @@ class TableSpec(Generic[RowT]):
     required: tuple[str, ...]
     optional: tuple[str, ...]
     build: Callable[[Raw], RowT]
-    needed: bool = False  # a database without this table is no EQdkp Plus 2.x
+    needed: bool = False  # a database without this table is not an EQdkp Plus 2.x
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -282,7 +282,7 @@ def _email(value: str | None) -> str:
 
 
 def _php(value: str | None) -> v.PhpValue:
-    """A serialised field as a PHP value; plain text where it is not serialised."""
+    """Return a serialised field as a PHP value; plain text where it is not serialised."""
     if not value:
         return None
     parsed = v.unserialize(value)

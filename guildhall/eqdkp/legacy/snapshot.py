@@ -113,7 +113,7 @@ class Snapshot:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def spool(self, full_name: str, columns: tuple[str, ...]) -> TableSpool:
-        """The spool of a table, made on first use."""
+        """Return the spool of a table, made on first use."""
         found = self._spools.get(full_name)
         if found is None:
             found = self._spools[full_name] = TableSpool(self.directory, full_name, columns)
@@ -161,21 +161,21 @@ class Snapshot:
 
     @property
     def version(self) -> str:
-        """The version the installation names in its configuration, such as ``2.3.39``; empty where it names none."""
+        """Return the version the installation names in its configuration, such as ``2.3.39``; empty where it names none."""
         for config in self.rows(CONFIG):
             if config.name == "plus_version":
                 return ".".join(config.value.split(".")[:3])
         return ""
 
     def config(self) -> dict[str, str]:
-        """The installation's ``core`` settings."""
+        """Return the installation's ``core`` settings."""
         return {row.name: row.value for row in self.rows(CONFIG) if row.plugin == "core"}
 
     def has(self, spec: TableSpec[RowT]) -> bool:
         return spec.name in self._index
 
     def other_tables(self) -> list[str]:
-        """The installation's tables that no import reads, without the prefix."""
+        """Return the installation's tables that no import reads, without the prefix."""
         names = (name.removeprefix(self.prefix) for name in self.seen_tables if name.startswith(self.prefix))
         return [] if self.partial else sorted(name for name in names if name not in SPEC_BY_NAME)
 
@@ -184,19 +184,19 @@ class Snapshot:
         return spool.count if spool is not None and spec.name in self._index else 0
 
     def digest(self, spec: TableSpec[RowT]) -> str:
-        """A fingerprint of the raw content of one table (equal content in equal order, equal digest)."""
+        """Return a fingerprint of the raw content of one table (equal content in equal order, equal digest)."""
         spool = self._spools.get(self.prefix + spec.name)
         return spool.digest.hexdigest() if spool is not None else ""
 
     def fingerprint(self) -> str:
-        """A fingerprint of all tables that are read: the same source twice is the same fingerprint."""
+        """Return a fingerprint of all tables that are read: the same source twice is the same fingerprint."""
         total = hashlib.sha256(self.prefix.encode())
         for spec in SPECS:
             total.update(f"{spec.name}:{self.count(spec)}:{self.digest(spec)};".encode())
         return total.hexdigest()
 
     def column(self, spec: TableSpec[RowT], *names: str) -> Iterator[tuple[str | None, ...]]:
-        """The raw text of a few columns of a table; nothing for a table or column that was not there."""
+        """Yield the raw text of a few columns of a table; nothing for a table or column that was not there."""
         spool = self._spools.get(self.prefix + spec.name)
         if spool is None or not set(names) <= set(spool.columns):
             return
@@ -206,12 +206,12 @@ class Snapshot:
                 yield tuple(row[place] for place in places)
 
     def rows(self, spec: TableSpec[RowT]) -> Iterator[RowT]:
-        """The typed rows of a table in stored order; nothing for a table that was not there."""
+        """Yield the typed rows of a table in stored order; nothing for a table that was not there."""
         for batch in self.batches(spec):
             yield from batch
 
     def batches(self, spec: TableSpec[RowT]) -> Iterator[list[RowT]]:
-        """The same rows in lists of at most a few thousand."""
+        """Yield the same rows in lists of at most a few thousand."""
         index = self._index.get(spec.name)
         if index is None:
             return
@@ -295,7 +295,7 @@ def _refuse(tables: set[str], wanted: str | None) -> None:
         raise NotEqdkp("There are no tables in here at all. Give a dump made with mysqldump, or the database itself.")
     shown = ", ".join(sorted(tables)[:8])
     raise NotEqdkp(
-        f"This is no EQdkp Plus database: none of its tables is there. Found {len(tables)} other tables, "
+        f"This is not an EQdkp Plus database: none of its tables is there. Found {len(tables)} other tables, "
         f"such as {shown}.",
         figures={"tables": sorted(tables)[:50]},
     )

@@ -15,7 +15,7 @@ from guildhall.eqdkp.legacy.snapshot import Progress, Snapshot
 
 
 def _looks_like_export(path: Path) -> bool:
-    """Whether the file begins like JSON or XML (compressed or not)."""
+    """Return whether the file begins like JSON or XML (compressed or not)."""
     try:
         with path.open("rb") as file:
             head = file.read(2)

@@ -27,6 +27,8 @@ _MOJIBAKE = re.compile(f"[\u00c2-\u00c5\u00ce-\u00d1\u00e2\u00ef\u00f0][{_CONTIN
 _CENT = Decimal("0.01")
 _TRACE = Decimal("0.0001")
 TOO_MUCH = Decimal("1000000000000.00")
+#: No integer column of MySQL holds twenty.
+_MOST_DIGITS = 20
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
@@ -63,7 +65,7 @@ def repair_double_encoding(value: str) -> str:
 
 
 def text(value: str | None) -> str:
-    """The text a person typed: encoding repaired, entities unescaped once, control characters dropped."""
+    """Return the text a person typed: encoding repaired, entities unescaped once, control characters dropped."""
     if not value:
         return ""
     if not value.isascii():
@@ -74,58 +76,65 @@ def text(value: str | None) -> str:
 
 
 def cleaned(value: str) -> str:
-    """The text without what no database keeps, nor the other C0 characters, which only ever come from broken pastes."""
+    """Return the text without what no database keeps, nor the other C0 characters, which only ever come from broken
+    pastes."""
     if value.isprintable():
         return value
     return "".join(c for c in made_storable(value) if c >= " " or c in "\n\t")
 
 
 def integer(value: str | None, default: int = 0) -> int:
-    """An integer column; empty, NULL and rubbish become ``default`` (as PHP's cast would make them 0)."""
+    """Return an integer column; empty, NULL and rubbish become ``default`` (as PHP's cast would make them 0)."""
     if not value:
         return default
     try:
         return int(value)
     except ValueError:
-        try:
-            return int(Decimal(value))
-        except (InvalidOperation, ValueError, OverflowError):
+        number = _decimal(value)
+        # No column holds more digits, and Python would write out each zero of 1e3000000, which takes minutes.
+        if number is None or not number.is_finite() or number.adjusted() > _MOST_DIGITS:
             return default
+        return int(number)
+
+
+def _decimal(value: str) -> Decimal | None:
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return None
 
 
 def money(value: str | None) -> Decimal:
-    """An amount with two places; NULL and rubbish are zero, as EQdkp adds them up.
+    """Return an amount with two places; NULL and rubbish are zero, as EQdkp adds them up.
 
     What no column of points holds comes as `TOO_MUCH`, which every balance refuses, and is never taken for nothing.
     """
     if not value:
         return Decimal("0.00")
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
+    amount = _decimal(value)
+    if amount is None or amount.is_nan():
         return Decimal("0.00")
-    if amount.is_nan():
-        return Decimal("0.00")
-    if abs(amount) > TOO_MUCH:
+    if amount.copy_abs() > TOO_MUCH:  # abs() overflows on 1e999999999
         return TOO_MUCH.copy_sign(amount)
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
 def rounded_by_much(value: str | None) -> bool:
-    """Whether an amount has more than two places, and not only as the trace of a float (``0.30000000000000004``)."""
+    """Return whether an amount has more than two places, and not only as the trace of a float
+    (``0.30000000000000004``)."""
     if not value or "." not in value:
         return False
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        return False
+    amount = _decimal(value)
     return (
-        amount.is_finite() and abs(amount) < TOO_MUCH and abs(amount - amount.quantize(_CENT, ROUND_HALF_UP)) > _TRACE
+        amount is not None
+        and amount.is_finite()
+        and amount.copy_abs() < TOO_MUCH
+        and abs(amount - amount.quantize(_CENT, ROUND_HALF_UP)) > _TRACE
     )
 
 
 def moment(value: str | None) -> datetime | None:
-    """Unix seconds to an aware UTC time; ``None`` for zero, empty, negative or unreachable values."""
+    """Return Unix seconds to an aware UTC time; ``None`` for zero, empty, negative or unreachable values."""
     seconds = integer(value)
     if seconds <= 0 or seconds > _LATEST:
         return None
@@ -133,14 +142,14 @@ def moment(value: str | None) -> datetime | None:
 
 
 def profile(value: str | None) -> dict[str, str]:
-    """``members.profiledata``: JSON since 2.0, PHP serialisation before; unreadable ones are empty."""
+    """Return ``members.profiledata`` by field: JSON since 2.0, PHP serialisation before; unreadable ones are empty."""
     if not value:
         return {}
     value = value.strip()
     if value.startswith("{"):
         try:
             loaded = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # damaged, nested without end, or a number of thousands of digits
             return {}
         return {
             text(str(k)): text(str(v)) for k, v in loaded.items() if not isinstance(v, dict | list) and v is not None

@@ -1,4 +1,4 @@
-"""Both sites side by side: what becomes here of dates and sign-ups that the old calendar drops, moves and takes back."""
+"""Both sites side by side: what becomes here of dates and sign-ups that the old calendar drops, moves and withdraws."""
 
 from __future__ import annotations
 

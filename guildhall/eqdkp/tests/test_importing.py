@@ -156,7 +156,7 @@ def test_what_happened_here_explains_a_difference(tmp_path: Path) -> None:
     undone = PointAdjustment.objects.get(pk=ours("adjustment", 1))
     run_in_transaction(
         lambda: ledger.reverse_entries(
-            entries=ledger.standing_entries(documents=[undone.document]), actor=None, reason="not deserved"
+            entries=ledger.unreversed_entries(documents=[undone.document]), actor=None, reason="not deserved"
         )
     )
     PointAdjustment.objects.filter(pk=undone.pk).update(reversed_at=dt.datetime.now(dt.UTC))

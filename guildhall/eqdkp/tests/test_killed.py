@@ -11,10 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
+
+from tests import template_database
 
 from .maker import big_guild
 
@@ -60,17 +63,21 @@ print(json.dumps(found))
 class Site:
     """A Guildhall of its own, on the kind of database that the suite runs on."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, blocker: Any) -> None:
         self.folder = folder / name
         self.folder.mkdir()
         self.name = f"guildhall_killed_{name}_{os.getpid()}"
         self.vendor = connection.vendor
         self.url = f"sqlite:///{self.folder}/db.sqlite3"
-        if self.vendor != "sqlite":
-            server = os.environ["DATABASE_URL"].rpartition("/")[0]
-            self.url = f"{server}/{self.name}"
+        if self.vendor == "sqlite":
+            template_database.put_migrated_file(self.folder / "db.sqlite3")
+            return
+        self.url = f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{self.name}"
+        with blocker.unblock():
+            copied = template_database.put_migrated_database(connection, self.name)
+        if not copied:
             self._server(f"CREATE DATABASE {self.name}")
-        self.finish("migrate", "-v0")
+            self.finish("migrate", "-v0")
 
     def _server(self, statement: str) -> None:
         if self.vendor == "postgresql":
@@ -147,11 +154,11 @@ class Site:
 
 
 @pytest.fixture
-def sites(tmp_path: Path) -> Iterator[tuple[Site, Site]]:
+def sites(tmp_path: Path, django_db_blocker: Any) -> Iterator[tuple[Site, Site]]:
     made: list[Site] = []
     try:
         for name in ("whole", "broken"):
-            made.append(Site(tmp_path, name))
+            made.append(Site(tmp_path, name, django_db_blocker))
         yield made[0], made[1]
     finally:
         for site in made:
@@ -180,7 +187,7 @@ def test_killed_at_ten_random_moments_the_result_is_the_same(tmp_path: Path, sit
     whole.finish("import_eqdkp", "--undo", first, "--no-progress")
     first = broken.finish("import_eqdkp", "--list").split()[0]
     killed = broken.killed(rng, time.monotonic() - began, "import_eqdkp", "--undo", first, "--no-progress")
-    if "being taken back" in broken.finish("import_eqdkp", "--list"):
+    if "being undone" in broken.finish("import_eqdkp", "--list"):
         broken.finish("import_eqdkp", "--undo", first, "--no-progress")
     assert killed >= 2, "taking it back was too fast to be killed"
     assert broken.state() == whole.state()

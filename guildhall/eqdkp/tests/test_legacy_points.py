@@ -112,7 +112,7 @@ def test_exports_that_leave_out_what_balances_are_made_of_are_refused() -> None:
         ('{"players":{"player:1":', TruncatedDump, "not complete JSON"),
         ("<response><players>", TruncatedDump, "not complete XML"),
         ('<!DOCTYPE r [<!ENTITY a "b">]><response>&a;</response>', NotEqdkp, "document type"),
-        ('{"hello":1}', NotEqdkp, "no export of"),
+        ('{"hello":1}', NotEqdkp, "not an export of"),
     ],
 )
 def test_what_is_no_export_is_refused(tmp_path: Path, content: str, kind: type[LegacyRefused], said: str) -> None:
@@ -168,7 +168,7 @@ def test_a_database_without_eqdkp_is_refused(mysql_database) -> None:  # type: i
     with pytest.raises(NotEqdkp, match="has no tables"):
         open_source([url])
     cursor.execute("CREATE TABLE wp_posts (id int)")
-    with pytest.raises(NotEqdkp, match="no EQdkp Plus database"):
+    with pytest.raises(NotEqdkp, match="not an EQdkp Plus database"):
         open_source([url])
 
 

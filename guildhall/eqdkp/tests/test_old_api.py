@@ -1,4 +1,4 @@
-"""The old API as a tool meets it: who may, what is refused and how, and that writes go through the house's rules."""
+"""The old API as a tool meets it: who may, what is refused and how, and that writes go through the scenario's rules."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.test import Client
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_api_key
+from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.core import clock
 from guildhall.eqdkp.models import CalendarSignup
 from guildhall.loot.models import LootDistribution
@@ -151,15 +152,17 @@ def test_a_superusers_key_is_no_superuser(client: Client, guild: None) -> None:
     assert narrow.get("function=me&atype=user")["data"]["username"] == "boss"
 
 
-def test_strangers_read_what_the_guild_lets_them(client: Client, guild: None, settings: Any) -> None:
+def test_strangers_read_what_the_guild_lets_them(client: Client, guild: None) -> None:
     stranger = Tool(client, "wrong")
+    for function in ("points", "raids", "events", "calevents_list", "calevents_details&eventid=1"):
+        assert stranger.get(f"function={function}") == {"status": 0, "error": "access denied"}
+    edit_visitor_access(actor=None, standings=True, raids=True, calendar=True)
+    for function in ("points", "raids", "events", "calevents_list", "calevents_details&eventid=1"):
+        assert stranger.get(f"function={function}")["status"] == 1
     assert stranger.get("function=points")["eqdkp"]["version"] == "2.3"
     assert stranger.get("function=me") == {"status": 0, "error": "access denied"}
     assert stranger.get("function=user&user_id=10") == {"status": 0, "error": "access denied"}
     assert stranger.post("function=add_raid", RAID) == {"status": 0, "error": "access denied"}
-    settings.EQDKP_API_GUESTS = False
-    for function in ("points", "raids", "events", "calevents_list"):
-        assert stranger.get(f"function={function}") == {"status": 0, "error": "access denied"}
 
 
 def test_searching_finds_characters_and_accounts(tool: Tool) -> None:

@@ -147,12 +147,12 @@ class Years:
         return "".join(self.chance.choices("abcdefghij", k=6))
 
     def happen(self) -> str:
-        doings: list[Callable[[], None]] = [
+        activity: list[Callable[[], None]] = [
             self.raid, self.raid, self.raid, self.adjustment, self.adjustment, self.purchase, self.purchase,
             self.undo_a_raid, self.undo_an_entry, self.rename, self.reassign, self.reassign, self.another_main,
             self.newcomer, self.retire, self.merge,
         ]  # fmt: skip
-        doing = self.chance.choice(doings)
+        doing = self.chance.choice(activity)
         try:
             with transaction.atomic():
                 doing()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 READS = {
     "function=data": 2,
     "function=points": 16, "function=points&filter=character&filterid=4": 16,
-    "function=points&memberdata=items,adjustments": 21, "function=points&add_columns=1&include_html=1": 20,
+    "function=points&memberdata=items,adjustments": 21, "function=points&add_columns=1&include_html=1": 21,
     "function=raids": 7, "function=raids&number=2": 7, "function=events": 9, "function=user&user_id=10": 4,
     "function=user_chars&userid=10": 5, "function=search&in=charname&for=a": 5, "function=search&in=username&for=a": 4,
     "function=character": 4, "function=calevents_list": 6, "function=calevents_details&eventid=1": 8,

@@ -12,6 +12,7 @@ from django.test import Client
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_api_key
+from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.core import clock
 from guildhall.eqdkp.models import CalendarEvent
 from guildhall.loot.services import award_item, ensure_items
@@ -206,14 +207,14 @@ def test_the_feed_has_raids_to_come_and_none_that_is_private(tool: Tool) -> None
     assert any(line.startswith("DTSTART;VALUE=DATE:") for line in lines)
 
 
-def test_the_older_door_has_nothing_else(client: Client, guild: None, settings: Any) -> None:
+def test_the_older_door_has_nothing_else(client: Client, guild: None) -> None:
     for query, error in (("", "no selection"), ("function=points", "no selection"), ("out=xml", "no file")):
         said = client.get(f"/exchange.php?{query}").content.decode()
         assert fromstring(said).findtext("error") == error
     assert client.get("/exchange.php?out=icalfeed&module=news").content == b"Permission denied"
-    assert client.get("/exchange.php?out=icalfeed&module=calendar").content.startswith(b"BEGIN:VCALENDAR")
-    settings.EQDKP_API_GUESTS = False
     assert client.get("/exchange.php?out=icalfeed&module=calendar").content == b"Permission denied"
+    edit_visitor_access(actor=None, calendar=True)
+    assert client.get("/exchange.php?out=icalfeed&module=calendar").content.startswith(b"BEGIN:VCALENDAR")
 
 
 def test_strangers_read_no_notes_of_sign_ups_and_get_no_feeds_address(client: Client, tool: Tool) -> None:
@@ -222,6 +223,7 @@ def test_strangers_read_no_notes_of_sign_ups_and_get_no_feeds_address(client: Cl
         return str(states["status0"]["categories"]["category1"]["chars"]["char:1"]["note"])
 
     stranger = Tool(client, "")
+    edit_visitor_access(actor=None, calendar=True)
     assert (note(tool), note(stranger)) == ('on "time"', "")
     assert stranger.get("function=calevents_list")["events"]["event:1"]["icalfeed"] == ""
 

@@ -41,7 +41,7 @@ class _Xml(Client):
 
 @pytest.mark.parametrize("content_type", ["application/xml", "text/plain; charset=utf-8", "application/atom+xml"])
 def test_an_empty_member_beside_a_single_one_is_nobody(tool: Tool, content_type: str) -> None:
-    """A list of one is no list in XML for PHP, so a public parser adds an empty element."""
+    """A list of one is not a list in XML for PHP, so a public parser adds an empty element."""
     before = balance(4, 1)
     raid = {**RAID, "raid_attendees": {"member": [4, ""]}}
     assert "unmatched" not in post_xml(tool, "function=add_raid", xml(raid), content_type)

@@ -145,10 +145,13 @@ def test_a_cut_archive_is_refused(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "empty"),
-        (b"hello world, I am a letter", "no SQL dump"),
+        (b"hello world, I am a letter", "not an SQL dump"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "binary data"),
-        (b"<html><body>Not found</body></html>", "no SQL dump"),
-        (b"CREATE TABLE `wp_posts` (\n `id` int\n);\nINSERT INTO `wp_posts` VALUES (1);\n", "no EQdkp Plus database"),
+        (b"<html><body>Not found</body></html>", "not an SQL dump"),
+        (
+            b"CREATE TABLE `wp_posts` (\n `id` int\n);\nINSERT INTO `wp_posts` VALUES (1);\n",
+            "not an EQdkp Plus database",
+        ),
         ("CREATE TABLE x (id int);".encode("utf-16"), "UTF-16"),
     ],
 )

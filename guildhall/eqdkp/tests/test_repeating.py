@@ -12,8 +12,8 @@ import pytest
 from guildhall.accounts.models import User
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import run_in_transaction
+from guildhall.eqdkp.import_issues import close_issue, find_issues
 from guildhall.eqdkp.models import ImportRun
-from guildhall.eqdkp.quarantine import close_odd_row, odd_rows
 from guildhall.eqdkp.undo import undo_import
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.services import reverse_award
@@ -212,7 +212,7 @@ def test_what_an_officer_undid_here_stays_undone(tmp_path: Path) -> None:
     row_ = RaidAttendance.objects.get(attendance_check__raid_id=ours("raid", 1), character__name="Cora")
     run_in_transaction(
         lambda: ledger.reverse_entries(
-            entries=ledger.standing_entries(documents=[row_.document]), actor=None, reason="was asleep"
+            entries=ledger.unreversed_entries(documents=[row_.document]), actor=None, reason="was asleep"
         )
     )
     before = balance(4, 1)
@@ -408,23 +408,23 @@ def test_odd_rows_close_by_themselves_once_they_are_put_right_there(tmp_path: Pa
     guild.raid(7, 99, 1, [1, 98])
     guild.add("raid_attendees", raid_id=50, member_id=1)
     bring(guild, tmp_path)
-    assert {(row.table, row.legacy_id) for row in odd_rows()} == {
+    assert {(row.table, row.legacy_id) for row in find_issues()} == {
         ("members", "7"), ("items", "4"), ("raids", "7"), ("raid_attendees", "7:98"), ("raid_attendees", "50:1"),
         ("member_user", "6:11"),
     }  # fmt: skip
     bring(guild, tmp_path)
-    assert odd_rows().count() == 6
+    assert find_issues().count() == 6
     row(guild, "members", member_id=7)["member_name"] = "Coretta"
     row(guild, "items", item_id=4)["member_id"] = 1
     drop(guild, "raid_attendees", raid_id=7, member_id=98)
     drop(guild, "raid_attendees", raid_id=50)
     equal(bring(guild, tmp_path))
-    assert {(row.table, row.legacy_id) for row in odd_rows()} == {("raids", "7"), ("member_user", "6:11")}
-    assert {row.resolution for row in odd_rows(closed=True)} == {"put right in EQdkp Plus"}
+    assert {(row.table, row.legacy_id) for row in find_issues()} == {("raids", "7"), ("member_user", "6:11")}
+    assert {row.resolution for row in find_issues(closed=True)} == {"corrected in EQdkp Plus"}
     row(guild, "members", member_id=7)["member_name"] = "Cora"
     row(guild, "items", item_id=4)["member_id"] = 99
     bring(guild, tmp_path)
-    assert ("items", "4") in {(row.table, row.legacy_id) for row in odd_rows()}
+    assert ("items", "4") in {(row.table, row.legacy_id) for row in find_issues()}
 
 
 def test_what_an_officer_put_away_stays_away_and_moves_nothing(tmp_path: Path) -> None:
@@ -433,15 +433,15 @@ def test_what_an_officer_put_away_stays_away_and_moves_nothing(tmp_path: Path) -
     bring(guild, tmp_path)
     officer = User.objects.create_user("boss")
     before = figures()
-    problem = odd_rows().get(table="items")
+    problem = find_issues().get(table="items")
     with pytest.raises(BadInput, match="Say what was done"):
-        close_odd_row(problem_id=problem.pk, note=" ", actor=officer)
-    close_odd_row(problem_id=problem.pk, note="he left years ago", actor=officer)
+        close_issue(problem_id=problem.pk, note=" ", actor=officer)
+    close_issue(problem_id=problem.pk, note="he left years ago", actor=officer)
     with pytest.raises(Conflict, match="he left years ago"):
-        close_odd_row(problem_id=problem.pk, note="again", actor=officer)
+        close_issue(problem_id=problem.pk, note="again", actor=officer)
     row(guild, "items", item_id=4)["item_value"] = 6  # looked at again, and odd as before
     bring(guild, tmp_path)
-    assert not odd_rows().filter(table="items").exists()
+    assert not find_issues().filter(table="items").exists()
     assert figures() == before
 
 
@@ -515,3 +515,59 @@ def test_a_worth_that_officers_gave_a_raid_stays_with_it(tmp_path: Path) -> None
     raid.refresh_from_db()
     assert (raid.points, raid.notes) == (Decimal("7.00"), "another note")
     assert figures() == here
+
+
+IMPORT_REASONS = ["changed in EQdkp Plus", "changed in EQdkp Plus, I think", "EQdkp import taken back"]
+
+
+@pytest.mark.parametrize("reason", IMPORT_REASONS)
+def test_an_officer_may_give_the_reason_that_imports_give(tmp_path: Path, reason: str) -> None:
+    """Who reversed a row is stored, not read from the reason: what an officer reversed stays so, whatever they write."""
+    officer = User.objects.create_user("boss")
+    guild = sample_guild()
+    guild.raid(7, 1, 3, [1, 4])
+    bring(guild, tmp_path)
+    attendance = RaidAttendance.objects.get(attendance_check__raid_id=ours("raid", 1), character__name="Cora")
+    remove_attendee(attendance=attendance, actor=officer, reason=reason)
+    reverse_raid(raid=Raid.objects.get(pk=ours("raid", 7)), actor=officer, reason=reason)
+    award = LootDistribution.objects.get(pk=ours("item", 2))
+    reverse_award(award=award, actor=officer, reason=reason)
+    adjustment = PointAdjustment.objects.get(pk=ours("adjustment", 1))
+    reverse_adjustment(adjustment=adjustment, actor=officer, reason=reason)
+    before = figures()
+    row(guild, "raids", raid_id=1)["raid_note"] = "changed there"
+    row(guild, "raids", raid_id=7)["raid_note"] = "changed there"
+    item_cheaper(guild)
+    row(guild, "adjustments", adjustment_id=1)["adjustment_value"] = 7
+    proven(bring(guild, tmp_path, commit=False))
+    second = bring(guild, tmp_path)
+    proven(second)
+    assert figures() == before
+    assert Raid.objects.get(pk=ours("raid", 7)).reversed_by == officer
+    for kind, table in (("item", "items"), ("adjustment", "adjustments")):  # deleted there and made again
+        kept = list(guild.tables[table])
+        drop(guild, table, **{f"{kind}_id": 2 if kind == "item" else 1})
+        bring(guild, tmp_path)
+        guild.tables[table] = kept
+        proven(bring(guild, tmp_path))
+        assert figures() == before, table
+
+
+def test_what_an_import_reversed_says_which_import_and_for_whom(tmp_path: Path) -> None:
+    officer = User.objects.create_user("boss")
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    raid, raid_deleted_id = ours("raid", 1), ours("raid", 2)
+    award, adjustment = ours("item", 1), ours("adjustment", 3)
+    for change in (somebody_was_not_there, raid_deleted, item_deleted, adjustment_deleted):
+        change(guild)
+    second = bring(guild, tmp_path, actor=officer)
+    attended = RaidAttendance.objects.get(attendance_check__raid_id=raid, reversed_at__isnull=False)
+    for found in (
+        attended,
+        Raid.objects.get(pk=raid_deleted_id),
+        LootDistribution.objects.get(pk=award),
+        PointAdjustment.objects.get(pk=adjustment),
+    ):
+        assert (found.reversed_by_import_id, found.reversed_by) == (second.pk, officer), found
+    equal(bring(guild, tmp_path))

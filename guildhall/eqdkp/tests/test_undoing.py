@@ -175,7 +175,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     call_command("import_eqdkp", "--undo", "last", "--no-progress")
     assert "movements reversed" in capsys.readouterr().out
     call_command("import_eqdkp", "--list")
-    assert "taken back" in capsys.readouterr().out
+    assert "undone" in capsys.readouterr().out
     with pytest.raises(CommandError, match="no import “last”"):
         call_command("import_eqdkp", "--undo", "last")
     assert ImportRun.objects.get().state == ImportRun.State.UNDONE

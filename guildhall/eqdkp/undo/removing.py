@@ -13,6 +13,7 @@ from typing import Any
 from django.db import IntegrityError, models, transaction
 from django.db.models import Count, Exists, OuterRef, ProtectedError, Q, RestrictedError
 
+from guildhall.accounts.authority import Level, level_of
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.transactions import run_in_transaction
@@ -39,7 +40,7 @@ _PLURAL: dict[str, str] = {
 
 @dataclass(slots=True)
 class Undone:
-    """What taking back an import did.
+    """What undoing an import did.
 
     Attributes:
         reversed_entries: movements reversed.
@@ -59,8 +60,8 @@ class Undone:
         if count:
             self.removed[kind] = self.removed.get(kind, 0) + count
 
-    def in_words(self) -> str:
-        """The whole story for a terminal."""
+    def as_text(self) -> str:
+        """Return the whole story for a terminal."""
         lines = [
             f"Taken back: {self.run.origin}.",
             f"{self.reversed_entries} movements reversed; removed whole: "
@@ -75,7 +76,7 @@ class Undone:
 
 
 def records_of(run: ImportRun, kind: str | None = None) -> models.QuerySet[LegacyRecord]:
-    """The records that `run` made and that have not been taken back."""
+    """Return the records that `run` made and that have not been undone."""
     found = LegacyRecord.objects.filter(run=run).exclude(state=LegacyRecord.State.UNDONE)
     return found.filter(kind=kind) if kind is not None else found
 
@@ -83,7 +84,8 @@ def records_of(run: ImportRun, kind: str | None = None) -> models.QuerySet[Legac
 def delete(
     model: type[models.Model], keys: Collection[Any], before: Callable[[Collection[Any]], object] | None = None
 ) -> set[Any]:
-    """Delete the rows of `model` with these keys, after `before(keys)`; answers the keys of those that something refers to.
+    """Delete the rows of `model` with these keys, after `before(keys)`; returns the keys of those that something
+    refers to.
 
     What `before` did is undone for a row that stays.
     """
@@ -114,7 +116,7 @@ class Removal:
         self.ours = Q(document__gte=self.run.first_document, document__lte=self.run.last_document)
 
     def perform(self) -> None:
-        """Every step, in the order in which rows refer to each other."""
+        """Run every step, in the order in which rows refer to each other."""
         for kind, model in (
             ("awards", LootDistribution),
             ("adjustments", PointAdjustment),
@@ -194,6 +196,7 @@ class Removal:
             raid = raids[key]
             if raid.reversed_at is None and key not in standing:
                 raid.reversed_at, raid.reversed_by, raid.reversal_reason = clock.now(), self.actor, UNDO_REASON
+                raid.reversed_by_import_id = self.run.pk
                 raid.save()
             self.done.kept.append(f"raid {raid} of {raid.started_at:%Y-%m-%d}: something was added to it here")
         return [key for key in raids if key not in stays]
@@ -235,7 +238,7 @@ class Removal:
 
     # -- items, pools, people -------------------------------------------------------------------------------------------
     def items(self) -> None:
-        """Items that only this import's awards spoke of."""
+        """Remove items that only this import's awards name."""
         changed = Item.history.model.objects.filter(id=OuterRef("pk"))  # somebody made it or changed it by hand
         made = Item.objects.filter(awards=None, created_at__gte=self.run.created_at, description="", category="")
         keys = list(made.filter(~Exists(changed)).values_list("pk", flat=True))
@@ -264,13 +267,14 @@ class Removal:
         return False
 
     def _person(self, key: Any) -> bool:
-        """An account or a placeholder: removed, or closed where the ledger's history needs their name."""
+        """Remove an account or a placeholder, or close it where the ledger's history needs their name."""
         user = User.objects.filter(pk=key).first()
         if user is None:
             return False
         touched = (
             not user.is_placeholder
             or bool(user.discord_id)
+            or level_of(user) > Level.EVERYBODY_ELSE
             or user.characters.exists()
             or LedgerEntry.objects.filter(user=user).exclude(self.ours).exists()
         )
@@ -288,7 +292,7 @@ class Removal:
 
 
 def _referring(keys: Iterable[Any], *lines: tuple[models.QuerySet[Any], str]) -> set[Any]:
-    """Which of `keys` the rows of each queryset refer to by its field."""
+    """Return which of `keys` the rows of each queryset refer to by its field."""
     wanted = list(keys)
     return {
         key

@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.db import models
 
 from guildhall.accounts.models import User
-from guildhall.eqdkp.importer import adjustments, items, raids
+from guildhall.eqdkp.importer import adjustments, items
 from guildhall.eqdkp.importer.characters import apply_character
 from guildhall.eqdkp.importer.context import UNDO_REASON
+from guildhall.eqdkp.importer.raid_difference import RaidState
+from guildhall.eqdkp.importer.raid_writing import sync
 from guildhall.eqdkp.models import (
     CalendarEvent,
     CalendarSignup,
@@ -34,26 +36,26 @@ def restore(change: LegacyChange, *, run: ImportRun, actor: User | None) -> None
     record, before = change.record, change.before
     if record.kind == Kind.RAID:
         raid = Raid.objects.get(pk=record.object_id or 0)
-        raids.sync(record.run, raid, raids.RaidState.from_json(before), actor=actor, without=run)
+        sync(record.run, raid, RaidState.from_json(before), actor=actor, without=run)
     elif record.kind == Kind.ITEM:
         award = LootDistribution.objects.get(pk=record.object_id or 0)
         standing = award.reversed_at is None
         if standing:
-            items.strike_award(award, actor, UNDO_REASON)
+            items.mark_award_reversed(award, actor, UNDO_REASON, by_import=run)
         key = items.store_awards(record.run, [items.AwardState.from_json(before)], actor)[0]
         if not standing and change.after:  # people here undid it: it comes back undone
             again = LootDistribution.objects.get(pk=key)
-            items.strike_award(again, award.reversed_by, award.reversal_reason)
+            items.mark_award_reversed(again, award.reversed_by, award.reversal_reason, by_import=None)
         LegacyRecord.objects.filter(pk=record.pk).update(object_id=key)
     elif record.kind == Kind.ADJUSTMENT:
         adjustment = PointAdjustment.objects.get(pk=record.object_id or 0)
         standing = adjustment.reversed_at is None
         if standing:
-            adjustments.strike_adjustment(adjustment, actor, UNDO_REASON)
+            adjustments.mark_adjustment_reversed(adjustment, actor, UNDO_REASON, by_import=run)
         key = adjustments.store_adjustments(record.run, [adjustments.AdjustmentState.from_json(before)], actor)[0]
         if not standing and change.after:
             again_ = PointAdjustment.objects.get(pk=key)
-            adjustments.strike_adjustment(again_, actor, "undone here before")
+            adjustments.mark_adjustment_reversed(again_, adjustment.reversed_by, "undone here before", by_import=None)
         LegacyRecord.objects.filter(pk=record.pk).update(object_id=key)
     elif record.kind == Kind.MEMBER:
         character = Character.objects.filter(pk=record.object_id or 0).first()

@@ -12,7 +12,7 @@ import uuid
 from django.db.models import Exists, OuterRef, Q
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, clock, revisions
+from guildhall.core import audit, batches, clock, leases, revisions
 from guildhall.core.errors import Conflict, NotFound
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.importer.context import UNDO_REASON, Beat
@@ -26,7 +26,7 @@ from .restoring import restore
 
 
 def find_run(name: str, *, source: str = "eqdkp") -> ImportRun:
-    """The import called so: an id, or ``last`` for the newest one that stands.
+    """Return the import called so: an id, or ``last`` for the newest one that stands.
 
     Raises:
         NotFound: ``unknown_import``.
@@ -54,7 +54,7 @@ def undo_import(*, run: ImportRun, actor: User | None = None, beat: Beat | None 
     with exclusively():
         run = ImportRun.objects.select_for_update().get(pk=run.pk)
         if run.state == ImportRun.State.UNDONE:
-            raise Conflict("This import has been taken back already.", code="already_undone")
+            raise Conflict("This import has been undone already.", code="already_undone")
         if busy() is not None:
             raise Conflict("An import is running; wait until it is done.", code="import_running")
         mine = LegacyChange.objects.filter(run=run, record=OuterRef("record"), pk__lt=OuterRef("pk"))
@@ -102,9 +102,11 @@ class _Undo:
             LegacyProblem.objects.filter(run=self.run).delete()
             self.run.state, self.run.finished_at = ImportRun.State.UNDONE, clock.now()
             self.run.save()
+            why = str(self.run.settings.get("undo_reason") or "import undone")
+            batches.mark_undone(batch_id=self.run.pk, actor=self.actor, reason=why)
             audit.record(
                 action="eqdkp.undo_import",
-                summary=f"Import from {self.run.origin} taken back: {self.done.reversed_entries} movements reversed",
+                summary=f"Import from {self.run.origin} undone: {self.done.reversed_entries} movements reversed",
                 actor=self.actor,
                 target=self.run,
                 data={"removed": self.done.removed, "kept": self.done.kept[:200]},
@@ -118,6 +120,7 @@ class _Undo:
     def _say(self, step: str, done: int, total: int) -> None:
         if self.beat is not None:
             self.beat(step, done, total)
+        leases.check()
         ImportRun.objects.filter(pk=self.run.pk).update(step=step, beat_at=clock.now())
 
     # -- what a later import changed goes back --------------------------------------------------------------------------
@@ -151,6 +154,8 @@ class _Undo:
         if not found:
             return 0, 0
         # A document is undone whole: take in what else belongs to the last ones of the chunk.
-        whole = ledger.standing_entries(documents={document for _, document in found if document})
-        ledger.reverse_entries(entries=whole, actor=self.actor, reason=UNDO_REASON)
-        return len(whole), found[-1][0]
+        documents = {document for _, document in found if document}
+        written = ledger.reverse_entries(
+            documents=documents, actor=self.actor, reason=UNDO_REASON, import_id=self.run.pk
+        )
+        return len(written), found[-1][0]

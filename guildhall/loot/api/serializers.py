@@ -1,4 +1,4 @@
-"""What items and awards look like outside (API.md)."""
+"""What items and awards look like outside (docs/api-contract.md)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import Any
 
 from rest_framework import serializers
 
-from guildhall.core.api.fields import IdField, JSONObjectField, PointsField
-from guildhall.core.errors import BadInput
+from guildhall.core.api.fields import AliasesMixin, IdField, JSONObjectField, PointsField
+from guildhall.core.errors import BadInput, contradiction
 from guildhall.loot.models import Item, LootDistribution
+from guildhall.loot.names import item_key
 from guildhall.raids.models import ItemPool
 
 
-class ItemSerializer(serializers.ModelSerializer[Item]):
+class ItemSerializer(AliasesMixin, serializers.ModelSerializer[Item]):
     """An item. There is no price here: `price-history` tells what it went for."""
+
+    aliases = {"item_pool_id": "item_pool"}
 
     name = serializers.CharField(max_length=200)
     awards_count = serializers.IntegerField(read_only=True)
@@ -56,8 +59,22 @@ class AwardSerializer(serializers.ModelSerializer[LootDistribution]):
         read_only_fields = fields
 
     def get_dkp_pool_ids(self, award: LootDistribution) -> list[int]:
-        """Every pool that it counts in, the main one first."""
+        """Return every pool that it counts in, the main one first."""
         return [award.pool_id, *(pool.pk for pool in award.extra_pools.all())]
+
+
+def refuse_other_item(attrs: dict[str, Any]) -> None:
+    """Pass unless `item_id` and `item_name` are two items. One query, where both are given.
+
+    Raises:
+        BadInput: ``contradiction``.
+    """
+    name, item_id = attrs.get("item_name"), attrs.get("item_id")
+    if not name or item_id is None:
+        return
+    item = Item.objects.filter(pk=item_id).first()
+    if item is not None and item.name_key != item_key(name):
+        raise contradiction("item_name", "item_id", f"{item_id} is {item.name}, not {name[:60]}.")
 
 
 class BuyerFields(serializers.Serializer[Any]):
@@ -80,6 +97,7 @@ class AwardInput(BuyerFields):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.get("item_name") and not attrs.get("item_id"):
             raise BadInput("Say what it is: item_name, or item_id.", code="required", attr="item_name")
+        refuse_other_item(attrs)
         return attrs
 
 

@@ -7,16 +7,20 @@ from typing import Any
 import django_filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.accounts.api.visitors import VisitorReadable
+from guildhall.accounts.models import Section
+from guildhall.accounts.visitors import is_visitor
 from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.params import whole_number
+from guildhall.core.api.views import GenericViewSet, ModelViewSet
 from guildhall.loot import selectors, services
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.points.selectors import pool_or_default
@@ -27,6 +31,7 @@ from .serializers import (
     AwardSerializer,
     CorrectionInput,
     ItemSerializer,
+    PastPriceSerializer,
     PriceReferenceSerializer,
     ReasonInput,
 )
@@ -36,7 +41,7 @@ SCOPES = {"GET": READ, "POST": "raids:write", "PUT": "raids:write", "PATCH": "ra
 
 
 def buyer(data: dict[str, Any]) -> dict[str, Any]:
-    """`user` and `character_name` from `BuyerFields`."""
+    """Return `user` and `character_name` from `BuyerFields`."""
     user_id = data.get("user_id")
     return {
         "user": find_person(user_id=user_id) if user_id is not None else None,
@@ -44,16 +49,21 @@ def buyer(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class ItemViewSet(viewsets.ModelViewSet[Item]):
+class ItemViewSet(VisitorReadable, ModelViewSet[Item]):
     """The catalogue of items. Nothing here has a fixed price; `price-history` tells what an item went for."""
 
     required_scopes = SCOPES
+    visitor_section = Section.ITEMS
+    visitor_actions = ("list", "retrieve", "price_history")
+    visitor_params = ("category", "rarity", "item_pool", "is_active", "game_id", "dkp_pool_id", "last")
+    visitor_fields = (
+        "id", "name", "description", "category", "item_pool", "rarity", "game_id", "is_active", "awards_count",
+        "last_awarded_at", "created_at", "updated_at", *PriceReferenceSerializer().fields, *PastPriceSerializer().fields,
+    )  # fmt: skip
     serializer_class = ItemSerializer
     queryset = Item.objects.none()
     lookup_value_regex = ID_PATTERN
-    filterset_fields = ["category", "rarity", "item_pool", "is_active", "game_id"]
     search_fields = ["name", "category", "game_id"]
-    ordering_fields = ["name", "category", "rarity", "created_at", "awards_count", "last_awarded_at"]
 
     def get_queryset(self) -> Any:
         return selectors.items()
@@ -86,8 +96,9 @@ class ItemViewSet(viewsets.ModelViewSet[Item]):
         """Count, range, median of the last awards, and whether they rise or fall."""
         last = whole_number(request, "last") or selectors.REFERENCE_SIZE
         reference = selectors.price_reference(
-            item=selectors.item_by_id(pk), pool_id=whole_number(request, "dkp_pool_id"), last=min(last, 200)
-        )
+            item=selectors.item_by_id(pk), pool_id=whole_number(request, "dkp_pool_id"),
+            last=min(last, 200), for_visitor=is_visitor(request),
+        )  # fmt: skip
         return Response(PriceReferenceSerializer(reference).data)
 
 
@@ -106,19 +117,31 @@ class AwardFilter(django_filters.FilterSet):
     standing = django_filters.BooleanFilter(field_name="reversed_at", lookup_expr="isnull")
 
 
-class AwardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[LootDistribution]):
+_VISITOR_AWARD_FIELDS = (
+    "id", "item_id", "item_name", "user_id", "display_name", "character_name", "raid_id", "dkp_pool_id", "dkp_pool",
+    "dkp_pool_ids", "points_spent", "awarded_at", "source", "bid_session_id", "reversed_at", "corrects",
+)  # fmt: skip
+
+
+class AwardViewSet(VisitorReadable, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[LootDistribution]):
     """Who got what for how much, with what was undone."""
 
     required_scopes = {"GET": READ, "POST": ("raids:write", "points:write")}
+    visitor_section = Section.ITEMS
+    visitor_params = (
+        "user_id", "raid_id", "item_id", "dkp_pool_id", "source", "awarded_after", "awarded_before", "standing",
+    )  # fmt: skip
+    visitor_fields = _VISITOR_AWARD_FIELDS
     serializer_class = AwardSerializer
     queryset = LootDistribution.objects.none()
     lookup_value_regex = ID_PATTERN
     filterset_class = AwardFilter
+    column_aliases = {"dkp_pool": "dkp_pool_id"}
     search_fields = ["item_name", "character_name", "user__display_name"]
-    ordering_fields = ["awarded_at", "points_spent", "item_name", "character_name"]
 
     def get_queryset(self) -> Any:
-        return selectors.awards()
+        rows = selectors.awards()
+        return selectors.named_awards(rows) if is_visitor(self.request) else rows
 
     @extend_schema(
         request=CorrectionInput,
@@ -131,7 +154,7 @@ class AwardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     @action(detail=True, methods=["post"])
     @idempotent
     def correct(self, request: Request, pk: str) -> Response:
-        """Put right the buyer or the price: undone and made anew in one transaction. Answers the new award."""
+        """Put right the buyer or the price: undone and made anew in one transaction. Returns the new award."""
         given = CorrectionInput(data=request.data)
         given.is_valid(raise_exception=True)
         data = given.validated_data
@@ -159,17 +182,19 @@ class AwardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         return Response(AwardSerializer(award).data)
 
 
-class RaidLootView(mixins.ListModelMixin, viewsets.GenericViewSet[LootDistribution]):
+class RaidLootView(VisitorReadable, mixins.ListModelMixin, GenericViewSet[LootDistribution]):
     """What dropped in a raid and who got it."""
 
     required_scopes = {"GET": READ, "POST": "raids:write"}
+    visitor_section = Section.ITEMS
+    visitor_fields = _VISITOR_AWARD_FIELDS
     serializer_class = AwardSerializer
     queryset = LootDistribution.objects.none()
-    ordering_fields = ["awarded_at", "points_spent", "item_name", "character_name"]
+    column_aliases = {"dkp_pool": "dkp_pool_id"}
 
     def get_queryset(self) -> Any:
-        raid = services.find_raid(self.kwargs["raid_id"])
-        return selectors.awards().filter(raid=raid).order_by("awarded_at", "pk")
+        services.find_raid(self.kwargs["raid_id"])
+        return selectors.awards_of_raid(self.kwargs["raid_id"], for_visitor=is_visitor(self.request))
 
     @extend_schema(
         request=AwardInput,

@@ -1,4 +1,4 @@
-"""An item changes hands and its price is paid: in one go, never twice, and it can be put right."""
+"""An item changes hands and its price is paid: in one go, never twice, and it can be corrected."""
 
 from __future__ import annotations
 
@@ -247,5 +247,5 @@ def test_a_free_award_is_on_the_statement_too() -> None:
     pool = build.pool()
     aeli = build.person("Aeli")
     award = award_item(item_name="Rotting thing", user=aeli, points_spent=0, actor=None)
-    assert ledger.standing_entries(documents=[award.document])[0].amount == 0
+    assert ledger.unreversed_entries(documents=[award.document])[0].amount == 0
     assert build.balance(aeli, pool) == "0.00/0.00"

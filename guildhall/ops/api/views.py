@@ -1,4 +1,4 @@
-"""The state of the house: for officers in full, for a load balancer in a word, for Prometheus in numbers."""
+"""The system's health: for officers in full, for a load balancer in a word, for Prometheus in numbers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from guildhall.accounts import throttle
+from guildhall.core.api.views import APIView
+from guildhall.core.errors import TooManyRequests
 from guildhall.ops import selectors
+
+_TEXT = "text/plain; charset=utf-8"
 
 
 class CheckSerializer(serializers.Serializer[Any]):
@@ -50,13 +54,14 @@ class SystemHealthView(APIView):
 
 def healthz(request: HttpRequest) -> JsonResponse:
     """GET /healthz: 200 while the site can serve, 503 while its database does not answer. Tells nothing else."""
-    if selectors.database_answers():
+    if selectors.database_is_reachable():
         return JsonResponse({"status": "ok"})
     return JsonResponse({"status": "failing"}, status=503)
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:
-    """With `METRICS_TOKEN` set, whoever sends it; without it, this machine alone and not through a proxy."""
+    """Return whether the metrics may be read: with `METRICS_TOKEN` set, by whoever sends it; without it, by this
+    machine alone and not through a proxy."""
     if settings.METRICS_TOKEN:
         sent = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         return secrets.compare_digest(sent.encode(), settings.METRICS_TOKEN.encode())
@@ -67,9 +72,13 @@ def _may_read_metrics(request: HttpRequest) -> bool:
 def metrics(request: HttpRequest) -> HttpResponse:
     """GET /metrics: the same in Prometheus' text form."""
     if not _may_read_metrics(request):
-        return HttpResponse(
-            "Send `Authorization: Bearer` with METRICS_TOKEN.\n", status=403, content_type="text/plain; charset=utf-8"
-        )
+        if settings.METRICS_TOKEN and "Authorization" in request.headers:
+            try:
+                throttle.failed(request, throttle.Tried.METRICS_TOKEN)
+            except TooManyRequests as error:  # said here: this view is answered before the other middlewares
+                waiting = {"Retry-After": str(error.retry_after)}
+                return HttpResponse(f"{error.detail}\n", status=429, content_type=_TEXT, headers=waiting)
+        return HttpResponse("Send `Authorization: Bearer` with METRICS_TOKEN.\n", status=403, content_type=_TEXT)
     lines = []
     for name, kind, help_text, values in selectors.metrics():
         lines += [f"# HELP {name} {help_text}", f"# TYPE {name} {kind}"]

@@ -178,7 +178,7 @@ def test_a_backup_of_another_version_says_which(where: Path) -> None:
 def test_what_is_no_backup_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.ghb"
     path.write_bytes(content)
-    with pytest.raises(BadInput, match="no whole Guildhall backup"):
+    with pytest.raises(BadInput, match="not a complete Guildhall backup"):
         restoring.read_manifest(path)
     with pytest.raises(BadInput, match="no file"):
         restoring.read_manifest(tmp_path / "nowhere.ghb")
@@ -207,11 +207,11 @@ def test_old_backups_are_forgotten_but_labelled_ones_stay(where: Path) -> None:
         for _ in range(4):
             held.advance(dt.timedelta(days=1))
             backups.make()
-        gone = backups.forget_old(keep=2)
+        gone = backups.delete_expired(keep=2)
     assert len(gone) == 2
     assert [backup.made_at.day for backup in backups.existing()] == [23, 26, 27]
     with pytest.raises(BadInput):
-        backups.forget_old(keep=0)
+        backups.delete_expired(keep=0)
 
 
 @pytest.mark.django_db

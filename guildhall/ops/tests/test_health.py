@@ -1,4 +1,4 @@
-"""What an officer, a load balancer and Prometheus are told about the state of the house."""
+"""What an officer, a load balancer and Prometheus are told about the state of the scenario."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_load_balancer_is_told_that_all_is_well(client: Client) -> None:
 
 
 def test_a_load_balancer_is_told_when_the_database_is_away(client: Client, monkeypatch: Any) -> None:
-    monkeypatch.setattr(selectors, "database_answers", lambda: False)
+    monkeypatch.setattr(selectors, "database_is_reachable", lambda: False)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()) == (503, {"status": "failing"})
 

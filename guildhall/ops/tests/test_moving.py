@@ -18,6 +18,7 @@ from guildhall.points.verification import verify
 from guildhall.raids.models import Event, Raid
 from guildhall.raids.services import award_attendance, create_raid
 from guildhall.roster.models import Character
+from tests import template_database
 
 from .manage import manage
 from .test_backups import empty, where
@@ -47,7 +48,7 @@ def rows_of(path: Path) -> dict[str, list[str]]:
 @pytest.mark.django_db(transaction=True)
 def test_a_guild_moves_here_from_sqlite_and_back_again(where: Path, tmp_path: Path) -> None:
     one, two = (f"sqlite:///{tmp_path / name}.sqlite3" for name in ("one", "two"))
-    manage(one, "migrate", "-v0")
+    template_database.put_migrated_file(tmp_path / "one.sqlite3")
     manage(one, "load_demo", "-v0")
     first = Path(manage(one, "backup", "--label", "first").strip())
     empty()

@@ -23,6 +23,7 @@ from guildhall.core.errors import BadInput, Conflict, GuildhallError
 from guildhall.core.models import JobRun
 from guildhall.ops import backups, restoring
 from guildhall.points.models import DKPPool
+from tests import template_database
 
 from .manage import manage
 from .test_backups import a_guild, empty, everything, rewritten, where
@@ -59,7 +60,8 @@ def test_wherever_a_file_is_spoiled_it_is_refused_or_it_did_no_harm(where: Path,
             assert refused.code == "not_a_backup"
         except Conflict as refused:
             pytest.fail(f"at {at}: {refused}")
-    assert passed == 0 if way == "cut" else passed < 60
+    # Of a file with more tables, more bytes are headers of no worth.
+    assert passed == 0 if way == "cut" else passed < 80
     assert nothing_is_there()
 
 
@@ -81,7 +83,7 @@ def with_table(path: Path, table: str, change: Callable[[list[Any]], list[Any]])
 FORGERIES: dict[str, tuple[str, Callable[[list[Any]], list[Any]]]] = {
     "the same row twice": ("points_dkppool", lambda rows: rows * 2),
     "a row that is too short": ("points_dkppool", lambda rows: [row[:-1] for row in rows]),
-    "a row that is no list": ("points_dkppool", lambda rows: [7]),
+    "a row that is not a list": ("points_dkppool", lambda rows: [7]),
     "no date where one belongs": ("points_dkppool", lambda rows: [["soon" for _ in row] for row in rows]),
     "lists where words belong": ("points_dkppool", lambda rows: [[[1] for _ in row] for row in rows]),
     "nothing where something belongs": (
@@ -200,7 +202,7 @@ def tables(path: Path) -> set[str]:
 def test_a_backup_before_an_upgrade_is_of_the_database_as_it_is(where: Path, tmp_path: Path) -> None:
     """The new version is checked out, its migrations wait; the old one takes the backup made then."""
     url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
-    manage(url, "migrate", "-v0")
+    template_database.put_migrated_file(tmp_path / "old.sqlite3")
     manage(url, "migrate", "-v0", "eqdkp", "0002")
     path = Path(manage(url, "backup", "--if-migrations", "--to", str(tmp_path)).strip())
     manifest = restoring.read_manifest(path)

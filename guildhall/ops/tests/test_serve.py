@@ -26,11 +26,11 @@ def parent_of(tmp_path: Path, *children: str, grace: float = 5.0) -> subprocess.
     script = tmp_path / "parent.py"
     script.write_text(
         "import sys\n"
-        "from guildhall.ops.processes import Child, Together\n"
+        "from guildhall.ops.processes import Child, ProcessGroup\n"
         "children = [Child(f'child {n}', [sys.executable, '-c', code.removeprefix('restart ')],"
         " restart=code.startswith('restart ')) for n, code in enumerate(sys.argv[1:])]\n"
         "def pids(): print('PIDS', *[child.process.pid for child in children], flush=True)\n"
-        f"sys.exit(Together(children, say=lambda line: print(line, flush=True), grace={grace})"
+        f"sys.exit(ProcessGroup(children, say=lambda line: print(line, flush=True), grace={grace})"
         ".run(ready=lambda: True, when_ready=pids))\n"
     )
     return subprocess.Popen(

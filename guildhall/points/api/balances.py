@@ -7,18 +7,24 @@ from typing import Any
 from django.db.models import F, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from guildhall.accounts.api.permissions import principal
+from guildhall.accounts.api.visitors import VisitorReadable
+from guildhall.accounts.models import Section
+from guildhall.accounts.visitors import is_visitor
 from guildhall.core import clock, revisions
 from guildhall.core.api import params
-from guildhall.core.api.etag import answers_etag, conditional, etag_of
+from guildhall.core.api.columns import Columns, given_filters, narrowed
+from guildhall.core.api.etag import conditional, etag_of, supports_etag
 from guildhall.core.api.export import ExportMixin
+from guildhall.core.api.filters import Ordering
+from guildhall.core.api.views import APIView, GenericViewSet
 from guildhall.core.errors import NotFound
 from guildhall.points import selectors
-from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, UserPointsSummary
+from guildhall.points.models import DKPPool, LedgerEntry, UserPointsSummary
+from guildhall.points.visibility import sees_sealed
 from guildhall.roster.selectors import find_person
 
 from .serializers import (
@@ -30,7 +36,12 @@ from .serializers import (
 )
 
 AT = [
-    OpenApiParameter("at", OpenApiTypes.DATETIME, description="the balance as it stood then, by when things happened"),
+    OpenApiParameter(
+        "at",
+        OpenApiTypes.DATETIME,
+        description="the balance as it stood then, by when things happened; what bids held then is not kept, so `held` is 0 "
+        "and `available` is the balance",
+    ),
     OpenApiParameter("recorded", OpenApiTypes.BOOL, description="with `at`: by when they were written down instead"),
 ]
 ENTRY_VALUES = {
@@ -39,6 +50,13 @@ ENTRY_VALUES = {
     "reverses_entry": F("reverses_id"),
     "reversed_by_entry": F("reversed_by__id"),
 }
+ENTRY_PATHS = {
+    "dkp_pool_id": "pool_id",
+    "dkp_pool": "pool__name",
+    "reverses": "reverses_id",
+    "reversed_by": "reversed_by__id",
+}
+"""Where an entry's columns stand, for lists (`core/api/columns.py`)."""
 _PLAIN = (
     "id", "occurred_at", "created_at", "user_id", "kind", "bucket", "amount", "character_name", "description",
     "document", "context", "created_by_id",
@@ -46,18 +64,18 @@ _PLAIN = (
 
 
 def entry_rows(entries: QuerySet[LedgerEntry], *more: str) -> Any:
-    """Entries as plain rows, to be finished by `entry_row`."""
+    """Return entries as plain rows, to be finished by `entry_row`."""
     return entries.select_related(None).values(*_PLAIN, *more, **ENTRY_VALUES)
 
 
 def entry_row(row: dict[str, Any]) -> dict[str, Any]:
-    """One of `entry_rows` as `EntrySerializer` writes it."""
+    """Return one of `entry_rows` as `EntrySerializer` writes it."""
     row["reverses"], row["reversed_by"] = row.pop("reverses_entry"), row.pop("reversed_by_entry")
     return row
 
 
 def find_pool(pool_id: int) -> DKPPool:
-    """The pool with this id.
+    """Return the pool with this id.
 
     Raises:
         NotFound: ``unknown_pool``.
@@ -71,18 +89,22 @@ class UserPointsView(APIView):
     required_scopes = "points"
 
     @extend_schema(responses=UserPointsSerializer, parameters=AT)
-    @answers_etag
+    @supports_etag
     def get(self, request: Request, user_id: int) -> Any:
-        """What a person has in each pool."""
+        """Return what a person has in each pool."""
         at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
         person = find_person(user_id=user_id)
+        sealed = at is None and sees_sealed(principal(request), person.pk)
         tag = etag_of(
-            request, selectors.ledger_version(user_id=person.pk), revisions.current("pools", "roster"), person.pk
+            request,
+            selectors.ledger_version(user_id=person.pk, with_sealed=sealed),
+            revisions.current("pools", "roster"),
+            person.pk,
         )
 
         def build() -> Response:
             pools = (
-                selectors.balances_of(user_id=person.pk)
+                selectors.balances_of(user_id=person.pk, with_sealed=sealed)
                 if at is None
                 else selectors.balances_at(user_id=person.pk, at=at, recorded=recorded)
             )
@@ -104,29 +126,37 @@ class UserPoolPointsView(APIView):
     required_scopes = "points"
 
     @extend_schema(responses=BalanceSerializer, parameters=AT)
-    @answers_etag
+    @supports_etag
     def get(self, request: Request, user_id: int, dkp_pool_id: int) -> Any:
-        """What a person has in one pool."""
+        """Return what a person has in one pool."""
         at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
         person, pool = find_person(user_id=user_id), find_pool(dkp_pool_id)
-        tag = etag_of(request, selectors.ledger_version(user_id=person.pk, pool_id=pool.pk), pool.name, person.pk)
+        sealed = at is None and sees_sealed(principal(request), person.pk)
+        tag = etag_of(
+            request,
+            selectors.ledger_version(user_id=person.pk, pool_id=pool.pk, with_sealed=sealed),
+            pool.name,
+            person.pk,
+        )
 
         def build() -> Response:
             if at is None:
-                return Response(selectors.balance_of(user_id=person.pk, pool=pool).as_dict())
+                return Response(selectors.balance_of(user_id=person.pk, pool=pool, with_sealed=sealed).as_dict())
             found = selectors.balance_at(user_id=person.pk, pool=pool, at=at, recorded=recorded)
             return Response(found.as_dict())
 
         return conditional(request, tag, build)
 
 
-class UserPointHistoryView(ExportMixin, viewsets.GenericViewSet[LedgerEntry]):
+class UserPointHistoryView(ExportMixin, GenericViewSet[LedgerEntry]):
     """`/api/points/history/user/{id}/`."""
 
     required_scopes = "points"
     serializer_class = StatementSerializer
     queryset = LedgerEntry.objects.none()
-    filter_backends: list[Any] = []
+    filter_backends = [Columns, Ordering]
+    column_paths = ENTRY_PATHS
+    column_aliases = {"dkp_pool": "dkp_pool_id"}
     export_name = "statement"
     export_columns = (
         "id", "occurred_at", "dkp_pool", "kind", "amount", "balance_after", "character_name", "description", "reverses",
@@ -138,16 +168,14 @@ class UserPointHistoryView(ExportMixin, viewsets.GenericViewSet[LedgerEntry]):
     @extend_schema(
         responses=StatementSerializer(many=True),
         parameters=[
-            OpenApiParameter("dkp_pool", OpenApiTypes.INT, description="this pool alone (also `dkp_pool_id`)"),
-            OpenApiParameter("kind", OpenApiTypes.STR, enum=EntryKind.values),
             OpenApiParameter("since", OpenApiTypes.DATETIME, description="from then on"),
             OpenApiParameter("until", OpenApiTypes.DATETIME, description="up to then"),
             OpenApiParameter("search", OpenApiTypes.STR, description="in descriptions and character names"),
         ],
     )
-    @answers_etag
+    @supports_etag
     def list(self, request: Request, user_id: int) -> Any:
-        """A person's movements, newest first, each with the balance that it left in its pool."""
+        """Return a person's movements, newest first, each with the balance that it left in its pool."""
         person = find_person(user_id=user_id)
         tag = etag_of(
             request, selectors.ledger_version(user_id=person.pk), revisions.current("pools", "roster"), person.pk
@@ -155,19 +183,15 @@ class UserPointHistoryView(ExportMixin, viewsets.GenericViewSet[LedgerEntry]):
         return conditional(request, tag, lambda: self._list(request, person.pk))
 
     def _list(self, request: Request, user_id: int) -> Any:
-        pool_id = params.whole_number(request, "dkp_pool") or params.whole_number(request, "dkp_pool_id")
         entries = selectors.statement(
             user_id=user_id,
-            pool_id=pool_id,
             since=params.moment(request, "since"),
             until=params.moment(request, "until"),
         )
-        kind = params.one_of(request, "kind", EntryKind.values)
-        if kind:
-            entries = entries.filter(kind=kind)
         search = request.query_params.get("search", "").strip()[:100]
         if search:
             entries = selectors.search_entries(entries, search)
+        entries = self.filter_queryset(entries)
         if self.is_export(request):
             return self.export(entries)
         page = self.paginate_queryset(entry_rows(entries, "balance_after"))
@@ -177,13 +201,21 @@ class UserPointHistoryView(ExportMixin, viewsets.GenericViewSet[LedgerEntry]):
 _ORDERS = [*(selectors.STANDING_ORDERS), *(f"-{name}" for name in selectors.STANDING_ORDERS)]
 
 
-class LeaderboardView(ExportMixin, viewsets.GenericViewSet[UserPointsSummary]):
+class LeaderboardView(VisitorReadable, ExportMixin, GenericViewSet[UserPointsSummary]):
     """`/api/points/leaderboard/{id}/`: read from the summaries alone, so it costs the same in any guild."""
 
     required_scopes = "points"
     serializer_class = StandingSerializer
     queryset = UserPointsSummary.objects.none()
-    filter_backends: list[Any] = []
+    visitor_section = Section.STANDINGS
+    visitor_params = ("character_class", "rank")
+    visitor_fields = (
+        "rank", "user_id", "display_name", "main_character", "character_class", "earned", "spent", "adjusted", "balance",
+        "attendance_30d",
+    )  # fmt: skip
+    filter_backends = [Columns, Ordering]
+    own_parameters = frozenset({"rank", "character_class"})  # of the main, as they were before the columns
+    column_aliases = {"name": "display_name"}
     export_name = "standings"
     export_columns = (
         "rank", "user_id", "discord_id", "display_name", "main_character", "character_class", "earned", "spent",
@@ -194,14 +226,16 @@ class LeaderboardView(ExportMixin, viewsets.GenericViewSet[UserPointsSummary]):
         responses=StandingSerializer(many=True),
         parameters=[
             OpenApiParameter("search", OpenApiTypes.STR, description="in names of people and of their characters"),
-            OpenApiParameter("ordering", OpenApiTypes.STR, enum=_ORDERS),
             OpenApiParameter("character_class", OpenApiTypes.STR, description="of the main"),
-            OpenApiParameter("rank", OpenApiTypes.INT, description="the main's rank"),
+            OpenApiParameter("rank_id", OpenApiTypes.INT, description="the main's rank"),
+            OpenApiParameter(
+                "rank", OpenApiTypes.INT, description="as `rank_id`; the place is `rank__gte`, `rank__lte`"
+            ),
         ],
     )
-    @answers_etag
+    @supports_etag
     def list(self, request: Request, dkp_pool_id: int) -> Any:
-        """The standings, highest balance first; equal balances share a rank."""
+        """Return the standings, highest balance first; equal balances share a rank."""
         pool = find_pool(dkp_pool_id)
         # Attendance is of the last 30 days, so a new day is news too.
         tag = etag_of(
@@ -213,14 +247,25 @@ class LeaderboardView(ExportMixin, viewsets.GenericViewSet[UserPointsSummary]):
         return conditional(request, tag, lambda: self._list(request, pool))
 
     def _list(self, request: Request, pool: DKPPool) -> Any:
-        order = params.one_of(request, "ordering", _ORDERS)
+        order = request.query_params.get("ordering", "").strip()
+        rank_id = params.whole_number(request, "rank_id")
         wanted: dict[str, Any] = {
             "search": request.query_params.get("search", "").strip()[:100],
             "character_class": request.query_params.get("character_class", "").strip()[:40],
-            "rank_id": params.whole_number(request, "rank"),
+            "rank_id": params.whole_number(request, "rank") if rank_id is None else rank_id,
         }
-        whole = order in (None, "-balance") and not any(wanted.values())
-        rows = selectors.standings_list(pool=pool, order=order or "-balance", **wanted)
+        visitor = is_visitor(request)
+        whole = order in ("", "-balance") and not any(wanted.values()) and not visitor
+        is_stored = order in _ORDERS
+        rows = selectors.standings_list(
+            pool=pool, order=order if is_stored else "-balance", for_visitor=visitor, **wanted
+        )
+        if given_filters(self, request) or (order and not is_stored):  # by what is computed for each row
+            found = selectors.standings(rows=rows, consecutive=False)
+            shown = narrowed(self, request, [standing_row(standing) for standing in found])
+            if self.is_export(request):
+                return self.export_table(shown)
+            return self.get_paginated_response(self.paginate_queryset(shown))  # type: ignore[arg-type]
         if self.is_export(request):
             return self.export(rows)
         page = self.paginate_queryset(rows.values(*selectors.STANDING_VALUES))
@@ -232,7 +277,7 @@ class LeaderboardView(ExportMixin, viewsets.GenericViewSet[UserPointsSummary]):
 
 
 def standing_row(standing: selectors.Standing) -> dict[str, Any]:
-    """A standing as `StandingSerializer` writes it."""
+    """Return a standing as `StandingSerializer` writes it."""
     return {name: getattr(standing, name) for name in selectors.Standing.__dataclass_fields__}
 
 
@@ -243,7 +288,7 @@ class CharacterAttributionView(APIView):
 
     @extend_schema(responses=AttributionSerializer)
     def get(self, request: Request, character_name: str) -> Response:
-        """Who owned that name when, and what it earned for whom."""
+        """Return who owned that name when, and what it earned for whom."""
         name = character_name.strip()
         if not name:
             raise NotFound("Give a character's name.", code="unknown_character")

@@ -1,14 +1,18 @@
-"""What points look like outside (API.md, "Points"). Amounts are text with two places."""
+"""What points look like outside (docs/api-contract.md, "Points"). Amounts are text with two places."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.core.api.fields import IdField, PointsField
 from guildhall.core.api.filters import MAX_ID
+from guildhall.core.api.previews import DigestField, ShownDigestField
 from guildhall.points.models import AltPolicy, DKPPool, EntryKind, PointAdjustment, PointRule, PointRuleRun
+from guildhall.points.services import AdjustmentPreview
+from guildhall.points.uncovered import bids_at_risk
 
 
 class PoolSerializer(serializers.ModelSerializer[DKPPool]):
@@ -115,6 +119,56 @@ class AdjustmentInput(serializers.Serializer[Any]):
     notes = serializers.CharField(required=False, allow_blank=True, max_length=5000)
     character_name = serializers.CharField(required=False, allow_blank=True, max_length=120)
     occurred_at = serializers.DateTimeField(required=False)
+    preview = serializers.BooleanField(required=False, default=False, help_text="show what it would do; change nothing")
+    digest = DigestField()
+
+
+class AdjustmentStepSerializer(serializers.Serializer[Any]):
+    """What an adjustment would do to one person."""
+
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField()
+    before = PointsField()
+    after = PointsField()
+
+
+class BidAtRiskSerializer(serializers.Serializer[Any]):
+    """Somebody who leads in the open with more than they would have left in this pool."""
+
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField()
+    dkp_pool_id = serializers.IntegerField()
+    dkp_pool = serializers.CharField()
+    held_by_bids = PointsField(help_text="what their bids in open auctions hold; of sealed ones nothing is told")
+    after = PointsField(help_text="the balance that they would have")
+    uncovered = PointsField()
+
+
+class BidsAtRiskSerializer(serializers.Serializer[Any]):
+    """Whose bids would not be covered any more, and what becomes of them. Who has bid in sealed auctions is not told."""
+
+    people = BidAtRiskSerializer(many=True)
+    sealed_auctions = serializers.IntegerField(help_text="how many run in the pools from which points are taken")
+    what_happens = serializers.CharField(allow_blank=True, help_text="in words; empty where no bids are concerned")
+
+
+class AdjustmentPreviewSerializer(serializers.Serializer[Any]):
+    """What an adjustment would do, person by person. Send the same again with `digest` to post exactly that."""
+
+    digest = ShownDigestField()
+    dkp_pool_id = serializers.IntegerField(source="pool.pk")
+    dkp_pool = serializers.CharField(source="pool.name")
+    amount = PointsField()
+    people = serializers.SerializerMethodField()
+    steps = AdjustmentStepSerializer(many=True)
+    bids_at_risk = serializers.SerializerMethodField()
+
+    def get_people(self, preview: AdjustmentPreview) -> int:
+        return len(preview.steps)
+
+    @extend_schema_field(BidsAtRiskSerializer)
+    def get_bids_at_risk(self, preview: AdjustmentPreview) -> Any:
+        return BidsAtRiskSerializer(bids_at_risk(preview.changes)).data
 
 
 class AdjustmentSerializer(serializers.ModelSerializer[PointAdjustment]):
@@ -200,7 +254,7 @@ class RuleSerializer(serializers.ModelSerializer[PointRule]):
         max_digits=5, decimal_places=2, min_value=0, max_value=100, required=False, allow_null=True
     )
     amount = PointsField(required=False, allow_null=True)
-    in_words = serializers.CharField(read_only=True)
+    in_words = serializers.CharField(read_only=True, source="as_text")
 
     class Meta:
         model = PointRule
@@ -221,15 +275,21 @@ class RuleStepSerializer(serializers.Serializer[Any]):
     after = PointsField()
     attended = serializers.IntegerField(help_text="raids, for the kinds that ask about attendance; else 0")
     held = serializers.IntegerField()
+    held_by_bids = PointsField(help_text="what their bids in open auctions hold; of sealed ones nothing is told")
+    uncovered = PointsField(
+        help_text="how much of that they would not have any more: their bid then counts for what they have left"
+    )
 
 
 class RulePreviewSerializer(serializers.Serializer[Any]):
-    """What running a rule now would do."""
+    """What running a rule now would do. Send `digest` with the run to carry out exactly that."""
 
+    digest = ShownDigestField()
     period = serializers.CharField()
     people = serializers.IntegerField()
     total = PointsField()
     steps = RuleStepSerializer(many=True)
+    bids_at_risk = BidsAtRiskSerializer()
 
 
 class RuleRunSerializer(serializers.ModelSerializer[PointRuleRun]):
@@ -247,9 +307,16 @@ class RuleRunSerializer(serializers.ModelSerializer[PointRuleRun]):
         read_only_fields = fields
 
 
-class StartPointsSerializer(serializers.Serializer[Any]):
-    """Who gets (GET) or got (POST) a pool's start points."""
+class DigestInput(serializers.Serializer[Any]):
+    """The preview that is to be carried out, where there was one."""
 
+    digest = DigestField()
+
+
+class StartPointsSerializer(serializers.Serializer[Any]):
+    """Who gets (GET) or got (POST) a pool's start points. The POST takes the `digest` of the GET."""
+
+    digest = ShownDigestField()
     dkp_pool_id = serializers.IntegerField()
     start_points = PointsField()
     people = serializers.IntegerField()
@@ -262,6 +329,7 @@ class MergeInput(serializers.Serializer[Any]):
     source_user_id = serializers.IntegerField(min_value=0)
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
     preview = serializers.BooleanField(required=False, default=False)
+    digest = DigestField()
 
 
 class MergeBalanceSerializer(serializers.Serializer[Any]):
@@ -275,9 +343,11 @@ class MergeBalanceSerializer(serializers.Serializer[Any]):
 class MergeSerializer(serializers.Serializer[Any]):
     """What a merge moves, or moved."""
 
+    digest = ShownDigestField()
     source_user_id = serializers.IntegerField()
     target_user_id = serializers.IntegerField()
     merged = serializers.BooleanField()
     characters = serializers.ListField(child=serializers.CharField())
     entries = serializers.IntegerField()
     balances = MergeBalanceSerializer(many=True)
+    bids_at_risk = BidsAtRiskSerializer(help_text="what debts of the source would take from bids of the target")

@@ -7,7 +7,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,17 +15,20 @@ from rest_framework.response import Response
 from guildhall.accounts.api.permissions import principal
 from guildhall.core import revisions
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.api.etag import answers_etag, conditional, etag_of
+from guildhall.core.api.etag import conditional, etag_of, supports_etag
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
-from guildhall.core.errors import BadInput, NotFound
+from guildhall.core.api.previews import previewed_anew
+from guildhall.core.api.views import GenericViewSet
+from guildhall.core.errors import BadInput, NotFound, contradiction
 from guildhall.points import selectors, services
 from guildhall.points.models import EntryKind, LedgerEntry, PointAdjustment
 from guildhall.roster.selectors import find_person
 
-from .balances import entry_row, entry_rows
+from .balances import ENTRY_PATHS, entry_row, entry_rows
 from .serializers import (
     AdjustmentInput,
+    AdjustmentPreviewSerializer,
     AdjustmentSerializer,
     BulkAdjustmentSerializer,
     EntrySerializer,
@@ -35,7 +38,7 @@ from .serializers import (
 
 
 def reason_of(request: Request) -> str:
-    """The `reason` of a request's body."""
+    """Return the `reason` of a request's body."""
     given = ReasonInput(data=request.data)
     given.is_valid(raise_exception=True)
     return str(given.validated_data["reason"])
@@ -61,15 +64,16 @@ _ADJUSTMENTS = PolymorphicProxySerializer(
 )
 
 
-class PointAdjustmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[PointAdjustment]):
+class PointAdjustmentViewSet(mixins.ListModelMixin, GenericViewSet[PointAdjustment]):
     """`/api/points/adjustments/`."""
 
     required_scopes = "points"
     serializer_class = AdjustmentSerializer
     queryset = PointAdjustment.objects.none()
     filterset_class = AdjustmentFilter
+    column_aliases = {"dkp_pool": "dkp_pool_id"}
+    hidden_columns = {"notes": "shown to those who write points alone"}
     search_fields = ["reason", "character_name", "user__display_name"]
-    ordering_fields = ["occurred_at", "created_at", "amount"]
 
     def get_queryset(self) -> QuerySet[PointAdjustment]:
         return selectors.adjustments()
@@ -77,9 +81,9 @@ class PointAdjustmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Poin
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "sees_notes": principal(self.request).can("points:write")}
 
-    @answers_etag
+    @supports_etag
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        """Adjustments, newest first."""
+        """Return adjustments, newest first."""
         tag = etag_of(
             request,
             selectors.ledger_version(),
@@ -90,8 +94,12 @@ class PointAdjustmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Poin
 
     @extend_schema(
         request=AdjustmentInput,
-        responses={201: _ADJUSTMENTS},
+        responses={200: AdjustmentPreviewSerializer, 201: _ADJUSTMENTS},
         examples=[
+            OpenApiExample(
+                "look first", {"user_ids": [12, 31], "amount": "-5", "reason": "Missed the call", "preview": True},
+                request_only=True,
+            ),
             OpenApiExample(
                 "one person",
                 {"user_id": 12, "dkp_pool_id": 1, "amount": "25.00", "reason": "Tracked all week", "notes": "",
@@ -105,21 +113,32 @@ class PointAdjustmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Poin
     )  # fmt: skip
     @idempotent
     def create(self, request: Request) -> Response:
-        """Give points, or take them with a negative amount: one person's (`user_id`) or many's (`user_ids`)."""
+        """Give points, or take them with a negative amount: one person's (`user_id`) or many's (`user_ids`).
+
+        With `preview` nothing is posted: the answer says what each would have, and its `digest`, sent with the same
+        request without `preview`, posts exactly that or nothing (409 `preview_changed`).
+        """
         given = AdjustmentInput(data=request.data)
         given.is_valid(raise_exception=True)
         data = given.validated_data
         many = "user_ids" in data
-        made = services.adjust_points(
-            user_ids=_people(data),
-            pool=selectors.pool_or_default(data.get("dkp_pool_id")),
-            amount=data["amount"],
-            reason=data["reason"],
-            notes=data.get("notes", ""),
-            character_name=data.get("character_name", ""),
-            occurred_at=data.get("occurred_at"),
-            actor=principal(request).user,
-        )
+        asked: dict[str, Any] = {
+            "user_ids": _people(data),
+            "pool": selectors.pool_or_default(data.get("dkp_pool_id")),
+            "amount": data["amount"],
+            "reason": data["reason"],
+            "notes": data.get("notes", ""),
+            "character_name": data.get("character_name", ""),
+            "occurred_at": data.get("occurred_at"),
+        }
+
+        def preview() -> Any:
+            return AdjustmentPreviewSerializer(services.preview_adjustment(**asked)).data
+
+        if data["preview"]:
+            return Response(preview())
+        with previewed_anew(preview):
+            made = services.adjust_points(**asked, digest=data.get("digest"), actor=principal(request).user)
         rows = selectors.adjustments().filter(document__in=[one.document for one in made]).order_by("pk")
         written = AdjustmentSerializer(rows, many=True, context=self.get_serializer_context()).data
         if not many:
@@ -128,9 +147,11 @@ class PointAdjustmentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Poin
 
 
 def _people(data: dict[str, Any]) -> list[int]:
-    """Whom an adjustment is about: exactly one of `user_id`, `discord_id` and `user_ids` says so."""
+    """Return whom an adjustment is about: exactly one of `user_id`, `discord_id` and `user_ids` says so."""
     named = [name for name in ("user_id", "discord_id", "user_ids") if name in data]
-    if len(named) != 1:
+    if len(named) > 1:
+        raise contradiction(named[0], named[1], "each says who it is about.", code="both_given")
+    if not named:
         raise BadInput("Say who: user_id, discord_id or user_ids, one of them.", code="required", attr="user_id")
     if "user_ids" in data:
         return list(data["user_ids"])
@@ -150,7 +171,7 @@ class EntryFilter(django_filters.FilterSet):
     until = django_filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lte")
 
 
-class EntryViewSet(viewsets.GenericViewSet[LedgerEntry]):
+class EntryViewSet(GenericViewSet[LedgerEntry]):
     """`/api/points/entries/`: the ledger itself. Nothing in it is ever changed; a wrong entry is reversed."""
 
     required_scopes = "points"
@@ -158,16 +179,17 @@ class EntryViewSet(viewsets.GenericViewSet[LedgerEntry]):
     queryset = LedgerEntry.objects.none()
     lookup_value_regex = ID_PATTERN
     filterset_class = EntryFilter
+    column_paths = ENTRY_PATHS
+    column_aliases = {"dkp_pool": "dkp_pool_id"}
     search_fields = ["description", "character_name"]
-    ordering_fields = ["occurred_at", "created_at", "amount", "id"]
 
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         return selectors.ledger_entries()
 
     @extend_schema(responses=EntrySerializer(many=True))
-    @answers_etag
+    @supports_etag
     def list(self, request: Request) -> Any:
-        """Movements of everybody, newest first."""
+        """Return movements of everybody, newest first."""
         tag = etag_of(request, selectors.ledger_version(), revisions.current("pools", "roster"))
         return conditional(request, tag, self._list)
 
@@ -177,7 +199,7 @@ class EntryViewSet(viewsets.GenericViewSet[LedgerEntry]):
 
     @extend_schema(responses=StatementSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
-        """One movement, with the balance that it left."""
+        """Return one movement, with the balance that it left."""
         return Response(_entry(int(pk)))
 
     @extend_schema(
@@ -188,7 +210,7 @@ class EntryViewSet(viewsets.GenericViewSet[LedgerEntry]):
     @action(detail=True, methods=["post"])
     @idempotent
     def reverse(self, request: Request, pk: str) -> Response:
-        """Undo a movement, and what it belongs to in every pool; answers the reversing entry. At most once."""
+        """Undo a movement, and what it belongs to in every pool; returns the reversing entry. At most once."""
         reversal = services.reverse_entry(entry_id=int(pk), reason=reason_of(request), actor=principal(request).user)
         return Response(_entry(LedgerEntry.objects.get(reverses_id=reversal.reverses_id).pk), status=201)
 

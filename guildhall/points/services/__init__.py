@@ -4,11 +4,18 @@
 `start_points`, `merging` (two people who are one). The movements themselves are written by `points.ledger` alone.
 """
 
-from .adjustments import adjust_points, reverse_adjustment, reverse_entry
+from .adjustments import (
+    AdjustmentPreview,
+    adjust_points,
+    preview_adjustment,
+    reverse_adjustment,
+    reverse_entry,
+)
 from .merging import MergePreview, merge_people, merge_source, preview_merge
 from .pools import check_amount, create_pool, delete_pool, update_pool
 from .rules import (
     RuleStep,
+    bids_at_risk_of,
     create_rule,
     delete_rule,
     period_key,
@@ -16,14 +23,17 @@ from .rules import (
     reverse_rule_run,
     run_due_rules,
     run_rule,
+    shown_now,
     update_rule,
 )
-from .start_points import grant_start_points, preview_start_points
+from .start_points import grant_start_points, preview_start_points, start_points_shown
 
 __all__ = [
+    "AdjustmentPreview",
     "MergePreview",
     "RuleStep",
     "adjust_points",
+    "bids_at_risk_of",
     "check_amount",
     "create_pool",
     "create_rule",
@@ -33,6 +43,7 @@ __all__ = [
     "merge_people",
     "merge_source",
     "period_key",
+    "preview_adjustment",
     "preview_merge",
     "preview_rule",
     "preview_start_points",
@@ -41,6 +52,8 @@ __all__ = [
     "reverse_rule_run",
     "run_due_rules",
     "run_rule",
+    "shown_now",
+    "start_points_shown",
     "update_pool",
     "update_rule",
 ]

@@ -1,9 +1,9 @@
-"""Two people who turn out to be one: the only way an entry changes its owner (DESIGN.md 2).
+"""Two people who turn out to be one: the only way an entry changes its owner (docs/architecture.md, "The ledger", 2).
 
 Invariants: nothing is lost and nothing is counted twice. The entries keep their amounts, times and descriptions; the
 summaries of the two add up; the source stays as a closed account that points to the target (`merged_into`), with its
 Discord id given up and its summaries closed, so that nothing is posted to it any more. The trigger on the ledger lets
-the owner change only while the `UserMerge` row is open, and only from its source to its target. Later rooms move their
+the owner change only while the `UserMerge` row is open, and only from its source to its target. Later apps move their
 own rows by `hooks.on_merge`, in the same transaction.
 """
 
@@ -15,10 +15,14 @@ from decimal import Decimal
 
 from django.db.models import Sum
 
-from guildhall.accounts.models import APIKey, User
-from guildhall.accounts.services import announce_member_change
-from guildhall.core import audit, clock, revisions
+from guildhall.accounts.access_history import record_access_change
+from guildhall.accounts.authority import Change, asker, require_authority_over
+from guildhall.accounts.models import User
+from guildhall.accounts.permissions import Principal
+from guildhall.accounts.services import announce_member_change, end_access
+from guildhall.core import batches, clock, previews, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.model_updates import set_fields
 from guildhall.core.money import ZERO
 from guildhall.core.transactions import use_case
 from guildhall.points import hooks, ledger
@@ -36,10 +40,25 @@ class MergePreview:
     entries: int
     balances: list[tuple[str, Decimal, Decimal]] = field(default_factory=list)
     """(pool, the source's balance, the target's balance); after the merge the target has their sum."""
+    changes: dict[ledger.Key, Decimal] = field(default_factory=dict)
+    """What the target's balances change by: debts of the source take points that bids of the target may hold."""
+
+    @property
+    def shown(self) -> previews.Shown:
+        rows = {
+            **{f"the character {name}": True for name in self.characters},
+            **{f"the balance in {pool}": [mine, theirs] for pool, mine, theirs in self.balances},
+            f"the entries of {self.source}": self.entries,
+        }
+        return previews.Shown("points.merge_people", [self.source.pk, self.target.pk], rows)
+
+    @property
+    def digest(self) -> str:
+        return self.shown.digest
 
 
 def merge_source(*, user_id: int) -> User:
-    """The person with this id, even if merged already (a merge then says into whom).
+    """Return the person with this id, even if merged already (a merge then says into whom).
 
     Raises:
         NotFound: ``unknown_user``.
@@ -50,28 +69,33 @@ def merge_source(*, user_id: int) -> User:
     return found
 
 
-def preview_merge(*, source: User, target: User) -> MergePreview:
-    """What merging `source` into `target` would move; nothing is changed. Three queries.
+def preview_merge(*, source: User, target: User, actor: User | None, by: Principal | None = None) -> MergePreview:
+    """Return what merging `source` into `target` would move; nothing is changed. Three queries.
 
     Raises:
-        BadInput, Conflict: as `merge_people`.
+        BadInput, Conflict, NotAllowed: as `merge_people`.
     """
+    _require_authority(source, target, asker(by=by, actor=actor))
     _refuse(source, target)
     rows: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    changes: dict[ledger.Key, Decimal] = {}
     for row in UserPointsSummary.objects.filter(user__in=[source, target]).select_related("pool"):
         rows[row.pool.name][0 if row.user_id == source.pk else 1] = row.balance
+        if row.user_id == source.pk:
+            changes[target.pk, row.pool_id] = row.balance
     return MergePreview(
         source=source,
         target=target,
         characters=list(Character.objects.filter(user=source).values_list("name", flat=True)),
         entries=LedgerEntry.objects.filter(user=source).count(),
         balances=[(pool, mine, theirs) for pool, (mine, theirs) in sorted(rows.items())],
+        changes=changes,
     )
 
 
 def _refuse(source: User, target: User) -> None:
     if source.pk == target.pk:
-        raise BadInput("These are the same person.", code="same_person", attr="source_user_id")
+        raise _same_person()
     for person in (source, target):
         if person.merged_into_id:
             raise Conflict(f"{person} has been merged into {person.merged_into} already.", code="already_merged")
@@ -85,32 +109,81 @@ def _refuse(source: User, target: User) -> None:
         )
     if Hold.objects.filter(user=source).exists():
         raise Conflict(
-            f"{source} leads in an auction that is still open. Wait until it is settled.", code="has_open_bids"
+            f"{source} has a bid in an auction that still runs. Wait until it is settled.", code="has_open_bids"
         )
 
 
+def _same_person() -> BadInput:
+    return BadInput("These are the same person.", code="same_person", attr="source_user_id")
+
+
+def _lock_both(source: User, target: User) -> tuple[set[int], dict[int, User]]:
+    """Lock the two in every pool and then themselves; returns the pools' keys and the people by key."""
+    pools: set[int] = set()
+    while True:
+        new = set(DKPPool.objects.values_list("pk", flat=True)) - pools
+        ledger.lock_summaries((person.pk, pk) for pk in new for person in (source, target))
+        pools |= new
+        both = User.objects.select_for_update().filter(pk__in=[source.pk, target.pk]).order_by("pk")
+        people = {person.pk: person for person in both}
+        # Somebody may have been paid in a pool that was made while we waited.
+        if not DKPPool.objects.exclude(pk__in=pools).exists():
+            return pools, people
+
+
+def _require_authority(source: User, target: User, who: Principal) -> None:
+    """Require authority over both people: a merge gives each what the other had, ways to sign in too."""
+    for person in (source, target):
+        if not person.is_bot:  # refused in other words
+            require_authority_over(who, person, change=Change.MERGE)
+
+
 @use_case
-def merge_people(*, source: User, target: User, actor: User | None, reason: str) -> UserMerge:
+@previews.executes_preview(preview_merge)
+def merge_people(
+    *,
+    source: User,
+    target: User,
+    actor: User | None,
+    reason: str,
+    by: Principal | None = None,
+    digest: str | None = None,
+) -> UserMerge:
     """Make `source` and `target` one person, who is `target`: characters, points, history and Discord link move.
 
+    Args:
+        digest: of the `preview_merge` that this carries out; the reason is not part of it.
+        by: what `actor` came with; without it they are taken to be here in person.
+
     Raises:
+        PreviewChanged: other characters, entries or balances would move than were shown.
         BadInput: ``same_person``, ``is_bot``, ``required`` without a reason.
+        NotAllowed: ``role_beyond_yours``, ``account_scope_needed``.
         Conflict: ``already_merged``, ``both_linked``, ``has_open_bids``.
     """
     if not reason.strip():
         raise BadInput("Say how you know that they are the same person.", code="required", attr="reason")
-    people = {u.pk: u for u in User.objects.select_for_update().filter(pk__in=[source.pk, target.pk]).order_by("pk")}
+    if source.pk == target.pk:
+        raise _same_person()
+    # Both in every pool there is, also where they have nothing: an award under way waits here and then finds the source
+    # closed, and what it wrote before is added up for the target. Summaries before people, as every posting does.
+    pools, people = _lock_both(source, target)
     source, target = people[source.pk], people[target.pk]
-    pools = set(UserPointsSummary.objects.filter(user=source).values_list("pool_id", flat=True))
-    # The source in every pool there is, also where they have nothing: an award under way waits here and then finds it closed.
-    every = DKPPool.objects.values_list("pk", flat=True)
-    ledger.lock_summaries([*((source.pk, pk) for pk in every), *((target.pk, pk) for pk in pools)])
+    who = asker(by=by, actor=actor)
+    _require_authority(source, target, who)
+    former = [person.discord_id for person in (source, target) if person.discord_id]
+    emails = [source.email, target.email]
     _refuse(source, target)
+    previews.require(digest, lambda: preview_merge(source=source, target=target, actor=actor, by=by).shown)
     merge = UserMerge.objects.create(source=source, target=target, merged_by=actor, reason=reason[:300])
     merge.moved_entries = LedgerEntry.objects.filter(user=source).update(user=target)
+    rows: dict[ledger.Key, UserPointsSummary] = {}
+    owed: dict[ledger.Key, Decimal] = {}
     for pool_id in sorted(pools):
-        _recompute(source.pk, pool_id)
-        _recompute(target.pk, pool_id)
+        before = _recompute(source.pk, pool_id)[1]
+        rows[target.pk, pool_id], _ = _recompute(target.pk, pool_id)
+        owed[target.pk, pool_id] = before
+    ledger.announce_net_taken(rows, owed)
     UserPointsSummary.objects.filter(user=source).update(is_closed=True)
     PointAdjustment.objects.filter(user=source).update(user=target)
     characters = _move_characters(source, target, actor, reason)
@@ -120,11 +193,23 @@ def merge_people(*, source: User, target: User, actor: User | None, reason: str)
     merge.is_open = False
     merge.save(update_fields=["moved_entries", "is_open"])
     _close(source, target)
-    audit.record(
+    end_access(user=source, actor=actor, by=who, why=f"the account was merged into {target}")
+    batches.record(
+        kind="merge",
+        title=f"{source} merged into {target}",
+        reason=reason,
+        size=merge.moved_entries,
+        actor=actor,
+        data={"characters": characters, "source_id": source.pk, "target_id": target.pk},
+    )
+    record_access_change(
         action="points.merge_people",
+        user=target,
         summary=f"{source} merged into {target} ({reason})",
         actor=actor,
-        target=target,
+        by=who,
+        former_discord_ids=former,
+        former_emails=emails,
         data={
             "source_id": source.pk,
             "target_id": target.pk,
@@ -138,8 +223,8 @@ def merge_people(*, source: User, target: User, actor: User | None, reason: str)
     return merge
 
 
-def _recompute(user_id: int, pool_id: int) -> None:
-    """Set a locked summary from its entries; `held` is not touched."""
+def _recompute(user_id: int, pool_id: int) -> tuple[UserPointsSummary, Decimal]:
+    """Set a locked summary from its entries; `held` is not touched. Returns it, and the balance that it had."""
     sums = dict(
         LedgerEntry.objects.filter(user_id=user_id, pool_id=pool_id)
         .order_by()
@@ -147,6 +232,7 @@ def _recompute(user_id: int, pool_id: int) -> None:
         .annotate(total=Sum("amount"))
     )
     row = UserPointsSummary.objects.get(user_id=user_id, pool_id=pool_id)
+    before = row.balance
     row.earned = sums.get(Bucket.EARNED, ZERO)
     row.spent = -sums.get(Bucket.SPENT, ZERO) + ZERO
     row.adjusted = sums.get(Bucket.ADJUSTED, ZERO)
@@ -154,6 +240,7 @@ def _recompute(user_id: int, pool_id: int) -> None:
     row.version += 1
     row.updated_at = clock.now()
     row.save()
+    return row, before
 
 
 def _move_characters(source: User, target: User, actor: User | None, reason: str) -> list[str]:
@@ -188,12 +275,9 @@ def _close(source: User, target: User) -> None:
     carried = {} if target.discord_id else {name: getattr(source, name) for name in names if getattr(source, name)}
     source.discord_id, source.is_active, source.merged_into = None, False, target
     source.save()
-    for name, value in carried.items():
-        if name != "email" or not target.email:
-            setattr(target, name, value)
+    set_fields(target, {name: value for name, value in carried.items() if name != "email" or not target.email})
     if target.is_placeholder and not source.is_placeholder:
         target.is_placeholder = False
     target.save()
     # Whoever was merged into the source before is the target now: who asks needs to follow one step only.
     User.objects.filter(merged_into=source).update(merged_into=target)
-    APIKey.objects.filter(user=source, revoked_at=None).update(revoked_at=clock.now())

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import ProtectedError
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.model_updates import refuse_unknown_fields, update_model
 from guildhall.core.money import parse_points
 from guildhall.core.transactions import use_case
+from guildhall.points import ledger
 from guildhall.points.models import AltPolicy, DKPPool
 
-EDITABLE = frozenset({
-    "name", "description", "is_active", "is_default", "allow_negative", "decimal_places", "alt_policy",
-    "alt_share_percent", "start_points", "start_points_since",
-})  # fmt: skip
+
+class PoolDetails(TypedDict, total=False):
+    """What is set of a pool besides its name."""
+
+    description: str
+    is_active: bool
+    is_default: bool
+    allow_negative: bool
+    decimal_places: int
+    alt_policy: str
+    alt_share_percent: int
+    start_points: Decimal | int | str
+    start_points_since: dt.datetime | None
+
+
+class PoolChanges(PoolDetails, total=False):
+    """What `update_pool` takes."""
+
+    name: str
 
 
 def check_amount(amount: Any, *, pool: DKPPool, attr: str = "amount") -> Decimal:
-    """`amount` as points of `pool`, to the pool's number of places.
+    """Return `amount` as points of `pool`, to the pool's number of places.
 
     Raises:
         BadInput: the codes of `core.money.parse_points`.
@@ -30,10 +48,8 @@ def check_amount(amount: Any, *, pool: DKPPool, attr: str = "amount") -> Decimal
     return parse_points(amount, attr=attr, places=pool.decimal_places)
 
 
-def _clean(values: dict[str, Any]) -> dict[str, Any]:
-    unknown = set(values) - EDITABLE
-    if unknown:
-        raise BadInput(f"A pool has no {', '.join(sorted(unknown))}.", attr=sorted(unknown)[0])
+def _clean(values: PoolChanges) -> PoolChanges:
+    refuse_unknown_fields(values, PoolChanges)
     if "name" in values:
         values["name"] = str(values["name"]).strip()
         if not values["name"]:
@@ -47,43 +63,48 @@ def _clean(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _save(pool: DKPPool) -> None:
+def _leave_one_default(pool: DKPPool) -> None:
     if pool.is_default:
         DKPPool.objects.filter(is_default=True).exclude(pk=pool.pk).update(is_default=False)
-    try:
-        with transaction.atomic():
-            pool.save()
-    except IntegrityError as error:
-        raise Conflict(f"There is a pool called {pool.name} already.", code="name_taken", attr="name") from error
+
+
+def _taken(pool: DKPPool) -> Conflict:
+    return Conflict(f"There is a pool called {pool.name} already.", code="name_taken", attr="name")
 
 
 @use_case
-def create_pool(*, name: str, actor: User | None = None, **values: Any) -> DKPPool:
+def create_pool(*, name: str, actor: User | None = None, **details: Unpack[PoolDetails]) -> DKPPool:
     """Make a pool; the guild's first one becomes the default.
 
     Raises:
-        BadInput: ``required``, ``out_of_range``, ``invalid_choice``.
+        BadInput: ``required``, ``out_of_range``, ``invalid_choice``, ``unknown_field``.
         Conflict: ``name_taken``.
     """
-    pool = DKPPool(**_clean({"name": name, **values}))
+    values = _clean({"name": name, **details})
     if not DKPPool.objects.filter(is_default=True).exists():
-        pool.is_default = True
-    _save(pool)
-    audit.record(action="points.create_pool", summary=f"pool {pool} made", actor=actor, target=pool)
+        values["is_default"] = True
+    pool = DKPPool()
+    update_model(
+        pool, values, fields=PoolChanges, actor=actor, action="points.create_pool",
+        summary=f"pool {values['name']} made", check=lambda: _leave_one_default(pool), conflict=lambda: _taken(pool),
+    )  # fmt: skip
     revisions.bump("pools")
     return pool
 
 
 @use_case
-def update_pool(*, pool: DKPPool, actor: User | None, **changes: Any) -> DKPPool:
+def update_pool(*, pool: DKPPool, actor: User | None, **changes: Unpack[PoolChanges]) -> DKPPool:
     """Change a pool; `is_active=False` closes it to new points and bids.
 
     Raises:
         BadInput: as `create_pool`; ``places_in_use`` where fewer places would not hold what people have.
         Conflict: ``name_taken``.
     """
-    locked = DKPPool.objects.select_for_update().get(pk=pool.pk)
     changes = _clean(changes)
+    if {"is_active", "allow_negative", "decimal_places"} & changes.keys():
+        # Whoever posts or spends holds their summary: they are done before the rules change, or go by the new ones.
+        ledger.lock_pool(pool.pk)
+    locked = DKPPool.objects.select_for_update().get(pk=pool.pk)
     places = changes.get("decimal_places")
     if places is not None and places < locked.decimal_places and locked.entries.exists():
         raise BadInput(
@@ -91,17 +112,11 @@ def update_pool(*, pool: DKPPool, actor: User | None, **changes: Any) -> DKPPool
             code="places_in_use",
             attr="decimal_places",
         )
-    before = {name: str(getattr(locked, name)) for name in changes}
-    for name, value in changes.items():
-        setattr(locked, name, value)
-    _save(locked)
-    audit.record(
-        action="points.update_pool",
-        summary=f"pool {locked} changed: {', '.join(changes)}",
-        actor=actor,
-        target=locked,
-        data={"before": before, "after": {name: str(value) for name, value in changes.items()}},
-    )
+    update_model(
+        locked, changes, fields=PoolChanges, actor=actor, action="points.update_pool",
+        summary=lambda changed: f"pool {locked} changed: {changed}",
+        check=lambda: _leave_one_default(locked), conflict=lambda: _taken(locked),
+    )  # fmt: skip
     revisions.bump("pools")
     return locked
 

@@ -9,10 +9,10 @@ Attendance is compared as whole numbers of raids, never as a rounded percentage.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -20,20 +20,37 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from guildhall.accounts.models import RoleGroup, User
-from guildhall.core import audit, clock
-from guildhall.core.errors import BadInput, Conflict
+from guildhall.core import audit, batches, clock, previews
+from guildhall.core.errors import BadInput, Conflict, contradiction
+from guildhall.core.model_updates import update_model
 from guildhall.core.money import ZERO, round_points, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import hooks, ledger
-from guildhall.points.models import EntryKind, PointRule, PointRuleRun, UserPointsSummary
+from guildhall.points.models import DKPPool, EntryKind, PointRule, PointRuleRun, UserPointsSummary
+from guildhall.points.uncovered import BidAtRisk, BidsAtRisk, uncovered_part
 from guildhall.roster.models import Character
 
 from .pools import check_amount
 
-_FIELDS = ("name", "pool", "kind", "percent", "amount", "days", "period", "scope", "automatic", "is_active")
+_WHAT_IT_DOES = ("kind", "percent", "amount", "days", "scope")
 MEMBERS = (RoleGroup.MEMBER, RoleGroup.OFFICER, RoleGroup.RECRUITER, RoleGroup.DEVELOPER)
 #: Bonuses and penalties stand in a statement as adjustments; everything else as decay.
 _ENTRY = dict.fromkeys(("bonus", "attendance_bonus", "raid_bonus", "absence_penalty"), EntryKind.ADJUSTMENT)
+
+
+class RuleChanges(TypedDict, total=False):
+    """What `create_rule` and `update_rule` take."""
+
+    name: str
+    pool: DKPPool
+    kind: str
+    percent: Decimal | int | None
+    amount: Decimal | int | str | None
+    days: int
+    period: str
+    scope: str
+    automatic: bool
+    is_active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +63,23 @@ class RuleStep:
     change: Decimal
     attended: int = 0
     held: int = 0
+    held_by_bids: Decimal = ZERO
+    """What their bids in open auctions hold. Of sealed ones nothing: a preview that said it would tell what they
+    hold."""
 
     @property
     def after(self) -> Decimal:
         return self.before + self.change
 
+    @property
+    def uncovered(self) -> Decimal:
+        """Return how much of what their bids hold would not be covered afterwards: the bid then counts for less."""
+        return uncovered_part(self.held_by_bids, self.after) if self.change < 0 else ZERO
+
 
 def period_key(period: str, at: dt.datetime) -> str:
-    """The name of the period that `at` lies in, by the guild's calendar: ``2026-11-23``, ``2026-W48``, ``2026-11``…"""
+    """Return the name of the period that `at` lies in, by the guild's calendar: ``2026-11-23``, ``2026-W48``,
+    ``2026-11``…"""
     day = at.astimezone(ZoneInfo(settings.GUILD_TIME_ZONE)).date()
     if period == PointRule.Period.DAY:
         return day.isoformat()
@@ -67,17 +93,26 @@ def period_key(period: str, at: dt.datetime) -> str:
     return str(day.year)
 
 
-def _clean(values: dict[str, Any]) -> dict[str, Any]:
-    unknown = set(values) - set(_FIELDS)
-    if unknown:
-        raise BadInput(f"A rule has no {', '.join(sorted(unknown))}.", attr=sorted(unknown)[0])
+def _check_choices(values: RuleChanges) -> None:
     if "kind" in values and values["kind"] not in PointRule.Kind.values:
         raise BadInput(f"kind is one of {', '.join(PointRule.Kind.values)}.", code="invalid_choice", attr="kind")
     if "period" in values and values["period"] not in PointRule.Period.values:
         raise BadInput(f"period is one of {', '.join(PointRule.Period.values)}.", code="invalid_choice", attr="period")
     if "scope" in values and values["scope"] not in PointRule.Scope.values:
         raise BadInput(f"scope is one of {', '.join(PointRule.Scope.values)}.", code="invalid_choice", attr="scope")
-    return values
+
+
+def _refuse_unused(rule: PointRule, values: RuleChanges) -> None:
+    """Pass unless a figure is given that the kind does not use. What stands in the rule may be sent back."""
+    kind = values.get("kind", rule.kind)
+    unused = {
+        "percent": kind not in PointRule.WITH_PERCENT,
+        "amount": kind == PointRule.Kind.DECAY_PERCENT,
+    }
+    given = {"percent": values.get("percent"), "amount": values.get("amount")}
+    for name, figure in given.items():
+        if unused[name] and figure is not None and not (rule.pk and figure == getattr(rule, name)):
+            raise contradiction(name, "kind", f"a rule of the kind {kind} has no use for {name}.")
 
 
 def _check(rule: PointRule) -> None:
@@ -98,48 +133,47 @@ def _check(rule: PointRule) -> None:
         )
 
 
-def _save(rule: PointRule) -> None:
-    _check(rule)
-    try:
-        with transaction.atomic():
-            rule.save()
-    except IntegrityError as error:
-        raise Conflict(f"There is a rule called {rule.name} already.", code="name_taken", attr="name") from error
-
-
 @use_case
-def create_rule(*, actor: User | None, **values: Any) -> PointRule:
+def create_rule(*, actor: User | None, **values: Unpack[RuleChanges]) -> PointRule:
     """Make a rule; it does nothing until it is run, by hand or, if `automatic`, by the worker.
 
     Raises:
-        BadInput: ``required``, ``out_of_range``, ``invalid_choice``.
+        BadInput: ``required``, ``out_of_range``, ``invalid_choice``, ``unknown_field``.
         Conflict: ``name_taken``.
     """
-    rule = PointRule(**_clean(values))
-    _save(rule)
-    audit.record(action="points.create_rule", summary=f"rule {rule} made", actor=actor, target=rule)
+    rule = PointRule()
+    _write(rule, values, actor, "points.create_rule")
     return rule
 
 
 @use_case
-def update_rule(*, rule: PointRule, actor: User | None, **changes: Any) -> PointRule:
+def update_rule(*, rule: PointRule, actor: User | None, **changes: Unpack[RuleChanges]) -> PointRule:
     """Change a rule; what it did stays.
 
     Raises:
         as `create_rule`.
     """
     locked = PointRule.objects.select_for_update().get(pk=rule.pk)
-    for name, value in _clean(changes).items():
-        setattr(locked, name, value)
-    _save(locked)
-    audit.record(
-        action="points.update_rule",
-        summary=f"rule {locked} changed: {', '.join(changes)}",
-        actor=actor,
-        target=locked,
-        data={name: str(value) for name, value in changes.items()},
-    )
+    _write(locked, changes, actor, "points.update_rule")
     return locked
+
+
+def _write(rule: PointRule, values: RuleChanges, actor: User | None, action: str) -> None:
+    _check_choices(values)
+    _refuse_unused(rule, values)
+    kind, is_new = rule.kind, rule.pk is None
+
+    def check() -> None:
+        if rule.kind != kind and not is_new:  # the figure of the former kind says nothing any more
+            rule.percent = rule.percent if rule.kind in PointRule.WITH_PERCENT else None
+            rule.amount = None if rule.kind == PointRule.Kind.DECAY_PERCENT else rule.amount
+        _check(rule)
+
+    update_model(
+        rule, values, fields=RuleChanges, actor=actor, action=action, check=check,
+        summary=lambda changed: f"rule {rule} made" if is_new else f"rule {rule} changed: {changed}",
+        conflict=lambda: Conflict(f"There is a rule called {rule.name} already.", code="name_taken", attr="name"),
+    )  # fmt: skip
 
 
 @use_case
@@ -160,7 +194,7 @@ def delete_rule(*, rule: PointRule, actor: User | None) -> None:
 
 
 def _people(rule: PointRule) -> Q:
-    """Whom the rule is about, as a condition on summaries."""
+    """Return whom the rule is about, as a condition on summaries."""
     active = Character.objects.filter(is_active=True, user__isnull=False).values("user_id")
     who = Q(user__merged_into=None, user__is_bot=False)
     if rule.scope == PointRule.Scope.ACTIVE:
@@ -171,7 +205,7 @@ def _people(rule: PointRule) -> Q:
 
 
 def change_for(rule: PointRule, balance: Decimal, raids: tuple[int, int] = (0, 0)) -> Decimal:
-    """What the rule does to a balance: the signed change, zero for nothing.
+    """Return what the rule does to a balance: the signed change, zero for nothing.
 
     Args:
         raids: how many raids the person attended and how many were held for them, for the kinds that ask about it.
@@ -209,7 +243,7 @@ def _steps(rule: PointRule, balances: Mapping[int, Decimal], names: Mapping[int,
 
 
 def _newcomers(rule: PointRule, known: Collection[int]) -> dict[int, str]:
-    """Whom a bonus for everybody reaches although they have nothing in the pool yet: members, by id and name."""
+    """Return whom a bonus for everybody reaches although they have nothing in the pool yet: members, by id and name."""
     if rule.kind != PointRule.Kind.BONUS:
         return {}
     members = User.objects.filter(
@@ -223,25 +257,76 @@ def _newcomers(rule: PointRule, known: Collection[int]) -> dict[int, str]:
     return {person.pk: str(person) for person in members.order_by("pk") if person.pk not in set(known)}
 
 
+def _reached(rule: PointRule) -> set[ledger.Key]:
+    """Return whom the rule concerns now, as keys of their summaries: those in the pool, and whom a bonus reaches
+    besides."""
+    users = UserPointsSummary.objects.filter(_people(rule), pool_id=rule.pool_id).values_list("user_id", flat=True)
+    people = list(users)
+    return {(user_id, rule.pool_id) for user_id in [*people, *_newcomers(rule, people)]}
+
+
 def preview_rule(*, rule: PointRule) -> list[RuleStep]:
-    """What running the rule now would do, person by person; nothing is stored. Two queries, seven where raids are asked about."""
+    """Return what running the rule now would do, person by person; nothing is stored. Two queries, seven where raids
+    are asked about."""
     rows = list(UserPointsSummary.objects.filter(_people(rule), pool_id=rule.pool_id).select_related("user"))
+    # A pool that allows negative balances limits no bid.
+    bids = {} if rule.pool.allow_negative else {row.user_id: row.held_visible for row in rows}
     balances = {row.user_id: row.balance for row in rows}
     newcomers = _newcomers(rule, balances)
     names = {row.user_id: str(row.user) for row in rows} | newcomers
-    return _steps(rule, balances | dict.fromkeys(newcomers, ZERO), names)
+    steps = _steps(rule, balances | dict.fromkeys(newcomers, ZERO), names)
+    return [replace(step, held_by_bids=bids.get(step.user_id, ZERO)) for step in steps]
+
+
+def bids_at_risk_of(rule: PointRule, steps: Sequence[RuleStep]) -> BidsAtRisk:
+    """Return whose bids a run that the preview `steps` shows would leave without cover. At most one query."""
+    if not any(step.change < 0 for step in steps):
+        return BidsAtRisk()
+    return BidsAtRisk(
+        [
+            BidAtRisk(
+                step.user_id, step.display_name, rule.pool_id, rule.pool.name, step.held_by_bids, step.after
+            )
+            for step in steps
+            if step.uncovered
+        ],
+        0 if rule.pool.allow_negative else hooks.sealed_auctions([rule.pool_id]),
+    )  # fmt: skip
+
+
+def shown_of(rule: PointRule, period: str, steps: Sequence[RuleStep]) -> previews.Shown:
+    """Return what a preview of running `rule` for `period` shows."""
+    given = [rule.pk, *(getattr(rule, name) for name in _WHAT_IT_DOES), rule.pool_id, period]
+    rows = previews.by_label(
+        (step.display_name, [step.user_id, step.before, step.change, step.attended, step.held])
+        for step in sorted(steps, key=lambda step: step.user_id)
+    )
+    return previews.Shown("points.run_rule", given, rows)
+
+
+def shown_now(rule: PointRule, steps: Sequence[RuleStep]) -> previews.Shown:
+    """Return what the preview `steps` (of `preview_rule`) shows, for the present period."""
+    return shown_of(rule, period_key(rule.period, clock.now()), steps)
 
 
 @use_case
-def run_rule(*, rule: PointRule, actor: User | None, at: dt.datetime | None = None) -> PointRuleRun:
+@previews.executes_preview(preview_rule)
+def run_rule(
+    *, rule: PointRule, actor: User | None, at: dt.datetime | None = None, digest: str | None = None
+) -> PointRuleRun:
     """Run a rule for the period that `at` (now) lies in.
 
+    Args:
+        digest: of the preview (`shown_now`) that this carries out.
+
     Raises:
+        PreviewChanged: it is not what was previewed.
         Conflict: ``already_run`` for this period; ``pool_closed``; ``rule_inactive``.
     """
-    now = clock.now()
+    # The rule alone: a lock on the pool would keep every posting waiting that this run waits for.
+    rule = PointRule.objects.select_for_update().get(pk=rule.pk)
+    now = clock.now()  # with the period, read under the lock: either may have changed while this waited
     key = period_key(rule.period, at or now)
-    rule = PointRule.objects.select_for_update().select_related("pool").get(pk=rule.pk)
     if not rule.is_active:
         raise Conflict(f"The rule {rule} is switched off.", code="rule_inactive")
     ledger.open_pools([rule.pool_id])
@@ -252,10 +337,17 @@ def run_rule(*, rule: PointRule, actor: User | None, at: dt.datetime | None = No
         raise Conflict(
             f"{rule} has been run for {key} already; undo that run first.", code="already_run", figures={"period": key}
         ) from error
-    users = UserPointsSummary.objects.filter(_people(rule), pool_id=rule.pool_id).values_list("user_id", flat=True)
-    people = list(users)
-    locked = ledger.lock_summaries((user_id, rule.pool_id) for user_id in [*people, *_newcomers(rule, people)])
-    steps = _steps(rule, {row.user_id: row.balance for row in locked.values() if not row.is_closed}, {})
+    locked: dict[ledger.Key, UserPointsSummary] = {}
+    reached = _reached(rule)
+    while missing := reached - locked.keys():
+        locked.update(ledger.lock_summaries(missing))
+        # Asked again under the locks: a merge meanwhile may have given the balances to somebody who had none.
+        reached = _reached(rule)
+    rows = [locked[key] for key in sorted(reached)]
+    balances = {row.user_id: row.balance for row in rows if not row.is_closed}
+    names = {} if digest is None else {user.pk: str(user) for user in User.objects.filter(pk__in=balances)}
+    steps = _steps(rule, balances, names)
+    previews.require(digest, lambda: shown_of(rule, key, steps))
     ledger.post(
         postings=[
             ledger.Posting(
@@ -274,6 +366,14 @@ def run_rule(*, rule: PointRule, actor: User | None, at: dt.datetime | None = No
     )
     run.people, run.total = len(steps), sum((step.change for step in steps), ZERO)
     run.save(update_fields=["people", "total"])
+    batches.record(
+        kind="rule_run",
+        batch_id=run.document,
+        title=f"{rule} run for {key}: {show_points(run.total)} in {rule.pool}",
+        size=run.people,
+        actor=actor,
+        at=now,
+    )
     audit.record(
         action="points.run_rule",
         summary=f"{rule} run for {key}: {run.people} people, {show_points(run.total)}",
@@ -284,7 +384,7 @@ def run_rule(*, rule: PointRule, actor: User | None, at: dt.datetime | None = No
 
 
 @use_case
-def reverse_rule_run(*, run: PointRuleRun, actor: User | None, reason: str) -> PointRuleRun:
+def reverse_rule_run(*, run: PointRuleRun, actor: User | None, reason: str, digest: str | None = None) -> PointRuleRun:
     """Undo a whole run; its period may then be run again.
 
     Raises:
@@ -293,9 +393,10 @@ def reverse_rule_run(*, run: PointRuleRun, actor: User | None, reason: str) -> P
     locked = PointRuleRun.objects.select_for_update().get(pk=run.pk)
     if locked.reversed_at is not None:
         raise Conflict("This run has been undone already.", code="already_reversed")
-    ledger.reverse_entries(entries=ledger.standing_entries(context=locked.document), actor=actor, reason=reason)
+    ledger.reverse_entries(context=locked.document, actor=actor, reason=reason, digest=digest)
     locked.standing_period, locked.reversed_at, locked.reversed_by = None, clock.now(), actor
     locked.save(update_fields=["standing_period", "reversed_at", "reversed_by"])
+    batches.mark_undone(batch_id=locked.document, actor=actor, reason=reason)
     audit.record(
         action="points.reverse_rule_run",
         summary=f"{locked} undone ({reason})",

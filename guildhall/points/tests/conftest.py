@@ -18,7 +18,7 @@ Post = Callable[..., LedgerEntry]
 
 @pytest.fixture(autouse=True, scope="package")
 def _points_alone() -> Iterator[None]:
-    """These tests make entries and holds without the documents of later rooms, so their checks are left out here."""
+    """These tests make entries and holds without the documents of later apps, so their checks are left out here."""
     registered = list(hooks._checks)
     hooks._checks[:] = [check for check in registered if check.__module__.startswith("guildhall.points")]
     yield

@@ -1,4 +1,4 @@
-"""Points over the API (API.md, "Points"; PRD 5.2.6)."""
+"""Points over the API (docs/api-contract.md, "Points"; PRD 5.2.6)."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_reading_costs_the_same_in_a_small_guild_and_in_a_large_one(
         f"/api/points/user/{member.pk}/": 5,
         f"/api/points/user/{member.pk}/pool/{pool.pk}/": 4,
         f"/api/points/history/user/{member.pk}/?page_size=20": 5,
-        f"/api/points/leaderboard/{pool.pk}/": 11,  # attendance takes four
+        f"/api/points/leaderboard/{pool.pk}/": 12,  # attendance takes five
         "/api/points/adjustments/": 4,  # two of them for the ETag
         "/api/points/entries/": 4,
         "/api/dkp-pools/": 3,
@@ -233,7 +233,7 @@ def test_by_discord_id(api: APIClient, pool: DKPPool) -> None:
     assert api.post("/api/points/adjustments/", body).json()["user_id"] == person.pk
     assert first(api.post("/api/points/adjustments/", {**body, "discord_id": "1"})) == (404, "unknown_user")
     both = {**body, "user_id": person.pk}
-    assert first(api.post("/api/points/adjustments/", both)) == (400, "required")
+    assert first(api.post("/api/points/adjustments/", both)) == (400, "both_given")
 
 
 def test_an_entry_is_undone_once(api: APIClient, member: User, pool: DKPPool) -> None:
@@ -304,7 +304,9 @@ def test_a_rule_is_looked_at_run_and_undone(api: APIClient, member: User, pool: 
     assert first(api.post(f"{path}run/")) == (409, "rule_inactive")
     assert first(api.post("/api/points/rules/", {**body, "name": "x", "percent": "0"})) == (400, "out_of_range")
     assert first(api.post("/api/points/rules/", {**body, "name": "x", "kind": "theft"})) == (400, "invalid_choice")
-    assert first(api.post("/api/points/rules/", {**body, "name": "x", "dkp_pool_id": 99})) == (400, "does_not_exist")
+    missing = api.post("/api/points/rules/", {**body, "name": "x", "dkp_pool_id": 99})
+    assert first(missing) == (400, "does_not_exist")
+    assert missing.json()["errors"][0]["detail"] == "There is no DKP pool with the id 99."
 
 
 def test_who_earned_by_a_name(reader: APIClient, member: User, officer: User, pool: DKPPool, post: Post) -> None:

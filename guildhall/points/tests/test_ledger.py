@@ -12,6 +12,7 @@ from django.db import transaction
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.points import ledger, selectors
+from guildhall.points.ledger import holds
 from guildhall.points.models import Bucket, EntryKind, Hold, LedgerEntry, UserPointsSummary
 from guildhall.points.services import (
     adjust_points,
@@ -20,6 +21,7 @@ from guildhall.points.services import (
     reverse_entry,
     update_pool,
 )
+from guildhall.points.tests.holding import set_hold
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +72,7 @@ def test_a_pool_may_allow_a_negative_balance(member, post):
 def test_held_points_cannot_be_spent(member, pool, post):
     post(member, pool, "10")
     with transaction.atomic():
-        ledger.set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("8"))
+        set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("8"))
     with pytest.raises(BadInput) as refusal:
         post(member, pool, "-3", EntryKind.LOOT, must_cover=True)
     assert refusal.value.figures["available"] == "2.00"
@@ -80,12 +82,12 @@ def test_a_hold_is_replaced_and_freed(member, pool, post):
     post(member, pool, "10")
     auction = uuid.uuid4()
     with transaction.atomic():
-        ledger.set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("8"))
-        ledger.set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("9.5"))
-        ledger.set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("9.5"))
+        set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("8"))
+        set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("9.5"))
+        set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("9.5"))
     assert figures(member, pool)[4] == "9.50"
     with transaction.atomic():
-        ledger.set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("0"))
+        set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("0"))
     assert figures(member, pool)[4] == "0.00"
     assert not Hold.objects.exists()
 
@@ -93,9 +95,9 @@ def test_a_hold_is_replaced_and_freed(member, pool, post):
 def test_holds_of_several_auctions_add_up(member, pool, post):
     post(member, pool, "10")
     with transaction.atomic():
-        ledger.set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("6"))
+        set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("6"))
     with pytest.raises(BadInput) as refusal, transaction.atomic():
-        ledger.set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("4.01"))
+        set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("4.01"))
     assert refusal.value.code == "insufficient_points"
 
 
@@ -104,12 +106,30 @@ def test_closing_an_auction_frees_everybody(member, officer, pool, post):
     for person in (member, officer):
         post(person, pool, "10")
         with transaction.atomic():
-            ledger.set_hold(user_id=person.pk, pool=pool, reference=auction, amount=Decimal("5"))
+            set_hold(user_id=person.pk, pool=pool, reference=auction, amount=Decimal("5"))
     with transaction.atomic():
         locked = ledger.lock_summaries([(member.pk, pool.pk)])
         assert ledger.release_holds(reference=auction, locked=locked) == 2
         assert ledger.release_holds(reference=auction) == 0
     assert figures(officer, pool)[4] == "0.00"
+
+
+def test_what_is_freed_is_what_was_held_once_the_lock_was_there(member, pool, post, monkeypatch):
+    post(member, pool, "10")
+    auction = uuid.uuid4()
+    with transaction.atomic():
+        set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("5"))
+
+    def lock_after_a_bid_was_raised(keys):
+        with monkeypatch.context() as as_it_is:
+            as_it_is.setattr(holds, "lock_summaries", ledger.lock_summaries)
+            set_hold(user_id=member.pk, pool=pool, reference=auction, amount=Decimal("8"))
+        return ledger.lock_summaries(keys)
+
+    monkeypatch.setattr(holds, "lock_summaries", lock_after_a_bid_was_raised)
+    with transaction.atomic():
+        assert ledger.release_holds(reference=auction) == 1
+    assert figures(member, pool)[4] == "0.00"
 
 
 def test_a_reversal_takes_back_and_is_no_earning(member, pool, post, officer):
@@ -260,7 +280,7 @@ def test_the_ledger_version_changes_with_every_change(member, pool, post):
     post(member, pool, "1")
     seen.add(selectors.ledger_version(pool_id=pool.pk))
     with transaction.atomic():
-        ledger.set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("1"))
+        set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("1"))
     seen.add(selectors.ledger_version())
     assert len(seen) == 3
 
@@ -310,7 +330,7 @@ def test_standing_entries_of_a_context(member, pool, post, officer):
     kept = post(member, pool, "1", context=raid)
     undone = post(member, pool, "2", context=raid)
     reverse_entry(entry_id=undone.pk, reason="x", actor=officer)
-    assert ledger.standing_entries(context=raid) == [kept]
+    assert ledger.unreversed_entries(context=raid) == [kept]
 
 
 def test_many_holds_are_set_at_once_all_or_none(member, officer, pool, post):

@@ -10,9 +10,10 @@ from django.db import transaction
 
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.core.errors import BadInput, Conflict
-from guildhall.points import ledger, selectors
+from guildhall.points import selectors
 from guildhall.points.models import LedgerEntry
 from guildhall.points.services import adjust_points, create_pool, merge_people, preview_merge
+from guildhall.points.tests.holding import set_hold
 from guildhall.roster.models import Character
 from guildhall.roster.services import create_character
 
@@ -27,7 +28,7 @@ def test_points_characters_and_discord_go_to_the_one_who_stays(member, officer, 
     post(member, pool, "2.50")
     adjust_points(user_ids=[imported.pk], pool=pool, amount=-5, reason="late", actor=officer)
     create_api_key(user=imported, name="k")
-    preview = preview_merge(source=imported, target=member)
+    preview = preview_merge(source=imported, target=member, actor=None)
     assert preview.entries == 2
     assert preview.characters == ["Oldmain"]
     assert preview.balances == [("Velious", Decimal("35.00"), Decimal("2.50"))]
@@ -71,7 +72,7 @@ def test_what_cannot_be_merged(member, officer, pool, post):
     assert linked.value.code == "both_linked"
     post(member, pool, "5")
     with transaction.atomic():
-        ledger.set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("1"))
+        set_hold(user_id=member.pk, pool=pool, reference=uuid.uuid4(), amount=Decimal("1"))
     with pytest.raises(Conflict) as bidding:
         merge_people(source=member, target=officer, actor=officer, reason="x")
     assert bidding.value.code == "has_open_bids"
@@ -94,5 +95,5 @@ def test_who_was_merged_takes_nothing_more_in_any_pool(member, officer, pool, po
             post(imported, each, "5")
         assert refusal.value.code == "person_merged"
         with pytest.raises(Conflict), transaction.atomic():
-            ledger.set_hold(user_id=imported.pk, pool=each, reference=uuid.uuid4(), amount=Decimal("1"))
+            set_hold(user_id=imported.pk, pool=each, reference=uuid.uuid4(), amount=Decimal("1"))
     assert not LedgerEntry.objects.filter(user=imported).exists()

@@ -30,6 +30,7 @@ from guildhall.points.services import (
     reverse_rule_run,
     run_rule,
 )
+from guildhall.points.tests.holding import set_hold
 from guildhall.points.verification import verify
 
 amounts = st.decimals(min_value="0", max_value="999.99", places=2)
@@ -112,7 +113,7 @@ class Books(RuleBasedStateMachine):
         free = self.balance[(who, pool)] - sum(mine.values()) + mine.get(reference, Decimal(0))
         try:
             with transaction.atomic():
-                ledger.set_hold(user_id=self.people[who].pk, pool=self.pools[pool], reference=reference, amount=amount)
+                set_hold(user_id=self.people[who].pk, pool=self.pools[pool], reference=reference, amount=amount)
             mine[reference] = amount
         except BadInput:
             assert pool == 0

@@ -10,8 +10,9 @@ import pytest
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.points import selectors
-from guildhall.points.models import PointRule
+from guildhall.points.models import PointAdjustment, PointRule
 from guildhall.points.services import (
+    adjust_points,
     create_pool,
     create_rule,
     delete_pool,
@@ -81,6 +82,15 @@ def test_a_period_is_run_once_and_again_after_it_was_undone(member, officer, poo
     update_rule(rule=rule, actor=officer, percent=Decimal("5"))
     run_rule(rule=rule, actor=officer)
     assert balance(member, pool) == "95.00"
+
+
+def test_the_period_of_a_run_is_that_of_the_rule_as_it_is_now(member, officer, pool, post):
+    """Somebody changed the rule while this run waited for its lock."""
+    post(member, pool, "10")
+    stale = create_rule(name="Decay", pool=pool, kind="decay_percent", percent=Decimal("10"), period="week", actor=None)
+    PointRule.objects.update(period="month")
+    with clock.frozen(NOON):
+        assert run_rule(rule=stale, actor=officer).period_key == period_key("month", NOON)
 
 
 def test_the_worker_runs_automatic_rules_from_the_next_period_on(member, officer, pool, post):
@@ -167,6 +177,15 @@ def test_start_points_are_given_once(member, officer, pool):
     pool = update_pool(pool=pool, actor=officer, start_points_since=clock.now() + dt.timedelta(days=1))
     assert preview_start_points(pool=pool) == []
     assert balance(member, pool) == "25.00"
+
+
+def test_a_reason_that_an_officer_writes_does_not_count_as_start_points(pool, member, officer):
+    update_pool(pool=pool, actor=officer, start_points="20")
+    adjust_points(user_ids=[member.pk], pool=pool, amount="1", reason="Start points", actor=officer)
+    given = grant_start_points(pool=pool, actor=officer)
+    assert member.pk in {adjustment.user_id for adjustment in given}
+    assert all(PointAdjustment.objects.get(pk=adjustment.pk).is_start_points for adjustment in given)
+    assert grant_start_points(pool=pool, actor=officer) == []
 
 
 def test_pools_keep_their_rules(officer, pool, member, post):

@@ -1,4 +1,4 @@
-"""The database refuses to change or delete an entry, whoever asks and however (DESIGN.md 2)."""
+"""The database refuses to change or delete an entry, whoever asks and however (docs/architecture.md, "The ledger", 2)."""
 
 from __future__ import annotations
 

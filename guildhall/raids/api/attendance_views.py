@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.core.api.params import whole_number
+from guildhall.core.api.views import APIView, GenericViewSet
 from guildhall.core.errors import BadInput
 from guildhall.raids import services
 from guildhall.raids.attendance import explain_attendance
@@ -19,8 +19,8 @@ from guildhall.raids.policy import shares_in_force
 from guildhall.roster.selectors import find_person, match_names
 
 from . import output
-from .answers import ExplanationOutput, ParsedOutput, SharesOutput
 from .reading import read_upload, refuse_large_body
+from .response_serializers import ExplanationOutput, ParsedOutput, SharesOutput
 from .serializers import RosterInput, ShareSerializer, SummarySerializer
 from .views import actor_of
 
@@ -29,6 +29,9 @@ class ParseAttendanceView(APIView):
     """Reads what EverQuest wrote and says who is in it. Stores nothing."""
 
     required_scopes = ("points:read", "points:write", "raids:read", "raids:write")
+
+    def check_body_size(self, request: Request) -> None:
+        refuse_large_body(request)
 
     @extend_schema(
         request=RosterInput,
@@ -59,8 +62,7 @@ class ParseAttendanceView(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """The latest roster in the text or the file, each name with whether and how it is known here."""
-        refuse_large_body(request)
+        """Return the latest roster in the text or the file, each name with whether and how it is known here."""
         serializer = RosterInput(data=request.data)
         serializer.is_valid(raise_exception=True)
         parse, _ = read_upload(serializer.validated_data)
@@ -68,15 +70,14 @@ class ParseAttendanceView(APIView):
         return Response(output.parsed(parse, matches))
 
 
-class AttendanceSummaryView(mixins.ListModelMixin, viewsets.GenericViewSet[MemberAttendanceSummary]):
+class AttendanceSummaryView(mixins.ListModelMixin, GenericViewSet[MemberAttendanceSummary]):
     """Everybody's attendance over 30, 60 and 90 days and since they joined."""
 
     required_scopes = "raids:read"
     serializer_class = SummarySerializer
     queryset = MemberAttendanceSummary.objects.select_related("user").filter(user__is_active=True)
-    filterset_fields = ["user"]
+    column_aliases = {"user": "user_id"}
     search_fields = ["user__display_name", "user__username"]
-    ordering_fields = ["percentage_30d", "percentage_60d", "percentage_90d", "percentage_lifetime", "user_id"]
     ordering = ["-percentage_30d", "user_id"]
 
 
@@ -90,7 +91,7 @@ class ExplainAttendanceView(APIView):
         parameters=[OpenApiParameter("days", str, description="30 unless told; 0 or “all”: since they joined")],
     )
     def get(self, request: Request, user_id: int) -> Response:
-        """Every raid in the time: whether it counts, whether they were there, and with whom."""
+        """Return every raid in the time: whether it counts, whether they were there, and with whom."""
         person = find_person(user_id=user_id)
         text = request.query_params.get("days", "30").strip().lower()
         days = 0 if text == "all" else whole_number(request, "days")
@@ -100,10 +101,13 @@ class ExplainAttendanceView(APIView):
         return Response(output.explanation(person.pk, explain_attendance(person, days=days or None)))
 
 
-class StatusShareView(viewsets.GenericViewSet[StatusShare]):
+class StatusShareView(GenericViewSet[StatusShare]):
     """How much of the points each status earns."""
 
-    required_scopes: dict[str, Any] = {"GET": "raids:read", "PUT": "points:write", "DELETE": "points:write"}
+    required_scopes: dict[str, Any] = {
+        "GET": "raids:read",
+        **dict.fromkeys(("PUT", "PATCH", "DELETE"), "points:write"),
+    }
     serializer_class = ShareSerializer
     queryset = StatusShare.objects.select_related("pool")
     pagination_class = None
@@ -111,7 +115,7 @@ class StatusShareView(viewsets.GenericViewSet[StatusShare]):
 
     @extend_schema(responses=SharesOutput)
     def list(self, request: Request) -> Response:
-        """The shares that somebody set, and what counts everywhere for each status."""
+        """Return the shares that somebody set, and what counts everywhere for each status."""
         shares = shares_in_force()
         return Response(
             {

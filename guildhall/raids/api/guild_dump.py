@@ -11,10 +11,11 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.previews import DigestField, ShownDigestField, previewed_anew
+from guildhall.core.api.views import APIView
 from guildhall.core.errors import BadInput
 from guildhall.raids.parsers import GuildDump
 from guildhall.raids.roster_dump import read_guild_dump
@@ -29,6 +30,7 @@ class GuildDumpInput(serializers.Serializer[Any]):
     file = serializers.FileField(required=False)
     filename = serializers.CharField(required=False, allow_blank=True, max_length=300)
     apply = serializers.BooleanField(required=False, default=False)
+    digest = DigestField()
     add = serializers.BooleanField(required=False, default=True, help_text="make the characters that are new")
     update = serializers.BooleanField(required=False, default=True, help_text="level and class as the dump says")  # type: ignore[assignment]
     set_ranks = serializers.BooleanField(required=False, default=True)
@@ -60,6 +62,7 @@ class DumpStepSerializer(serializers.Serializer[Any]):
 class GuildDumpSerializer(serializers.Serializer[Any]):
     """The difference; `applied` says whether it was made. Names that are the same on both sides are only counted."""
 
+    digest = ShownDigestField()
     applied = serializers.BooleanField()
     is_partial = serializers.BooleanField(help_text="nobody may be taken off the roster because of it")
     guild_name = serializers.CharField(allow_blank=True)
@@ -98,9 +101,16 @@ class GuildDumpView(APIView):
         dump, members = _read(data)
         if data["apply"]:
             choices = DumpChoices(**{name: data[name] for name in DumpChoices.__dataclass_fields__})
-            found = services.apply_guild_dump(
-                members=members, is_partial=dump.is_partial, choices=choices, actor=principal(request).user
-            )
+            with previewed_anew(
+                lambda: _answer(dump, services.preview_guild_dump(members=members, is_partial=dump.is_partial))
+            ):
+                found = services.apply_guild_dump(
+                    members=members,
+                    is_partial=dump.is_partial,
+                    choices=choices,
+                    actor=principal(request).user,
+                    digest=data.get("digest"),
+                )
         else:
             found = services.preview_guild_dump(members=members, is_partial=dump.is_partial)
         return Response(_answer(dump, found))
@@ -118,6 +128,7 @@ def _answer(dump: GuildDump, found: DumpDifference) -> Any:
     actions = ("add", "update", "bring_back", "missing", "same")
     return GuildDumpSerializer(
         {
+            "digest": found.digest,
             "applied": found.applied,
             "is_partial": found.is_partial,
             "guild_name": dump.guild_name,

@@ -1,4 +1,4 @@
-"""Results of this room's services as the API answers them."""
+"""Results of this app's services as the API answers them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from guildhall.core.money import show_points
+from guildhall.points.api.serializers import BidsAtRiskSerializer
 from guildhall.points.selectors import people_named
+from guildhall.points.uncovered import BidsAtRisk, bids_at_risk
 from guildhall.raids.attendance import Explanation
 from guildhall.raids.parsers import AttendanceParse
 from guildhall.raids.selectors import Preview
@@ -18,12 +20,12 @@ from .serializers import UnmatchedSerializer
 
 
 def amounts(by_pool: Mapping[int, Decimal]) -> list[dict[str, Any]]:
-    """Amounts by pool."""
+    """Return amounts by pool."""
     return [{"dkp_pool_id": pool_id, "points": show_points(amount)} for pool_id, amount in by_pool.items()]
 
 
 def credit(row: Credit) -> dict[str, Any]:
-    """Somebody in `awarded` or `already_present`."""
+    """Return somebody in `awarded` or `already_present`."""
     return {
         "character_name": row.character_name,
         "user_id": row.user_id,
@@ -35,12 +37,18 @@ def credit(row: Credit) -> dict[str, Any]:
     }
 
 
+def raised(row: Credit) -> dict[str, Any]:
+    """Return somebody in `raised`: `points` is what they have now, `difference` what was posted."""
+    return {**credit(row), "difference": amounts(row.difference), "instead_of": row.instead_of}
+
+
 def award(result: AwardResult) -> dict[str, Any]:
-    """`{awarded, already_present, unmatched}` (API.md), and more."""
+    """Return `{awarded, raised, already_present, unmatched}` (docs/api-contract.md), and more."""
     return {
         "raid_id": result.raid.pk,
         "check": result.check.pk,
         "awarded": [credit(row) for row in result.awarded],
+        "raised": [raised(row) for row in result.raised],
         "already_present": [credit(row) for row in result.already_present],
         "unmatched": UnmatchedSerializer(result.unmatched, many=True).data,
         "total": show_points(result.total),
@@ -50,14 +58,15 @@ def award(result: AwardResult) -> dict[str, Any]:
 
 
 def warnings(found: list[tuple[str, str]]) -> list[dict[str, str]]:
-    """Warnings as code and words."""
+    """Return warnings as code and words."""
     return [{"code": code, "detail": detail} for code, detail in found]
 
 
 def preview(found: Preview) -> dict[str, Any]:
-    """Each name with its verdict and what it would earn."""
+    """Return each name with its verdict and what it would earn."""
     verdicts = [row.verdict for row in found.rows]
     return {
+        "digest": found.digest,
         "raid_id": found.raid.pk,
         "check": found.check.pk,
         "format": found.format,
@@ -110,7 +119,7 @@ def preview(found: Preview) -> dict[str, Any]:
 
 
 def parsed(parse: AttendanceParse, matches: Mapping[str, Match]) -> dict[str, Any]:
-    """`POST /api/points/parse-attendance/` (API.md): the latest roster with each name's match."""
+    """Return the body of `POST /api/points/parse-attendance/` (docs/api-contract.md): the latest roster with each name's match."""
     entries = []
     for entry in parse.entries:
         match = matches[entry.character_name]
@@ -162,8 +171,9 @@ def parsed(parse: AttendanceParse, matches: Mapping[str, Match]) -> dict[str, An
 
 
 def amendment(done: Amendment) -> dict[str, Any]:
-    """What an amendment did, or would do."""
+    """Return what an amendment did, or would do."""
     return {
+        "digest": done.digest,
         "raid_id": done.raid.pk,
         "check": done.check.pk,
         "preview": done.is_preview,
@@ -184,11 +194,14 @@ def amendment(done: Amendment) -> dict[str, Any]:
         "unchanged": len(done.of("unchanged")),
         "total_difference": amounts(done.total),
         "unmatched": UnmatchedSerializer(done.unmatched, many=True).data,
+        "bids_at_risk": BidsAtRiskSerializer(
+            bids_at_risk(done.points_by_person) if done.is_preview else BidsAtRisk()
+        ).data,
     }
 
 
 def explanation(user_id: int, found: Explanation) -> dict[str, Any]:
-    """Why a percentage is what it is."""
+    """Return why a percentage is what it is."""
     return {
         "user_id": user_id,
         "display_name": people_named([user_id]).get(user_id),

@@ -13,7 +13,7 @@ from guildhall.raids.parsers import AttendanceParse, parse_attendance
 
 
 def refuse_large_body(request: Request) -> None:
-    """A body that is held in memory has a limit; files are streamed from disk and have a larger one.
+    """Refuse a body that is too large to be held in memory; files are streamed from disk and have a larger one.
 
     Raises:
         TooLarge: ``too_large``.
@@ -33,7 +33,7 @@ def refuse_large_body(request: Request) -> None:
 
 
 def read_upload(data: dict[str, Any]) -> tuple[AttendanceParse, str]:
-    """Parse what `RosterInput` took: `text` or `file`. Answers the parse and the file's name.
+    """Parse what `RosterInput` took: `text` or `file`. Returns the parse and the file's name.
 
     Raises:
         BadInput: ``required`` where there is neither, ``both_given``, and the codes of `parse_attendance`.

@@ -1,18 +1,19 @@
-"""Events, raids and attendance as the API shows and takes them (API.md, "Raids")."""
+"""Events, raids and attendance as the API shows and takes them (docs/api-contract.md, "Raids")."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.accounts.models import User
-from guildhall.core.api.fields import IdField, PointsField
+from guildhall.core.api.fields import AliasesMixin, IdField, PointsField
 from guildhall.core.api.filters import MAX_ID
+from guildhall.core.api.previews import DigestField
+from guildhall.core.errors import contradiction
 from guildhall.points.models import DKPPool
 from guildhall.raids.models import (
     AttendanceCheck,
@@ -27,26 +28,13 @@ from guildhall.raids.models import (
     UnmatchedName,
 )
 from guildhall.raids.parsers import FORMATS
+from guildhall.roster.selectors import match_names
 
 
 def _time(moment: dt.datetime | None) -> str | None:
-    """A time as DRF's own field writes it; the browsable API's forms read nothing else."""
+    """Return a time as DRF's own field writes it; the browsable API's forms read nothing else."""
     text: str | None = serializers.DateTimeField().to_representation(moment) if moment else None
     return text
-
-
-class AliasesMixin:
-    """Takes `event_id` for `event` and the like, so that what a client reads it may also write."""
-
-    aliases: Mapping[str, str] = {}
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and any(name in data for name in self.aliases):
-            data = data.copy() if hasattr(data, "copy") else dict(data)
-            for name, field in self.aliases.items():
-                if name in data and field not in data:
-                    data[field] = data[name]
-        return super().to_internal_value(data)  # type: ignore[misc]
 
 
 class PoolLinkSerializer(serializers.Serializer[Any]):
@@ -65,7 +53,7 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
     dkp_pool = IdField(queryset=DKPPool.objects.all(), required=False, allow_null=True)
     dkp_pools = IdField(queryset=DKPPool.objects.all(), many=True, required=False)
     no_attendance_pools = IdField(
-        queryset=DKPPool.objects.all(), many=True, required=False, help_text="pools in which it is no attendance"
+        queryset=DKPPool.objects.all(), many=True, required=False, help_text="pools in which it is not attendance"
     )
     item_pools = IdField(queryset=ItemPool.objects.all(), many=True, required=False)
     name = serializers.CharField(max_length=120)
@@ -74,16 +62,15 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
         max_digits=6, decimal_places=3, min_value=0, max_value=100, required=False
     )
     # Read alone; `to_representation` fills them.
-    dkp_pool_id = serializers.IntegerField(read_only=True, allow_null=True)
     dkp_pool_name = serializers.CharField(read_only=True, allow_null=True)
     pools = PoolLinkSerializer(many=True, read_only=True)
 
     class Meta:
         model = Event
         fields = [
-            "id", "name", "description", "dkp_pool", "dkp_pool_id", "dkp_pool_name", "dkp_pools", "no_attendance_pools",
-            "pools", "default_points", "difficulty_modifier", "item_pools", "is_active", "counts_for_attendance",
-            "icon", "created_at",
+            "id", "name", "description", "dkp_pool", "dkp_pool_name", "dkp_pools", "no_attendance_pools", "pools",
+            "default_points", "difficulty_modifier", "item_pools", "is_active", "counts_for_attendance", "icon",
+            "created_at",
         ]  # fmt: skip
         read_only_fields = ["created_at"]
 
@@ -97,11 +84,13 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
             "dkp_pool_id": links[0].pool_id if links else None,
             "dkp_pool_name": links[0].pool.name if links else None,
             "dkp_pools": [link.pool_id for link in links],
+            "dkp_pool_ids": [link.pool_id for link in links],
             "no_attendance_pools": [link.pool_id for link in links if link.no_attendance],
             "pools": PoolLinkSerializer(links, many=True).data,
             "default_points": f"{instance.default_points:.2f}",
             "difficulty_modifier": f"{instance.difficulty_modifier:.3f}",
             "item_pools": [item_pool.pk for item_pool in instance.item_pools.all()],
+            "item_pool_ids": [item_pool.pk for item_pool in instance.item_pools.all()],
             "is_active": instance.is_active,
             "counts_for_attendance": instance.counts_for_attendance,
             "icon": instance.icon,
@@ -109,7 +98,7 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
         }
 
     def for_service(self, *, partial: bool) -> dict[str, Any]:
-        """What `create_event` and `update_event` take: the own pool first among the pools."""
+        """Return what `create_event` and `update_event` take: the own pool first among the pools."""
         values: dict[str, Any] = dict(self.validated_data)
         own, pools = values.pop("dkp_pool", None), values.pop("dkp_pools", None)
         if own is not None or pools is not None:
@@ -121,8 +110,10 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
         return values
 
 
-class ItemPoolSerializer(serializers.ModelSerializer[ItemPool]):
+class ItemPoolSerializer(AliasesMixin, serializers.ModelSerializer[ItemPool]):
     """A group of items, and the pools in which its awards are charged."""
+
+    aliases = {"dkp_pool_ids": "dkp_pools"}
 
     name = serializers.CharField(max_length=120)
     dkp_pools = IdField(source="pools", queryset=DKPPool.objects.all(), many=True, required=False)
@@ -161,7 +152,6 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
     points = PointsField(required=False)
     checks = AttendanceCheckSerializer(many=True, read_only=True)
     # Read alone; `to_representation` fills them.
-    event_id = serializers.IntegerField(read_only=True)
     event_name = serializers.CharField(read_only=True)
     dkp_pool = serializers.IntegerField(read_only=True, allow_null=True, help_text="the event's first")
     dkp_pool_id = serializers.IntegerField(read_only=True, allow_null=True)
@@ -174,9 +164,9 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
     class Meta:
         model = Raid
         fields = [
-            "id", "event", "event_id", "event_name", "dkp_pool", "dkp_pool_id", "dkp_pool_name", "dkp_pools", "name",
-            "started_at", "ended_at", "leader", "leader_name", "notes", "points", "checks", "people_count",
-            "unmatched_count", "reversed_at", "reversal_reason", "created_at",
+            "id", "event", "event_name", "dkp_pool", "dkp_pool_id", "dkp_pool_name", "dkp_pools", "name", "started_at",
+            "ended_at", "leader", "leader_name", "notes", "points", "checks", "people_count", "unmatched_count",
+            "reversed_at", "reversal_reason", "created_at",
         ]  # fmt: skip
         read_only_fields = ["reversed_at", "reversal_reason", "created_at"]
 
@@ -195,6 +185,7 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
             "started_at": _time(instance.started_at),
             "ended_at": _time(instance.ended_at),
             "leader": instance.leader_id,
+            "leader_id": instance.leader_id,
             "leader_name": str(instance.leader) if instance.leader else None,
             "notes": instance.notes,
             "points": f"{instance.points:.2f}",
@@ -260,6 +251,7 @@ class UnmatchedSerializer(serializers.ModelSerializer[UnmatchedName]):
         "type": "object",
         "properties": {
             "awarded": {"type": "integer"},
+            "raised": {"type": "integer"},
             "already_present": {"type": "integer"},
             "unmatched": {"type": "integer"},
             "total": {"type": "string", "format": "decimal"},
@@ -293,6 +285,21 @@ class AttendeeInput(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         return super().to_internal_value({"character_name": data} if isinstance(data, str) else data)
+
+
+def refuse_other_characters(attendees: list[dict[str, Any]] | None) -> None:
+    """Pass unless an attendee's name is that of another character than the id. Two queries, where ids are given.
+
+    A name that nobody has is none of anybody's: the id then says who it is.
+
+    Raises:
+        BadInput: ``contradiction``.
+    """
+    both = {row["character_name"]: row["character_id"] for row in attendees or [] if row.get("character_id")}
+    for name, match in match_names(both, suggest=False).items() if both else ():
+        if match.character is not None and match.character.pk != both[name]:
+            why = f"{name[:60]} is the character {match.character.pk}, not {both[name]}."
+            raise contradiction("character_name", "character_id", why)
 
 
 @extend_schema_field(
@@ -346,7 +353,7 @@ class NestedDecisions(DecisionsInput):
             try:
                 data = json.loads(data)
             except (ValueError, RecursionError) as error:
-                raise serializers.ValidationError("This is no JSON object.", code="invalid") from error
+                raise serializers.ValidationError("This is not a JSON object.", code="invalid") from error
         return super().to_internal_value(data)
 
 
@@ -364,8 +371,10 @@ class RosterInput(serializers.Serializer[Any]):
     until = serializers.DateTimeField(required=False)
 
 
-class PreviewAttendanceInput(RosterInput):
+class PreviewAttendanceInput(AliasesMixin, RosterInput):
     """An upload for one check of a raid, with what was decided so far."""
+
+    aliases = {"check_id": "check"}
 
     check = serializers.IntegerField(required=False, allow_null=True, help_text="the raid's first where not given")
     decisions = NestedDecisions(required=False)
@@ -375,10 +384,20 @@ class AwardAttendanceInput(PreviewAttendanceInput):
     """Either `attendees`, or `text` or a `file`."""
 
     attendees = AttendeeInput(many=True, required=False, allow_empty=True)
+    digest = DigestField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        sent = next((name for name in ("text", "file") if attrs.get(name)), "")
+        if sent and attrs.get("attendees"):
+            raise contradiction(sent, "attendees", "each says who was there.", code="both_given")
+        refuse_other_characters(attrs.get("attendees"))
+        return attrs
 
 
-class AmendAttendanceInput(serializers.Serializer[Any]):
+class AmendAttendanceInput(AliasesMixin, serializers.Serializer[Any]):
     """How the attendance of a check should stand. With `partial` only these people change."""
+
+    aliases = {"check_id": "check"}
 
     check = serializers.IntegerField(required=False, allow_null=True)
     attendees = AttendeeInput(many=True, required=False, allow_empty=True, default=list)
@@ -387,7 +406,12 @@ class AmendAttendanceInput(serializers.Serializer[Any]):
     preview = serializers.BooleanField(
         required=False, default=False, help_text="show what would change; change nothing"
     )
+    digest = DigestField()
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        refuse_other_characters(attrs.get("attendees"))
+        return attrs
 
 
 class RaidReasonInput(serializers.Serializer[Any]):
@@ -404,9 +428,16 @@ class ResolveInput(serializers.Serializer[Any]):
     ignore = serializers.BooleanField(required=False, default=False)
     remember_alias = serializers.BooleanField(required=False, default=False)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("character_name"):
+            refuse_other_characters([attrs])
+        return attrs
 
-class ShareSerializer(serializers.ModelSerializer[StatusShare]):
+
+class ShareSerializer(AliasesMixin, serializers.ModelSerializer[StatusShare]):
     """What percentage of the points a status earns, everywhere or in one pool."""
+
+    aliases = {"dkp_pool_id": "dkp_pool"}
 
     dkp_pool = IdField(source="pool", queryset=DKPPool.objects.all(), required=False, allow_null=True)
     percent = serializers.DecimalField(max_digits=5, decimal_places=2, min_value=0, max_value=100)

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from .attendance_views import AttendanceSummaryView, ExplainAttendanceView, ParseAttendanceView, StatusShareView
 from .guild_dump import GuildDumpView
+from .leaves import LeaveViewSet
 from .views import (
     EventViewSet,
     ItemPoolViewSet,
@@ -17,6 +18,7 @@ from .views import (
 )
 
 router = SimpleRouter()
+router.register("attendance/leaves", LeaveViewSet, basename="leave")
 router.register("events", EventViewSet, basename="event")
 router.register("item-pools", ItemPoolViewSet, basename="item-pool")
 router.register("raids", RaidViewSet, basename="raid")

@@ -20,7 +20,7 @@ _CHUNK = 256 * 1024
 
 
 def text_members(data: bytes, *, max_bytes: int) -> Iterator[tuple[str, bytes | str]]:
-    """Each file of the archive with its content, or with the words why it cannot be read.
+    """Yield each file of the archive with its content, or with the words why it cannot be read.
 
     Raises:
         BadInput: ``bad_zip`` where the archive is damaged or has too many files.

@@ -1,4 +1,4 @@
-"""The front door: any source of attendance in, blocks of entries out. Reads, judges nothing, stores nothing."""
+"""Parse attendance from any source into blocks of entries. Nothing is decided or stored here."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def parse_attendance(
     """
     if format != "auto" and format not in FORMATS:
         raise BadInput(
-            f"“{format[:40]}” is no format. Use auto, {', '.join(FORMATS)}.", code="unknown_format", attr="format"
+            f"“{format[:40]}” is not a format. Use auto, {', '.join(FORMATS)}.", code="unknown_format", attr="format"
         )
     opened = Source(source, max_bytes=max_bytes)
     settings = _Settings(LocalClock(time_zone), filename, character or log_character(filename), format, max_bytes)
@@ -189,7 +189,7 @@ def _joined(parse: AttendanceParse | None, one: AttendanceParse) -> AttendancePa
 
 
 def _roster_of(dump: GuildDump, filename: str) -> RosterBlock:
-    """A guild dump as a block: everybody in the guild, which is not who was in the raid, and says so."""
+    """Return a guild dump as a block: everybody in the guild, which is not who was in the raid, and says so."""
     block = RosterBlock("guild_dump", taken_at=dump.taken_at, local_time=dump.local_time, filename=filename)
     block.entries = [_entry_of(member, dump.guild_name or None) for member in dump.members]
     block.warnings = [
@@ -236,7 +236,7 @@ def _keep_window(parse: AttendanceParse, since: dt.datetime | None, until: dt.da
 
 
 def _nothing_found(parse: AttendanceParse) -> BadInput:
-    """What to say where no name came out of it."""
+    """Return what to say where no name came out of it."""
     ignored = parse.ignored_lines
     figures = {"ignored_lines": ignored.count, "format": parse.format}
     for code in ("name_too_long", "name_too_short", "bad_name"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from .tables import read_points
 
@@ -36,7 +37,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "grats",
         re.compile(
-            rf"^(?:con)?grat[sz]+,?\s+{_NAME}[\s,:]+(?P<item>\S.*?)\s+(?:for\s+)?{_AMOUNT}{_DKP}{_END}", re.IGNORECASE
+            rf"^(?:con)?grat[sz]+,?\s+{_NAME}[\s,:]++(?P<item>\S.*?)\s+(?:for\s+)?{_AMOUNT}{_DKP}{_END}", re.IGNORECASE
         ),
     ),
 )
@@ -48,6 +49,8 @@ _SPENT = re.compile(
 )
 _UNDO = re.compile(r"\b(?:REMOVE|UNDO)\b", re.IGNORECASE)
 _LONGEST = 500
+#: What an announcement begins with, of every form but `at_price`.
+_BEGINNINGS = ("~", "g", "G", "c", "C", "l", "L", "*", "!", ":", ";")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,14 @@ class AwardText:
 
 
 def marker_parts(message: str) -> list[str]:
-    """The parts between `:::`, forgiving `;;;`, `::` and `::::`, or between the signs of `+X+`; [] where none."""
+    """Return the parts between `:::`, forgiving `;;;`, `::` and `::::`, or between the signs of `+X+`; [] where none."""
+    if ":" not in message and ";" not in message and not message.lstrip().startswith("+"):
+        return []
+    return list(_parts(message))
+
+
+@lru_cache(maxsize=16)  # each line is asked about as an opening, as a status and as an award
+def _parts(message: str) -> list[str]:
     text = re.sub(r":{2,}", ":::", message.strip().replace(";", ":"))
     if ":::" in text:
         parts = [part.strip() for part in text.split(":::")]
@@ -81,17 +91,19 @@ def marker_parts(message: str) -> list[str]:
 
 def read_award(message: str) -> AwardText | None:
     """Read an award announcement out of a chat message, None where it is none."""
-    message = message.strip()
     if len(message) > _LONGEST:
+        return None
+    message = " ".join(message.split())  # runs of blanks would be gone through anew from each of their blanks
+    if not message.startswith(_BEGINNINGS) and "@" not in message:
         return None
     any_order = _ANY_ORDER.match(message)
     if any_order:
         text = any_order["text"].strip()
         return AwardText("any_order", "", text=text, is_undo=bool(_UNDO.search(text))) if text else None
-    if message.lstrip().startswith((":", ";")):
+    if message.startswith((":", ";")):
         return _read_marker(message)
     for convention, form in _FORMS:
-        match = form.match(message)
+        match = form.match(message) if convention != "at_price" or "@" in message else None
         if match:
             return _award(convention, match["item"], match.groupdict(), message)
     return None

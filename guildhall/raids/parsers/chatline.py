@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .names import display_name
 
@@ -37,6 +38,8 @@ _SELF = re.compile(
 )
 _WINDOW = re.compile(r"^(?P<who>[A-Za-z][A-Za-z.]{1,63}) -> (?P<to>[A-Za-z][A-Za-z.]{1,63}):\s*(?P<message>.*)$")
 
+_NAME = re.compile(r"[A-Za-z`]+")
+
 _PLACES = {
     "guild": "guild",
     "raid": "raid",
@@ -56,6 +59,8 @@ _PLACES = {
     "shout": "shout",
 }
 _ME = frozenset({"me", "you"})
+#: What every form holds but the tell window's, `->`: most of a log is combat, which the forms are slow to refuse.
+_BEGINS_A_QUOTE = re.compile(rf",\s*{_QUOTE}")
 #: What chat of any form holds; to pass over other lines quickly.
 CHAT_WORDS = re.compile(rb" tells? |says?[ ,]| say | told | -> |auctions?,|shouts?,")
 
@@ -82,12 +87,12 @@ class ChatLine:
 
     @property
     def is_private(self) -> bool:
-        """Whether it was a tell: not to be stored unless it was taken as a bid or the like."""
+        """Return whether it was a tell: not to be stored unless it was taken as a bid or the like."""
         return self.channel == "tell"
 
 
 def read_chat(text: str, logger: str | None = None) -> ChatLine | None:
-    """Read the message part of a log line (no time before it), None where it is no chat.
+    """Read the message part of a log line (no time before it), None where it is not chat.
 
     `logger` is the character who wrote the log; `You` and `Me` become that name.
     """
@@ -98,7 +103,7 @@ def read_chat(text: str, logger: str | None = None) -> ChatLine | None:
         match = _SELF.match(text)
         if match:
             return _own(match, logger)
-    match = _OTHER.match(text)
+    match = _OTHER.match(text) if _BEGINS_A_QUOTE.search(text) else None
     if match:
         message, is_cut = _unquoted(match["message"])
         server, speaker, is_npc = _speaker(match["who"])
@@ -116,7 +121,7 @@ def read_chat(text: str, logger: str | None = None) -> ChatLine | None:
             is_npc=is_npc,
             is_cut=is_cut,
         )
-    match = _WINDOW.match(text)
+    match = _WINDOW.match(text) if " -> " in text else None
     return _window(match, logger) if match else None
 
 
@@ -136,7 +141,7 @@ def _own(match: re.Match[str], logger: str | None) -> ChatLine:
 
 
 def _window(match: re.Match[str], logger: str | None) -> ChatLine:
-    """The tell window's form; it has no quotes, so that nothing tells a cut message from a whole one."""
+    """Return the tell window's form; it has no quotes, so that nothing tells a cut message from a whole one."""
     is_self = match["who"].casefold() in _ME or (logger is not None and match["who"].casefold() == logger.casefold())
     server, speaker, is_npc = _speaker(match["who"])
     to = match["to"]
@@ -158,11 +163,12 @@ def _unquoted(text: str) -> tuple[str, bool]:
     return stripped, True
 
 
+@lru_cache(maxsize=1024)
 def _speaker(who: str) -> tuple[str, str, bool]:
-    """Server, name and whether it is an NPC; `firiona.Bob` comes from another server."""
+    """Return server, name and whether it is an NPC; `firiona.Bob` comes from another server."""
     server, dot, name = who.partition(".")
     if dot and name.isalpha():
         return server, display_name(name), False
-    if re.fullmatch(r"[A-Za-z`]+", who):
+    if _NAME.fullmatch(who):
         return "", display_name(who), False
     return "", who, True

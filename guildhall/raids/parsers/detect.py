@@ -18,12 +18,12 @@ _TICK_HEADER = re.compile(r"^\s*Player\s+Level\s+Class\b", re.IGNORECASE)
 _TICK_ROW = re.compile(r"^[A-Za-z`]{2,}\t\d{0,3}\t[^\t]*\t\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")
 _RAID_ROW = re.compile(r"^\d{1,3}\t[A-Za-z`]+\t\d{1,3}\t")
 _GUILD_ROW = re.compile(r"^[A-Za-z`]+\t\d{1,3}\t[A-Za-z][^\t]*\t")
-_ZEAL_ROW = re.compile(r"^\s*\d{1,3}\s*\|[^|]+\|[^|]*\|\s*\d{0,3}\s*\|")
+_ZEAL_ROW = re.compile(r"^\s*+\d{1,3}\s*+\|[^|]+\|[^|]*\|\s*+\d{0,3}\s*+\|")
 _ZEAL_HEADING = re.compile(r"^[^|\t]{1,100}\|[^|\t]*\|(?:Time|Kill)\s*$", re.IGNORECASE)
 
 
 def detect_format(head: str, filename: str = "") -> Format:
-    """The format of a text by its beginning; what is nothing else is a list of names."""
+    """Return the format of a text by its beginning; what is nothing else is a list of names."""
     if _XML.match(head) and not _LINKDEAD_ROW.match(head):
         return "xml"
     lines = [line for line in re.split(r"\r\n|\r|\n", head)[:_HEAD_LINES] if line.strip()]
@@ -38,7 +38,7 @@ def detect_format(head: str, filename: str = "") -> Format:
         return "raid_dump"
     if _mostly(lines, _GUILD_ROW):
         return "guild_dump"
-    if any(_HEADING.match(line) or (len(line) < 400 and ROW.match(line)) for line in lines):
+    if any(_HEADING.match(line) or (len(line) < 400 and ROW.match(" ".join(line.split()))) for line in lines):
         return "who"
     return "raid_tick" if name.startswith("raidtick") else "list"
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from .results import IgnoredLines, RosterBlock
 from .stamps import LocalClock, read_name_time, time_in_name
-from .tables import TableReader, read_points
+from .tables import MOST_FIELDS, TableReader, read_points
 from .vocabulary import split_leading_class
 
 #: A row of a raid dump, also where a paste turned its tabs into blanks.
@@ -42,7 +42,14 @@ def read_raid_dump(lines: Lines, *, filename: str, clock: LocalClock, ignored: I
             role = fields[4].strip() if len(fields) > 4 else ""
             extra = tuple(field.strip() for field in fields[5:])
             reader.add(
-                number, line, name, class_text=class_text, level=level, group=int(group), role=role or None, extra=extra
+                number,
+                line,
+                name,
+                class_text=class_text,
+                level=level,
+                group=int(group.strip()),
+                role=role or None,
+                extra=extra,
             )
     reader.set_time(time_in_name(filename), clock)
     return reader.block
@@ -50,7 +57,7 @@ def read_raid_dump(lines: Lines, *, filename: str, clock: LocalClock, ignored: I
 
 def _raid_fields(line: str) -> list[str]:
     if "\t" in line:
-        return line.split("\t")
+        return line.split("\t", MOST_FIELDS)
     match = SPACED_RAID_ROW.match(line)
     if not match:
         return [line]
@@ -69,11 +76,12 @@ def read_raid_tick(lines: Lines, *, filename: str, clock: LocalClock, ignored: I
     times: Counter[str] = Counter()
     points: Counter[str] = Counter()
     for number, line in reader.rows(lines):
-        fields = [field.strip() for field in line.split("\t")]
+        fields = [field.strip() for field in line.split("\t", MOST_FIELDS)]
         if _TICK_HEADER.match(line) or _TICK_NOISE.match(line):
+            reader.skip(number, line, "heading", "The heading of the file.")
             continue
         if len(fields) > 3 and fields[3]:
-            times[fields[3]] += 1
+            times[fields[3][:100]] += 1
         if len(fields) > 4:
             points[fields[4][:100]] += 1
         level, class_text = (fields[1], fields[2]) if len(fields) > 2 else ("", "")
@@ -90,7 +98,7 @@ def read_raid_tick(lines: Lines, *, filename: str, clock: LocalClock, ignored: I
         if len(given) > 1:
             block.warn("points_differ", "The rows name different points; the most frequent value is shown.")
         if block.points is None:
-            block.warn("bad_points", f"“{block.points_text}” is no number of points. Give the points by hand.")
+            block.warn("bad_points", f"“{block.points_text}” is not a number of points. Give the points by hand.")
     return block
 
 
@@ -99,7 +107,7 @@ def read_zeal(lines: Lines, *, filename: str, clock: LocalClock, ignored: Ignore
     reader = TableReader("zeal", ignored, filename)
     has_heading = False
     for number, line in reader.rows(lines):
-        fields = [field.strip() for field in line.split("|")]
+        fields = [field.strip() for field in line.split("|", MOST_FIELDS)]
         if not has_heading and len(fields) in (2, 3) and not fields[0].isdecimal():
             has_heading = True
             reader.block.label, reader.block.zone = fields[0][:200], fields[1][:200] or None

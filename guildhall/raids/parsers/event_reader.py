@@ -34,6 +34,8 @@ from .stamps import LocalClock, log_character, read_stamp, split_stamp
 #: What people tell the raid leader to be counted from the bench.
 STANDBY_WORDS: tuple[str, ...] = ("creditt", "!skadd")
 _LONGEST = 4_000
+#: Shorter than the shortest thing that anybody can say in chat (`Al says, 'x'`).
+_SHORTEST = 8
 
 _NAME = r"([A-Za-z][A-Za-z`]*)"
 _JOINED = re.compile(rf"^(?:You have|{_NAME}) joined the raid\.$")
@@ -41,9 +43,12 @@ _LEFT = re.compile(
     rf"^(?:{_NAME} has left the raid\.|You (?:were removed from|have left|have been removed from) the raid\.)$"
 )
 _KILLED = re.compile(
-    r"^(?P<killer>[A-Za-z`]+) of <?(?P<guild>[^<>]{1,64}?)>? has killed (?P<npc>.{1,100}?) in (?P<zone>.{1,100}?)\s*!$"
+    r"^(?P<killer>[A-Za-z`]+) of <?(?P<guild>[^<>]{1,64}?)>? has killed (?P<npc>.{1,100}?) in (?P<zone>.{1,100})!$"
 )
 _DUMPED = re.compile(r"^Outputfile Complete: (?P<name>.{1,200})$")
+_SPENT = re.compile(r"\b(?:DKP)?SPENT\b")
+_UNDO = re.compile(r"\b(?:REMOVE|UNDO)\b", re.IGNORECASE)
+_UNDO_AT_END = re.compile(r"\s*\b(?:REMOVE|UNDO)\b\s*$", re.IGNORECASE)
 _PRESENCE = frozenset({"afk", "afkend", "crashed"})
 
 
@@ -71,6 +76,8 @@ def parse_log_events(
     reader = _EventReader(clock, character or log_character(filename), standby_words)
     asked = tuple(word.casefold().encode() for word in standby_words)
     for number, line in Source(source, max_bytes=max_bytes).lines():
+        if len(line) < _SHORTEST:
+            continue
         low = line.lower()
         if not _may_matter(low) and not any(word in low for word in asked):
             continue
@@ -84,7 +91,7 @@ def parse_log_events(
 
 
 def _may_matter(low: bytes) -> bool:
-    """Whether a line (in lower case) holds a word that an event needs: plain searches, for a log has a million lines."""
+    """Return whether a line (in lower case) holds a word that an event needs: plain searches, for a log has a million lines."""
     return (
         b"the raid." in low
         or b"loot" in low
@@ -129,10 +136,11 @@ class _EventReader:
         stamp, payload = split_stamp(line)
         if len(payload) > _LONGEST:
             return None
-        text = decode(payload).strip()
+        raw = decode(payload).strip()
+        text = " ".join(raw.split())  # single blanks: no pattern goes over a run of them twice
         local = read_stamp(stamp) if stamp else None
         at, doubt = self._clock.utc(local) if local else (None, None)
-        common: _Where = {"line_number": number, "raw": text, "local_time": local, "at": at, "time_doubt": doubt}
+        common: _Where = {"line_number": number, "raw": raw, "local_time": local, "at": at, "time_doubt": doubt}
         event = self._system(text, common)
         if event is not None or not CHAT_WORDS.search(payload):
             return event
@@ -140,10 +148,11 @@ class _EventReader:
         return self._chat(chat, common) if chat else None
 
     def _system(self, text: str, common: _Where) -> LogEvent | None:
-        if match := _JOINED.match(text):
-            return RaidJoined(**common, character_name=self._who(match[1] or "You"))
-        if match := _LEFT.match(text):
-            return RaidLeft(**common, character_name=self._who(match[1] or "You"))
+        if text.endswith(" the raid."):
+            if match := _JOINED.match(text):
+                return RaidJoined(**common, character_name=self._who(match[1] or "You"))
+            if match := _LEFT.match(text):
+                return RaidLeft(**common, character_name=self._who(match[1] or "You"))
         if match := _DUMPED.match(text):
             return DumpWritten(**common, filename=match["name"].strip())
         loot = read_loot(text)
@@ -186,15 +195,15 @@ class _EventReader:
         parts = marker_parts(chat.message)
         if not parts:
             return None
-        head = re.sub(r"\s+", "", parts[0]).casefold()
+        head = "".join(parts[0].split()).casefold()
         if head in _PRESENCE:
             return PresenceMark(**common, character_name=chat.speaker, state=head)
         if head != "raidattendancetaken" or len(parts) < 3:
             return None
         is_kill = parts[2].casefold().startswith("kill")
         label = parts[1] if is_kill else parts[2]
-        is_undo = any(re.search(r"\b(?:REMOVE|UNDO)\b", part, re.IGNORECASE) for part in parts[2:])
-        label = re.sub(r"\s*\b(?:REMOVE|UNDO)\b\s*$", "", label, flags=re.IGNORECASE)
+        is_undo = any(_UNDO.search(part) for part in parts[2:])
+        label = _UNDO_AT_END.sub("", label)
         return AttendanceCall(
             **common,
             label=label,
@@ -223,8 +232,8 @@ class _EventReader:
 
     @staticmethod
     def _possible_award(chat: ChatLine, common: _Where) -> AwardSeen | None:
-        """A line that speaks of spending and cannot be read is shown to a person, not dropped."""
-        if chat.channel not in ("raid", "guild") or not re.search(r"\b(?:DKP)?SPENT\b", chat.message):
+        """Return a line that speaks of spending and cannot be read is shown to a person, not dropped."""
+        if chat.channel not in ("raid", "guild") or not _SPENT.search(chat.message):
             return None
         return AwardSeen(
             **common,

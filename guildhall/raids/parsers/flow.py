@@ -6,8 +6,9 @@ All of it is a hint for an officer; nothing here takes points from anybody.
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .events import AttendanceCall, LogEvent, PresenceMark, RaidJoined, RaidLeft
 
@@ -24,7 +25,7 @@ class Absence:
     until: dt.datetime | None
 
     def covers(self, moment: dt.datetime) -> bool:
-        """Whether `moment` lies within it."""
+        """Return whether `moment` lies within it."""
         return self.since <= moment and (self.until is None or moment <= self.until)
 
 
@@ -37,7 +38,7 @@ class StandingCall:
 
 
 def linkdead_gaps(events: Iterable[LogEvent], window: dt.timedelta = LINKDEAD_WINDOW) -> list[Absence]:
-    """Who left the raid and joined it again within `window`: whether they are paid for a tick in it, an officer says."""
+    """Return who left the raid and joined it again within `window`: whether they are paid for a tick in it, an officer says."""
     left: dict[str, dt.datetime] = {}
     gaps: list[Absence] = []
     for event in events:
@@ -53,7 +54,7 @@ def linkdead_gaps(events: Iterable[LogEvent], window: dt.timedelta = LINKDEAD_WI
 
 
 def afk_spans(events: Iterable[LogEvent]) -> list[Absence]:
-    """The spans between `:::AFK:::` and `:::AFKEND:::`; without an end they run on to the end of the log."""
+    """Return the spans between `:::AFK:::` and `:::AFKEND:::`; without an end they run on to the end of the log."""
     spans: list[Absence] = []
     away: dict[str, dt.datetime] = {}
     for event in events:
@@ -68,18 +69,19 @@ def afk_spans(events: Iterable[LogEvent]) -> list[Absence]:
 
 
 def standing_calls(events: Iterable[LogEvent]) -> list[StandingCall]:
-    """The logger's own calls in their order, without those that a REMOVE or UNDO took back."""
-    calls: list[StandingCall] = []
-    for event in events:
+    """Return the logger's own calls in their order, without those that a REMOVE or UNDO took back."""
+    calls: dict[int, AttendanceCall] = {}
+    same: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, event in enumerate(events):
         if not isinstance(event, AttendanceCall) or not event.is_own:
             continue
-        same = [index for index, standing in enumerate(calls) if _label(standing.call) == _label(event)]
+        standing = same[_label(event)]
         if not event.is_undo:
-            calls.append(StandingCall(event))
-        elif same:
-            del calls[same[-1]]
-    first = {_label(standing.call): standing.call for standing in reversed(calls)}
-    return [replace(standing, is_repeated=first[_label(standing.call)] is not standing.call) for standing in calls]
+            calls[place] = event
+            standing.append(place)
+        elif standing:
+            del calls[standing.pop()]
+    return [StandingCall(call, is_repeated=same[_label(call)][0] != place) for place, call in calls.items()]
 
 
 def _label(call: AttendanceCall) -> tuple[str, str]:

@@ -14,13 +14,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from guildhall.core.errors import TooLarge
+
 from .names import NameProblem, read_name
 from .results import GuildDump, GuildMember, IgnoredLines, ParseWarning
 from .stamps import TIME_DOUBTS, LocalClock, base_name, time_in_name
-from .tables import MAX_ROWS, read_level
+from .tables import LONGEST_FIELD, MAX_LINES, MAX_ROWS, read_level
 from .vocabulary import read_class
 
 FEWEST_FIELDS = 4
+#: The newest client writes fifteen; whatever comes after these is kept as one.
+MOST_FIELDS = 30
 _FILE_NAME = re.compile(r"^(?P<guild>.+?)(?:_(?P<server>[a-z0-9.]+))?-\d{8}-\d{6}")
 _DATE = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})$")
 
@@ -37,6 +41,8 @@ _LOOSE = (
     re.compile(rf"\b(?:alt|box|bot)\s*[:=\-–(]+\s*{_NAME}\b", re.IGNORECASE),
     re.compile(rf"\b{_NAME} (?:alt|box|bot)\b", re.IGNORECASE),
 )
+#: What every such note has in it: most notes have not, and are not searched for names.
+_KINSHIP = re.compile(r"main|alt|box|bot|twink|mule|2nd|second", re.IGNORECASE)
 _NO_NAMES = frozenset(
     ["this", "that", "who", "which", "what", "he", "she", "it", "my", "the", "his", "her", "your", "not", "now", "was"]
 )
@@ -45,10 +51,20 @@ _NO_NAMES = frozenset(
 def read_guild_dump(
     lines: Iterable[tuple[int, str]], *, filename: str, clock: LocalClock, ignored: IgnoredLines
 ) -> GuildDump:
-    """Read a guild dump; see the module's words for what `is_partial` forbids."""
+    """Read a guild dump; the module's docstring says what `is_partial` forbids.
+
+    Raises:
+        TooLarge: ``too_large`` beyond `MAX_LINES` lines.
+    """
     dump = GuildDump(ignored_lines=ignored)
     seen: set[str] = set()
     for number, line in lines:
+        if number > MAX_LINES:
+            raise TooLarge(
+                f"This has more than {MAX_LINES:,} lines: it is longer than any guild dump. Send the file that "
+                "/outputfile guild wrote.",
+                figures={"max_lines": MAX_LINES},
+            )
         if not line.strip():
             continue
         member = None if len(dump.members) >= MAX_ROWS else _read_row(number, line, ignored)
@@ -67,7 +83,7 @@ def read_guild_dump(
 
 
 def _read_row(number: int, line: str, ignored: IgnoredLines) -> GuildMember | None:
-    fields = [field.strip() for field in line.split("\t")]
+    fields = [field.strip()[:LONGEST_FIELD] for field in line.split("\t", MOST_FIELDS)]
     if len(fields) < FEWEST_FIELDS:
         ignored.add(number, line, "not_a_row", "A row has a name, a level, a class and a rank at least.")
         return None
@@ -96,7 +112,7 @@ def _read_row(number: int, line: str, ignored: IgnoredLines) -> GuildMember | No
 
 
 def _read_date(text: str) -> dt.date | None:
-    """`MM/DD/YY`; two digits of a year mean 1999 to 2098, for EverQuest began in 1999."""
+    """Return the date of `MM/DD/YY`; two digits of a year mean 1999 to 2098, for EverQuest began in 1999."""
     match = _DATE.match(text)
     if not match:
         return None
@@ -110,11 +126,13 @@ def _read_date(text: str) -> dt.date | None:
 
 
 def main_in_note(note: str, own_name: str, known: set[str]) -> str | None:
-    """The main that a public note names ("Bob is main", "alt of bob"), in display form, else None.
+    """Return the main that a public note names ("Bob is main", "alt of bob"), in display form, else None.
 
     `known` holds the casefolded names of the dump, `own_name` is the character the note is about: a note that says
     "Bob is main" on Bob himself names nobody else.
     """
+    if not _KINSHIP.search(note[:500]):
+        return None
     for patterns, must_be_known in ((_PLAIN, False), (_LOOSE, True)):
         for pattern in patterns:
             for match in pattern.finditer(note[:500]):

@@ -4,7 +4,7 @@
     4) Dave - Cleric
     • Erin (box)
 
-Remarks are kept as the entry's note. A sentence is no list: a line of several words with everyday words in it is kept
+Remarks are kept as the entry's note. A sentence is not a list: a line of several words with everyday words in it is kept
 as ignored, so that a pasted page of prose is refused and not taken for a raid of people called The, Quick and Brown.
 """
 
@@ -24,6 +24,8 @@ from .vocabulary import is_class_name, split_leading_class
 #: A list that somebody pastes is short; more lines than this are some other file.
 MAX_LIST_LINES = 5_000
 LONGEST_LIST_LINE = 20_000
+#: Class, level and remarks of one name are fewer words than this.
+MOST_WORDS = 30
 
 _EVERYDAY = frozenset(
     re.findall(
@@ -72,8 +74,11 @@ def read_list(
         if number == 1 and items and all(item.strip().casefold() in _HEADINGS for item in items):
             reader.skip(number, line, "heading", "The heading of a table.")
             continue
+        before = len(reader.block.entries) + ignored.count
         for item in items:
             _read_item(reader, number, item)
+        if len(reader.block.entries) + ignored.count == before:
+            reader.skip(number, line, "not_a_row", "There is no name in it.")
     reader.set_time(time_in_name(filename), clock)
     return reader.block
 
@@ -84,15 +89,15 @@ def _is_sentence(line: str) -> bool:
 
 
 def _items(line: str) -> list[str]:
-    """The parts of a line that are one name each; a class or a level of its own belongs to the name before it."""
-    items: list[str] = []
+    """Return the parts of a line that are one name each; a class or a level of its own belongs to the name before it."""
+    items: list[list[str]] = []
     for part in _SEPARATORS.split(line):
         text = part.strip()
-        if items and items[-1].strip() and (_TRAILING_NUMBER.match(text) or is_class_name(text)):
-            items[-1] += f" {text}"
+        if items and items[-1][0].strip() and (_TRAILING_NUMBER.match(text) or is_class_name(text)):
+            items[-1].append(text)
         else:
-            items.append(part)
-    return items
+            items.append([part])
+    return [" ".join(parts) for parts in items]
 
 
 def _read_item(reader: TableReader, number: int, item: str) -> None:
@@ -124,16 +129,18 @@ def _groups(match: re.Match[str]) -> tuple[str | None, ...]:
 
 
 def _name_of(word: str) -> str:
-    """The name without a server before a dot (`firiona.Bob`) or after a hyphen (`Bob-Firiona`)."""
+    """Return the name without a server before a dot (`firiona.Bob`) or after a hyphen (`Bob-Firiona`)."""
     word = _SERVER_PREFIX.sub("", word.lstrip("@"))
     head, hyphen, tail = word.partition("-")
     return head if hyphen and head.isalpha() and tail[:1].isalpha() else word
 
 
 def _described(words: list[str]) -> tuple[str, str, list[str]] | None:
-    """Class, level and remarks, where the words after a name are nothing else."""
+    """Return class, level and remarks, where the words after a name are nothing else."""
     class_text, level, remarks = "", "", []
     rest = [word for word in words if word not in {"-", "–", "—", "|", "/", ":"}]
+    if len(rest) > MOST_WORDS:
+        return None
     while rest:
         found, after = split_leading_class(rest)
         if found and not class_text:

@@ -11,28 +11,39 @@ from dataclasses import dataclass
 
 _WHO = r"(?P<who>[A-Za-z][A-Za-z.`]*)"
 _COUNT = r"(?:(?P<count>\d{1,6})|[Aa]n?)"
-_FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("looted", re.compile(rf"^--{_WHO} (?:have|has) looted {_COUNT} (?P<item>.+?)\s*\.\s*--$")),
-    ("looted", re.compile(rf"^{_WHO} looted {_COUNT} (?P<item>.+?) to create (?P<made>.+?)\.?$")),
-    ("stolen", re.compile(rf"^--{_WHO} stole (?:{_COUNT} )?(?P<item>.+) from (?P<source>.+?)\s*!--$")),
-    ("grabbed", re.compile(rf"^{_WHO} grabbed {_COUNT} (?P<item>.+?)\s*\.$")),
-    ("given", re.compile(rf"^{_COUNT} (?P<item>.+) was given to {_WHO}\.$")),
+#: What it says, a word of every such line and how it ends (a line without them is not tried: the form would look for
+#: its end from every word), and its form.
+_FORMS: tuple[tuple[str, str, str, re.Pattern[str]], ...] = (
+    ("looted", " looted ", "--", re.compile(rf"^--{_WHO} (?:have|has) looted {_COUNT} (?P<item>.+?)\s*\.\s*--$")),
+    ("looted", " looted ", "", re.compile(rf"^{_WHO} looted {_COUNT} (?P<item>.+?) to create (?P<made>.+?)\.?$")),
+    (
+        "stolen",
+        " stole ",
+        "!--",
+        re.compile(rf"^--{_WHO} stole (?:{_COUNT} )?(?P<item>.+) from (?P<source>.+?)\s*!--$"),
+    ),
+    ("grabbed", " grabbed ", ".", re.compile(rf"^{_WHO} grabbed {_COUNT} (?P<item>.+?)\s*\.$")),
+    ("given", " was given to ", ".", re.compile(rf"^{_COUNT} (?P<item>.+) was given to {_WHO}\.$")),
     (
         "won",
+        " won the ",
+        ".",
         re.compile(
             rf"^{_WHO} won the (?P<roll_kind>\w+) roll on (?P<count>\d{{1,6}}) item\(s\): (?P<item>.+) "
             r"with a roll of (?P<roll>\d{1,6})\.$"
         ),
     ),
-    ("left", re.compile(rf"^--{_WHO} left {_COUNT} (?P<item>.+) on (?P<source>.+?)\.--$")),
-    ("left", re.compile(rf"^--{_COUNT} (?P<item>.+) was left on (?P<source>.+?)\.--$")),
+    ("left", " left ", ".--", re.compile(rf"^--{_WHO} left {_COUNT} (?P<item>.+) on (?P<source>.+?)\.--$")),
+    ("left", " was left on ", ".--", re.compile(rf"^--{_COUNT} (?P<item>.+) was left on (?P<source>.+?)\.--$")),
     (
         "left",
+        ". These items",
+        "",
         re.compile(r"^No one was interested in the (?P<count>\d{1,6}) item\(s\): (?P<item>.+?)\. These items\b.*$"),
     ),
 )
 _FROM = re.compile(r"^(?P<item>.+) from (?P<source>.+?(?:corpse|chest))$")
-#: A longer line is no loot line.
+#: A longer line is not a loot line.
 _LONGEST = 400
 
 
@@ -50,11 +61,11 @@ class LootText:
 
 def read_loot(text: str) -> LootText | None:
     """Read the message part of a loot line, None where it is none. `who` may be `You`."""
-    text = text.strip()
     if len(text) > _LONGEST:
         return None
-    for how, form in _FORMS:
-        match = form.match(text)
+    text = " ".join(text.split())  # runs of blanks would be gone through anew from each of their blanks
+    for how, word, ending, form in _FORMS:
+        match = form.match(text) if word in text and text.endswith(ending) else None
         if match:
             return _loot(how, match.groupdict())
     return None
@@ -62,7 +73,7 @@ def read_loot(text: str) -> LootText | None:
 
 def _loot(how: str, found: dict[str, str | None]) -> LootText:
     item, source = (found["item"] or "").strip(), (found.get("source") or "").strip()
-    if not source and (parted := _FROM.match(item)):
+    if not source and item.endswith(("corpse", "chest")) and (parted := _FROM.match(item)):
         item, source = parted["item"].strip(), parted["source"].strip()
     roll = found.get("roll")
     return LootText(

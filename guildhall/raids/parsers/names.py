@@ -1,7 +1,7 @@
 """Character names: how the game spells them, and why a piece of text is not one.
 
 EverQuest names are 3 to 15 letters (the game's own A to Z; a backtick is tolerated), compared whatever the case and
-shown with a capital. A text that is no name is refused with a reason, so that the caller can show it to a person.
+shown with a capital. A text that is not a name is refused with a reason, so that the caller can show it to a person.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class NameProblem:
 
 @lru_cache(maxsize=2048)
 def read_name(text: str) -> str | NameProblem:
-    """The display form (capital, then lower case) of a character name, or what is wrong with it."""
+    """Return the display form (capital, then lower case) of a character name, or what is wrong with it."""
     name = text.strip()
     if len(name) > LONGEST:
         return NameProblem(

@@ -11,12 +11,10 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from xml.etree.ElementTree import Element, ParseError
-
-import defusedxml.ElementTree as SafeElementTree
-from defusedxml.common import DefusedXmlException
+from xml.etree.ElementTree import Element
 
 from guildhall.core.errors import BadInput
+from guildhall.core.xml import XmlRefused, read_xml
 
 from .names import NameProblem, read_name
 from .results import (
@@ -44,7 +42,7 @@ def read_raid_xml(
     """Read a raid-log XML into its raid and one block of everybody who was there.
 
     Raises:
-        BadInput: ``bad_xml`` where it is no XML, holds a document type, or is no raid log.
+        BadInput: ``bad_xml`` where it is not XML, holds a document type, or is not a raid log.
     """
     root = _parse(data)
     reader = _Reader(clock, ignored)
@@ -52,7 +50,7 @@ def read_raid_xml(
     log = log or reader.ctrt(root)
     if log is None:
         raise BadInput(
-            f"This XML is no raid log that is known: it begins with <{str(root.tag)[:40]}>. Export it in the EQdkp "
+            f"This XML is not a raid log that is known: it begins with <{str(root.tag)[:40]}>. Export it in the EQdkp "
             "Plus or CTRT form.",
             code="bad_xml",
         )
@@ -70,20 +68,15 @@ def read_raid_xml(
 
 def _parse(data: bytes) -> Element:
     try:
-        root = SafeElementTree.fromstring(data, forbid_dtd=True)
-    except DefusedXmlException as error:
+        return read_xml(data)
+    except XmlRefused as error:
         raise BadInput(
-            "This XML defines a document type or entities, which are never read. Remove the <!DOCTYPE …> part.",
-            code="bad_xml",
+            f"This XML cannot be read: {error}. Export the raid again, one raid at a time.", code="bad_xml"
         ) from error
-    except (ParseError, ValueError, LookupError) as error:
-        raise BadInput(f"This is not well-formed XML ({str(error)[:100]}). Export it again.", code="bad_xml") from error
-    assert isinstance(root, Element)
-    return root
 
 
 class _Reader:
-    """Reads both families of raid logs; what is no member or item goes to `ignored`."""
+    """Reads both families of raid logs; what is not a member or item goes to `ignored`."""
 
     def __init__(self, clock: LocalClock, ignored: IgnoredLines) -> None:
         self._clock = clock
@@ -93,7 +86,7 @@ class _Reader:
     # -- eqdkpplus: raidlog/raiddata ------------------------------------------------------------------------------
 
     def eqdkp_plus(self, root: Element) -> RaidLog:
-        """`raiddata` with `zones`, `bosskills`, `members`, `items`."""
+        """Return `raiddata` with `zones`, `bosskills`, `members`, `items`."""
         raid = root if root.tag == "raiddata" else root.find(".//raiddata")
         assert raid is not None
         log = RaidLog("eqdkpplus")
@@ -123,7 +116,8 @@ class _Reader:
     # -- CTRT and MagicDKP ----------------------------------------------------------------------------------------
 
     def ctrt(self, root: Element) -> RaidLog | None:
-        """`Join`, `Leave`, `BossKills`, `Loot`, and with CTRT also `PlayerInfos`; None where there is no `Join`."""
+        """Read `Join`, `Leave`, `BossKills`, `Loot`, and with CTRT also `PlayerInfos`; None where there is no
+        `Join`."""
         joins = root.find("Join")
         if joins is None:
             return None
@@ -185,7 +179,7 @@ class _Reader:
         )
         twin = self._members.get(entry.key)
         if twin is not None:
-            twin.stays = sorted([*twin.stays, *stays], key=_when)
+            twin.stays.extend(stays)  # put in order once, when all are read
             self._ignored.add(
                 number, raw_name, "duplicate", "This member stands further up already; the stays are joined."
             )
@@ -268,7 +262,9 @@ def _when(stay: Stay) -> dt.datetime:
 
 
 def _finished(log: RaidLog) -> RaidLog:
-    """Begin and end from the zones and stays, where the file does not give them."""
+    """Return stays in order; begin and end from the zones and stays, where the file does not give them."""
+    for member in log.members:
+        member.stays.sort(key=_when)
     starts = [zone.entered_at for zone in log.zones] + [
         stay.joined_at for member in log.members for stay in member.stays
     ]

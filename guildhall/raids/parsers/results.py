@@ -8,6 +8,7 @@ Times are aware and in UTC (`taken_at`), next to the local time as it was writte
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -63,9 +64,13 @@ class IgnoredLines:
 
     def merge(self, other: IgnoredLines) -> None:
         """Add what another file of the same upload left out."""
+        kept = Counter(sample.reason for sample in self.samples)
+        for sample in other.samples:
+            kept[sample.reason] += 1
+            if kept[sample.reason] <= SAMPLES_PER_REASON:
+                self.samples.append(sample)
         for reason, count in other.by_reason.items():
             self.add_many(count, reason)
-        self.samples.extend(other.samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,11 @@ class RosterEntry:
 
     @property
     def key(self) -> str:
-        """The name to compare by."""
+        """Return the name to compare by."""
         return self.character_name.casefold()
 
     def filled_from(self, earlier: RosterEntry) -> RosterEntry:
-        """This sighting, with what it does not show taken from an earlier one of the same character."""
+        """Return this sighting, with what it does not show taken from an earlier one of the same character."""
         return replace(
             self,
             character_class=self.character_class or earlier.character_class,
@@ -149,7 +154,7 @@ class RosterBlock:
             self.warnings.append(ParseWarning(code, detail))
 
     def has_warning(self, code: str) -> bool:
-        """Whether a warning of that code was given."""
+        """Return whether a warning of that code was given."""
         return any(warning.code == code for warning in self.warnings)
 
 
@@ -172,21 +177,21 @@ class AttendanceParse:
 
     @property
     def entries(self) -> list[RosterEntry]:
-        """The entries of the latest block."""
+        """Return the entries of the latest block."""
         return self.latest().entries
 
     @property
     def taken_at(self) -> dt.datetime | None:
-        """When the latest block was taken (UTC), where the source says it."""
+        """Return when the latest block was taken (UTC), where the source says it."""
         return self.latest().taken_at
 
     @property
     def all_warnings(self) -> list[ParseWarning]:
-        """The warnings of the input and of the latest block."""
+        """Return the warnings of the input and of the latest block."""
         return [*self.warnings, *self.latest().warnings]
 
     def latest(self) -> RosterBlock:
-        """The block that was taken last (the last one of the input among equals), empty ones only if all are."""
+        """Return the block that was taken last (the last one of the input among equals), empty ones only if all are."""
         filled = [block for block in self.blocks if block.entries] or self.blocks
         timed = [block for block in filled if block.taken_at is not None]
         if not timed:
@@ -194,7 +199,7 @@ class AttendanceParse:
         return max(enumerate(timed), key=lambda pair: (pair[1].taken_at, pair[0]))[1]
 
     def union(self, since: dt.datetime | None = None, until: dt.datetime | None = None) -> list[RosterEntry]:
-        """Everybody seen in any block between `since` and `until` (both included), in order of first sighting.
+        """Return everybody seen in any block between `since` and `until` (both included), in order of first sighting.
 
         The latest sighting of a character counts; what it hides is filled in from the earlier ones. A block without
         a time counts always.
@@ -208,7 +213,7 @@ class AttendanceParse:
 
 
 def in_window(blocks: Iterable[RosterBlock], since: dt.datetime | None, until: dt.datetime | None) -> list[RosterBlock]:
-    """The blocks taken between `since` and `until`, both included; one without a time always counts."""
+    """Return the blocks taken between `since` and `until`, both included; one without a time always counts."""
     return [
         block
         for block in blocks
@@ -218,7 +223,7 @@ def in_window(blocks: Iterable[RosterBlock], since: dt.datetime | None, until: d
 
 
 def in_order(blocks: Iterable[RosterBlock]) -> list[RosterBlock]:
-    """The blocks by time; those without one come first, and equals keep their order."""
+    """Return the blocks by time; those without one come first, and equals keep their order."""
     earliest = dt.datetime.min.replace(tzinfo=dt.UTC)
     return sorted(blocks, key=lambda block: block.taken_at or earliest)
 
@@ -249,7 +254,7 @@ class GuildMember:
 
     @property
     def key(self) -> str:
-        """The name to compare by."""
+        """Return the name to compare by."""
         return self.character_name.casefold()
 
 

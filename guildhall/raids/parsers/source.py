@@ -38,7 +38,7 @@ class Source:
     """One input, read once from front to back.
 
     Raises:
-        BadInput: ``empty`` where there is nothing in it, ``binary`` where it is no text (and no zip).
+        BadInput: ``empty`` where there is nothing in it, ``binary`` where it is not text (and no zip).
         TooLarge: while reading, once more than `max_bytes` have come.
     """
 
@@ -56,20 +56,20 @@ class Source:
 
     @property
     def head(self) -> str:
-        """The beginning as text (up to 64 KiB), to guess the format from."""
+        """Return the beginning as text (up to 64 KiB), to guess the format from."""
         return decode(b"".join(_recode(iter([self._head]), self.encoding)))
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Each line without its end, numbered from 1, NUL bytes taken out."""
+        """Return each line without its end, numbered from 1, NUL bytes taken out."""
         return _split(_recode(self._chunks(), self.encoding))
 
     def text_lines(self) -> Iterator[tuple[int, str]]:
-        """Each line decoded."""
+        """Yield each line decoded."""
         for number, line in self.lines():
             yield number, decode(line)
 
     def read_all(self) -> bytes:
-        """The whole input as it came, for formats that cannot be read by lines."""
+        """Return the whole input as it came, for formats that cannot be read by lines."""
         return b"".join(self._chunks())
 
     def _read_head(self) -> bytes:
@@ -138,7 +138,7 @@ def _encoding_of(head: bytes) -> str:
 
 
 def _recode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """The same bytes without a mark and without NULs; UTF-16 becomes UTF-8."""
+    """Yield the same bytes without a mark and without NULs; UTF-16 becomes UTF-8."""
     if encoding in ("utf-16-le", "utf-16-be"):
         decoder = codecs.getincrementaldecoder(encoding)("replace")
         for chunk in chunks:

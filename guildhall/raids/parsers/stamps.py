@@ -27,7 +27,7 @@ _NAME_TIMES = (
 
 
 def log_character(filename: str) -> str | None:
-    """The logging character out of `eqlog_<Character>_<server>.txt` (any path before it), else None.
+    """Return the logging character out of `eqlog_<Character>_<server>.txt` (any path before it), else None.
 
     The server's token may hold dots (`eqlog_Bennie_pq.proj.txt`), a copy may carry a date at its end.
     """
@@ -36,7 +36,7 @@ def log_character(filename: str) -> str | None:
 
 
 def base_name(filename: str) -> str:
-    """The last part of a path, Windows or not."""
+    """Return the last part of a path, Windows or not."""
     return re.split(r"[\\/]", filename.strip())[-1]
 
 
@@ -64,7 +64,7 @@ def _is_stamped(line: bytes) -> bool:
 
 @lru_cache(maxsize=512)
 def read_stamp(stamp: bytes) -> dt.datetime | None:
-    """`Sun Mar 01 20:15:00 2026` as a naive local time; None where it is no real moment (Feb 30, hour 25)."""
+    """Return `Sun Mar 01 20:15:00 2026` as a naive local time; None where it is not a real moment (Feb 30, hour 25)."""
     try:
         year, month, day = int(stamp[20:24]), _MONTHS[stamp[4:7]], int(stamp[8:10])
         hour, minute, second = int(stamp[11:13]), int(stamp[14:16]), int(stamp[17:19])
@@ -74,17 +74,17 @@ def read_stamp(stamp: bytes) -> dt.datetime | None:
 
 
 def weekday_fits(stamp: bytes, local: dt.datetime) -> bool:
-    """Whether the weekday that was written is the one of that date."""
+    """Return whether the weekday that was written is the one of that date."""
     return _WEEKDAYS.get(stamp[:3]) == local.weekday()
 
 
 def time_in_name(filename: str) -> dt.datetime | None:
-    """The local time in the name of a dump (`…-20240704-210727.txt`, `…2024-03-22_09-47-32.txt`), else None."""
+    """Return the local time in the name of a dump (`…-20240704-210727.txt`, `…2024-03-22_09-47-32.txt`), else None."""
     return read_name_time(base_name(filename))
 
 
 def read_name_time(text: str) -> dt.datetime | None:
-    """The first `YYYYMMDD-HHMMSS` or `YYYY-MM-DD_HH-MM-SS` in `text` as a naive local time, else None."""
+    """Return the first `YYYYMMDD-HHMMSS` or `YYYY-MM-DD_HH-MM-SS` in `text` as a naive local time, else None."""
     for pattern in _NAME_TIMES:
         match = pattern.search(text)
         if match:
@@ -100,7 +100,7 @@ class LocalClock:
     """Turns local times of one source into UTC, in the order they are read.
 
     Raises:
-        BadInput: ``unknown_time_zone`` where `time_zone` is no IANA name.
+        BadInput: ``unknown_time_zone`` where `time_zone` is not an IANA name.
     """
 
     def __init__(self, time_zone: str) -> None:
@@ -113,13 +113,16 @@ class LocalClock:
                 attr="time_zone",
             ) from error
         self._last: dt.datetime | None = None
+        self._answer: tuple[dt.datetime, str | None] | None = None
         self._fold = 0
 
     def utc(self, local: dt.datetime) -> tuple[dt.datetime, str | None]:
-        """The moment in UTC and a doubt: `ambiguous_time` (the repeated hour), `nonexistent_time`, or None.
+        """Return the moment in UTC and a doubt: `ambiguous_time` (the repeated hour), `nonexistent_time`, or None.
 
         In the repeated hour the first pass is meant until the times step back, then the second.
         """
+        if self._answer is not None and local == self._last:  # many lines are written in one second
+            return self._answer
         first = local.replace(tzinfo=self.zone, fold=0)
         second = local.replace(tzinfo=self.zone, fold=1)
         doubt: str | None = None
@@ -134,7 +137,8 @@ class LocalClock:
         else:
             self._fold = 0
         self._last = local
-        return (second if fold else first).astimezone(dt.UTC), doubt
+        self._answer = (second if fold else first).astimezone(dt.UTC), doubt
+        return self._answer
 
     def _which_pass(self, local: dt.datetime) -> int:
         if self._last is not None and local < self._last and self._last - local < dt.timedelta(hours=2):

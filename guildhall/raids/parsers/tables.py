@@ -18,10 +18,14 @@ from .vocabulary import read_class
 MAX_ROWS = 20_000
 MAX_LINES = 100_000
 LONGEST_FIELD = 300
+#: More columns than any dump has; whatever comes after these is kept as one.
+MOST_FIELDS = 30
+_LEVEL = re.compile(r"[0-9]{1,3}")
+_POINTS = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,4})?")
 
 
 class TableReader:
-    """Collects the rows of one dump into one block, and what is no row into `ignored`."""
+    """Collects the rows of one dump into one block, and what is not a row into `ignored`."""
 
     def __init__(self, source: Format, ignored: IgnoredLines, filename: str = "") -> None:
         self.block = RosterBlock(source, filename=filename)
@@ -29,7 +33,7 @@ class TableReader:
         self._keys: set[str] = set()
 
     def rows(self, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-        """The lines that are not blank, with their numbers; the rest beyond `MAX_ROWS` entries is only counted.
+        """Yield the lines that are not blank, with their numbers; the rest beyond `MAX_ROWS` entries is only counted.
 
         Raises:
             TooLarge: ``too_large`` beyond `MAX_LINES` lines.
@@ -49,7 +53,7 @@ class TableReader:
             yield number, line
 
     def skip(self, number: int, line: str, reason: str, detail: str = "") -> None:
-        """Count a line that is no row."""
+        """Count a line that is not a row."""
         self.ignored.add(number, line, reason, detail)
 
     def add(
@@ -93,7 +97,9 @@ class TableReader:
         self.block.last_line = number
         self.block.entries.append(entry)
         if described.base is None and described.title:
-            self.block.warn("unknown_class", f"“{described.title}” is no class or title that is known; the row counts.")
+            self.block.warn(
+                "unknown_class", f"“{described.title}” is not a class or title that is known; the row counts."
+            )
 
     def set_time(self, local: dt.datetime | None, clock: LocalClock) -> None:
         """Give the block its time, with what is doubtful about it."""
@@ -107,15 +113,15 @@ class TableReader:
 
 
 def read_level(text: str) -> int | None:
-    """A level from 1 to 999, else None."""
+    """Return a level from 1 to 999, else None."""
     text = text.strip()
-    return int(text) if re.fullmatch(r"[0-9]{1,3}", text) and int(text) > 0 else None
+    return int(text) if _LEVEL.fullmatch(text) and int(text) > 0 else None
 
 
 def read_points(text: str) -> Decimal | None:
-    """Points as a dump writes them (`3`, `2.5`), None where that is no plain number."""
+    """Return points as a dump writes them (`3`, `2.5`), None where that is not a plain number."""
     text = text.strip()
-    if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,4})?", text):
+    if not _POINTS.fullmatch(text):
         return None
     try:
         return Decimal(text)

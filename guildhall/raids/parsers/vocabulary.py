@@ -62,7 +62,7 @@ CLASSES: tuple[str, ...] = tuple(_TITLES)
 
 
 def _squeeze(text: str) -> str:
-    """Letters only, case folded, so that "Storm Caller", "Stormcaller" and "Shadowknight" meet their twins."""
+    """Return letters only, case folded, so that "Storm Caller", "Stormcaller" and "Shadowknight" meet their twins."""
     return re.sub(r"[^a-z]", "", text.casefold())
 
 
@@ -86,12 +86,12 @@ class ClassText:
 
 
 def base_class(text: str) -> str | None:
-    """The base class that a class name, a title or a short form means, else None. Case and blanks do not matter."""
+    """Return the base class that a class name, a title or a short form means, else None. Case and blanks do not matter."""
     return _CLASS_WORDS.get(_squeeze(text))
 
 
 def is_class_name(text: str) -> bool:
-    """Whether a text is the plain name or short form of a class (a title is not: a title may be somebody's name)."""
+    """Return whether a text is the plain name or short form of a class (a title is not: a title may be somebody's name)."""
     base = base_class(text)
     return base is not None and _is_plain(text, base)
 

@@ -42,6 +42,8 @@ _CUT_SHORT = re.compile(r"^\s*Your who request was cut short")
 _RULE = re.compile(r"^\s*-{3,}\s*$")
 #: The first characters that a row (or the rule above the rows) can begin with, after the time.
 _ROW_STARTS = b"[ *<OTBA-"
+#: What else a line without a bracket matters by, where somebody pasted a roster without the times.
+_BARE_WORDS = (b"Friends", b"who request", b"---")
 
 
 @dataclass(slots=True)
@@ -77,6 +79,12 @@ class WhoReader:
         """Read all lines; the work per line of chat is two searches in its bytes."""
         number, line = 0, b""
         for number, line in lines:
+            if not line:
+                self._blank_lines += 1
+                continue
+            if b"[" not in line and b"layer" not in line and not any(word in line for word in _BARE_WORDS):
+                self._blank_lines += line.isspace()
+                continue
             if (
                 line[25:27] == b"] "
                 and line[27:28] not in _ROW_STARTS
@@ -153,7 +161,7 @@ class WhoReader:
             roster.names.add(entry.key)
             block.entries.append(entry)
             if entry.character_class is None and entry.title:
-                block.warn("unknown_class", f"“{entry.title}” is no class or title that is known; the row counts.")
+                block.warn("unknown_class", f"“{entry.title}” is not a class or title that is known; the row counts.")
 
     def _footer(self, number: int, stamp: bytes | None, footer: re.Match[str]) -> None:
         self._expire(number, stamp)
@@ -278,7 +286,7 @@ class WhoReader:
             self._is_dropping = True
 
     def _ignore_rows(self, block: RosterBlock) -> None:
-        """Rows outside of any heading and footer, in a log that has better rosters."""
+        """Ignore rows outside of any heading and footer, in a log that has better rosters."""
         for entry in block.entries:
             self._roster_lines -= 1
             self._ignored.add(entry.line_number, entry.raw_name, "outside_roster", "A row outside of any roster.")

@@ -10,9 +10,10 @@ import re
 
 from .names import NameProblem, read_name
 from .results import RosterEntry
+from .tables import read_level
 from .vocabulary import read_class
 
-#: A longer message is no row; the bound keeps a hostile line cheap.
+#: A longer message is not a row; the bound keeps a hostile line cheap.
 LONGEST_ROW = 400
 
 ROW = re.compile(
@@ -45,10 +46,12 @@ _FLAG = re.compile(r"AFK|OFFLINE MODE|TRADER|BUYER|<LINKDEAD>|LFG")
 
 
 def read_row(text: str, line_number: int) -> RosterEntry | NameProblem | None:
-    """The entry of a row, what is wrong with its name, or None where the text is no row."""
+    """Return the entry of a row, what is wrong with its name, or None where the text is not a row."""
     if len(text) > LONGEST_ROW:
         return None
-    match = ROW.match(text)
+    match = ROW.match(
+        " ".join(text.split())
+    )  # each run of blanks is gone through once, not once for each of its blanks
     if match is None:
         return None
     name = read_name(match["name"])
@@ -64,7 +67,7 @@ def read_row(text: str, line_number: int) -> RosterEntry | NameProblem | None:
         character_class=described.base,
         classes=described.classes,
         title=described.title,
-        level=int(level) if level else None,
+        level=read_level(level or ""),
         race=match["race"],
         guild=match["guild"],
         flags=_flags(match),

@@ -2,10 +2,17 @@
 
 `events` (events, item pools, shares of the statuses), `raids` (raids and their checks), `awarding` (the main job),
 `amending` (putting it right: only the difference is posted), `unmatched` (names that nobody knew), `reversing` (a whole
-raid, and what follows the ledger), `summaries` (the attendance read model).
+raid, and what follows the ledger), `leave` (who is away), `summaries` (the attendance read model).
 """
 
-from .amending import Amendment, Change, amend_attendance, preview_amendment, remove_attendee
+from .amending import (
+    Amendment,
+    Change,
+    amend_attendance,
+    preview_amendment,
+    remove_attendee,
+    take_off_rows,
+)
 from .awarding import AwardResult, Credit, award_attendance, commit_parsed_attendance
 from .events import (
     create_event,
@@ -17,6 +24,7 @@ from .events import (
     set_status_share,
     update_event,
 )
+from .leave import change_leave, end_leave, take_leave
 from .raids import (
     add_check,
     check_of,
@@ -44,6 +52,7 @@ __all__ = [
     "add_check",
     "amend_attendance",
     "award_attendance",
+    "change_leave",
     "check_of",
     "commit_parsed_attendance",
     "create_event",
@@ -51,6 +60,7 @@ __all__ = [
     "delete_event",
     "delete_item_pool",
     "delete_raid",
+    "end_leave",
     "event_worth",
     "first_check",
     "forget_status_share",
@@ -63,6 +73,8 @@ __all__ = [
     "reverse_raid",
     "save_item_pool",
     "set_status_share",
+    "take_leave",
+    "take_off_rows",
     "update_check",
     "update_event",
     "update_raid",

@@ -16,22 +16,30 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
-
 from guildhall.accounts.models import User
-from guildhall.core import audit, clock
+from guildhall.core import audit, clock, previews
 from guildhall.core.errors import Conflict, NotFound
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
-from guildhall.points.models import DKPPool, EntryKind, LedgerEntry
-from guildhall.raids.models import AttendanceCheck, AttendanceStatus, Raid, RaidAttendance, UnmatchedName
-from guildhall.raids.planning import Attendee, Plan, Planned, Verdict, clean_attendees, plan_attendance, pools_of
+from guildhall.points.models import DKPPool, EntryKind
+from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance, UnmatchedName
+from guildhall.raids.planning import (
+    Attendee,
+    Plan,
+    Planned,
+    Verdict,
+    amounts_of,
+    clean_attendees,
+    merit_of,
+    plan_attendance,
+    pools_of,
+)
 from guildhall.raids.policy import amounts_for, shares_in_force
 from guildhall.roster.names import name_key
 from guildhall.roster.selectors import match_names
 
-from .awarding import carry_out, entry_words, store_changed, stored_amounts
+from .awarding import carry_out, entry_description, store_changed, stored_amounts
 from .raids import check_of, lock_raid, refuse_future
 from .standing import RAID_AMENDED, announce
 
@@ -55,7 +63,7 @@ class Change:
 
     @property
     def difference(self) -> Amounts:
-        """What is posted, by pool id; empty where nothing is."""
+        """Return what is posted, by pool id; empty where nothing is."""
         pools = {**self.before, **self.after}
         found = {pool: self.after.get(pool, ZERO) - self.before.get(pool, ZERO) for pool in pools}
         return {pool: amount for pool, amount in found.items() if amount != ZERO}
@@ -70,14 +78,29 @@ class Amendment:
     changes: list[Change]
     unmatched: list[UnmatchedName] = field(default_factory=list)
     is_preview: bool = False
+    shown: previews.Shown | None = None
+    """What the preview showed; None of an amendment that was carried out."""
+
+    @property
+    def digest(self) -> str | None:
+        return self.shown.digest if self.shown else None
 
     def of(self, *what: str) -> list[Change]:
-        """The changes of a kind."""
+        """Return the changes of a kind."""
         return [change for change in self.changes if change.what in what]
 
     @property
+    def points_by_person(self) -> dict[ledger.Key, Decimal]:
+        """Return what is posted of each person in each pool."""
+        found: dict[ledger.Key, Decimal] = defaultdict(lambda: ZERO)
+        for change in self.changes:
+            for pool, amount in change.difference.items():
+                found[change.user_id or 0, pool] += amount
+        return dict(found)
+
+    @property
     def total(self) -> Amounts:
-        """The sum of the differences, by pool id."""
+        """Return the sum of the differences, by pool id."""
         found: Amounts = defaultdict(lambda: ZERO)
         for change in self.changes:
             for pool, amount in change.difference.items():
@@ -93,7 +116,7 @@ def preview_amendment(
     partial: bool = False,
     remove: Collection[str] = (),
 ) -> Amendment:
-    """What `amend_attendance` would do with the same arguments. Nothing is written; at most a dozen queries.
+    """Return what `amend_attendance` would do with the same arguments. Nothing is written; at most a dozen queries.
 
     Raises:
         as `amend_attendance`.
@@ -102,11 +125,33 @@ def preview_amendment(
         raise Conflict(f"{raid} was reversed. Make a new raid instead.", code="raid_reversed")
     at = check_of(raid, check)
     refuse_future(raid, at)
-    changes, _ = _work_out(at, _wanted(attendees, partial, remove), partial, remove)
-    return Amendment(raid, at, changes, is_preview=True)
+    wanted = _wanted(attendees, partial, remove)
+    changes, _ = _work_out(at, wanted, partial, remove)
+    return Amendment(raid, at, changes, is_preview=True, shown=_shown(at, wanted, partial, remove, changes))
+
+
+def _shown(
+    check: AttendanceCheck,
+    wanted: Sequence[Attendee],
+    partial: bool,
+    remove: Collection[str],
+    changes: Sequence[Change],
+) -> previews.Shown:
+    people = [[one.character_name, one.status, one.points, one.note, one.character_id] for one in wanted]
+    given = [check.raid_id, check.pk, sorted(people, key=str), partial, sorted(remove)]
+    rows = previews.by_label(
+        (
+            change.character_name,
+            [change.what, change.user_id, change.status_before, change.status_after, change.before, change.after],
+        )
+        for change in changes
+        if change.what != "unchanged"
+    )
+    return previews.Shown("raids.amend_attendance", given, rows)
 
 
 @use_case
+@previews.executes_preview(preview_amendment)
 def amend_attendance(
     *,
     raid: Raid,
@@ -116,6 +161,7 @@ def amend_attendance(
     reason: str = "",
     partial: bool = False,
     remove: Collection[str] = (),
+    digest: str | None = None,
 ) -> Amendment:
     """Make the attendance of a check what `attendees` says, and post the difference alone.
 
@@ -123,8 +169,10 @@ def amend_attendance(
         attendees: everybody who was there, as they should stand. Who is missing from it is taken off and reversed.
         partial: only these people change; nobody else is taken off.
         remove: names to take off, with `partial`.
+        digest: of the `preview_amendment` that this carries out; the reason is not part of it.
 
     Raises:
+        PreviewChanged: it is not what was previewed.
         BadInput: those of `clean_attendees`, ``raid_in_future``.
         Conflict: ``raid_reversed``, ``pool_closed``.
         NotFound: ``unknown_check``, ``not_present`` for a name in `remove` that is not down there.
@@ -134,13 +182,14 @@ def amend_attendance(
     at = check_of(locked, check)
     refuse_future(locked, at)
     changes, plan = _work_out(at, wanted, partial, remove)
+    previews.require(digest, lambda: _shown(at, wanted, partial, remove, changes))
     amendment = Amendment(locked, at, changes)
     _take_off([change.row for change in amendment.of("removed") if change.row], actor, reason or "taken off the list")
-    _post_differences(amendment.of("changed"), plan.pools, locked, actor)
+    post_differences(amendment.of("changed"), plan.pools, locked, actor)
     plan.rows = [row for row in plan.rows if row.verdict != Verdict.ALREADY_PRESENT]
     done = carry_out(plan, actor=actor, quiet=True)
     amendment.unmatched = done.unmatched
-    _tell(amendment, actor, reason)
+    _notify(amendment, actor, reason)
     return amendment
 
 
@@ -166,9 +215,11 @@ def _work_out(
     best = _best_of_each(plan, check)
     changes: list[Change] = []
     kept: set[int] = set()
+    # Whom a partial amendment says something about; everybody else stays as they are.
+    listed = {_key(planned) for planned in plan.rows if planned.character} | {name_key(name) for name in remove}
     for planned in plan.rows:
         if planned.user_id is None or planned.verdict not in (
-            Verdict.AWARD, Verdict.ALREADY_PRESENT, Verdict.SECOND_CHARACTER,
+            Verdict.AWARD, Verdict.RAISED, Verdict.ALREADY_PRESENT, Verdict.SECOND_CHARACTER,
         ):  # fmt: skip
             changes.append(_change("unmatched", planned))
             continue
@@ -183,10 +234,18 @@ def _work_out(
             continue
         kept.add(row.pk)
         kept.update(r.pk for r in standing if r.name_key == _key(planned))
+        if planned.verdict == Verdict.RAISED:  # decided here, not by the plan: an amendment may lower as well
+            planned.verdict = Verdict.SECOND_CHARACTER if planned.own is None else Verdict.ALREADY_PRESENT
+            planned.amounts, planned.paid = {}, {}
         if planned is not best[planned.user_id]:
             continue
         row.attendance_check = check  # the same object, so that its raid is not read again for each row
         change = _change("changed", planned, row, paid)
+        if partial and row.name_key not in listed and not _earns_more(planned, change, check, plan):
+            # Of the character that stands for them nothing is said: it goes on standing, this one is put beside it.
+            change.what, change.after = "unchanged", change.before
+            changes.append(change)
+            continue
         same = (
             row.status == planned.attendee.status
             and row.given_points == planned.attendee.points
@@ -195,19 +254,38 @@ def _work_out(
         if same:
             change.what, change.after = "unchanged", change.before
         else:
-            change.after = amounts_for(
-                worth=check.points,
-                status=planned.attendee.status,
-                character=planned.character,
-                pools=plan.pools,
-                shares=plan.shares,
-                given=planned.attendee.points,
-            )
+            change.after = _amounts(planned, check, plan)
         planned.verdict = Verdict.ALREADY_PRESENT
         planned.row = row
         changes.append(change)
-    changes.extend(_removals(standing, kept, paid, partial, remove))
-    return changes, plan
+    removals = _removals(standing, kept, paid, partial, remove)
+    gone = {change.row.pk for change in removals if change.row is not None}
+    for planned in plan.rows:
+        if planned.row is not None and planned.row.pk in gone:
+            planned.row = None  # an absence that is taken off is not the row that somebody is awarded by
+    return [*changes, *removals], plan
+
+
+def _amounts(planned: Planned, check: AttendanceCheck, plan: Plan) -> Amounts:
+    """Return what a name earns at the check, whatever stands there."""
+    return amounts_for(
+        worth=check.points,
+        status=planned.attendee.status,
+        character=planned.character,
+        pools=plan.pools,
+        shares=plan.shares,
+        given=planned.attendee.points,
+    )
+
+
+def _earns_more(planned: Planned, change: Change, check: AttendanceCheck, plan: Plan) -> bool:
+    """Return whether a character earns more than the one that stands for the person, by the plan's own order
+    (`merit_of`)."""
+    assert change.row is not None
+    amounts = _amounts(planned, check, plan)
+    before = {**dict.fromkeys(amounts, ZERO), **change.before}
+    mine = merit_of(planned.attendee.status, amounts, planned.character)
+    return mine < merit_of(change.row.status, before, change.row.character)
 
 
 def _key(planned: Planned) -> str:
@@ -216,20 +294,10 @@ def _key(planned: Planned) -> str:
 
 
 def _best_of_each(plan: Plan, check: AttendanceCheck) -> dict[int | None, Planned]:
-    """For each person the character that should stand for them: the best earner, the main among equals."""
+    """Return for each person the character that should stand for them: the best earner, the main among equals."""
 
-    def merit(planned: Planned) -> tuple[bool, Decimal, bool]:
-        assert planned.character is not None
-        amounts = amounts_for(
-            worth=check.points,
-            status=planned.attendee.status,
-            character=planned.character,
-            pools=plan.pools,
-            shares=plan.shares,
-            given=planned.attendee.points,
-        )
-        absent = planned.attendee.status == AttendanceStatus.ABSENT
-        return (absent, -sum(amounts.values(), ZERO), not planned.character.is_main)
+    def merit(planned: Planned) -> tuple[Any, ...]:
+        return merit_of(planned.attendee.status, _amounts(planned, check, plan), planned.character)
 
     mine: dict[int | None, list[Planned]] = defaultdict(list)
     for planned in plan.rows:
@@ -269,7 +337,7 @@ def _removals(
         for name in remove:
             known = matches[name].character
             if name_key(name) not in down and (known is None or known.name_key not in down):
-                raise NotFound(f"{name[:40]} is not down at this check.", code="not_present", attr="remove")
+                raise NotFound(f"{name[:40]} is not recorded at this check.", code="not_present", attr="remove")
         going = [row for row in standing if row.name_key in keys or row.user_id in people]
     else:
         going = [row for row in standing if row.pk not in kept]
@@ -287,22 +355,9 @@ def _removals(
     ]
 
 
-def amounts_of(rows: Iterable[RaidAttendance]) -> dict[UUID, Amounts]:
-    """What the ledger holds for each of these rows, by pool id. One query."""
-    found: dict[UUID, Amounts] = defaultdict(dict)
-    sums = (
-        LedgerEntry.objects.filter(document__in=[row.document for row in rows])
-        .order_by()
-        .values_list("document", "pool_id")
-        .annotate(total=Sum("amount"))
-    )
-    for document, pool_id, total in sums:
-        assert document is not None
-        found[document][pool_id] = total
-    return found
-
-
-def _post_differences(changes: Sequence[Change], pools: Sequence[DKPPool], raid: Raid, actor: User | None) -> None:
+def post_differences(
+    changes: Sequence[Change], pools: Sequence[DKPPool], raid: Raid, actor: User | None, *, words: str = "amended"
+) -> None:
     """Post what each change differs by, under its row's document, and bring the rows up to date."""
     for change in changes:
         row, planned = change.row, change.planned
@@ -313,6 +368,7 @@ def _post_differences(changes: Sequence[Change], pools: Sequence[DKPPool], raid:
             row.name_key = planned.character.name_key
             row.status, row.given_points = planned.attendee.status, planned.attendee.points
             row.note = planned.attendee.note or row.note
+            row.amended_at = clock.now()
         row.amounts = stored_amounts({**dict.fromkeys(change.before, ZERO), **change.after})
         row.points = change.after.get(pools[0].pk, ZERO)
     ledger.post(
@@ -326,7 +382,7 @@ def _post_differences(changes: Sequence[Change], pools: Sequence[DKPPool], raid:
                 document=change.row.document,
                 context=raid.context,
                 character_name=change.row.character_name,
-                description=f"{entry_words(raid, change.row)}, amended",
+                description=f"{entry_description(raid, change.row)}, {words}",
             )
             for change in changes
             if change.row is not None
@@ -334,6 +390,7 @@ def _post_differences(changes: Sequence[Change], pools: Sequence[DKPPool], raid:
         ],
         actor=actor,
     )
+    ledger.lock_people(change.user_id for change in changes if not change.difference)
     store_changed([change.row for change in changes if change.row is not None])
 
 
@@ -341,22 +398,39 @@ def _take_off(rows: Sequence[RaidAttendance], actor: User | None, reason: str) -
     """Reverse everything of these rows in one go; rows that were paid nothing are marked alike."""
     if not rows:
         return
-    entries = ledger.standing_entries(documents=[row.document for row in rows])
-    ledger.reverse_entries(entries=entries, actor=actor, reason=reason)
+    ledger.reverse_entries(documents=[row.document for row in rows], actor=actor, reason=reason)
     mark_rows(rows=[row.pk for row in rows], actor=actor, reason=reason)
 
 
-def mark_rows(*, rows: Collection[int], actor: User | None, reason: str) -> int:
-    """Mark attendance rows as reversed, in the caller's transaction; those marked already keep their mark."""
+def take_off_rows(*, rows: Sequence[RaidAttendance], actor: User | None, reason: str) -> None:
+    """Take these rows off and reverse what they were paid, with the second characters beside them.
+
+    Joins the caller's transaction, with the raid locked.
+    """
+    _take_off(rows, actor, reason)
+    if rows:
+        raid = Raid.objects.get(checks=rows[0].attendance_check_id)
+        announce(RAID_AMENDED, raid, check_id=rows[0].attendance_check_id, removed=len(rows))
+
+
+def mark_rows(*, rows: Collection[int], actor: User | None, reason: str, import_id: UUID | None = None) -> int:
+    """Mark attendance rows as reversed, in the caller's transaction; those marked already keep their mark.
+
+    `import_id` is the import (its `core.Batch`) that reversed them by itself; None where a person decided it.
+    """
     return RaidAttendance.objects.filter(pk__in=rows, reversed_at=None).update(
-        reversed_at=clock.now(), reversed_by=actor, reversal_reason=reason[:300], credited_user=None
+        reversed_at=clock.now(),
+        reversed_by=actor,
+        reversed_by_import=import_id,
+        reversal_reason=reason[:300],
+        credited_user=None,
     )
 
 
 def repay_check(*, check: AttendanceCheck, actor: User | None) -> int:
     """Pay everybody at a check by its new worth, the difference alone; who has a worth of their own keeps it.
 
-    Joins the caller's transaction, with the raid locked. Answers how many people it concerned.
+    Joins the caller's transaction, with the raid locked. Returns how many people it concerned.
     """
     rows = list(
         RaidAttendance.objects.filter(attendance_check=check, given_points=None)
@@ -380,7 +454,7 @@ def repay_check(*, check: AttendanceCheck, actor: User | None) -> int:
         )
         if change.difference:
             changes.append(change)
-    _post_differences(changes, pools, check.raid, actor)
+    post_differences(changes, pools, check.raid, actor)
     if changes:
         announce(RAID_AMENDED, check.raid, check_id=check.pk, changed=len(changes))
     return len(changes)
@@ -423,7 +497,7 @@ def remove_attendee(*, attendance: RaidAttendance, actor: User | None, reason: s
     return row
 
 
-def _tell(amendment: Amendment, actor: User | None, reason: str) -> None:
+def _notify(amendment: Amendment, actor: User | None, reason: str) -> None:
     counts = {what: len(amendment.of(what)) for what in ("added", "removed", "changed")}
     words = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing changed"
     audit.record(

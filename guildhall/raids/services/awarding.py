@@ -1,4 +1,4 @@
-"""Awarding attendance: the main job of the house.
+"""Award attendance to a raid.
 
 Invariants:
 - One person earns once per check. The raid's row is locked first, so awards of one raid stand in line; the unique
@@ -6,6 +6,8 @@ Invariants:
 - All or nothing: people, entries, summaries, unmatched names, the audit row and the messages commit together.
 - The number of statements does not grow with the number of people (`tests/test_statements.py`).
 - The same upload counts once for a check: its fingerprint is written in the same transaction.
+- What a call changed of a row that an earlier one made (a raise, an absence that was none) is kept in its batch with what
+  stood before, so that undoing it takes back that alone (`undoing`).
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, clock
-from guildhall.core.errors import Conflict
+from guildhall.core import audit, batches, clock, previews
+from guildhall.core.errors import Conflict, Stale
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
@@ -41,6 +43,7 @@ from guildhall.raids.planning import (
     Verdict,
     clean_attendees,
     plan_attendance,
+    shown_of,
 )
 from guildhall.raids.uploads import (
     Decisions,
@@ -70,15 +73,21 @@ class Credit:
     amounts: Mapping[int, Decimal] = field(default_factory=dict)
     attendance_id: int | None = None
     reason: str = ""
+    difference: Mapping[int, Decimal] = field(default_factory=dict)
+    instead_of: str = ""
+    """Of a raise: what was posted by pool id, and the character that had stood for the person."""
 
 
 @dataclass(slots=True)
 class AwardResult:
-    """What an award did. `already_present` earned nothing: they were down already, or are a second character."""
+    """What an award did. `raised` had been paid less, through another character of theirs or for another status: the
+    difference was posted. `already_present` earned nothing: they were down already, or are a second character; the reason
+    ``amended`` says that an officer put their row right, which is left as it is."""
 
     raid: Raid
     check: AttendanceCheck
     awarded: list[Credit] = field(default_factory=list)
+    raised: list[Credit] = field(default_factory=list)
     already_present: list[Credit] = field(default_factory=list)
     unmatched: list[UnmatchedName] = field(default_factory=list)
     total: Decimal = ZERO
@@ -115,6 +124,7 @@ def award_attendance(
 
 
 @use_case
+@previews.executes_preview("guildhall.raids.selectors.preview_attendance")
 def commit_parsed_attendance(
     *,
     raid: Raid,
@@ -122,11 +132,18 @@ def commit_parsed_attendance(
     check: AttendanceCheck | int | None = None,
     decisions: Decisions | None = None,
     file_name: str = "",
+    digest: str | None = None,
+    asked: Any = None,
     actor: User | None,
 ) -> AwardResult:
-    """Award what a log, a dump or a list says. Committing the same one to the same check again does nothing, and says so.
+    """Award what a log, a dump or a list says. Committing the same one to the same check again does nothing, and
+    says so.
+
+    Args:
+        digest: of the `preview_attendance` that this carries out, which was called with the same `asked`.
 
     Raises:
+        PreviewChanged: it is not what was previewed.
         BadInput: as `award_attendance`; ``not_attendance`` for a guild dump, ``unknown_block``, ``unknown_character``.
         Conflict: ``raid_reversed``, ``pool_closed``.
     """
@@ -139,9 +156,15 @@ def commit_parsed_attendance(
     refuse_future(locked, at)
     mark = fingerprint(blocks, decided)
     before = AttendanceUpload.objects.filter(attendance_check=at, fingerprint=mark).first()
-    if before is not None:
+    if before is not None and digest is None:
         return _repeat(locked, at, before, attendees)
     plan = plan_attendance(check=at, attendees=attendees, own_guilds=own_guilds(decided.guilds), force=decided.force)
+    previews.require(
+        digest,
+        lambda: shown_of(plan, mark=mark, remember=decided.remember, asked=asked, is_repeat=before is not None),
+    )
+    if before is not None:
+        return _repeat(locked, at, before, attendees)
     upload = AttendanceUpload.objects.create(
         raid=locked,
         attendance_check=at,
@@ -156,6 +179,7 @@ def commit_parsed_attendance(
         _remember(plan, decided, actor)
     upload.result = {
         "awarded": len(result.awarded),
+        "raised": len(result.raised),
         "already_present": len(result.already_present),
         "unmatched": len(result.unmatched),
         "total": show_points(result.total),
@@ -166,7 +190,8 @@ def commit_parsed_attendance(
 
 
 def _repeat(raid: Raid, check: AttendanceCheck, upload: AttendanceUpload, attendees: Sequence[Attendee]) -> AwardResult:
-    """The answer to an upload that was committed before: everybody it names is there already, nothing is done."""
+    """Return the answer to an upload that was committed before: everybody it names is there already, nothing is
+    done."""
     keys = [name_key(attendee.character_name) for attendee in attendees]
     rows = RaidAttendance.objects.filter(attendance_check=check, reversed_at=None, upload=upload)
     return AwardResult(
@@ -213,43 +238,143 @@ def carry_out(
     """Do what a plan says, in the caller's transaction, with the raid locked (`lock_raid`).
 
     Args:
-        quiet: write no audit row and no message: the caller writes its own.
+        quiet: write no audit row and no message: the caller writes its own. What it changed of rows that earlier calls
+            made is kept as a batch all the same.
     """
     check, raid = plan.check, plan.check.raid
     result = AwardResult(raid=raid, check=check)
-    awards = plan.of(Verdict.AWARD)
-    # What an absence was paid already (a share, a named amount) is not paid again when it turns out to be none.
+    awards = plan.of(Verdict.AWARD, Verdict.RAISED)
+    before = {planned.row.pk: planned.row.character_name for planned in plan.of(Verdict.RAISED) if planned.row}
+    # What an absence was paid already (a share, a named amount) is not paid again when it turns out to be none; of a
+    # better character of somebody who was paid, only what it earns more is posted.
     owed = [_less_paid(planned) for planned in awards]
+    changed = [_Changed(planned) for planned in awards if planned.row is not None]
+    for one in changed:
+        if one.planned.verdict == Verdict.RAISED and one.planned.own is not one.planned.row:
+            one.beside = _put_beside(one.planned, plan, actor)
+    beside = [one.beside for one in changed if one.beside is not None]
     rows = [_row(planned, plan, actor, upload) for planned in awards]
     postings = [posting for row, amounts in zip(rows, owed, strict=True) for posting in _postings(row, amounts, raid)]
     ledger.open_pools([pool.pk for pool in plan.pools])
     ledger.post(postings=postings, actor=actor)
+    paid = {posting.user_id for posting in postings}
+    unpaid = [planned.user_id for planned in [*awards, *plan.of(Verdict.SECOND_CHARACTER)]]
+    ledger.lock_people(user_id for user_id in unpaid if user_id not in paid)
     seconds = [_row(planned, plan, actor, upload) for planned in plan.of(Verdict.SECOND_CHARACTER)]
-    _store(rows, seconds)
-    result.awarded = [_credit(planned, row, plan) for planned, row in zip(awards, rows, strict=True)]
+    _store(rows, [*seconds, *beside])
+    for planned, row in zip(awards, rows, strict=True):
+        if planned.verdict == Verdict.AWARD:
+            result.awarded.append(_credit(planned, row, plan))
+        else:
+            result.raised.append(_credit(planned, row, plan, instead_of=before[row.pk]))
     result.already_present = [
         Credit(
             character_name=planned.character.name if planned.character else planned.attendee.character_name,
             user_id=planned.user_id,
-            status=planned.attendee.status,
+            status=_status_there(planned),
             points=ZERO,
             attendance_id=planned.row.pk if planned.row else None,
-            reason=planned.verdict,
+            reason="amended" if planned.is_amended else planned.verdict,
         )
         for planned in plan.of(Verdict.ALREADY_PRESENT, Verdict.SECOND_CHARACTER)
     ]
+    kept_before: set[int] = set()
+    if plan.of(*KEPT):
+        kept_before = set(UnmatchedName.objects.filter(attendance_check=check).values_list("pk", flat=True))
     result.unmatched = _keep_unmatched(plan, actor)
     result.total = sum((credit.points for credit in result.awarded), ZERO)
+    result.total += sum((planned.posted(plan.pools) for planned in plan.of(Verdict.RAISED)), ZERO)
+    if changed or (not quiet and (upload is not None or len(rows) > 1)):
+        _write_down(result, rows, changed, kept_before, upload, actor)
     if not quiet:
-        _tell(result, actor)
+        _notify(result, actor)
     return result
 
 
+class _Changed:
+    """A row that an earlier call made, as it was before this one changed it."""
+
+    def __init__(self, planned: Planned) -> None:
+        assert planned.row is not None
+        own = planned.own if planned.own is not planned.row else None
+        self.planned, self.row = planned, planned.row
+        paid = planned.paid or {int(pool_id): Decimal(amount) for pool_id, amount in planned.row.amounts.items()}
+        self.before = kept_of(planned.row, stored_amounts(paid))
+        self.own_before = kept_of(own) if own is not None else None
+        self.beside: RaidAttendance | None = None
+
+    def kept(self) -> dict[str, Any]:
+        """Return before and after, for the batch."""
+        return {
+            "document": str(self.row.document),
+            "before": self.before,
+            "after": kept_of(self.row),
+            "beside": {"document": str(self.beside.document), "before": self.own_before} if self.beside else None,
+        }
+
+
+def kept_of(row: RaidAttendance, amounts: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return what stands of a person at a check, JSON-ready, as a batch keeps it."""
+    return {
+        "character_id": row.character_id,
+        "character_name": row.character_name,
+        "name_key": row.name_key,
+        "status": row.status,
+        "points": show_points(row.points),
+        "amounts": row.amounts if amounts is None else amounts,
+        "given_points": None if row.given_points is None else str(row.given_points),
+        "note": row.note,
+        "upload_id": row.upload_id,
+        "is_credited": row.credited_user_id is not None,
+    }
+
+
+def _status_there(planned: Planned) -> str:
+    """Return how a character that is down already stands there."""
+    own, character = planned.own, planned.character
+    if own is not None and character is not None and own.name_key == character.name_key:
+        return own.status
+    return planned.attendee.status
+
+
+def _write_down(
+    result: AwardResult,
+    rows: Sequence[RaidAttendance],
+    changed: Sequence[_Changed],
+    kept_before: set[int],
+    upload: AttendanceUpload | None,
+    actor: User | None,
+) -> None:
+    """Keep what was awarded in one go, so that it can be undone in one go (`raids.batches`)."""
+    raid, check = result.raid, result.check
+    unmatched = [name.pk for name in result.unmatched if name.pk not in kept_before]
+    theirs = {one.row.document for one in changed}
+    if not rows and not unmatched:
+        return
+    count = f"{len(rows)} {'person' if len(rows) == 1 else 'people'}"
+    batches.record(
+        kind="attendance",
+        title=f"{raid}, {check}: {count}, {show_points(result.total)} points",
+        reason=upload.file_name if upload else "",
+        size=len(rows),
+        actor=actor,
+        data={
+            "raid_id": raid.pk,
+            "check_id": check.pk,
+            "documents": [str(row.document) for row in rows if row.document not in theirs],
+            "raised": [one.kept() for one in changed],
+            "unmatched": unmatched,
+            "upload_id": upload.pk if upload else None,
+        },
+    )
+
+
 def _less_paid(planned: Planned) -> dict[int, Decimal]:
-    """What is still to be posted for an award, by pool id: its amounts less what the row that it replaces was paid."""
+    """Return what is still to be posted for an award, by pool id: its amounts less what the row that it replaces was
+    paid."""
     if planned.row is None:
         return planned.amounts
-    paid = {int(pool_id): Decimal(amount) for pool_id, amount in planned.row.amounts.items()}
+    paid = planned.paid or {int(pool_id): Decimal(amount) for pool_id, amount in planned.row.amounts.items()}
     owed = {
         pool_id: planned.amounts.get(pool_id, ZERO) - paid.get(pool_id, ZERO) for pool_id in {**paid, **planned.amounts}
     }
@@ -257,23 +382,39 @@ def _less_paid(planned: Planned) -> dict[int, Decimal]:
     return owed
 
 
+def _put_beside(planned: Planned, plan: Plan, actor: User | None) -> RaidAttendance:
+    """Return the row of the character that gives way to a better one of the same person: it was there too, and earns
+    nothing."""
+    was = planned.row
+    assert was is not None
+    # The row that the better character had as a second one becomes that of the other.
+    row = planned.own or RaidAttendance(created_by=was.created_by or actor)
+    row.attendance_check = plan.check
+    row.user_id, row.credited_user_id = was.user_id, None
+    row.character, row.character_name, row.name_key = was.character, was.character_name, was.name_key
+    row.status, row.note, row.upload = was.status, was.note, was.upload
+    row.points, row.amounts, row.given_points = ZERO, {}, None
+    return row
+
+
 def _row(planned: Planned, plan: Plan, actor: User | None, upload: AttendanceUpload | None) -> RaidAttendance:
-    """The attendance row of one name: new, or the person's absence that turned out to be none."""
+    """Return the attendance row of one name: new, or the person's absence that turned out to be none."""
     character = planned.character
     assert character is not None
     given = planned.attendee.character_name
     note = planned.attendee.note or (f"as {given}" if name_key(given) != character.name_key else "")
-    row = planned.row if planned.verdict == Verdict.AWARD and planned.row is not None else RaidAttendance()
+    earns = planned.verdict in (Verdict.AWARD, Verdict.RAISED)
+    row = planned.row if earns and planned.row is not None else RaidAttendance()
     row.attendance_check = plan.check
     row.user_id = character.user_id
-    row.credited_user_id = character.user_id if planned.verdict == Verdict.AWARD else None
+    row.credited_user_id = character.user_id if earns else None
     row.character = character
     row.character_name = character.name
     row.name_key = character.name_key
     row.status = planned.attendee.status
     row.points = planned.points(plan.pools)
     row.amounts = stored_amounts(planned.amounts)
-    row.given_points = planned.attendee.points if planned.verdict == Verdict.AWARD else None
+    row.given_points = planned.attendee.points if earns else None
     row.note = note[:300]
     row.upload = upload or row.upload
     if row._state.adding:
@@ -282,7 +423,7 @@ def _row(planned: Planned, plan: Plan, actor: User | None, upload: AttendanceUpl
 
 
 def stored_amounts(amounts: Mapping[int, Decimal]) -> dict[str, str]:
-    """Amounts by pool as `RaidAttendance.amounts` keeps them."""
+    """Return amounts by pool as `RaidAttendance.amounts` keeps them."""
     return {str(pool_id): show_points(amount) for pool_id, amount in amounts.items()}
 
 
@@ -298,15 +439,15 @@ def _postings(row: RaidAttendance, amounts: Mapping[int, Decimal], raid: Raid) -
             document=row.document,
             context=raid.context,
             character_name=row.character_name,
-            description=entry_words(raid, row),
+            description=entry_description(raid, row),
         )
         for pool_id, amount in amounts.items()
         if amount != ZERO
     ]
 
 
-def entry_words(raid: Raid, row: RaidAttendance) -> str:
-    """What a person reads beside the movement on their statement."""
+def entry_description(raid: Raid, row: RaidAttendance) -> str:
+    """Return what a person reads beside the movement on their statement."""
     check = row.attendance_check
     label = check.label or ("" if check.position == 0 else check.get_kind_display())
     words = f"{raid.name}: {label}" if label else raid.name
@@ -315,19 +456,19 @@ def entry_words(raid: Raid, row: RaidAttendance) -> str:
 
 _CHANGING = [
     "user", "credited_user", "character", "character_name", "name_key", "status", "points", "amounts", "given_points",
-    "note", "upload",
+    "note", "upload", "amended_at",
 ]  # fmt: skip
 
 
 def _store(rows: Sequence[RaidAttendance], seconds: Sequence[RaidAttendance]) -> None:
     """Write attendance rows: new ones in one statement, changed ones in another."""
     new = [row for row in [*rows, *seconds] if row._state.adding]
-    changed = [row for row in rows if not row._state.adding]
+    changed = [row for row in [*rows, *seconds] if not row._state.adding]
     try:
         with transaction.atomic():
             RaidAttendance.objects.bulk_create(new, batch_size=ledger.BATCH)
     except IntegrityError as error:
-        raise Conflict(
+        raise Stale(
             "Somebody was credited at this check a moment ago. Nothing was stored; send it again.",
             code="already_present",
         ) from error
@@ -340,7 +481,7 @@ def store_changed(rows: Sequence[RaidAttendance]) -> None:
         RaidAttendance.objects.bulk_update(rows, _CHANGING, batch_size=ledger.BATCH)
 
 
-def _credit(planned: Planned, row: RaidAttendance, plan: Plan) -> Credit:
+def _credit(planned: Planned, row: RaidAttendance, plan: Plan, *, instead_of: str = "") -> Credit:
     return Credit(
         character_name=row.character_name,
         user_id=row.user_id,
@@ -348,6 +489,15 @@ def _credit(planned: Planned, row: RaidAttendance, plan: Plan) -> Credit:
         points=planned.points(plan.pools),
         amounts=planned.amounts,
         attendance_id=row.pk,
+        reason="raised" if instead_of else "",
+        difference={
+            pool_id: amount - planned.paid.get(pool_id, ZERO)
+            for pool_id, amount in planned.amounts.items()
+            if amount != planned.paid.get(pool_id, ZERO)
+        }
+        if instead_of
+        else {},
+        instead_of=instead_of,
     )
 
 
@@ -385,13 +535,14 @@ def _suggestions(row: Planned) -> list[str]:
     return [row.character.name] if isinstance(row.character, Character) else list(row.match.suggestions)
 
 
-def _tell(result: AwardResult, actor: User | None) -> None:
+def _notify(result: AwardResult, actor: User | None) -> None:
     raid, check = result.raid, result.check
-    paid = [credit for credit in result.awarded if any(credit.amounts.values())]
+    people = [*result.awarded, *result.raised]
+    paid = [credit for credit in people if any(credit.amounts.values())]
     unmatched = f", {len(result.unmatched)} names unmatched" if result.unmatched else ""
     audit.record(
         action="raids.award_attendance",
-        summary=f"{raid}, {check}: {len(result.awarded)} people, {show_points(result.total)} points{unmatched}",
+        summary=f"{raid}, {check}: {len(people)} people, {show_points(result.total)} points{unmatched}",
         actor=actor,
         target=raid,
         data={
@@ -399,17 +550,21 @@ def _tell(result: AwardResult, actor: User | None) -> None:
             "awarded": [
                 [credit.user_id, credit.character_name, show_points(credit.points)] for credit in result.awarded
             ],
+            "raised": [
+                [credit.user_id, credit.instead_of, credit.character_name, show_points(credit.points)]
+                for credit in result.raised
+            ],
             "already_present": [credit.character_name for credit in result.already_present],
             "unmatched": [name.name for name in result.unmatched],
             "at": clock.now().isoformat(),
         },
     )
-    if result.awarded or result.unmatched:
+    if people or result.unmatched:
         announce(
             RAID_AWARDED,
             raid,
             check_id=check.pk,
-            people=len(result.awarded),
+            people=len(people),
             paid=len(paid),
             total=show_points(result.total),
             unmatched=len(result.unmatched),

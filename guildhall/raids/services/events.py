@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
@@ -12,6 +12,7 @@ from django.db.models import ProtectedError
 from guildhall.accounts.models import User
 from guildhall.core import audit, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.model_updates import refuse_unknown_fields, update_model
 from guildhall.core.money import ZERO, parse_points, round_points, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points.models import DKPPool
@@ -19,13 +20,26 @@ from guildhall.points.selectors import default_pool
 from guildhall.raids.models import AttendanceStatus, Event, EventPool, ItemPool, StatusShare
 from guildhall.raids.policy import share_key
 
-_EVENT_FIELDS = (
-    "name", "description", "default_points", "difficulty_modifier", "is_active", "counts_for_attendance", "icon",
-)  # fmt: skip
+
+class EventDetails(TypedDict, total=False):
+    """What is set of an event besides its name, its pools and its groups of items."""
+
+    description: str
+    default_points: Decimal | int | str
+    difficulty_modifier: Decimal | int | str
+    is_active: bool
+    counts_for_attendance: bool
+    icon: str
+
+
+class EventChanges(EventDetails, total=False):
+    """The fields of an event that `update_event` takes."""
+
+    name: str
 
 
 def event_worth(event: Event) -> Decimal:
-    """What a raid of the event is worth: its default points times its difficulty, to two places."""
+    """Return what a raid of the event is worth: its default points times its difficulty, to two places."""
     return round_points(event.default_points * event.difficulty_modifier)
 
 
@@ -38,21 +52,20 @@ def create_event(
     item_pools: Sequence[ItemPool] = (),
     actor: User | None = None,
     imported: bool = False,
-    **values: Any,
+    **details: Unpack[EventDetails],
 ) -> Event:
     """Make an event that pays into `pools`, the first of which is its own; into the default pool where none is named.
 
     Args:
         no_attendance: those of the pools in which its raids do not count as attendance.
         imported: let two events have one name, as the old system did.
-        values: description, default_points, difficulty_modifier, is_active, counts_for_attendance, icon.
 
     Raises:
-        BadInput: ``required``, ``name_too_long``, ``invalid_modifier``, the codes of `parse_points`.
+        BadInput: ``required``, ``name_too_long``, ``invalid_modifier``, ``unknown_field``, the codes of `parse_points`.
         Conflict: ``name_taken``.
         NotFound: ``no_pool`` in a guild that has none yet.
     """
-    event = Event(**_clean_event({"name": name, **values}))
+    event = Event(**_clean_event({"name": name, **details}))
     if not imported:
         _refuse_taken_name(event)
     event.save()
@@ -76,7 +89,7 @@ def update_event(
     pools: Sequence[DKPPool] | None = None,
     no_attendance: Sequence[DKPPool] | None = None,
     item_pools: Sequence[ItemPool] | None = None,
-    **changes: Any,
+    **changes: Unpack[EventChanges],
 ) -> Event:
     """Change an event. What was paid stays as it was paid; the next award pays by the new values.
 
@@ -84,14 +97,13 @@ def update_event(
         BadInput, Conflict: as `create_event`.
     """
     locked = Event.objects.select_for_update().get(pk=event.pk)
-    changes = _clean_event(changes)
-    before = {name: str(getattr(locked, name)) for name in changes}
-    for name, value in changes.items():
-        setattr(locked, name, value)
-    if "name" in changes and before["name"] != locked.name:
-        _refuse_taken_name(locked)
-    if changes:
-        locked.save()
+    name = locked.name
+
+    def check() -> None:
+        if locked.name != name:
+            _refuse_taken_name(locked)
+
+    changed = update_model(locked, _clean_event(changes), fields=EventChanges, actor=actor, action=None, check=check)
     links = list(locked.event_pools.select_related("pool"))
     if pools is not None or no_attendance is not None:
         kept = [link.pool for link in links if link.no_attendance]
@@ -108,9 +120,9 @@ def update_event(
         actor=actor,
         target=locked,
         data={
-            "before": {**before, "pools": [link.pool_id for link in links]},
+            "before": {**changed.data["before"], "pools": [link.pool_id for link in links]},
             "after": {
-                **{name: str(value) for name, value in changes.items()},
+                **changed.data["after"],
                 "pools": list(locked.event_pools.values_list("pool_id", flat=True)),
             },
         },
@@ -150,11 +162,9 @@ def delete_event(*, event: Event, actor: User | None) -> None:
     revisions.bump("raids")
 
 
-def _clean_event(values: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(values)
-    unknown = sorted(set(found) - set(_EVENT_FIELDS))
-    if unknown:
-        raise BadInput(f"An event has no {', '.join(unknown)}.", attr=unknown[0])
+def _clean_event(values: EventChanges) -> EventChanges:
+    refuse_unknown_fields(values, EventChanges)
+    found = values.copy()
     if "name" in found:
         found["name"] = _clean_name(found["name"])
     if "default_points" in found:
@@ -268,7 +278,7 @@ def set_status_share(
     """
     if status not in AttendanceStatus.values:
         raise BadInput(
-            f"“{str(status)[:30]}” is no status. Use one of {', '.join(AttendanceStatus.values)}.",
+            f"“{str(status)[:30]}” is not a status. Use one of {', '.join(AttendanceStatus.values)}.",
             code="invalid_choice",
             attr="status",
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import Max, ProtectedError
@@ -11,6 +12,7 @@ from django.db.models import Max, ProtectedError
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.model_updates import update_model
 from guildhall.core.money import parse_points, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points.models import LedgerEntry
@@ -22,8 +24,27 @@ from .standing import attendance_changed
 EARLIEST = dt.datetime(1999, 3, 16, tzinfo=dt.UTC)
 #: How long before its start a raid's attendance may be taken.
 BEFORE_START = dt.timedelta(minutes=30)
-_RAID_FIELDS = ("event", "name", "started_at", "ended_at", "leader", "notes", "points")
-_CHECK_FIELDS = ("kind", "label", "taken_at", "points")
+
+
+class RaidChanges(TypedDict, total=False):
+    """What `update_raid` takes."""
+
+    event: Event
+    name: str
+    started_at: dt.datetime
+    ended_at: dt.datetime | None
+    leader: User | None
+    notes: str
+    points: Decimal | int | str
+
+
+class CheckChanges(TypedDict, total=False):
+    """What `update_check` takes."""
+
+    kind: str
+    label: str
+    taken_at: dt.datetime
+    points: Decimal | int | str
 
 
 @use_case
@@ -86,7 +107,7 @@ def create_raid(
 
 
 @use_case
-def update_raid(*, raid: Raid, actor: User | None, **changes: Any) -> Raid:
+def update_raid(*, raid: Raid, actor: User | None, **changes: Unpack[RaidChanges]) -> Raid:
     """Change a raid. New points change the first check's worth, and pay or take the difference where it was paid.
 
     Raises:
@@ -117,27 +138,20 @@ def update_raid(*, raid: Raid, actor: User | None, **changes: Any) -> Raid:
                 attr="started_at",
             )
         attendance_changed()
-    before = {name: str(getattr(locked, name)) for name in changes}
     first = locked.checks.order_by("position").first()
     moves = first is not None and first.taken_at == locked.started_at
-    for name, value in changes.items():
-        setattr(locked, name, value)
-    locked.save()
+    changed = update_model(
+        locked, changes, fields=RaidChanges, actor=actor, action="raids.update_raid",
+        summary=lambda difference: f"{locked}: {difference} changed",
+    )  # fmt: skip
     if first is not None:
-        follow: dict[str, Any] = {}
-        if "points" in changes and str(changes["points"]) != before["points"]:
-            follow["points"] = changes["points"]
-        if "started_at" in changes and moves:
+        follow: CheckChanges = {}
+        if "points" in changed:
+            follow["points"] = locked.points
+        if "started_at" in changed and moves:
             follow["taken_at"] = locked.started_at
         if follow:
             update_check(check=first, actor=actor, **follow)
-    audit.record(
-        action="raids.update_raid",
-        summary=f"{locked}: {', '.join(changes) or 'nothing'} changed",
-        actor=actor,
-        target=locked,
-        data={"before": before, "after": {name: str(value) for name, value in changes.items()}},
-    )
     revisions.bump("raids")
     return locked
 
@@ -167,7 +181,7 @@ def delete_raid(*, raid: Raid, actor: User | None) -> None:
     try:
         with transaction.atomic():
             locked.delete()
-    except ProtectedError as error:  # a later room's document hangs on it
+    except ProtectedError as error:  # a later app's document hangs on it
         raise used from error
     revisions.bump("raids")
 
@@ -206,7 +220,7 @@ def add_check(
 
 
 @use_case
-def update_check(*, check: AttendanceCheck, actor: User | None, **changes: Any) -> AttendanceCheck:
+def update_check(*, check: AttendanceCheck, actor: User | None, **changes: Unpack[CheckChanges]) -> AttendanceCheck:
     """Change a check. A new worth pays or takes the difference from everybody who was paid by it and had no worth of
     their own.
 
@@ -220,22 +234,20 @@ def update_check(*, check: AttendanceCheck, actor: User | None, **changes: Any) 
     locked = AttendanceCheck.objects.select_for_update().get(pk=check.pk)
     locked.raid = raid
     changes = _clean_check(changes)
-    before = {name: str(getattr(locked, name)) for name in changes}
-    for name, value in changes.items():
-        setattr(locked, name, value)
-    locked.save()
+    changed = update_model(locked, changes, fields=CheckChanges, actor=actor, action=None)
     repaid = 0
-    if "points" in changes and before["points"] != str(locked.points):
+    if "points" in changed:
         repaid = repay_check(check=locked, actor=actor)
         if locked.position == 0:
             Raid.objects.filter(pk=raid.pk).update(points=locked.points)
-    audit.record(
-        action="raids.update_check",
-        summary=f"{raid}: {locked} changed" + (f", {repaid} people paid the difference" if repaid else ""),
-        actor=actor,
-        target=locked,
-        data={"before": before, "after": {name: str(value) for name, value in changes.items()}, "raid_id": raid.pk},
-    )
+    if changed:
+        audit.record(
+            action="raids.update_check",
+            summary=f"{raid}: {locked} changed" + (f", {repaid} people paid the difference" if repaid else ""),
+            actor=actor,
+            target=locked,
+            data={**changed.data, "raid_id": raid.pk},
+        )
     revisions.bump("raids")
     return locked
 
@@ -250,7 +262,7 @@ def remove_check(*, check: AttendanceCheck, actor: User | None) -> None:
     raid = lock_raid(check.raid_id)
     if RaidAttendance.objects.filter(attendance_check=check).exists():
         raise Conflict(
-            f"People are down for {check}. Remove them first; what was paid stays on the record.", code="check_in_use"
+            f"{check} has attendance. Remove it first; what was paid stays on the record.", code="check_in_use"
         )
     if not raid.checks.exclude(pk=check.pk).exists():
         raise Conflict("A raid has at least one check.", code="first_check")
@@ -266,7 +278,7 @@ def remove_check(*, check: AttendanceCheck, actor: User | None) -> None:
 
 
 def lock_raid(raid_id: int, *, reversed_too: bool = False) -> Raid:
-    """The raid, locked before anything of it is decided: whoever changes its attendance waits here in line.
+    """Return the raid, locked before anything of it is decided: whoever changes its attendance waits here in line.
 
     Raises:
         NotFound: ``unknown_raid``.
@@ -285,7 +297,8 @@ def lock_raid(raid_id: int, *, reversed_too: bool = False) -> Raid:
 
 
 def first_check(raid: Raid) -> AttendanceCheck:
-    """The check that counts where a call names none; made if an import left it out. Joins the caller's transaction."""
+    """Return the check that counts where a call names none; made if an import left it out. Joins the caller's
+    transaction."""
     check = raid.checks.order_by("position").first()
     if check is None:
         check = AttendanceCheck.objects.create(raid=raid, taken_at=raid.started_at, points=raid.points)
@@ -294,7 +307,7 @@ def first_check(raid: Raid) -> AttendanceCheck:
 
 
 def check_of(raid: Raid, check: AttendanceCheck | int | None) -> AttendanceCheck:
-    """The raid's check with this id, or its first one for None.
+    """Return the raid's check with this id, or its first one for None.
 
     Raises:
         NotFound: ``unknown_check``.
@@ -310,7 +323,7 @@ def check_of(raid: Raid, check: AttendanceCheck | int | None) -> AttendanceCheck
 
 
 def refuse_future(raid: Raid, check: AttendanceCheck) -> None:
-    """Attendance is of what has happened.
+    """Refuse a time in the future: attendance is of what has happened.
 
     Raises:
         BadInput: ``raid_in_future``.
@@ -326,30 +339,25 @@ def refuse_future(raid: Raid, check: AttendanceCheck) -> None:
             )
 
 
-def _clean_raid(values: dict[str, Any]) -> dict[str, Any]:
-    found = dict(values)
-    unknown = sorted(set(found) - set(_RAID_FIELDS))
-    if unknown:
-        raise BadInput(f"{', '.join(unknown)} of a raid cannot be set here.", attr=unknown[0])
+def _clean_raid(values: RaidChanges) -> RaidChanges:
+    found = values.copy()
     if "name" in found:
         found["name"] = _clean_text(found["name"], 160, "name")
         if not found["name"]:
             raise BadInput("Give the raid a name.", code="required", attr="name")
     if "points" in found:
         found["points"] = parse_points(found["points"], attr="points")
-    for moment in ("started_at", "ended_at"):
-        if found.get(moment) is not None:
-            found[moment] = _clean_time(found[moment], moment)
-    if "started_at" in found and found["started_at"] is None:
-        raise BadInput("A raid has a time; give started_at.", code="required", attr="started_at")
+    if "started_at" in found:
+        if found["started_at"] is None:
+            raise BadInput("A raid has a time; give started_at.", code="required", attr="started_at")
+        found["started_at"] = _clean_time(found["started_at"], "started_at")
+    if (ended_at := found.get("ended_at")) is not None:
+        found["ended_at"] = _clean_time(ended_at, "ended_at")
     return found
 
 
-def _clean_check(values: dict[str, Any]) -> dict[str, Any]:
-    found = dict(values)
-    unknown = sorted(set(found) - set(_CHECK_FIELDS))
-    if unknown:
-        raise BadInput(f"{', '.join(unknown)} of a check cannot be set here.", attr=unknown[0])
+def _clean_check(values: CheckChanges) -> CheckChanges:
+    found = values.copy()
     if "kind" in found:
         found["kind"] = _clean_kind(found["kind"])
     if "label" in found:
@@ -364,7 +372,7 @@ def _clean_check(values: dict[str, Any]) -> dict[str, Any]:
 def _clean_kind(kind: Any) -> str:
     if kind not in AttendanceCheck.Kind.values:
         raise BadInput(
-            f"“{str(kind)[:30]}” is no kind of check. Use one of {', '.join(AttendanceCheck.Kind.values)}.",
+            f"“{str(kind)[:30]}” is not a kind of check. Use one of {', '.join(AttendanceCheck.Kind.values)}.",
             code="invalid_choice",
             attr="kind",
         )

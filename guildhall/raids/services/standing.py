@@ -13,7 +13,7 @@ RAID_AMENDED = "raid.amended"
 RAID_REVERSED = "raid.reversed"
 """Outbox topics for Discord. Payload: raid_id, and check_id and counts where they apply; ids, no copies."""
 REFRESH_ATTENDANCE = "attendance.refresh"
-"""Outbox topic of this room's own: the summaries are to be computed again. One waiting message stands for many."""
+"""Outbox topic of this app's own: the summaries are to be computed again. One waiting message stands for many."""
 
 
 @on_membership_change

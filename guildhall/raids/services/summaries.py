@@ -9,6 +9,7 @@ from django.db import connection
 
 from guildhall.accounts.models import User
 from guildhall.core import clock, outbox
+from guildhall.core.model_updates import set_fields
 from guildhall.core.transactions import use_case
 from guildhall.raids.attendance import WINDOWS, windows
 from guildhall.raids.models import MemberAttendanceSummary
@@ -21,7 +22,7 @@ _FIELDS = [f"{what}_{span}" for span in _SPANS for what in ("attended", "held", 
 
 @use_case
 def refresh_attendance(*, at: dt.datetime | None = None) -> int:
-    """Compute everybody's attendance summary again, as of `at` (now). Answers how many people have one.
+    """Compute everybody's attendance summary again, as of `at` (now). Returns how many people have one.
 
     Eight statements for up to a thousand people.
     """
@@ -36,9 +37,14 @@ def refresh_attendance(*, at: dt.datetime | None = None) -> int:
         row = MemberAttendanceSummary(user_id=user_id, computed_at=moment)
         for span in _SPANS:
             figure = found[span][user_id]
-            setattr(row, f"attended_{span}", figure.attended)
-            setattr(row, f"held_{span}", figure.held)
-            setattr(row, f"percentage_{span}", figure.percentage)
+            set_fields(
+                row,
+                {
+                    f"attended_{span}": figure.attended,
+                    f"held_{span}": figure.held,
+                    f"percentage_{span}": figure.percentage,
+                },
+            )
         rows.append(row)
     options: dict[str, Any] = {"update_conflicts": True, "update_fields": [*_FIELDS, "computed_at"], "batch_size": 1000}
     if connection.features.supports_update_conflicts_with_target:
@@ -49,5 +55,5 @@ def refresh_attendance(*, at: dt.datetime | None = None) -> int:
 
 @outbox.handler(REFRESH_ATTENDANCE)
 def refresh_when_asked(message: Any) -> str:
-    """The worker's end of `standing.attendance_changed`."""
+    """Return the worker's end of `standing.attendance_changed`."""
     return f"{refresh_attendance()} people"

@@ -1,4 +1,4 @@
-"""Names that nobody knew: settled later, and paid then (DESIGN.md 6)."""
+"""Names that nobody knew: settled later, and paid then (docs/architecture.md, "The ledger", 6)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def resolve_unmatched(
         target=raid,
         data={"unmatched_id": row.pk, "character_id": character.pk, "user_id": character.user_id},
     )
-    announce(RAID_AMENDED, raid, check_id=check.pk, added=len(result.awarded))
+    announce(RAID_AMENDED, raid, check_id=check.pk, added=len(result.awarded) + len(result.raised))
     return result
 
 
@@ -82,7 +82,7 @@ def _award_resolved(
     attendee = Attendee(character_name=row.name, status=row.status, points=row.given_points, character_id=character.pk)
     plan = plan_attendance(check=check, attendees=[attendee], force_all=True)
     result = carry_out(plan, actor=actor, quiet=True)
-    credit: Credit | None = next(iter(result.awarded), None)
+    credit: Credit | None = next(iter([*result.awarded, *result.raised]), None)
     row.character = character
     row.attendance_id = credit.attendance_id if credit else None
     outcome = UnmatchedName.Resolution.AWARDED if credit else UnmatchedName.Resolution.ALREADY_PRESENT

@@ -1,4 +1,4 @@
-"""A client that carries a key, for the API tests of this room."""
+"""A client that carries a key, for the API tests of this app."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from guildhall.accounts.models import User
 from guildhall.accounts.services import create_api_key
 
-from .scene import officer
+from .scenario import officer
 
 
 def client_of(user: User | None = None, *, scopes: Any = None) -> APIClient:

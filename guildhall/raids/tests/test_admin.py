@@ -12,7 +12,7 @@ from guildhall.core.models import AuditEvent
 from guildhall.raids import services
 from guildhall.raids.models import Event, Raid, RaidAttendance, StatusShare, UnmatchedName
 
-from .scene import balance, character, person, pool, raid
+from .scenario import balance, character, person, pool, raid
 
 pytestmark = pytest.mark.django_db
 

@@ -1,19 +1,21 @@
-"""Attendance put right afterwards: only the difference is posted."""
+"""Attendance corrected afterwards: only the difference is posted."""
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from guildhall.core.errors import Conflict, NotFound
+from guildhall.core import clock
+from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.points.models import EntryKind, LedgerEntry
-from guildhall.points.services import reverse_entry, update_pool
+from guildhall.points.services import merge_people, reverse_entry, update_pool
 from guildhall.raids import services
 from guildhall.raids.models import Raid, RaidAttendance
 
-from .scene import balance, person, pool, raid
+from .scenario import balance, person, pool, raid
 
 pytestmark = pytest.mark.django_db
 
@@ -163,3 +165,33 @@ def test_an_event_may_pay_elsewhere_from_now_on() -> None:
     amend(night, "Aelric", late("Borin"))
     assert (balance(aelric, pool("Old")), balance(aelric, pool("New"))) == (10, 0)
     assert (balance(borin, pool("Old")), balance(borin, pool("New"))) == (0, 5)
+
+
+def test_an_absence_left_over_by_a_merge_is_not_the_row_that_is_paid() -> None:
+    """Two were down, one absent; they were one. The list that follows names a third character of theirs."""
+    old, new = person("Oldone"), person("Aelric", "Aelricalt")
+    night = raid(10)
+    services.award_attendance(
+        raid=night, attendees=[{"character_name": "Oldone", "status": "absent"}, "Aelric"], actor=None
+    )
+    merge_people(source=old, target=new, actor=None, reason="same")
+    services.remove_attendee(attendance=RaidAttendance.objects.get(character_name="Aelric"), actor=None)
+    RaidAttendance.objects.filter(character_name="Oldone").update(reversed_at=None)
+    services.amend_attendance(raid=night, attendees=["Aelricalt"], actor=None)
+    assert balance(new) == 10
+
+
+@pytest.mark.parametrize("change", [services.amend_attendance, services.preview_amendment])
+@pytest.mark.parametrize("late", ["raid", "check"])
+def test_attendance_of_what_is_still_to_come_is_not_amended(change: Any, late: str) -> None:
+    person("Aelric")
+    hours = dt.timedelta(hours=1)
+    night = raid(10, ago=-5 * hours if late == "raid" else 2 * hours)
+    check = services.add_check(raid=night, kind="end", taken_at=clock.now() + 5 * hours, actor=None)
+    arguments: dict[str, Any] = {"raid": night, "attendees": ["Aelric"], "check": check.pk}
+    if change is services.amend_attendance:
+        arguments["actor"] = None
+    with pytest.raises(BadInput) as refusal:
+        change(**arguments)
+    assert refusal.value.code == "raid_in_future"
+    assert not RaidAttendance.objects.exists()

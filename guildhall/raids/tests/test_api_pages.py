@@ -1,4 +1,4 @@
-"""The browsable API opens on every path of this room, and the schema describes each without a complaint."""
+"""The browsable API opens on every path of this app, and the schema describes each without a complaint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from guildhall.raids import services
 
 from .api_client import client_of
-from .scene import officer, person, raid
+from .scenario import officer, person, raid
 
 pytestmark = pytest.mark.django_db
 
@@ -44,8 +44,12 @@ def test_paths_that_do_not_exist_are_json_404s() -> None:
         answer = api.get(path)
         assert (path, answer.status_code) == (path, 404)
         assert answer.json()["errors"]
-    for path in ("/api/raids/999/reverse/", f"/api/raids/{night.pk}/unmatched/9/resolve/", "/api/raids/999/amend/"):
-        assert api.post(path, {"reason": "x", "attendees": ["Aelric"], "ignore": True}).status_code == 404
+    for path, body in (
+        ("/api/raids/999/reverse/", {"reason": "x"}),
+        (f"/api/raids/{night.pk}/unmatched/9/resolve/", {"ignore": True}),
+        ("/api/raids/999/amend/", {"reason": "x", "attendees": ["Aelric"]}),
+    ):
+        assert api.post(path, body).status_code == 404
     assert api.post(f"/api/raids/{'9' * 30}/reverse/", {"reason": "x"}).status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""`/api/events/`, `/api/raids/` and attendance, as API.md says."""
+"""`/api/events/`, `/api/raids/` and attendance, as docs/api-contract.md says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from guildhall.raids import services
 from guildhall.raids.models import RaidAttendance
 
 from .api_client import client_of
-from .scene import balance, character, person, pool, raid
+from .scenario import balance, character, person, pool, raid
 
 pytestmark = pytest.mark.django_db
 

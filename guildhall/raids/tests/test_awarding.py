@@ -18,7 +18,7 @@ from guildhall.raids import services
 from guildhall.raids.models import AttendanceUpload, RaidAttendance, UnmatchedName
 from guildhall.roster.services import create_character
 
-from .scene import balance, character, officer, person, pool, raid
+from .scenario import balance, character, officer, person, pool, raid
 
 pytestmark = pytest.mark.django_db
 

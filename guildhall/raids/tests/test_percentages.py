@@ -23,7 +23,7 @@ from guildhall.raids.attendance import (
 from guildhall.raids.models import MemberAttendanceSummary, Raid
 from guildhall.roster.services import reassign_character
 
-from .scene import character, person, pool, raid
+from .scenario import character, person, pool, raid
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +53,18 @@ def test_each_window_has_its_own_figure() -> None:
     held("Aelric", days_ago=5), held(days_ago=45), held("Aelric", days_ago=75), held("Aelric", days_ago=200)
     found = [attendance_of(aelric.pk, days=days) for days in (30, 60, 90, None)]
     assert found == [Figure(1, 1), Figure(1, 2), Figure(2, 3), Figure(3, 4)]
+
+
+def test_a_window_begins_after_its_first_moment_and_ends_with_its_last() -> None:
+    aelric, now, tick = person("Aelric"), clock.now(), dt.timedelta(microseconds=1)
+    with clock.frozen(now):
+        held("Aelric", days_ago=10)
+    day = now - 10 * DAY
+    # (from, to]: two windows that follow each other count each raid once.
+    assert attendance_of(aelric.pk, days=10, at=now) == Figure(0, 0)
+    assert attendance_of(aelric.pk, days=10, at=now - tick) == Figure(1, 1)
+    assert attendance_of(aelric.pk, days=10, at=day) == Figure(1, 1)
+    assert attendance_of(aelric.pk, days=10, at=day - tick) == Figure(0, 0)
 
 
 def test_who_joined_later_is_not_measured_by_what_was_before() -> None:

@@ -16,7 +16,7 @@ from guildhall.points.verification import verify
 from guildhall.raids import services
 from guildhall.raids.models import Raid, RaidAttendance
 
-from .scene import balance, person, pool, raid
+from .scenario import balance, person, pool, raid
 
 pytestmark = pytest.mark.django_db
 

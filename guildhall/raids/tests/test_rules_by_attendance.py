@@ -18,7 +18,7 @@ from guildhall.points.selectors import balance_of
 from guildhall.points.services import adjust_points, create_rule, preview_rule, reverse_rule_run, run_rule
 from guildhall.raids import services
 
-from .scene import person, pool, raid
+from .scenario import person, pool, raid
 
 pytestmark = pytest.mark.django_db
 

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
 
+from guildhall.accounts.models import Section
+from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.raids import selectors, services
 from guildhall.raids.attendance import figures
 from guildhall.raids.models import Raid
 from guildhall.raids.parsers import parse_attendance
 
 from .api_client import client_of
-from .scene import person, pool, raid
+from .scenario import person, pool, raid
 
 pytestmark = pytest.mark.django_db
 
@@ -83,8 +86,8 @@ def test_an_amendment_and_a_reversal(guild: list[str]) -> None:
         counts["reverse"].append(
             statements(lambda night=night: services.reverse_raid(raid=night, reason="x", actor=None))
         )
-    assert counts["amend"][0] == counts["amend"][1] <= 45
-    assert counts["reverse"][0] == counts["reverse"][1] <= 30
+    assert counts["amend"][0] == counts["amend"][1] <= 47
+    assert counts["reverse"][0] == counts["reverse"][1] <= 34
 
 
 def test_a_new_worth(guild: list[str]) -> None:
@@ -111,7 +114,7 @@ def test_a_refresh_of_the_summaries_and_the_figures_of_a_page(guild: list[str]) 
     services.award_attendance(raid=fresh(), attendees=guild, actor=None)
     few = statements(lambda: figures(user_ids=range(10)))
     many = statements(lambda: figures(user_ids=range(500)))
-    assert few == many <= 4
+    assert few == many <= 5  # leave is one of them
     assert statements(services.refresh_attendance) <= 10
 
 
@@ -127,3 +130,25 @@ def test_the_lists_cost_the_same_for_one_raid_and_for_twenty(guild: list[str]) -
         services.award_attendance(raid=fresh(), attendees=guild[:5], actor=None)
     assert [statements(lambda path=path: api.get(path)) for path in paths] == before
     assert max(before) <= 9
+
+
+def test_what_strangers_read_costs_the_same_for_one_raid_and_for_twenty(guild: list[str]) -> None:
+    edit_visitor_access(actor=None, **dict.fromkeys(Section.values, True))
+    stranger = APIClient()
+    night = fresh()
+    services.award_attendance(raid=night, attendees=guild[:5], actor=None)
+    paths = [
+        "/api/raids/",
+        f"/api/raids/{night.pk}/attendance/",
+        "/api/loot/",
+        "/api/characters/",
+        "/raids/",
+        f"/raids/{night.pk}/",
+    ]
+    for path in paths:
+        assert stranger.get(path).status_code == 200, path
+    before = [statements(lambda path=path: stranger.get(path)) for path in paths]
+    services.award_attendance(raid=night, attendees=guild[5:], actor=None)
+    for _ in range(20):
+        services.award_attendance(raid=fresh(), attendees=guild[:5], actor=None)
+    assert [statements(lambda path=path: stranger.get(path)) for path in paths] == before

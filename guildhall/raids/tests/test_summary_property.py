@@ -1,4 +1,4 @@
-"""Random histories of raids, changes of mind, alts, owners, merges and days that pass: the summary is what one would count.
+"""Random histories of raids, changes of mind, alts, owners, leaves, merges and days that pass: the summary is what one would count.
 
 After every step the outbox is delivered, and `MemberAttendanceSummary` must agree with a recount by hand: plain loops over
 every row, which share no line with `raids.attendance`. So a change that forgets to have the summary refreshed fails here.
@@ -7,6 +7,7 @@ every row, which share no line with `raids.attendance`. So a change that forgets
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
@@ -18,12 +19,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from guildhall.accounts.models import User
 from guildhall.accounts.services import create_person
 from guildhall.core import clock, outbox
+from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.models import OutboxMessage
 from guildhall.points.models import DKPPool
 from guildhall.points.services import create_pool, merge_people
 from guildhall.raids import services
 from guildhall.raids.attendance import attendance_of, explain_attendance
-from guildhall.raids.models import EventPool, MemberAttendanceSummary, Raid, RaidAttendance
+from guildhall.raids.models import EventPool, Leave, MemberAttendanceSummary, Raid, RaidAttendance
 from guildhall.raids.tasks import refresh_attendance_summaries
 from guildhall.roster.models import Character, CharacterOwnership
 from guildhall.roster.services import create_character, reassign_character, update_character
@@ -59,13 +61,20 @@ def recount() -> dict[int, dict[str, tuple[int, int, Decimal]]]:
     for started_at, _, there in raids.values():
         for person in there:
             joined[person] = min(joined.get(person, started_at), started_at)
+    leaves = [(who[row.user_id], row.counts_from, row.counts_until) for row in Leave.objects.all()]
+
+    def away(person: int, at: dt.datetime) -> bool:
+        return any(one == person and first <= at and (last is None or at < last) for one, first, last in leaves)
+
     found: dict[int, dict[str, tuple[int, int, Decimal]]] = {}
     for person, since in joined.items():
         found[person] = {}
         for span, length in SPANS.items():
             start = None if length is None else clock.now() - dt.timedelta(days=length)
             in_time = [
-                there for at, held, there in raids.values() if held and at >= since and (start is None or at > start)
+                there
+                for at, held, there in raids.values()
+                if held and at >= since and (start is None or at > start) and not away(person, at)
             ]
             attended = sum(person in there for there in in_time)
             share = Decimal(100 * attended) / len(in_time) if in_time else Decimal(0)
@@ -93,6 +102,10 @@ class Nights(RuleBasedStateMachine):
         self.event = services.create_event(name="Raid", pools=self.pools, default_points=2)
         for ago, there in ((5, "ab"), (20, "b"), (29, "c"), (45, "ac"), (70, "d"), (85, "b"), (99, "a")):
             self._hold(ago, [{"character_name": f"Char{letter}"} for letter in there])
+        self._check()
+        # Each history begins with a leave that has raids in it, of which its person was at one.
+        first, last = ((clock.now() - dt.timedelta(days=ago)).date() for ago in (50, 15))
+        services.take_leave(user=self.people[0], starts_on=first, ends_on=last, actor=None, for_others=True)
         self._check()
 
     def teardown(self) -> None:
@@ -218,6 +231,29 @@ class Nights(RuleBasedStateMachine):
     def a_joining_day_is_put_right(self, which, ago):
         character = Character.objects.get(name=self.names[which % len(self.names)])
         update_character(character=character, joined_at=clock.now() - dt.timedelta(days=ago), actor=None)
+        self._check()
+
+    @rule(who=some, ago=st.integers(-20, 100), length=st.none() | st.integers(0, 30))
+    def somebody_is_away(self, who, ago, length):
+        first = (clock.now() - dt.timedelta(days=ago)).date()
+        last = None if length is None else first + dt.timedelta(days=length)
+        with suppress(Conflict):  # it overlaps
+            services.take_leave(
+                user=self.people[who % len(self.people)], starts_on=first, ends_on=last, actor=None, for_others=True
+            )
+        self._check()
+
+    @precondition(lambda self: Leave.objects.exists())
+    @rule(which=some, ago=st.integers(-20, 100), ends=st.booleans())
+    def a_leave_is_changed(self, which, ago, ends):
+        rows = list(Leave.objects.order_by("pk"))
+        leave = rows[which % len(rows)]
+        with suppress(Conflict, BadInput):  # it is over, or overlaps, or would end before it begins
+            if ends:
+                services.end_leave(leave=leave, actor=None, for_others=True)
+            else:
+                last = (clock.now() - dt.timedelta(days=ago)).date()
+                services.change_leave(leave=leave, ends_on=last, actor=None, for_others=True)
         self._check()
 
     @precondition(lambda self: len(self.people) > 2)

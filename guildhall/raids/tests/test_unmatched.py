@@ -13,7 +13,7 @@ from guildhall.raids.models import RaidAttendance, UnmatchedName
 from guildhall.roster.models import Character
 from guildhall.roster.services import create_character
 
-from .scene import balance, character, person, raid
+from .scenario import balance, character, person, raid
 
 pytestmark = pytest.mark.django_db
 

@@ -17,7 +17,7 @@ from guildhall.raids.uploads import Decisions, focus_on
 from guildhall.roster.models import CharacterAlias
 from guildhall.roster.services import add_alias, create_character
 
-from .scene import balance, character, person, pool
+from .scenario import balance, character, person, pool
 
 pytestmark = pytest.mark.django_db
 

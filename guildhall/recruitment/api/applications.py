@@ -6,27 +6,33 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, NullIf
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import ScopePermission, principal
-from guildhall.accounts.middleware import client_address
+from guildhall.accounts.models import Section
 from guildhall.accounts.permissions import Principal
+from guildhall.accounts.visitors import is_visitor, visitor_may_use
 from guildhall.core import outbox
+from guildhall.core.addresses import client_address
+from guildhall.core.api.columns import TEXT, Column, Columns, person_name
 from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.export import ExportMixin
+from guildhall.core.api.filters import Ordering
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.pagination import paged
+from guildhall.core.api.views import GenericViewSet
 from guildhall.core.errors import BadInput, NotAuthenticated, NotFound
 from guildhall.core.transactions import use_case
 from guildhall.recruitment import selectors, services
+from guildhall.recruitment.links import find_by_sent_token
 from guildhall.recruitment.models import Application
 from guildhall.recruitment.selectors import Tier
-from guildhall.recruitment.services.applying import find_by_token
 from guildhall.recruitment.trail import ANNOUNCED, order_key
 from guildhall.roster.selectors import find_person
 
@@ -34,22 +40,41 @@ from . import serializers as shapes
 
 
 class ApplyOrScope(ScopePermission):
-    """Anybody may apply and follow their own application by its link; the rest goes by scopes."""
+    """Anybody may follow their own application by its link, and apply while that is open to strangers; the rest goes by
+    scopes."""
+
+    @classmethod
+    def admits_strangers(cls, view: Any, method: str) -> bool:
+        return getattr(view, "action", None) in ("create", "by_link")
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if getattr(view, "action", None) in ("create", "by_link") and not request.user.is_authenticated:
-            return True
+        if is_visitor(request) and self.admits_strangers(view, request.method or "GET"):
+            by_link = getattr(view, "action", None) == "by_link"
+            return by_link or visitor_may_use(request, Section.RECRUITMENT)
         return super().has_permission(request, view)
 
 
+COMPUTED: dict[str, Any] = {
+    "filter_backends": [Columns, Ordering], "column_paths": {}, "hidden_columns": {},
+}  # fmt: skip
+"""For the lists that hang on an application: their own columns."""
+
+
 def input_of(shape: Any, request: Request, **options: Any) -> dict[str, Any]:
-    """The validated body."""
+    """Return the validated body."""
     serializer = shape(data=request.data, **options)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
 
-class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
+SHOWN_TO = {
+    Tier.MEMBER: {"user_id", "character_id", "voting_started_at", "voting_ends_at", "decision"},
+    Tier.RECRUITER: {"email", "rejection_reason", "discord_id", "assigned_to", "assigned_to_name", "voting_round"},
+}
+"""Columns that are shown from a tier on, and never of one's own application."""
+
+
+class ApplicationViewSet(ExportMixin, GenericViewSet[Application]):
     """Applications, each as the caller may see it; as a file (`?format=csv` or `xlsx`) for recruiters and officers."""
 
     export_name = "applications"
@@ -64,9 +89,15 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
     serializer_class = shapes.ApplicationOutput
     queryset = Application.objects.none()
     lookup_value_regex = ID_PATTERN
-    filterset_fields = ["character_class", "assigned_to"]
+    column_paths: Any = {
+        "assigned_to": "assigned_to_id",
+        "assigned_to_name": Column(person_name("assigned_to"), TEXT, is_nullable=True),
+        "discord_id": Column(
+            Coalesce(NullIf(F("discord_id"), Value("")), F("user__discord_id")), TEXT, is_nullable=True
+        ),
+    }
+    hidden_columns: Any = {"status": "shown to each by what they may know; the list's own `status` filters by that"}
     search_fields = ["character_name", "discord_username"]
-    ordering_fields = ["submitted_at", "character_name", "level"]
 
     @property
     def who(self) -> Principal:
@@ -78,20 +109,25 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
         return selectors.visible_applications(self.who)
 
     def filter_queryset(self, queryset: Any) -> Any:
-        # Who reviews an application is for recruiters to know, and not of their own: nor by the number of answers.
-        if "assigned_to" in self.request.query_params:
-            selectors.demand(self.who, Tier.RECRUITER)
-            queryset = queryset.exclude(user=self.who.user)
+        # Who reviews an application is for recruiters to know, and not of their own: nor by the number of answers, nor
+        # by the order. The same of whatever else they alone are shown.
+        query = self.request.query_params
+        ordering = [name.strip().lstrip("-") for name in query.get("ordering", "").split(",")]
+        asked = {*(name.partition("__")[0] for name in query), *ordering}
+        for tier, names in SHOWN_TO.items():
+            if names & asked:
+                selectors.require(self.who, tier)
+                queryset = queryset.exclude(user=self.who.user)
         return super().filter_queryset(queryset)
 
     def _get(self, pk: Any) -> Application:
         return selectors.get_application(self.who, int(pk))
 
     def _staff(self, pk: Any) -> Application:
-        """The application, for somebody who works on applications."""
-        selectors.demand(self.who, Tier.RECRUITER)
+        """Return the application, for somebody who works on applications."""
+        selectors.require(self.who, Tier.RECRUITER)
         application = self._get(pk)
-        selectors.demand(self.who, Tier.RECRUITER, application)
+        selectors.require(self.who, Tier.RECRUITER, application)
         return application
 
     def _answer(self, application: Application, status: int = 200) -> Response:
@@ -111,12 +147,14 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
 
     def _list(self, found: Any) -> Response:
         if self.is_export(self.request):
-            selectors.demand(self.who, Tier.RECRUITER)
+            selectors.require(self.who, Tier.RECRUITER)
             return self.export(self.filter_queryset(found))
         page = self.paginate_queryset(self.filter_queryset(found))
         return self.get_paginated_response([selectors.view_of(row, self.who) for row in page or []])
 
-    @extend_schema(parameters=[OpenApiParameter("status", str, description="one of the statuses of API.md")])
+    @extend_schema(
+        parameters=[OpenApiParameter("status", str, description="one of the statuses of docs/api-contract.md")]
+    )
     def list(self, request: Request) -> Response:
         found = self.get_queryset()
         wanted = request.query_params.get("status")
@@ -181,7 +219,7 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
     def _withdraw(self, pk: Any, reason: str) -> Application:
         application = self._get(pk)
         if selectors.tier_of(self.who, application) == Tier.MEMBER:
-            selectors.demand(self.who, Tier.RECRUITER, application)
+            selectors.require(self.who, Tier.RECRUITER, application)
         return services.withdraw(application=application, actor=self.who.user, reason=reason)
 
     @extend_schema(request=shapes.ReasonInput)
@@ -244,6 +282,7 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
                 topic="application.summary",
                 payload={"application_id": application.pk},
                 order_key=order_key(ANNOUNCED, application.pk),
+                target=application,
             )
         )
         put()
@@ -252,22 +291,22 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
     @extend_schema(responses=shapes.ApplicationOutput(many=True))
     @action(detail=False)
     def pending(self, request: Request) -> Response:
-        """Applications that wait for review."""
-        selectors.demand(self.who, Tier.RECRUITER)
+        """Return applications that wait for review."""
+        selectors.require(self.who, Tier.RECRUITER)
         return self._list(selectors.pending(self.who))
 
     @extend_schema(responses=shapes.ApplicationOutput(many=True))
     @action(detail=False, url_path="voting-active")
     def voting_active(self, request: Request) -> Response:
-        """Applications that are being voted on at this moment."""
-        selectors.demand(self.who, Tier.MEMBER)
+        """Return applications that are being voted on at this moment."""
+        selectors.require(self.who, Tier.MEMBER)
         return self._list(selectors.votes_running(self.who))
 
     @extend_schema(responses=shapes.ApplicationOutput(many=True))
     @action(detail=False, url_path="trial-members")
     def trial_members(self, request: Request) -> Response:
         """Applicants on trial."""
-        selectors.demand(self.who, Tier.MEMBER)
+        selectors.require(self.who, Tier.MEMBER)
         return self._list(selectors.on_trial(self.who))
 
     @extend_schema(request=shapes.AssignInput)
@@ -281,31 +320,31 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
 
     @extend_schema(methods=["GET"], responses=shapes.CommentOutput(many=True))
     @extend_schema(methods=["POST"], request=shapes.CommentInput, responses={201: shapes.CommentOutput})
-    @action(detail=True, methods=["get", "post"], filter_backends=[])
+    @action(detail=True, methods=["get", "post"], serializer_class=shapes.CommentOutput, **COMPUTED)
     def comments(self, request: Request, pk: str) -> Response:
         application = self._get(pk)
         tier = selectors.tier_of(self.who, application)
         if request.method in SAFE_METHODS:
             if tier == Tier.MEMBER:
-                selectors.demand(self.who, Tier.RECRUITER, application)
-            return paged(request, selectors.comments_for(application, tier))
-        selectors.demand(self.who, Tier.RECRUITER, application)
+                selectors.require(self.who, Tier.RECRUITER, application)
+            return paged(request, selectors.comments_for(application, tier), view=self)
+        selectors.require(self.who, Tier.RECRUITER, application)
         data = input_of(shapes.CommentInput, request)
         comment = services.add_comment(application=application, author=self.who.person, **data)
         shown = next(row for row in selectors.comments_for(application, tier) if row["id"] == comment.pk)
         return Response(shown, status=201)
 
     @extend_schema(responses=shapes.StepOutput(many=True))
-    @action(detail=True, filter_backends=[])
+    @action(detail=True, serializer_class=shapes.StepOutput, **COMPUTED)
     def history(self, request: Request, pk: str) -> Response:
-        """The application's way so far."""
+        """Return the application's way so far."""
         application = self._get(pk)
-        return paged(request, selectors.steps_of(application, selectors.tier_of(self.who, application)))
+        return paged(request, selectors.steps_of(application, selectors.tier_of(self.who, application)), view=self)
 
     @extend_schema(responses=shapes.PerformanceOutput)
     @action(detail=True, filter_backends=[])
     def performance(self, request: Request, pk: str) -> Response:
-        """How the trial goes, beside the guild's attendance."""
+        """Return how the trial goes, beside the guild's attendance."""
         found = selectors.trial_performance(self._staff(pk))
         if found is None:
             raise NotFound("No trial has begun.", code="no_trial")
@@ -319,12 +358,12 @@ class ApplicationViewSet(ExportMixin, viewsets.GenericViewSet[Application]):
     )
     @action(detail=False, methods=["get", "delete"], url_path="by-link", filter_backends=[], pagination_class=None)
     def by_link(self, request: Request) -> Response:
-        """One's own application, by the secret of its private link; DELETE withdraws it, where it is no account's."""
+        """Return one's own application, by the secret of its private link; DELETE withdraws it, where it is not an account's."""
         token = request.query_params.get("token", "")
         if not token:
             raise BadInput("Send the link's token.", code="required", attr="token")
+        application = find_by_sent_token(request._request, token)
         if request.method == "DELETE":
             services.withdraw_by_link(token=token)
             return Response(status=204)
-        application = find_by_token(token)
         return Response(selectors.view_of(application, self.who, tier=Tier.OWN))

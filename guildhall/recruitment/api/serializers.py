@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.core.api.fields import IdField, PlainJSONField
+from guildhall.core.api.idempotency import WithheldOutput
 from guildhall.recruitment.models import ApplicationComment, ApplicationQuestion, ApplicationVote, RecruitmentPolicy
 
 
@@ -128,6 +129,7 @@ class CreatedApplication(ApplicationOutput):
     link_token = serializers.CharField(
         required=False, help_text="the private link's secret; shown in this answer alone"
     )
+    withheld = WithheldOutput(required=False, help_text="only where the answer repeats one to the same Idempotency-Key")
 
 
 class TrialInput(serializers.Serializer[Any]):
@@ -244,7 +246,7 @@ class AssignInput(serializers.Serializer[Any]):
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
 class ChoicesField(PlainJSONField):
-    """A question's choices; what is no list of texts is refused by the service, in its words."""
+    """A question's choices; what is not a list of texts is refused by the service, in its words."""
 
 
 class StatisticsOutput(serializers.Serializer[Any]):

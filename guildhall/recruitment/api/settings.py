@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import viewsets
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import ScopePermission, principal
+from guildhall.accounts.models import Section
+from guildhall.accounts.visitors import is_visitor, visitor_may_use
 from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.params import whole_number
+from guildhall.core.api.views import APIView, ModelViewSet
 from guildhall.core.errors import BadInput
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import ApplicationQuestion
@@ -24,17 +25,21 @@ from . import serializers as shapes
 
 
 class ReadByAnybody(ScopePermission):
-    """The questionnaire is there for people without an account; changing it goes by scope and tier."""
+    """The questionnaire is there for people without an account while they may apply; changing it goes by scope and tier."""
+
+    @classmethod
+    def admits_strangers(cls, view: Any, method: str) -> bool:
+        return method in SAFE_METHODS
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if request.method in SAFE_METHODS:
-            return True
+        if self.admits_strangers(view, request.method or "GET"):
+            return not is_visitor(request) or visitor_may_use(request, Section.RECRUITMENT)
         if not super().has_permission(request, view):
             return False
         return selectors.tier_of(principal(request)) == Tier.RECRUITER
 
 
-class QuestionViewSet(viewsets.ModelViewSet[ApplicationQuestion]):
+class QuestionViewSet(ModelViewSet[ApplicationQuestion]):
     """The questionnaire. Deleting a question retires it: answers keep the wording they were given to."""
 
     permission_classes = [ReadByAnybody]
@@ -43,7 +48,6 @@ class QuestionViewSet(viewsets.ModelViewSet[ApplicationQuestion]):
     queryset = ApplicationQuestion.objects.none()
     lookup_value_regex = ID_PATTERN
     search_fields = ["wording"]
-    ordering_fields = ["order"]
 
     def get_queryset(self) -> Any:
         if selectors.tier_of(principal(self.request)) == Tier.RECRUITER:
@@ -72,13 +76,13 @@ class PolicyView(APIView):
 
     @extend_schema(responses=shapes.PolicySerializer)
     def get(self, request: Request) -> Response:
-        selectors.demand(principal(request), Tier.MEMBER)
+        selectors.require(principal(request), Tier.MEMBER)
         return Response(shapes.PolicySerializer(policy()).data)
 
     @extend_schema(request=shapes.PolicySerializer, responses=shapes.PolicySerializer)
     def patch(self, request: Request) -> Response:
         who = principal(request)
-        selectors.demand_policy_maker(who)
+        selectors.require_policy_maker(who)
         serializer = shapes.PolicySerializer(policy(), data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         changed = services.edit_policy(actor=who.user, **serializer.validated_data)
@@ -100,7 +104,7 @@ class ApplicationStatisticsView(APIView):
     )
     def get(self, request: Request) -> Response:
         who = principal(request)
-        selectors.demand(who, Tier.RECRUITER)
+        selectors.require(who, Tier.RECRUITER)
         days = whole_number(request, "days")
         if days is not None and not 0 < days < 100_000:
             raise BadInput("days is a whole number of days, 1 to 99999.", code="invalid", attr="days")

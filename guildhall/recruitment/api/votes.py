@@ -8,12 +8,14 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.columns import Columns, narrowed
 from guildhall.core.api.export import ExportMixin
+from guildhall.core.api.filters import Ordering
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.pagination import Pages, paged
+from guildhall.core.api.views import APIView
 from guildhall.core.errors import NotFound
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import Application
@@ -24,11 +26,11 @@ from .applications import input_of
 
 
 def votable(request: Request, app_id: int, least: Tier) -> Application:
-    """The application, if the caller may know of its vote."""
+    """Return the application, if the caller may know of its vote."""
     who = principal(request)
-    selectors.demand(who, least)
+    selectors.require(who, least)
     application = selectors.get_application(who, app_id)
-    selectors.demand(who, least, application)
+    selectors.require(who, least, application)
     return application
 
 
@@ -39,7 +41,7 @@ class VoteView(APIView):
 
     @extend_schema(responses=shapes.OwnVoteOutput)
     def get(self, request: Request, app_id: int) -> Response:
-        """One's own vote."""
+        """Return one's own vote."""
         application = votable(request, app_id, Tier.MEMBER)
         mine = selectors.own_vote(application, principal(request).person)
         if mine is None:
@@ -116,14 +118,15 @@ class _Rows(ExportMixin, APIView):
     """A list for recruiters and officers, as a file too (`?format=csv` or `xlsx`)."""
 
     pagination_class = Pages
+    filter_backends = [Columns, Ordering]
     required_scopes = "recruitment:read"
 
     def rows(self, application: Application) -> list[dict[str, Any]]:
-        """The rows to answer."""
+        """Return the rows to answer."""
         raise NotImplementedError
 
     def get(self, request: Request, app_id: int) -> Response:
-        rows = self.rows(votable(request, app_id, Tier.RECRUITER))
+        rows = narrowed(self, request, self.rows(votable(request, app_id, Tier.RECRUITER)))
         return self.export_table(rows) if self.is_export(request) else paged(request, rows)
 
 
@@ -131,6 +134,7 @@ class _Rows(ExportMixin, APIView):
 class VoteDetailsView(_Rows):
     """Every voter of the present round."""
 
+    serializer_class = shapes.VoterOutput
     export_name = "votes"
     export_columns = (
         "user_id", "display_name", "discord_id", "vote", "comment", "attendance_percentage", "raids_attended", "raids_held",
@@ -145,6 +149,7 @@ class VoteDetailsView(_Rows):
 class VotingEligibilityView(_Rows):
     """Whose vote would count at this moment, and why."""
 
+    serializer_class = shapes.EligibilityOutput
     export_name = "voting-eligibility"
     export_columns = (
         "user_id", "display_name", "role_group", "attendance_percentage", "raids_attended", "raids_held", "is_eligible",
@@ -159,6 +164,7 @@ class VotingEligibilityView(_Rows):
 class VoteChangesView(_Rows):
     """Every casting, change and withdrawal."""
 
+    serializer_class = shapes.VoteChangeOutput
     export_name = "vote-changes"
     export_columns = (
         "user_id", "display_name", "round", "from_vote", "to_vote", "attendance_percentage", "at",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -14,9 +15,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.permissions import SYSTEM
 from guildhall.accounts.services import set_role_group
 from guildhall.core import clock
-from guildhall.core.errors import BadInput, Conflict, NotAllowed, NotFound
+from guildhall.core.errors import BadInput, Conflict, MultipleErrors, NotAllowed, NotFound
+from guildhall.core.model_updates import refuse_unknown_fields, set_fields
 from guildhall.core.transactions import use_case
 from guildhall.points.services.merging import merge_people
 from guildhall.recruitment.models import Application, ApplicationQuestion
@@ -31,16 +34,35 @@ _TEXTS = {
     "references": 5_000, "discord_username": 80, "discord_id": 20, "email": 254,
 }  # fmt: skip
 LARGEST_NUMBER = 10**12
+
+
+class ApplicationValues(TypedDict, total=False):
+    """What an applicant says: as typed, `_clean` brings it into form."""
+
+    character_name: object
+    character_class: object
+    level: object
+    server: object
+    previous_guilds: object
+    availability: object
+    timezone: object
+    references: object
+    discord_username: object
+    discord_id: object
+    email: object
+    answers: object
+
+
 REQUIRED = ("character_name", "character_class", "level", "availability", "timezone", "discord_username")
 
 
 def hash_token(token: str) -> str:
-    """The stored form of the secret in an applicant's private link."""
+    """Return the stored form of the secret in an applicant's private link."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def find_by_token(token: str) -> Application:
-    """The application whose private link carries `token`.
+    """Return the application whose private link carries `token`.
 
     Raises:
         NotFound: ``unknown_application``.
@@ -52,48 +74,91 @@ def find_by_token(token: str) -> Application:
 
 
 def _plain(value: Any) -> str:
-    """Text as every database takes it: no NUL, no half of a surrogate pair, no space around it."""
+    """Return text as every database takes it: no NUL, no half of a surrogate pair, no space around it."""
     return str(value or "").replace("\x00", "").encode("utf-8", "replace").decode("utf-8").strip()
 
 
-def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = set(values) - set(_TEXTS) - {"character_name", "level", "answers"}
-    if unknown:
-        raise BadInput(f"An application has no {', '.join(sorted(unknown))}.", attr=sorted(unknown)[0])
+@contextmanager
+def _noting(faults: list[BadInput]) -> Iterator[None]:
+    """Collect a refusal raised inside in `faults`, so that the next fields are checked too."""
+    try:
+        yield
+    except BadInput as fault:
+        faults.append(fault)
+
+
+def _refuse(faults: list[BadInput]) -> None:
+    """Say everything that is wrong at once: what is missing in one sentence, the rest each in its own.
+
+    Raises:
+        BadInput: where there is a fault.
+    """
+    if not faults:
+        return
+    missing = [fault.attr or "" for fault in faults if fault.code == "required" and fault.attr in REQUIRED]
+    words = [f"Please fill in: {', '.join(name.replace('_', ' ') for name in missing)}."] if missing else []
+    words += [fault.detail for fault in faults if fault.attr not in missing]
+    raise MultipleErrors(faults, detail=" ".join(words))
+
+
+def missing_fields(values: Mapping[str, Any], user: User | None) -> list[BadInput]:
+    """Return a refusal for each field that a sent application needs and this one lacks."""
+    found = []
+    for name in REQUIRED:
+        given = values.get(name)
+        is_known = name == "discord_username" and user is not None and user.discord_username
+        if (given is None or not _plain(str(given))) and not is_known:
+            found.append(BadInput(f"Please fill in: {name.replace('_', ' ')}.", code="required", attr=name))
+    return found
+
+
+def _clean(values: Mapping[str, Any], faults: list[BadInput]) -> dict[str, Any]:
+    """Return the fields as they are stored; what cannot be is put down among `faults`."""
+    refuse_unknown_fields(values, ApplicationValues)
     cleaned: dict[str, Any] = {}
+    if values.get("character_name"):
+        with _noting(faults):
+            cleaned["character_name"] = clean_new_name(str(values["character_name"]), attr="character_name")
+            cleaned["name_key"] = name_key(cleaned["character_name"])
+    if values.get("level") not in (None, ""):
+        with _noting(faults):
+            cleaned["level"] = _level(values["level"])
     for name, most in _TEXTS.items():
         if name in values:
-            text = _plain(values[name])
-            if len(text) > most:
-                said = name.replace("_", " ").capitalize()
-                raise BadInput(
-                    f"{said}: at most {most:,} characters; this has {len(text):,}.", code="too_long", attr=name
-                )
-            cleaned[name] = text
-    if cleaned.get("email"):
-        try:
-            validate_email(cleaned["email"])
-        except ValidationError as error:
-            raise BadInput("That is no e-mail address.", code="invalid_email", attr="email") from error
-    if values.get("character_name"):
-        cleaned["character_name"] = clean_new_name(str(values["character_name"]), attr="character_name")
-        cleaned["name_key"] = name_key(cleaned["character_name"])
-    if values.get("level") not in (None, ""):
-        try:
-            level = int(str(values["level"]))
-        except ValueError as error:
-            raise BadInput("A level is a whole number.", code="invalid_level", attr="level") from error
-        if not 1 <= level <= 200:
-            raise BadInput("A level lies between 1 and 200.", code="invalid_level", attr="level")
-        cleaned["level"] = level
+            with _noting(faults):
+                cleaned[name] = _text(name, values[name], most)
     return cleaned
 
 
-def _answers(given: Any, *, complete: bool) -> list[dict[str, Any]]:
-    """Answers to the active questions, each with the wording it was given to.
+def _text(name: str, value: Any, most: int) -> str:
+    text = _plain(value)
+    if len(text) > most:
+        said = name.replace("_", " ").capitalize()
+        raise BadInput(f"{said}: at most {most:,} characters; this has {len(text):,}.", code="too_long", attr=name)
+    if name == "email" and text:
+        try:
+            validate_email(text)
+        except ValidationError as error:
+            raise BadInput("That is not an e-mail address.", code="invalid_email", attr="email") from error
+    return text
+
+
+def _level(value: Any) -> int:
+    try:
+        level = int(str(value))
+    except ValueError as error:
+        raise BadInput("A level is a whole number.", code="invalid_level", attr="level") from error
+    if not 1 <= level <= 200:
+        raise BadInput("A level lies between 1 and 200.", code="invalid_level", attr="level")
+    return level
+
+
+def _answers(given: Any, faults: list[BadInput], *, complete: bool) -> list[dict[str, Any]]:
+    """Return answers to the active questions, each with the wording it was given to; an answer that cannot be taken,
+    or lacks where it is required, is put down among `faults`.
 
     Raises:
-        BadInput: ``required``, ``invalid``, ``invalid_choice``, ``not_a_number``, ``too_long``, ``unknown_question``.
+        BadInput: ``invalid`` where it is not a list of answers, ``unknown_question``.
     """
     questions = {question.pk: question for question in ApplicationQuestion.objects.filter(is_active=True)}
     if isinstance(given, Mapping):
@@ -115,18 +180,23 @@ def _answers(given: Any, *, complete: bool) -> list[dict[str, Any]]:
         )
     answers = []
     for question in questions.values():
-        answer = _answer(question, by_id.get(question.pk))
-        if answer in (None, "", []):
-            if question.required and complete:
+        with _noting(faults):
+            answer = read_answer(question, by_id.get(question.pk))
+            if answer not in (None, "", []):
+                answers.append(
+                    {"question_id": question.pk, "wording": question.wording, "kind": question.kind, "answer": answer}
+                )
+            elif question.required and complete:
                 raise BadInput(f"Please answer: {question.wording}", code="required", attr="answers")
-            continue
-        answers.append(
-            {"question_id": question.pk, "wording": question.wording, "kind": question.kind, "answer": answer}
-        )
     return answers
 
 
-def _answer(question: ApplicationQuestion, value: Any) -> Any:
+def read_answer(question: ApplicationQuestion, value: Any) -> Any:
+    """Return the answer to a question as it is stored; None for nothing.
+
+    Raises:
+        BadInput: ``invalid_choice``, ``not_a_number``, ``too_long``, ``invalid``.
+    """
     kinds = ApplicationQuestion.Kind
     if value in (None, "", []):
         return None
@@ -166,7 +236,7 @@ def _answer(question: ApplicationQuestion, value: Any) -> Any:
 
 
 def _refuse_repeats(user: User | None, key: str, discord_id: str, but: int | None) -> None:
-    """One open application a person and a character, and the cool-down after a rejection.
+    """Refuse a second open application of a person or a character, and one within the cool-down after a rejection.
 
     Whoever only shares the character's name with an application is told the same in every case, and no date: that it
     was rejected, and when, is between the guild and its applicant.
@@ -196,21 +266,21 @@ def _refuse_own_repeats(user: User, discord_id: str, others: QuerySet[Applicatio
 
 
 def _cools_until(applications: Any) -> dt.datetime | None:
-    """When the cool-down after the latest rejection of these applications ends; None if none runs."""
+    """Return when the cool-down after the latest rejection of these applications ends; None if none runs."""
     rejected = applications.filter(status=S.REJECTED, closed_at__isnull=False).order_by("-closed_at").first()
     again = None if rejected is None else may_apply_again_at(rejected)
     return again if again is not None and clock.now() < again else None
 
 
 def may_apply_again_at(application: Application) -> dt.datetime | None:
-    """When the applicant of a rejected application may apply again; None for any other."""
+    """Return when the applicant of a rejected application may apply again; None for any other."""
     if application.status != S.REJECTED or application.closed_at is None:
         return None
     return application.closed_at + dt.timedelta(days=policy().cooldown_days)
 
 
 def _refuse_floods(address: str, but: int | None) -> None:
-    """How many applications a day (`RecruitmentPolicy`)."""
+    """Refuse more applications a day than `RecruitmentPolicy` allows."""
     rules = policy()
     today = Application.objects.exclude(pk=but or 0).filter(submitted_at__gt=clock.now() - dt.timedelta(days=1))
     if today.count() >= rules.most_a_day or (
@@ -257,8 +327,8 @@ def _refuse_members(user: User | None) -> None:
 
 
 @use_case
-def apply(*, user: User | None, address: str = "", **values: Any) -> tuple[Application, str]:
-    """Submit an application; answers it with the secret of its private link, which is shown once.
+def apply(*, user: User | None, address: str = "", **values: Unpack[ApplicationValues]) -> tuple[Application, str]:
+    """Submit an application; returns it with the secret of its private link, which is shown once.
 
     Args:
         user: the applicant's account, None for somebody without one.
@@ -274,7 +344,9 @@ def apply(*, user: User | None, address: str = "", **values: Any) -> tuple[Appli
 
 
 @use_case
-def save_draft(*, user: User, application: Application | None = None, **values: Any) -> Application:
+def save_draft(
+    *, user: User, application: Application | None = None, **values: Unpack[ApplicationValues]
+) -> Application:
     """Keep an unfinished application of a signed-in person.
 
     Raises:
@@ -290,10 +362,12 @@ def save_draft(*, user: User, application: Application | None = None, **values: 
         if draft.user_id != user.pk:
             raise NotAllowed("This is somebody else's application.", code="not_yours")
         refuse_unless(draft, S.DRAFT, doing="editing it", to_applicant=True)
-    for name, value in _clean(values).items():
-        setattr(draft, name, value)
+    faults: list[BadInput] = []
+    set_fields(draft, _clean(values, faults))
     if "answers" in values:
-        draft.answers = _answers(values["answers"], complete=False)
+        with _noting(faults):
+            draft.answers = _answers(values["answers"], faults, complete=False)
+    _refuse(faults)
     draft.save()
     return draft
 
@@ -329,13 +403,11 @@ def _submit(
     _refuse_members(user)
     if user is not None:
         User.objects.select_for_update().get(pk=user.pk)  # one person's two windows take turns
-    for name in REQUIRED:
-        given = values.get(name)
-        if (given is None or not _plain(str(given))) and not (
-            name == "discord_username" and user and user.discord_username
-        ):
-            raise BadInput(f"Please fill in: {name.replace('_', ' ')}.", code="required", attr=name)
-    cleaned = _clean(values)
+    faults = missing_fields(values, user)
+    cleaned = _clean(values, faults)
+    with _noting(faults):
+        application.answers = _answers(values.get("answers") or [], faults, complete=True)
+    _refuse(faults)
     if user is not None:
         cleaned["discord_id"] = user.discord_id or cleaned.get("discord_id", "")
         cleaned["discord_username"] = cleaned.get("discord_username") or user.discord_username
@@ -346,9 +418,7 @@ def _submit(
     _refuse_while_closed()
     _refuse_floods(address_key, application.pk)
     _refuse_repeats(user, cleaned["name_key"], cleaned["discord_id"], application.pk)
-    for name, value in cleaned.items():
-        setattr(application, name, value)
-    application.answers = _answers(values.get("answers") or [], complete=True)
+    set_fields(application, cleaned)
     token = secrets.token_urlsafe(24)
     application.token_hash, application.source_address = hash_token(token), address_key
     application.submitted_at = clock.now()
@@ -384,7 +454,8 @@ def claim_application(*, user: User, token: str) -> Application:
         role = holder.role_group
         merge_people(source=holder, target=user, actor=user, reason=f"private link of application {application.pk}")
         application = lock(application.pk)
-        set_role_group(user=user, role_group=role, actor=user, reason=f"application {application.pk}")
+        # The trial's role: `is_unclaimed` has seen to it that it is a member's at most.
+        set_role_group(user=user, role_group=role, actor=user, reason=f"application {application.pk}", by=SYSTEM)
     else:
         User.objects.select_for_update().get(pk=user.pk)
         if application.status in OPEN and Application.objects.filter(user=user, status__in=OPEN).exists():
@@ -398,18 +469,21 @@ def claim_application(*, user: User, token: str) -> Application:
 
 
 def is_unclaimed(application: Application) -> bool:
-    """Whether its private link is all there is to it: no account holds it, or one that nobody has ever been at."""
+    """Return whether its private link is all there is to it: no account holds it, or one that nobody has ever been
+    at."""
     holder = application.user
     return holder is None or (application.account_made and _nobodys(holder))
 
 
 def _nobodys(user: User) -> bool:
-    """Whether nobody has ever been at this account: no Discord account, no password, no sign-in, no more than a member."""
+    """Return whether nobody has ever been at this account: no Discord account, no password, no sign-in, no more than
+    a member."""
     return (
         user.discord_id is None
         and user.last_login is None
         and not user.has_usable_password()
         and not user.is_bot
+        and not user.is_superuser
         and user.merged_into_id is None
         and user.role_group in (RoleGroup.GUEST, RoleGroup.APPLICANT, RoleGroup.MEMBER)
     )

@@ -16,7 +16,7 @@ class SomeFailed(Exception):
 
 
 def each(rows: Iterable[T], act: Callable[[T], R]) -> list[R]:
-    """Do `act` to every row; answers what each gave.
+    """Do `act` to every row; returns what each gave.
 
     Raises:
         SomeFailed: naming those that failed, after all of them were tried.

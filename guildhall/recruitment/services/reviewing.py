@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
-
-from django.core.exceptions import ValidationError
+from decimal import Decimal
+from typing import Any, TypedDict, Unpack
 
 from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.permissions import SYSTEM
 from guildhall.accounts.services import set_role_group
 from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput
+from guildhall.core.model_updates import update_model
 from guildhall.core.transactions import use_case
 from guildhall.recruitment.models import Application, ApplicationComment, ApplicationQuestion, RecruitmentPolicy
+from guildhall.roster.models import Rank
 from guildhall.roster.services import set_rank, update_character
 
 from .transitions import announce, lock, move, policy, refuse_unless
@@ -27,7 +29,7 @@ def assign(*, application: Application, recruiter: User | None, actor: User) -> 
     locked = lock(application.pk)
     if recruiter is not None and recruiter.role_group not in (RoleGroup.RECRUITER, RoleGroup.OFFICER):
         if not recruiter.is_superuser:
-            raise BadInput(f"{recruiter} is no recruiter.", code="not_a_recruiter", attr="assigned_to")
+            raise BadInput(f"{recruiter} is not a recruiter.", code="not_a_recruiter", attr="assigned_to")
     locked.assigned_to = recruiter
     locked.save()
     audit.record(
@@ -158,78 +160,89 @@ def take_off_trial(application: Application, *, actor: User | None) -> None:
             character.refresh_from_db()
         update_character(character=character, actor=actor, status="inactive")
     if user is not None and user.role_group == RoleGroup.APPLICANT:
-        set_role_group(user=user, role_group=RoleGroup.GUEST, actor=actor, reason="trial ended")
+        set_role_group(user=user, role_group=RoleGroup.GUEST, actor=actor, reason="trial ended", by=SYSTEM, tell=False)
 
 
-POLICY = frozenset(
-    field.name for field in RecruitmentPolicy._meta.concrete_fields if field.editable and not field.primary_key
-)
-QUESTION = frozenset({"wording", "help_text", "kind", "choices", "required", "order", "is_active"})
+class PolicyChanges(TypedDict, total=False):
+    """What `edit_policy` takes."""
+
+    is_open: bool
+    intro: str
+    trial_days: int
+    trial_reminder_days: int
+    trial_end: str
+    trial_rank: Rank | None
+    member_rank: Rank | None
+    voting_hours: int
+    minimum_attendance: Decimal | int | str
+    quorum: int
+    threshold_percent: Decimal | int | str
+    tie: str
+    recycle_days: int
+    cooldown_days: int
+    most_a_day: int
+    most_a_day_from_one: int
+
+
+class QuestionValues(TypedDict, total=False):
+    """What `save_question` takes."""
+
+    wording: str
+    help_text: str
+    kind: str
+    choices: list[str]
+    required: bool
+    order: int
+    is_active: bool
+
+
 MOST_CHOICES, LONGEST_CHOICE = 50, 200
 
 
-def _checked(row: RecruitmentPolicy | ApplicationQuestion) -> None:
-    try:
-        row.full_clean()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise BadInput(" ".join(messages), attr=field) from error
-
-
 @use_case
-def edit_policy(*, actor: User | None, **changes: Any) -> RecruitmentPolicy:
+def edit_policy(*, actor: User | None, **changes: Unpack[PolicyChanges]) -> RecruitmentPolicy:
     """Change the guild's recruitment policy. A vote that is open goes on by the rules it was opened under.
 
     Raises:
-        BadInput: ``invalid`` naming the field.
+        BadInput: ``unknown_field``; ``invalid`` naming the field.
     """
-    for name in changes:
-        if name not in POLICY:
-            raise BadInput(f"The policy has no {name}.", attr=name)
     if not RecruitmentPolicy.objects.exists():
         RecruitmentPolicy.objects.get_or_create(pk=1)  # one row, also where two officers edit the first time at once
     current = RecruitmentPolicy.objects.select_for_update().order_by("pk")[0]
-    before = {name: str(getattr(current, name)) for name in changes}
-    for name, value in changes.items():
-        setattr(current, name, value)
-    _checked(current)
-    current.save()
-    audit.record(
-        action="recruitment.edit_policy",
-        summary=f"recruitment policy changed: {', '.join(changes)}",
-        actor=actor,
-        target=current,
-        data={"before": before, "after": {name: str(value) for name, value in changes.items()}},
-    )
+    update_model(
+        current, changes, fields=PolicyChanges, actor=actor, action="recruitment.edit_policy",
+        summary=lambda changed: f"recruitment policy changed: {changed}", full_clean=True,
+    )  # fmt: skip
     return current
 
 
 @use_case
 def save_question(
-    *, question: ApplicationQuestion | None = None, actor: User | None, **values: Any
+    *, question: ApplicationQuestion | None = None, actor: User | None, **values: Unpack[QuestionValues]
 ) -> ApplicationQuestion:
     """Add a question to the questionnaire, or change one. Answers given before keep their wording.
 
     Raises:
-        BadInput: ``required`` where a choice has nothing to choose from, ``too_long``, ``invalid`` naming the field.
+        BadInput: ``required`` where a choice has nothing to choose from, ``too_long``, ``unknown_field``, ``invalid`` naming
+            the field.
     """
     saved = question or ApplicationQuestion()
-    for name, value in values.items():
-        if name not in QUESTION:
-            raise BadInput(f"A question has no {name}.", attr=name)
-        setattr(saved, name, value)
-    saved.choices = _choices(saved.choices)
-    kinds = ApplicationQuestion.Kind
-    if saved.kind in (kinds.CHOICE, kinds.MULTIPLE) and not saved.choices:
-        raise BadInput("A question of this kind needs something to choose from.", code="required", attr="choices")
-    _checked(saved)
-    saved.save()
-    audit.record(action="recruitment.save_question", summary=f"question: {saved.wording}", actor=actor, target=saved)
+
+    def check() -> None:
+        saved.choices = _choices(saved.choices)
+        kinds = ApplicationQuestion.Kind
+        if saved.kind in (kinds.CHOICE, kinds.MULTIPLE) and not saved.choices:
+            raise BadInput("A question of this kind needs something to choose from.", code="required", attr="choices")
+
+    update_model(
+        saved, values, fields=QuestionValues, actor=actor, action="recruitment.save_question",
+        summary=lambda changed: f"question: {saved.wording}", check=check, full_clean=True,
+    )  # fmt: skip
     return saved
 
 
 def _choices(given: Any) -> list[str]:
-    """The choices of a question, each once."""
+    """Return the choices of a question, each once."""
     if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
         raise BadInput("Give the choices as a list of texts.", code="required", attr="choices")
     choices = list(dict.fromkeys(item.strip() for item in given if item.strip()))

@@ -40,17 +40,17 @@ _WORDS = {
 
 
 def policy() -> RecruitmentPolicy:
-    """The guild's policy; the defaults where nobody has edited it yet."""
+    """Return the guild's policy; the defaults where nobody has edited it yet."""
     return RecruitmentPolicy.objects.select_related("trial_rank", "member_rank").first() or RecruitmentPolicy()
 
 
 def rules_of(application: Application) -> Rules:
-    """The rules that this application's vote goes by: those it was opened under, else the policy's of today."""
+    """Return the rules that this application's vote goes by: those it was opened under, else the policy's of today."""
     return Rules.from_json(application.voting_rules) if application.voting_rules else Rules.of(policy())
 
 
 def lock(application_id: int) -> Application:
-    """The application, locked in the caller's transaction.
+    """Return the application, locked in the caller's transaction.
 
     Raises:
         NotFound: ``unknown_application``.
@@ -119,5 +119,6 @@ def announce(application: Application, topic: str, **more: object) -> None:
         topic=f"application.{topic}",
         payload={"application_id": application.pk, **more},
         order_key=order_key(ANNOUNCED, application.pk),
+        target=application,
     )
     write_to_applicant(application, topic, comment=str(more.get("comment", "")))

@@ -30,7 +30,7 @@ def _remind(application_id: int) -> bool:
 
 
 def remind_due_trials() -> int:
-    """Remind recruiters and applicants of trials that end soon; answers how many.
+    """Remind recruiters and applicants of trials that end soon; returns how many.
 
     Raises:
         SomeFailed: after all of them were tried.
@@ -65,7 +65,7 @@ def _end(application_id: int) -> bool:
 
 
 def end_due_trials() -> int:
-    """Apply the policy to trials that are over, each in its own transaction; answers how many.
+    """Apply the policy to trials that are over, each in its own transaction; returns how many.
 
     Raises:
         SomeFailed: after all of them were tried.

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.db.models import QuerySet
+
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict, NotAllowed
@@ -34,7 +36,7 @@ VOTERS = frozenset({RoleGroup.MEMBER, RoleGroup.DEVELOPER, RoleGroup.RECRUITER, 
 
 
 def may_vote(user: User) -> bool:
-    """Whether a person is a voter at all: a member of any kind, not a guest, an applicant or a bot."""
+    """Return whether a person is a voter at all: a member of any kind, not a guest, an applicant or a bot."""
     return user.is_active and not user.is_bot and (user.role_group in VOTERS or user.is_superuser)
 
 
@@ -61,7 +63,7 @@ def start_voting(*, application: Application, actor: User | None, hours: int | N
 
 
 def _open_for(application: Application, voter: User) -> Application:
-    """The application, locked, if `voter` may vote on it right now."""
+    """Return the application, locked, if `voter` may vote on it right now."""
     # As they are now, and first: a merge of this person waits for the vote or the vote for the merge.
     if not may_vote(User.objects.select_for_update().get(pk=voter.pk)):
         raise NotAllowed("Only members vote.", code="not_a_voter")
@@ -133,7 +135,7 @@ def withdraw_vote(*, application: Application, voter: User) -> None:
 
 
 def standing_votes(application: Application) -> list[ApplicationVote]:
-    """The votes of the present round that stand."""
+    """Return the votes of the present round that stand."""
     return list(
         ApplicationVote.objects.filter(application=application, round=application.voting_round, withdrawn_at=None)
     )
@@ -195,11 +197,20 @@ def _go_on_with_the_trial(application: Application, actor: User | None) -> None:
     move(application, S.TRIAL_ACCEPTED, actor=actor, reason="recycled", topic=topic)
 
 
+def _due_votes() -> QuerySet[Application]:
+    due = Application.objects.filter(status=S.VOTING_ACTIVE, voting_ends_at__lte=clock.now())
+    return due.order_by("voting_ends_at")
+
+
+def has_due_votes() -> bool:
+    """Return whether a vote's time is over that is not decided. One query, nothing is written."""
+    return _due_votes().exists()
+
+
 def close_due_votes() -> list[Application]:
     """Decide every vote whose time is over, each in its own transaction. Called by the worker.
 
     Raises:
         SomeFailed: after all of them were tried.
     """
-    due = Application.objects.filter(status=S.VOTING_ACTIVE, voting_ends_at__lte=clock.now()).order_by("voting_ends_at")
-    return each(due, lambda application: close_vote(application=application))
+    return each(_due_votes(), lambda application: close_vote(application=application))

@@ -7,6 +7,7 @@ import pytest
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_person
+from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.core import clock
 from guildhall.points.services import create_pool
 from guildhall.raids.services.awarding import award_attendance
@@ -30,6 +31,7 @@ FORM = {
 @pytest.fixture
 def at(db: None) -> Iterator[clock.FrozenClock]:
     with clock.frozen(NOW) as frozen:
+        edit_visitor_access(actor=None, recruitment=True)
         yield frozen
 
 

@@ -6,11 +6,13 @@ import datetime as dt
 import json
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.permissions import principal_for
 from guildhall.accounts.services import create_person, get_or_create_bot
+from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.core import outbox
 from guildhall.core.errors import BadInput, Conflict, NotAllowed, NotFound
 from guildhall.core.models import OutboxMessage
@@ -18,7 +20,7 @@ from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import Application, ApplicationQuestion
 from guildhall.recruitment.services.applying import find_by_token, may_apply_again_at
 from guildhall.recruitment.services.transitions import TRANSITIONS, move, policy
-from guildhall.recruitment.tasks import mind_trials
+from guildhall.recruitment.tasks import check_trials
 from guildhall.roster.models import Character, Rank
 from guildhall.roster.services import create_character
 
@@ -62,6 +64,44 @@ def test_what_is_missing_or_wrong_is_said(at, change, attr):
     with pytest.raises(BadInput) as refusal:
         services.apply(user=None, **{**FORM, **change})
     assert refusal.value.attr == attr
+    assert not Application.objects.exists()
+
+
+MISSING = ["character_name", "character_class", "level", "availability", "timezone", "discord_username"]
+
+
+def test_all_that_is_missing_or_wrong_is_said_at_once():
+    """In the API one error for each field; on the page one beside each field and in the summary, the cursor in the first."""
+    edit_visitor_access(actor=None, recruitment=True)
+    ApplicationQuestion.objects.create(wording="Why us?", kind="long", required=True)
+    ApplicationQuestion.objects.create(wording="How many?", kind="number")
+    number = ApplicationQuestion.objects.get(kind="number").pk
+    body = {"email": "nonsense", "server": "x" * 70, "answers": [{"question_id": number, "answer": "many"}]}
+    response = APIClient().post("/api/applications/", body)
+    errors = [(one["attr"], one["code"]) for one in response.json()["errors"]]
+    assert response.status_code == 400
+    assert errors == [
+        *((name, "required") for name in MISSING),
+        ("server", "too_long"), ("email", "invalid_email"), ("answers", "required"), ("answers", "not_a_number"),
+    ]  # fmt: skip
+    page = Client().post("/apply/", {"form": "apply", "email": "nonsense", f"q{number}": "many"})
+    text = page.content.decode()
+    assert page.status_code == 400
+    for name in MISSING:
+        assert text.count(f"Please fill in: {name.replace('_', ' ')}.") == 2
+    for words in ("That is not an e-mail address.", "Please answer: Why us?", "How many?: a whole number."):
+        assert words in text
+    assert text.count('aria-invalid="true"') == len(MISSING) + 3
+    assert text.count("autofocus") == 1
+    assert 'class="stack sheet" novalidate' in text  # the browser would name them one by one
+    assert not Application.objects.exists()
+
+
+def test_a_draft_says_all_that_is_wrong_at_once():
+    guest = create_person(display_name="G", role_group="guest")
+    with pytest.raises(BadInput) as refusal:
+        services.save_draft(user=guest, email="nonsense", level="many")
+    assert [fault.attr for fault in refusal.value.faults] == ["level", "email"]
     assert not Application.objects.exists()
 
 
@@ -232,10 +272,10 @@ def test_a_trials_end_goes_as_the_policy_says_once(application, recruiter, at, p
     services.edit_policy(actor=recruiter, trial_end=policy_says)
     services.accept_trial(application=application, actor=recruiter)
     at.advance(dt.timedelta(days=27))
-    assert mind_trials() == "1 reminded, 0 ended"
+    assert check_trials() == "1 reminded, 0 ended"
     at.advance(dt.timedelta(days=3))
-    assert mind_trials() == "0 reminded, 1 ended"
-    assert mind_trials() == "0 reminded, 0 ended"
+    assert check_trials() == "0 reminded, 1 ended"
+    assert check_trials() == "0 reminded, 0 ended"
     application.refresh_from_db()
     assert application.status == status
 

@@ -7,19 +7,23 @@ must not tell them of their own: each test asks the same twice, before and while
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from rest_framework.test import APIClient
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_person, set_role_group
+from guildhall.core import outbox
+from guildhall.core.models import OutboxMessage
 from guildhall.recruitment import services
 from guildhall.recruitment.models import Application
 
 from .conftest import FORM
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once_on_postgresql]
 STAFF = [RoleGroup.RECRUITER, RoleGroup.OFFICER, "superuser"]
 
 
@@ -127,6 +131,31 @@ def test_the_audit_trail_keeps_the_vote_on_oneself_from_its_reader(voting, recru
     assert "voting_active" in browser(make_staff(create_person(display_name="O"), "officer")).get(path).content.decode()
     text = browser(make_staff(voting.user, role)).get(path).content.decode()
     assert "Aelinor: trial_accepted" not in text
+
+
+def test_which_messages_are_about_oneself_does_not_depend_on_their_order_key(voting, recruiter):
+    messages = OutboxMessage.objects.filter(topic__startswith="application")
+    about_own = set(messages.values_list("pk", flat=True))
+    assert set(messages.values_list("topic", flat=True)) > {"application.voting_started"}
+    messages.update(order_key="another key")
+    other = OutboxMessage.objects.create(topic="application.x", order_key=f"application:{voting.pk}")
+    shown = set(outbox.visible_to(voting.user, OutboxMessage.objects.all()).values_list("pk", flat=True))
+    assert not shown & about_own
+    assert other.pk in shown, "a key in this form makes no message one about an application"
+    assert about_own <= set(outbox.visible_to(recruiter, OutboxMessage.objects.all()).values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize("line", ["application", "post:application", "application-mail"])
+def test_messages_of_before_get_the_application_that_their_order_key_named(voting, line):
+    migration = importlib.import_module("guildhall.recruitment.migrations.0005_targets_of_messages")
+    old = OutboxMessage.objects.create(topic="x", order_key=f"{line}:{voting.pk}")
+    others = [OutboxMessage.objects.create(topic="x", order_key=key) for key in ("", f"dm:{voting.pk}", "post:vote:1")]
+    migration.set_targets(apps, None)
+    old.refresh_from_db()
+    assert (old.target_type, old.target_id) == ("recruitment.application", str(voting.pk))
+    for other in others:
+        other.refresh_from_db()
+        assert (other.target_type, other.target_id) == ("", "")
 
 
 @pytest.mark.parametrize("role", ["guest", "applicant", "own", "member", "developer"])

@@ -74,7 +74,7 @@ def naive(ballots, rules):
     return "pass" if 100 * p > needed else rules.tie if 100 * p == needed else "fail"
 
 
-@settings(deadline=None)  # a busy machine is no wrong count
+@settings(deadline=None)  # a busy machine is not a wrong count
 @given(
     st.lists(st.builds(Ballot, st.sampled_from(["pass", "fail", "recycle"]), st.booleans()), max_size=40),
     st.integers(0, 6),

@@ -23,7 +23,7 @@ from guildhall.raids.services.raids import create_raid
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import Application, ApplicationComment
 from guildhall.recruitment.services.due import SomeFailed
-from guildhall.recruitment.tasks import mind_trials
+from guildhall.recruitment.tasks import check_trials
 from guildhall.roster.models import Character, Rank
 from guildhall.roster.services import create_character, set_rank, update_character
 
@@ -159,10 +159,10 @@ def test_the_applicant_is_reminded_by_mail_and_message_once(trial, at, mailoutbo
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     Application.objects.filter(pk=trial.pk).update(email="a@example.org")
     at.advance(26 * DAY)
-    assert mind_trials() == "0 reminded, 0 ended"
+    assert check_trials() == "0 reminded, 0 ended"
     at.advance(DAY)
-    assert mind_trials() == "1 reminded, 0 ended"
-    assert mind_trials() == "0 reminded, 0 ended"
+    assert check_trials() == "1 reminded, 0 ended"
+    assert check_trials() == "0 reminded, 0 ended"
     outbox.deliver_due()
     (mail,) = mailoutbox
     assert "ends soon" in mail.subject
@@ -173,7 +173,7 @@ def test_the_applicant_is_reminded_by_mail_and_message_once(trial, at, mailoutbo
 
 def test_a_worker_that_comes_after_the_end_reminds_of_nothing(trial, at):
     at.advance(31 * DAY)
-    assert mind_trials() == "0 reminded, 1 ended"
+    assert check_trials() == "0 reminded, 1 ended"
 
 
 def test_a_trial_that_cannot_end_keeps_no_other_waiting(trial, recruiter, at, monkeypatch):
@@ -192,11 +192,11 @@ def test_a_trial_that_cannot_end_keeps_no_other_waiting(trial, recruiter, at, mo
     at.advance(31 * DAY)
     monkeypatch.setattr(trials, "promote_trial", fails_for_the_first)
     with pytest.raises(SomeFailed):
-        mind_trials()
+        check_trials()
     assert Application.objects.get(pk=other.pk).status == "approved"
     assert Application.objects.get(pk=trial.pk).trial_ended_at is None
     monkeypatch.undo()
-    assert mind_trials() == "0 reminded, 1 ended"
+    assert check_trials() == "0 reminded, 1 ended"
 
 
 def test_a_returning_players_character_is_woken_and_put_to_sleep_again(at, recruiter):

@@ -12,7 +12,7 @@ from guildhall.accounts.models import RoleGroup
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.recruitment import services
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once_on_postgresql]
 ROLES = ["nobody", "guest", "applicant", "own", "member", "developer", "recruiter", "officer", "bot"]
 
 # method, path, body, then the status for each of ROLES.
@@ -218,7 +218,7 @@ def test_whoever_is_no_voter_in_other_ways_learns_nothing_either(client_of, voti
 
 @pytest.mark.parametrize("role", ["nobody", "guest", "applicant", "own"])
 def test_what_an_endpoint_says_of_itself_is_the_same_for_any_application(client_of, voting, role):
-    """OPTIONS describes the door, never what is behind it."""
+    """OPTIONS describes the operation, never the data."""
     client = client_of(role)
     for tail in ("", "vote/", "votes/summary/", "votes/officer-view/", "history/"):
         there = client.options(f"/api/applications/{voting.pk}/{tail}")

@@ -228,7 +228,7 @@ def test_the_next_vote_goes_by_the_new_rules(voting, attending, recruiter, at):
 
 @pytest.mark.parametrize("what", ["demoted", "gone"])
 def test_a_vote_stands_though_its_voter_is_demoted_or_gone(voting, attending, recruiter, at, what):
-    """Nobody shapes a result by moving voters about; but whoever is no member now changes nothing any more."""
+    """Nobody shapes a result by moving voters about; but whoever is not a member now changes nothing any more."""
     voter = attending(20, 20)
     cast(voting, voter, "pass")
     if what == "demoted":

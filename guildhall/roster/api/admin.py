@@ -9,11 +9,13 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.core.api.fields import AliasesMixin
 from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.previews import DigestField, ShownDigestField, previewed_anew
+from guildhall.core.api.views import APIView
 from guildhall.core.errors import BadInput
 from guildhall.roster import services
 from guildhall.roster.audit import ADVICE, Audit, roster_audit
@@ -54,13 +56,15 @@ class RosterAuditView(APIView):
 
     @extend_schema(responses=RosterAuditSerializer)
     def get(self, request: Request) -> Response:
-        """People without a main, mains of nobody, characters without an owner, ranks out of step."""
+        """Return people without a main, mains of nobody, characters without an owner, ranks out of step."""
         audit = roster_audit()
         return Response({"total": audit.total, "advice": ADVICE, **asdict(audit)})
 
 
-class BulkRankInput(serializers.Serializer[Any]):
+class BulkRankInput(AliasesMixin, serializers.Serializer[Any]):
     """Either `character_ids` and `rank`, or `undo` with the batch of an earlier update."""
+
+    aliases = {"rank_id": "rank"}
 
     character_ids = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=MAX_ID),
@@ -69,14 +73,12 @@ class BulkRankInput(serializers.Serializer[Any]):
         max_length=2000,
     )
     rank = RankField(queryset=Rank.objects.all(), required=False, allow_null=True, help_text="an id or a name")
-    rank_id = RankField(queryset=Rank.objects.all(), required=False, allow_null=True, help_text="as `rank`")
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
     preview = serializers.BooleanField(required=False, default=False, help_text="show it, change nothing")
-    undo = serializers.UUIDField(required=False, help_text="the batch to take back")
+    digest = DigestField()
+    undo = serializers.UUIDField(required=False, help_text="the batch to undo")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "rank_id" in attrs:
-            attrs["rank"] = attrs.pop("rank_id")
         if "undo" not in attrs and not {"character_ids", "rank"} <= attrs.keys():
             missing = "rank" if "character_ids" in attrs else "character_ids"
             raise BadInput("Name the characters (character_ids) and the rank.", code="required", attr=missing)
@@ -97,6 +99,7 @@ class BulkRankSerializer(serializers.Serializer[Any]):
     """What was done, or would be. `batch` takes it back: send it as `undo`."""
 
     preview = serializers.BooleanField()
+    digest = ShownDigestField(allow_null=True)
     batch = serializers.UUIDField(allow_null=True)
     changed = serializers.IntegerField()
     steps = RankStepSerializer(many=True)
@@ -127,14 +130,26 @@ class BulkRankUpdateView(APIView):
         given.is_valid(raise_exception=True)
         data, actor = given.validated_data, principal(request).user
         if "undo" in data:
-            return self._answer(services.undo_bulk_rank(batch=data["undo"], actor=actor), preview=False)
+            return self._answer(
+                services.undo_bulk_rank(batch=data["undo"], actor=actor, reason=data.get("reason", "")), preview=False
+            )
         who: dict[str, Any] = {"character_ids": data["character_ids"], "rank": data["rank"]}
         if data["preview"]:
             return self._answer(services.preview_bulk_rank(**who), preview=True)
-        done = services.bulk_set_rank(**who, actor=actor, reason=data.get("reason", ""))
+        with previewed_anew(lambda: self._body(services.preview_bulk_rank(**who), preview=True)):
+            done = services.bulk_set_rank(**who, actor=actor, reason=data.get("reason", ""), digest=data.get("digest"))
         return self._answer(done, preview=False)
 
     def _answer(self, result: services.BulkRankResult, *, preview: bool) -> Response:
+        return Response(self._body(result, preview=preview))
+
+    def _body(self, result: services.BulkRankResult, *, preview: bool) -> Any:
         changed = sum(step.changes for step in result.steps)
-        found = {"preview": preview, "batch": result.batch, "changed": changed, "steps": result.steps}
-        return Response(BulkRankSerializer(found).data)
+        found = {
+            "preview": preview,
+            "digest": result.digest,
+            "batch": result.batch,
+            "changed": changed,
+            "steps": result.steps,
+        }
+        return BulkRankSerializer(found).data

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import django_filters
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from guildhall.accounts import services
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import RoleGroup, User
+from guildhall.core.api.contract import Contract
 from guildhall.core.api.fields import JSONObjectField
+from guildhall.core.api.views import APIView, GenericViewSet
 from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_person
 
@@ -85,13 +87,20 @@ class UserInput(serializers.Serializer[Any]):
 
 
 class MeView(APIView):
-    """`/api/users/me/`."""
+    """`/api/users/me/`: any key reads whose it is; changing the account needs `account:write`."""
 
-    required_scopes = None
+    required_scopes = {"GET": None, "PUT": "account:write", "PATCH": "account:write"}
+
+    def check_body(self, request: Request, contract: Contract) -> None:
+        """Refuse a change of one's own role with 403; an unchanged value may be sent back."""
+        user, given = principal(request).user, request.data
+        if isinstance(given, Mapping):
+            services.refuse_own_role({name: one for name, one in given.items() if one != getattr(user, name, None)})
+        super().check_body(request, contract)
 
     @extend_schema(responses=MeSerializer, operation_id="users_me_retrieve")
     def get(self, request: Request) -> Response:
-        """Who you are, what you may do, and your characters."""
+        """Return who you are, what you may do, and your characters."""
         return self._answer(request)
 
     @extend_schema(
@@ -104,16 +113,15 @@ class MeView(APIView):
         """Change your display name or your preferences. Your role is an officer's to change."""
         given = MeInput(data=request.data)
         given.is_valid(raise_exception=True)
-        services.refuse_own_role(request.data)
         user = principal(request).user
         assert user is not None
         if given.validated_data:
-            services.update_person(user=user, actor=user, **given.validated_data)
+            services.update_person(user=user, actor=user, by=principal(request), **given.validated_data)
         return self._answer(request)
 
     @extend_schema(request=MeInput, responses=MeSerializer, operation_id="users_me_update")
     def put(self, request: Request) -> Response:
-        """As PATCH: what is left out stays."""
+        """Change the fields that are sent, as PATCH does: what is left out stays."""
         return self.patch(request)
 
     def _answer(self, request: Request) -> Response:
@@ -132,19 +140,22 @@ class UserFilter(django_filters.FilterSet):
         fields = ["role_group", "is_active", "is_bot", "is_placeholder"]
 
 
-class UserViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[User]):
-    """People. The list is for officers and bots; one person's page is for everybody who sees the roster."""
+class UserViewSet(mixins.ListModelMixin, GenericViewSet[User]):
+    """People, for officers and bots; anybody reads themselves."""
 
     serializer_class = UserSerializer
     queryset = User.objects.none()
     filterset_class = UserFilter
+    column_aliases = {"user_id": "id"}
+    hidden_columns = {"avatar_url": "made of the Discord id and Discord's own name of the picture"}
     search_fields = ["display_name", "username", "discord_username", "discord_id", "characters__name"]
-    ordering_fields = ["display_name", "username", "role_group", "date_joined"]
     ordering = ["display_name", "pk"]
 
     @property
     def required_scopes(self) -> Any:
-        return "roster:write" if self.action in ("list", None) else READ_WRITE
+        return (
+            "roster:write" if self.action in ("list", None) else {**READ_WRITE, "GET": ("roster:read", "roster:write")}
+        )
 
     def get_queryset(self) -> QuerySet[User]:
         return _with_characters(User.objects.filter(merged_into=None))
@@ -166,13 +177,16 @@ class UserViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[User]):
         given = NewUserInput(data=request.data)
         given.is_valid(raise_exception=True)
         who = principal(request)
-        services.demand_may_grant(who, given.validated_data.get("role_group", RoleGroup.MEMBER))
-        made = services.create_person(actor=who.user, **given.validated_data)
+        made = services.create_person(actor=who.user, by=who, **given.validated_data)
         return Response(UserSerializer(made).data, status=201)
 
     @extend_schema(responses=UserSerializer)
     def retrieve(self, request: Request, pk: int) -> Response:
-        """A person and their characters. Whoever was merged into somebody is that somebody."""
+        """Return a person and their characters. Whoever was merged into somebody is that somebody. Others than
+        oneself: as the list, for whoever keeps the roster."""
+        who = principal(request)
+        if who.user is None or who.user.pk != pk:
+            who.require("roster:write")
         return self._answer(find_person(user_id=pk).pk)
 
     @extend_schema(
@@ -189,7 +203,7 @@ class UserViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[User]):
 
     @extend_schema(request=UserInput, responses=UserSerializer)
     def update(self, request: Request, pk: int) -> Response:
-        """As PATCH: what is left out stays."""
+        """Change the fields that are sent, as PATCH does: what is left out stays."""
         return self.partial_update(request, pk)
 
     def _answer(self, pk: int) -> Response:

@@ -1,4 +1,4 @@
-"""What ranks and characters look like outside (API.md, "Roster")."""
+"""What ranks and characters look like outside (docs/api-contract.md, "Roster")."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.accounts.models import User
-from guildhall.core.api.fields import IdField
+from guildhall.core.api.fields import AliasesMixin, IdField
 from guildhall.core.text import storable
 from guildhall.roster.models import Character, CharacterAlias, Rank, RankChange
 
@@ -39,7 +39,7 @@ class RankField(IdField):
 
 
 def people() -> Any:
-    """Who may own a character."""
+    """Return who may own a character."""
     return User.objects.filter(merged_into=None)
 
 
@@ -51,7 +51,7 @@ CHARACTER_VALUES = (
 
 
 def character_row(row: dict[str, Any]) -> dict[str, Any]:
-    """One `values(*CHARACTER_VALUES)` row as `CharacterSerializer` writes it, without building a model."""
+    """Return one `values(*CHARACTER_VALUES)` row as `CharacterSerializer` writes it, without building a model."""
     row["rank_name"] = row.pop("rank__name")
     row["main_character_name"] = row.pop("main_character__name")
     name, username = row.pop("user__display_name"), row.pop("user__username")
@@ -84,8 +84,10 @@ class CharacterSerializer(serializers.ModelSerializer[Character]):
         return (user.display_name or user.username) if user else None
 
 
-class CharacterInput(serializers.Serializer[Any]):
+class CharacterInput(AliasesMixin, serializers.Serializer[Any]):
     """A character to be made or changed. `user` and `main_character` are ids, `rank` an id or a name."""
+
+    aliases = {"user_id": "user", "main_character_id": "main_character", "rank_id": "rank"}
 
     name = serializers.CharField(max_length=200, help_text="3 to 15 letters or backticks")
     character_class = serializers.CharField(required=False, allow_blank=True, max_length=40)

@@ -7,20 +7,26 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
-from rest_framework import viewsets
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
+from guildhall.accounts.api.visitors import VisitorReadable
+from guildhall.accounts.models import Section
+from guildhall.accounts.visitors import is_visitor
 from guildhall.core import revisions
+from guildhall.core.api.columns import TEXT, Column, Columns, person_name
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.api.etag import answers_etag, conditional, etag_of
+from guildhall.core.api.etag import conditional, etag_of, supports_etag
 from guildhall.core.api.export import ExportMixin
-from guildhall.core.api.filters import IdFilter
+from guildhall.core.api.filters import IdFilter, Ordering
 from guildhall.core.api.pagination import paged
+from guildhall.core.api.views import GenericViewSet, ModelViewSet
 from guildhall.core.errors import NotFound
 from guildhall.roster import selectors, services
+from guildhall.roster.hidden import without_hidden
 from guildhall.roster.models import Character, CharacterAlias, Rank
 
 from .serializers import (
@@ -38,27 +44,33 @@ from .serializers import (
     character_row,
 )
 
+COMPUTED: dict[str, Any] = {
+    "filter_backends": [Columns, Ordering], "ordering_fields": [], "ordering": None, "column_paths": {}, "column_aliases": {},
+}  # fmt: skip
+"""For the lists that hang on a character: their own columns, none of the roster's."""
+
 
 def sees_hidden(request: Request) -> bool:
-    """Whether this caller sees characters whose rank is hidden: whoever keeps the roster does."""
+    """Return whether this caller sees characters whose rank is hidden: whoever keeps the roster does."""
     return principal(request).can("roster:write")
 
 
-class RankViewSet(viewsets.ModelViewSet[Rank]):
+class RankViewSet(VisitorReadable, ModelViewSet[Rank]):
     """The guild's ranks, the highest first."""
 
     required_scopes = "roster"
+    visitor_section = Section.ROSTER
+    visitor_params = ("is_trial", "is_default")
+    visitor_fields = RankSerializer.Meta.fields
     serializer_class = RankSerializer
     queryset = Rank.objects.none()
     lookup_value_regex = ID_PATTERN
-    filterset_fields = ["is_hidden", "is_trial", "is_default"]
     search_fields = ["name"]
-    ordering_fields = ["order", "name"]
 
     def get_queryset(self) -> QuerySet[Rank]:
-        return Rank.objects.all()
+        return Rank.objects.filter(is_hidden=False) if is_visitor(self.request) else Rank.objects.all()
 
-    @answers_etag
+    @supports_etag
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         tag = etag_of(request, "ranks", revisions.current("roster"))
         return conditional(request, tag, lambda: super(RankViewSet, self).list(request, *args, **kwargs))
@@ -83,7 +95,7 @@ class CharacterFilter(django_filters.FilterSet):
     rank_name = django_filters.CharFilter(field_name="rank__name", lookup_expr="iexact")
     user = IdFilter(field_name="user_id")
     main_character = IdFilter(field_name="main_character_id")
-    discord_id = django_filters.CharFilter(field_name="user__discord_id")
+    discord_id = django_filters.CharFilter(field_name="user__discord_id", label="as `user_discord_id`")
     unowned = django_filters.BooleanFilter(field_name="user", lookup_expr="isnull")
     min_level = IdFilter(field_name="level", lookup_expr="gte")
     max_level = IdFilter(field_name="level", lookup_expr="lte")
@@ -94,7 +106,9 @@ class CharacterFilter(django_filters.FilterSet):
 
 
 # "class" is the word people use and a reserved word in Python.
-CharacterFilter.base_filters["class"] = django_filters.CharFilter(field_name="character_class", lookup_expr="iexact")
+CharacterFilter.base_filters["class"] = django_filters.CharFilter(
+    field_name="character_class", lookup_expr="iexact", label="as `character_class`"
+)
 
 _NEW = OpenApiExample(
     "an alt",
@@ -103,19 +117,32 @@ _NEW = OpenApiExample(
 )
 
 
-class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
+class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
     """The roster."""
 
     required_scopes = "roster"
+    visitor_section = Section.ROSTER
+    visitor_actions = ("list", "retrieve", "by_name", "hierarchy")
+    visitor_params = (
+        "character_class", "class", "rank", "rank_name", "user", "main_character", "unowned", "min_level", "max_level",
+        "is_main", "is_active",
+    )  # fmt: skip
+    visitor_search_fields = ("name", "user__display_name")
+    visitor_fields = (
+        "id", "name", "character_class", "race", "level", "rank", "rank_name", "status", "is_main", "main_character",
+        "main_character_name", "user", "user_display_name", "joined_at", "is_active", "updated_at",
+        "user_id", "display_name", "main", "alts",
+    )  # fmt: skip
     serializer_class = CharacterSerializer
     queryset = Character.objects.none()
     lookup_value_regex = ID_PATTERN
     filterset_class = CharacterFilter
     search_fields = ["name", "aliases__name", "user__display_name"]
-    ordering_fields = [
-        "name", "character_class", "level", "rank__order", "rank", "status", "joined_at", "is_main", "user", "id",
-    ]  # fmt: skip
+    ordering_fields = ["rank__order"]
     ordering = ["name"]
+    column_paths: Any = {"user_display_name": Column(person_name("user"), TEXT, is_nullable=True)}
+    column_aliases: Any = {"user_id": "user", "main_character_id": "main_character", "rank_id": "rank"}
+    hidden_columns: Any = {}
     export_name = "roster"
     export_columns = (
         "id", "name", "character_class", "race", "level", "rank_name", "status", "is_main", "main_character_name",
@@ -126,7 +153,9 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
         rows = Character.objects.all()
         if self.action == "list" and not self.request.query_params.get("status"):
             rows = rows.exclude(status=Character.Status.REMOVED)
-        if self.action == "list" and not sees_hidden(self.request):
+        if self.action == "list" and is_visitor(self.request):
+            rows = without_hidden(rows)
+        elif self.action == "list" and not sees_hidden(self.request):
             rows = rows.exclude(rank__is_hidden=True)
         return rows
 
@@ -134,12 +163,15 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
         return (character_row(row) for row in queryset.values(*CHARACTER_VALUES).iterator(chunk_size=1000))
 
     def find(self, pk: Any) -> Character:
-        """The character with this id, with what is shown of it.
+        """Return the character with this id, with what is shown of it.
 
         Raises:
             NotFound: ``unknown_character``.
         """
-        found = selectors.characters().filter(pk=pk).first()
+        rows = selectors.characters()
+        if is_visitor(self.request):
+            rows = without_hidden(rows)
+        found = rows.filter(pk=pk).first()
         if found is None:
             raise NotFound(f"There is no character {pk}.", code="unknown_character")
         return found
@@ -148,10 +180,10 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
         return Response(CharacterSerializer(self.find(pk)).data, status=status)
 
     @extend_schema(responses=CharacterSerializer(many=True))
-    @answers_etag
+    @supports_etag
     def list(self, request: Request) -> Any:
         """Characters. Those of a hidden rank are left out for everybody but who keeps the roster."""
-        tag = etag_of(request, "characters", revisions.current("roster"), sees_hidden(request))
+        tag = etag_of(request, "characters", revisions.current("roster"), sees_hidden(request), is_visitor(request))
         return conditional(request, tag, lambda: self._list(request))
 
     def _list(self, request: Request) -> Any:
@@ -176,7 +208,7 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
 
     @extend_schema(responses=CharacterSerializer, filters=False)
     def retrieve(self, request: Request, pk: str) -> Response:
-        """A character."""
+        """Return a character."""
         return self.answer(pk)
 
     @extend_schema(request=CharacterInput, responses=CharacterSerializer, examples=[_NEW])
@@ -199,13 +231,15 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
         given.is_valid(raise_exception=True)
         changes = dict(given.validated_data)
         reason = changes.pop("reason", "")
-        services.edit_character(character=character, actor=principal(request).user, changes=changes, reason=reason)
+        who = principal(request)
+        services.edit_character(character=character, actor=who.user, by=who, changes=changes, reason=reason)
         return self.answer(pk)
 
     @extend_schema(responses={204: OpenApiResponse(description="It is off the roster; what it did stays.")})
     def destroy(self, request: Request, pk: str) -> Response:
         """Take a character off the roster (status `removed`). Points and history stay with whoever earned them."""
-        services.retire_character(character=self.find(pk), actor=principal(request).user)
+        who = principal(request)
+        services.retire_character(character=self.find(pk), actor=who.user, by=who)
         return Response(status=204)
 
     @extend_schema(
@@ -224,35 +258,37 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
             user=given.validated_data["user_id"],
             reason=given.validated_data.get("reason", ""),
             actor=principal(request).user,
+            by=principal(request),
         )
         return self.answer(pk)
 
-    @extend_schema(responses=OwnershipSerializer(many=True), filters=False)
-    @action(detail=True, methods=["get"], url_path="ownership-history")
+    @extend_schema(responses=OwnershipSerializer(many=True))
+    @action(detail=True, url_path="ownership-history", serializer_class=OwnershipSerializer, **COMPUTED)
     def ownership_history(self, request: Request, pk: str) -> Response:
-        """Who owned it when, oldest first."""
-        return paged(request, selectors.ownership_of(self.find(pk)))
+        """Return who owned it when, oldest first."""
+        return paged(request, selectors.ownership_of(self.find(pk)), view=self)
 
-    @extend_schema(responses=RankChangeSerializer(many=True), filters=False)
-    @action(detail=True, methods=["get"], url_path="rank-history")
+    @extend_schema(responses=RankChangeSerializer(many=True))
+    @action(detail=True, url_path="rank-history", serializer_class=RankChangeSerializer, **COMPUTED)
     def rank_history(self, request: Request, pk: str) -> Response:
-        """Its ranks, newest first."""
+        """Return its ranks, newest first."""
         changes = self.find(pk).rank_changes.select_related("from_rank", "to_rank", "changed_by")
-        return paged(request, RankChangeSerializer(changes, many=True).data)
+        return paged(request, RankChangeSerializer(changes, many=True).data, view=self)
 
-    @extend_schema(methods=["GET"], responses=AliasSerializer(many=True), filters=False)
+    @extend_schema(methods=["GET"], responses=AliasSerializer(many=True))
     @extend_schema(
         methods=["POST"],
         request=AliasInput,
         responses={201: AliasSerializer},
         examples=[OpenApiExample("a typo", {"name": "Aelli", "kind": "typo"}, request_only=True)],
     )
-    @action(detail=True, methods=["get", "post"])
+    @action(detail=True, methods=["get", "post"], serializer_class=AliasSerializer, **COMPUTED)
     def aliases(self, request: Request, pk: str) -> Response:
-        """Its other names: former ones, known typos, boxes. POST adds one."""
+        """Return its other names: former ones, known typos, boxes. POST adds one."""
         character = self.find(pk)
-        if request.method == "GET":
-            return paged(request, AliasSerializer(character.aliases.select_related("created_by"), many=True).data)
+        if request.method in SAFE_METHODS:
+            rows = AliasSerializer(character.aliases.select_related("created_by"), many=True).data
+            return paged(request, rows, view=self)
         given = AliasInput(data=request.data)
         given.is_valid(raise_exception=True)
         made = services.add_alias(character=character, actor=principal(request).user, **given.validated_data)
@@ -286,24 +322,30 @@ class CharacterViewSet(ExportMixin, viewsets.GenericViewSet[Character]):
         character = self.find(pk)
         given = RenameInput(data=request.data)
         given.is_valid(raise_exception=True)
-        services.rename_character(character=character, name=given.validated_data["name"], actor=principal(request).user)
+        who = principal(request)
+        services.rename_character(character=character, name=given.validated_data["name"], actor=who.user, by=who)
         return self.answer(pk)
 
     @extend_schema(responses=CharacterSerializer, filters=False)
     def by_name(self, request: Request, name: str) -> Response:
-        """The character of this name or alias, whatever the case. An unknown one is 404 with likely names."""
+        """Return the character of this name or alias, whatever the case. An unknown one is 404 with likely names."""
+        if is_visitor(request):
+            return self.answer(selectors.public_character_by_name(name).pk)
         return self.answer(selectors.character_by_name(name).pk)
 
-    @extend_schema(responses=HierarchySerializer(many=True), filters=False)
-    @action(detail=False, methods=["get"], filter_backends=[])
-    @answers_etag
+    @extend_schema(responses=HierarchySerializer(many=True))
+    @action(detail=False, serializer_class=HierarchySerializer, **COMPUTED)
+    @supports_etag
     def hierarchy(self, request: Request) -> Any:
-        """People with their main and its alts."""
+        """Return people with their main and its alts."""
         hidden = sees_hidden(request)
-        tag = etag_of(request, "hierarchy", revisions.current("roster"), hidden)
+        tag = etag_of(request, "hierarchy", revisions.current("roster"), hidden, is_visitor(request))
 
         def build() -> Response:
-            page = self.paginate_queryset(selectors.hierarchy(include_hidden=hidden))  # type: ignore[arg-type]
+            people: Any = self.filter_queryset(
+                selectors.hierarchy(include_hidden=hidden, for_visitor=is_visitor(request))  # type: ignore[arg-type]
+            )
+            page = self.paginate_queryset(people)
             return self.get_paginated_response(HierarchySerializer(page, many=True).data)
 
         return conditional(request, tag, build)

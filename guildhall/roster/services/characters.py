@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 
+from guildhall.accounts.authority import Change, asker, require_authority_over
 from guildhall.accounts.models import User
+from guildhall.accounts.permissions import Principal
 from guildhall.accounts.services import announce_member_change
 from guildhall.core import audit, clock, revisions
-from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.errors import BadInput, Conflict, NotFound, Stale
+from guildhall.core.model_updates import update_model
 from guildhall.core.transactions import use_case
 from guildhall.roster.classes import clean_class
 from guildhall.roster.hooks import membership_changed
 from guildhall.roster.models import Character, CharacterAlias, CharacterOwnership, Rank, RankChange
 from guildhall.roster.names import clean_new_name, name_key
 
-EDITABLE = ("character_class", "race", "level", "status", "joined_at", "note", "is_active")
+
+class CharacterChanges(TypedDict, total=False):
+    """What `update_character` takes: name, rank, owner and main have functions of their own."""
+
+    character_class: str
+    race: str
+    level: int | None
+    status: str
+    joined_at: dt.datetime
+    note: str
+    is_active: bool
+
+
+EDITABLE = tuple(CharacterChanges.__annotations__)
 
 
 def lock_character(character_id: int) -> Character:
-    """The character, locked for the rest of the transaction.
+    """Return the character, locked for the rest of the transaction.
 
     Raises:
         NotFound: ``unknown_character``.
@@ -30,6 +46,48 @@ def lock_character(character_id: int) -> Character:
         return Character.objects.select_for_update().get(pk=character_id)
     except Character.DoesNotExist as error:
         raise NotFound(f"There is no character {character_id}.", code="unknown_character") from error
+
+
+def lock_people(*user_ids: int | None) -> dict[int, User]:
+    """Lock these people in one order, before any character of theirs is locked, and return them by id.
+
+    Raises:
+        Stale: ``person_merged`` if one of them was merged into another: characters go to whom they are now.
+    """
+    people = User.objects.select_for_update().filter(pk__in={pk for pk in user_ids if pk}).order_by("pk")
+    found = {person.pk: person for person in people}
+    for person in found.values():
+        if person.merged_into_id:
+            raise Stale(
+                f"{person} was merged into {person.merged_into}. Nothing was stored; name that person.",
+                code="person_merged",
+                attr="user_id",
+                figures={"user_id": person.pk, "merged_into": person.merged_into_id},
+            )
+    return found
+
+
+def lock_with_owner(character_id: int, *others: int | None) -> tuple[Character, dict[int, User]]:
+    """Return the character, with its owner and `others` (user ids): people first, then the character, all as they
+    are now.
+
+    Raises:
+        NotFound: ``unknown_character``.
+        Stale: ``character_moved`` if it changed hands while its owner was being locked; ``person_merged``.
+    """
+    owner_id = Character.objects.filter(pk=character_id).values_list("user_id", flat=True).first()
+    people = lock_people(owner_id, *others)
+    locked = lock_character(character_id)
+    if locked.user_id != owner_id:
+        raise Stale(f"{locked} changed hands a moment ago. Nothing was stored; send it again.", code="character_moved")
+    return locked, people
+
+
+def _require_authority(by: Principal | None, actor: User | None, people: dict[int, User]) -> None:
+    """Pass if whoever asks may change who has a character of these people, its name, or that it is there at all."""
+    who = asker(by=by, actor=actor)
+    for person in people.values():
+        require_authority_over(who, person, change=Change.CHARACTERS)
 
 
 def _name_taken(name: str) -> Conflict:
@@ -80,7 +138,7 @@ def create_character(
     """
     name = name.strip()[:120] if imported else clean_new_name(name)
     if user is not None:
-        User.objects.select_for_update().get(pk=user.pk)  # two first characters at once must not both be mains
+        lock_people(user.pk)  # two first characters at once must not both be mains
         current = Character.objects.filter(user=user, is_main=True).first()
         if is_main and current is not None:
             raise Conflict(
@@ -133,58 +191,57 @@ def create_character(
 
 
 @use_case
-def update_character(*, character: Character, actor: User | None, **changes: Any) -> Character:
+def update_character(
+    *, character: Character, actor: User | None, by: Principal | None = None, **changes: Unpack[CharacterChanges]
+) -> Character:
     """Change a character's plain attributes (`EDITABLE`); name, rank, owner and main have verbs of their own.
 
     Raises:
-        BadInput: ``invalid`` for an unknown field, ``invalid_level``, ``invalid_choice`` for a status.
+        BadInput: ``unknown_field``, ``invalid_level``, ``invalid_choice`` for a status.
+        NotAllowed: ``role_beyond_yours`` where the character of somebody who may do more would be removed.
     """
-    unknown = set(changes) - set(EDITABLE)
-    if unknown:
-        raise BadInput(f"{', '.join(sorted(unknown))} cannot be changed here.", attr=sorted(unknown)[0])
-    locked = lock_character(character.pk)
+    if changes.get("status") == Character.Status.REMOVED:
+        locked, people = lock_with_owner(character.pk)
+        if locked.status != Character.Status.REMOVED:
+            _require_authority(by, actor, people)
+    else:
+        locked = lock_character(character.pk)
     if "character_class" in changes and changes["character_class"] != locked.character_class:
         changes["character_class"] = clean_class(changes["character_class"])
     if "level" in changes:
         changes["level"] = _clean_level(changes["level"])
     if "status" in changes:
         if changes["status"] not in Character.Status.values:
-            raise BadInput(f"“{changes['status']}” is no status.", code="invalid_choice", attr="status")
+            raise BadInput(f"“{changes['status']}” is not a status.", code="invalid_choice", attr="status")
         changes.setdefault("is_active", changes["status"] == Character.Status.ACTIVE)
-    before = {field: getattr(locked, field) for field in changes}
-    for field, value in changes.items():
-        setattr(locked, field, value)
-    changed = [field for field, value in before.items() if getattr(locked, field) != value]
+    status_before = locked.status
+    changed = update_model(
+        locked, changes, fields=CharacterChanges, actor=actor, action="roster.update_character",
+        summary=lambda difference: f"{locked}: {difference} changed",
+    )  # fmt: skip
     if not changed:
         return locked
-    locked.save()
-    audit.record(
-        action="roster.update_character",
-        summary=f"{locked}: {', '.join(changed)} changed",
-        actor=actor,
-        target=locked,
-        data={"before": {f: str(before[f]) for f in changed}, "after": {f: str(getattr(locked, f)) for f in changed}},
-    )
     if locked.user_id and "joined_at" in changed:
         membership_changed()
-    if locked.user_id and {"status", "is_active"} & set(changed):
-        announce_member_change(
-            user_id=locked.user_id, change="status", before=str(before.get("status", "")), after=locked.status
-        )
+    if locked.user_id and ("status" in changed or "is_active" in changed):
+        before = status_before if "status" in changes else ""
+        announce_member_change(user_id=locked.user_id, change="status", before=before, after=locked.status)
     revisions.bump("roster")
     return locked
 
 
 @use_case
-def rename_character(*, character: Character, name: str, actor: User | None) -> Character:
+def rename_character(*, character: Character, name: str, actor: User | None, by: Principal | None = None) -> Character:
     """Give a character a new name; the former one stays as an alias, so that old logs still find it.
 
     Raises:
         BadInput: the name's codes.
+        NotAllowed: ``role_beyond_yours``, ``account_scope_needed`` (`accounts.authority`).
         Conflict: ``name_taken``.
     """
     name = clean_new_name(name)
-    locked = lock_character(character.pk)
+    locked, people = lock_with_owner(character.pk)
+    _require_authority(by, actor, people)
     former, key = locked.name, name_key(name)
     if Character.objects.filter(name_key=key).exclude(pk=locked.pk).exists():
         raise _name_taken(name)
@@ -252,10 +309,9 @@ def set_main(*, character: Character, actor: User | None) -> Character:
     Raises:
         BadInput: ``main_without_owner``.
     """
-    if character.user_id is None:
-        raise BadInput(f"{character} belongs to nobody; give it an owner first.", code="main_without_owner")
-    User.objects.select_for_update().get(pk=character.user_id)
-    locked = lock_character(character.pk)
+    locked, _ = lock_with_owner(character.pk)
+    if locked.user_id is None:
+        raise BadInput(f"{locked} belongs to nobody; give it an owner first.", code="main_without_owner")
     _make_main(locked)
     audit.record(action="roster.set_main", summary=f"{locked} is now {locked.user}'s main", actor=actor, target=locked)
     announce_member_change(user_id=locked.user_id or 0, change="main", after=locked.name)
@@ -273,18 +329,25 @@ def _make_main(character: Character) -> None:
 
 @use_case
 def reassign_character(
-    *, character: Character, user: User | None, actor: User | None, reason: str = "", at: dt.datetime | None = None
+    *,
+    character: Character,
+    user: User | None,
+    actor: User | None,
+    by: Principal | None = None,
+    reason: str = "",
+    at: dt.datetime | None = None,
 ) -> Character:
     """Give a character to another person, or to nobody. Points stay with whoever earned them (PRD 3.4.3).
 
     If it was the former owner's main, their longest-standing other character becomes the main.
 
     Raises:
-        Conflict: ``same_owner``.
+        NotAllowed: ``role_beyond_yours`` for the former or the new owner, ``account_scope_needed``.
+        Conflict: ``same_owner``, ``person_merged``.
     """
-    ids = sorted({pk for pk in (character.user_id, user.pk if user else None) if pk})
-    list(User.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
-    locked = lock_character(character.pk)
+    locked, people = lock_with_owner(character.pk, user.pk if user else None)
+    _require_authority(by, actor, people)
+    ids = sorted(people)
     former_id = locked.user_id
     if former_id == (user.pk if user else None):
         raise Conflict(f"{locked} belongs to {user or 'nobody'} already.", code="same_owner", attr="user_id")
@@ -324,8 +387,14 @@ def reassign_character(
 
 
 @use_case
-def retire_character(*, character: Character, actor: User | None, reason: str = "") -> Character:
-    """Take a character off the roster without losing what it did: DELETE in the API means this."""
-    locked = update_character(character=character, actor=actor, status=Character.Status.REMOVED, is_active=False)
+def retire_character(
+    *, character: Character, actor: User | None, by: Principal | None = None, reason: str = ""
+) -> Character:
+    """Take a character off the roster without losing what it did: DELETE in the API means this.
+
+    Raises:
+        NotAllowed: ``role_beyond_yours``, ``account_scope_needed`` (`accounts.authority`).
+    """
+    locked = update_character(character=character, actor=actor, by=by, status=Character.Status.REMOVED, is_active=False)
     audit.record(action="roster.retire_character", summary=f"{locked} removed: {reason}", actor=actor, target=locked)
     return locked

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from guildhall.accounts.models import User
+from guildhall.accounts.permissions import Principal
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import use_case
 from guildhall.roster.models import Character
@@ -14,25 +15,33 @@ from .ranks import set_rank
 
 
 @use_case
-def edit_character(*, character: Character, actor: User | None, changes: dict[str, Any], reason: str = "") -> Character:
+def edit_character(
+    *,
+    character: Character,
+    actor: User | None,
+    by: Principal | None = None,
+    changes: dict[str, Any],
+    reason: str = "",
+) -> Character:
     """Apply `changes`: the plain attributes, and `name`, `user`, `rank`, `is_main`, `main_character`.
 
     What is as it was is left alone, so sending a character back unchanged changes nothing.
 
     Raises:
         BadInput: ``main_of_another``, and those of the verbs.
+        NotAllowed: ``role_beyond_yours``, ``account_scope_needed`` (`accounts.authority`).
         Conflict: ``is_the_main`` where a main would be left without being replaced; those of the verbs.
     """
     current = Character.objects.select_related("user", "rank").get(pk=character.pk)
     if "name" in changes and changes["name"].strip() != current.name:
-        current = rename_character(character=current, name=changes["name"], actor=actor)
+        current = rename_character(character=current, name=changes["name"], actor=actor, by=by)
     if "user" in changes and getattr(changes["user"], "pk", None) != current.user_id:
-        current = reassign_character(character=current, user=changes["user"], actor=actor, reason=reason)
+        current = reassign_character(character=current, user=changes["user"], actor=actor, by=by, reason=reason)
     if "rank" in changes:
         set_rank(character=current, rank=changes["rank"], actor=actor, reason=reason)
     plain = {name: changes[name] for name in EDITABLE if name in changes}
     if plain:
-        update_character(character=current, actor=actor, **plain)
+        update_character(character=current, actor=actor, by=by, **plain)
     _place(Character.objects.get(pk=current.pk), actor, changes)
     return Character.objects.select_related("user", "rank", "main_character").get(pk=current.pk)
 

@@ -9,12 +9,17 @@ an owner, or, where the dump says whose alt it is, of that main's person; it nev
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+from django.db.models import Q
 
 from guildhall.accounts.models import User
-from guildhall.core import audit
+from guildhall.accounts.permissions import SYSTEM
+from guildhall.core import audit, batches, previews
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import use_case
+from guildhall.roster.batches import state_of
 from guildhall.roster.models import Character, CharacterAlias, Rank
 from guildhall.roster.names import name_key
 
@@ -76,14 +81,43 @@ class DumpDifference:
     steps: list[DumpStep] = field(default_factory=list)
     unknown_ranks: list[str] = field(default_factory=list)
     applied: bool = False
+    given: list[Any] = field(default_factory=list)
+    """The members of the dump, for the digest."""
+
+    @property
+    def shown(self) -> previews.Shown:
+        """Return what the preview shows. What of it is to be done (`DumpChoices`) is chosen after looking, so it is not part of it."""
+        rows = previews.by_label(
+            [
+                ("the ranks that are new", self.unknown_ranks),
+                *(
+                    (
+                        step.name,
+                        [
+                            step.action,
+                            step.character_id,
+                            step.owner,
+                            [[c.field, c.before, c.after] for c in step.changes],
+                        ],
+                    )
+                    for step in self.steps
+                    if step.action != "same"
+                ),
+            ]
+        )
+        return previews.Shown("roster.apply_guild_dump", self.given, rows)
+
+    @property
+    def digest(self) -> str:
+        return self.shown.digest
 
     def count(self, action: str) -> int:
-        """How many names have this action."""
+        """Return how many names have this action."""
         return sum(step.action == action for step in self.steps)
 
 
 def preview_guild_dump(*, members: Sequence[DumpMember], is_partial: bool) -> DumpDifference:
-    """What a dump would change; nothing is stored. Three queries.
+    """Return what a dump would change; nothing is stored. Three queries.
 
     Raises:
         BadInput: ``empty_dump``, ``too_many``.
@@ -92,12 +126,22 @@ def preview_guild_dump(*, members: Sequence[DumpMember], is_partial: bool) -> Du
 
 
 @use_case
+@previews.executes_preview(preview_guild_dump)
 def apply_guild_dump(
-    *, members: Sequence[DumpMember], is_partial: bool, choices: DumpChoices, actor: User | None
+    *,
+    members: Sequence[DumpMember],
+    is_partial: bool,
+    choices: DumpChoices,
+    actor: User | None,
+    digest: str | None = None,
 ) -> DumpDifference:
-    """Do what the difference shows and `choices` ask for, all or none; answers the difference that was applied.
+    """Do what the difference shows and `choices` ask for, all or none; returns the difference that was applied.
+
+    Args:
+        digest: of the `preview_guild_dump` that this carries out.
 
     Raises:
+        PreviewChanged: the difference is another one than was shown.
         BadInput: ``empty_dump``, ``too_many``.
         Conflict: ``partial_dump`` where a partial dump is to take people off the roster.
     """
@@ -111,17 +155,24 @@ def apply_guild_dump(
     list(Character.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
     characters, ranks = _characters(), _ranks()
     difference = _compare(members, is_partial, characters, _aliases(), ranks)
+    previews.require(digest, lambda: difference.shown)
+    made = []
     if choices.make_ranks:
         for name in difference.unknown_ranks:
             ranks[name_key(name)] = create_rank(name=name, actor=actor)
+            made.append(ranks[name_key(name)].pk)
+    former = {one.pk: state_of(one) for one in characters.values()}
     by_name = {member.name: member for member in members}
     for step in difference.steps:
         member = by_name.get(step.name)
         if step.action == "missing":
             if choices.remove_missing and step.character_id is not None:
-                retire_character(character=_get(step.character_id), actor=actor, reason="not in the guild dump")
+                retire_character(
+                    character=_get(step.character_id), actor=actor, by=SYSTEM, reason="not in the guild dump"
+                )
         elif member is not None:
             _apply(step, member, choices, ranks, actor)
+    _write_down(difference, former, made, actor)
     audit.record(
         action="roster.apply_guild_dump",
         summary=f"guild dump: {difference.count('add')} new, {difference.count('update')} changed, "
@@ -131,6 +182,27 @@ def apply_guild_dump(
     )
     difference.applied = True
     return difference
+
+
+def _write_down(
+    difference: DumpDifference, former: Mapping[int, dict[str, Any]], ranks: list[int], actor: User | None
+) -> None:
+    """Keep what was changed of each character, so that the whole dump can be undone (`roster.batches`)."""
+    keys = [name_key(step.name) for step in difference.steps if step.action == "add"]
+    touched = [step.character_id for step in difference.steps if step.action != "same" and step.character_id]
+    steps = []
+    for one in Character.objects.filter(Q(pk__in=touched) | Q(name_key__in=keys)).order_by("name"):
+        before, after = former.get(one.pk), state_of(one)
+        if before != after:
+            steps.append({"character_id": one.pk, "name": one.name, "before": before, "after": after})
+    if steps or ranks:
+        batches.record(
+            kind="guild_dump",
+            title=f"Guild dump: {len(steps)} character{'' if len(steps) == 1 else 's'} changed",
+            size=len(steps),
+            actor=actor,
+            data={"steps": steps, "ranks": ranks},
+        )
 
 
 def _apply(
@@ -201,6 +273,7 @@ def _compare(
     if len(members) > MOST_MEMBERS:
         raise BadInput(f"At most {MOST_MEMBERS} members are read in one go.", code="too_many", attr="text")
     difference = DumpDifference(is_partial=is_partial)
+    difference.given = [is_partial, [astuple(member) for member in members]]
     unknown = {name_key(one.rank): one.rank[:60] for one in members if one.rank and name_key(one.rank) not in ranks}
     difference.unknown_ranks = sorted(unknown.values())
     seen = set()

@@ -1,51 +1,60 @@
-"""The ranks themselves, and who holds which: one by one, or many in one go that can be taken back."""
+"""The ranks themselves, and who holds which: one by one, or many in one go that can be undone."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, Unpack, cast
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import ProtectedError
 from simple_history.utils import bulk_update_with_history
 
 from guildhall.accounts.models import User
 from guildhall.accounts.services import announce_member_change
-from guildhall.core import audit, clock, revisions
+from guildhall.core import audit, batches, clock, previews, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.model_updates import update_model
 from guildhall.core.transactions import use_case
 from guildhall.roster.models import Character, Rank, RankChange
 
 from .characters import lock_character
 
-EDITABLE = frozenset({"name", "order", "is_hidden", "is_trial", "is_default"})
 LOWEST_ORDER = 1_000_000
 
 
-def _apply(rank: Rank, values: dict[str, Any]) -> None:
-    unknown = set(values) - EDITABLE
-    if unknown:
-        raise BadInput(f"A rank has no {', '.join(sorted(unknown))}.", attr=sorted(unknown)[0])
+class RankDetails(TypedDict, total=False):
+    """What is set of a rank besides its name."""
+
+    order: int
+    is_hidden: bool
+    is_trial: bool
+    is_default: bool
+
+
+class RankChanges(RankDetails, total=False):
+    """What `update_rank` takes."""
+
+    name: str
+
+
+def _clean(values: RankChanges) -> RankChanges:
     if "name" in values:
         values["name"] = str(values["name"]).strip()[:60]
         if not values["name"]:
             raise BadInput("Give the rank a name.", code="required", attr="name")
     if not 0 <= values.get("order", 0) <= LOWEST_ORDER:
         raise BadInput(f"order lies between 0 (the highest) and {LOWEST_ORDER}.", code="out_of_range", attr="order")
-    for name, value in values.items():
-        setattr(rank, name, value)
+    return values
+
+
+def _check(rank: Rank) -> None:
     if rank.is_default:
         Rank.objects.filter(is_default=True).exclude(pk=rank.pk).update(is_default=False)
     # Every database must agree which names are the same, whatever its collation.
     if Rank.objects.filter(name__iexact=rank.name).exclude(pk=rank.pk).exists():
         raise _taken(rank)
-    try:
-        with transaction.atomic():
-            rank.save()
-    except IntegrityError as error:
-        raise _taken(rank) from error
 
 
 def _taken(rank: Rank) -> Conflict:
@@ -53,40 +62,43 @@ def _taken(rank: Rank) -> Conflict:
 
 
 @use_case
-def create_rank(*, name: str, actor: User | None, **values: Any) -> Rank:
+def create_rank(*, name: str, actor: User | None, **details: Unpack[RankDetails]) -> Rank:
     """Make a rank. `order` 1 is the highest; a default rank is given to characters that come without one.
 
     Raises:
-        BadInput: ``required``, ``out_of_range``.
+        BadInput: ``required``, ``out_of_range``, ``unknown_field``.
         Conflict: ``name_taken``.
     """
     rank = Rank()
-    _apply(rank, {"name": name, **values})
-    audit.record(action="roster.create_rank", summary=f"rank {rank} made", actor=actor, target=rank)
-    revisions.bump("roster")
+    _save(rank, {"name": name, **details}, actor, "create_rank")
     return rank
 
 
 @use_case
-def update_rank(*, rank: Rank, actor: User | None, **changes: Any) -> Rank:
+def update_rank(*, rank: Rank, actor: User | None, **changes: Unpack[RankChanges]) -> Rank:
     """Change a rank; whoever holds it holds it still.
 
     Raises:
-        BadInput: ``required``, ``out_of_range``.
+        BadInput: ``required``, ``out_of_range``, ``unknown_field``.
         Conflict: ``name_taken``.
     """
     locked = Rank.objects.select_for_update().get(pk=rank.pk)
-    before = {name: str(getattr(locked, name)) for name in changes if name in EDITABLE}
-    _apply(locked, changes)
-    audit.record(
-        action="roster.update_rank",
-        summary=f"rank {locked} changed: {', '.join(changes)}",
+    _save(locked, changes, actor, "update_rank")
+    return locked
+
+
+def _save(rank: Rank, values: RankChanges, actor: User | None, verb: str) -> None:
+    update_model(
+        rank,
+        _clean(values),
+        fields=RankChanges,
         actor=actor,
-        target=locked,
-        data={"before": before, "after": {name: str(getattr(locked, name)) for name in before}},
+        action=f"roster.{verb}",
+        summary=lambda changed: f"rank {rank} made" if verb == "create_rank" else f"rank {rank} changed: {changed}",
+        check=lambda: _check(rank),
+        conflict=lambda: _taken(rank),
     )
     revisions.bump("roster")
-    return locked
 
 
 @use_case
@@ -158,14 +170,19 @@ class RankStep:
 
 @dataclass(frozen=True, slots=True)
 class BulkRankResult:
-    """What a bulk rank update would do or did; `batch` undoes it."""
+    """What a bulk rank update would do or did; `batch` undoes it. `shown` is what the preview of it shows."""
 
     batch: uuid.UUID | None
     steps: list[RankStep]
+    shown: previews.Shown | None = None
+
+    @property
+    def digest(self) -> str | None:
+        return self.shown.digest if self.shown else None
 
 
 def preview_bulk_rank(*, character_ids: Sequence[int], rank: Rank | None) -> BulkRankResult:
-    """What giving `rank` to these characters would change. Two queries.
+    """Return what giving `rank` to these characters would change. Two queries.
 
     Raises:
         NotFound: ``unknown_character`` naming those that are not there.
@@ -188,26 +205,42 @@ def preview_bulk_rank(*, character_ids: Sequence[int], rank: Rank | None) -> Bul
         )
         for c in sorted(found.values(), key=lambda c: c.name)
     ]
-    return BulkRankResult(batch=None, steps=steps)
+    given = [sorted(found), rank.pk if rank else None]
+    rows = previews.by_label((step.name, [step.character_id, step.before, step.after]) for step in steps)
+    return BulkRankResult(batch=None, steps=steps, shown=previews.Shown("roster.bulk_set_rank", given, rows))
 
 
 @use_case
+@previews.executes_preview(preview_bulk_rank)
 def bulk_set_rank(
-    *, character_ids: Sequence[int], rank: Rank | None, actor: User | None, reason: str = ""
+    *,
+    character_ids: Sequence[int],
+    rank: Rank | None,
+    actor: User | None,
+    reason: str = "",
+    digest: str | None = None,
 ) -> BulkRankResult:
     """Give many characters a rank in one transaction; `undo_bulk_rank` takes the batch back.
 
+    Args:
+        digest: of the `preview_bulk_rank` that this carries out; the reason is not part of it.
+
     Raises:
+        PreviewChanged: it is not what was previewed.
         NotFound: ``unknown_character``; nothing is changed then.
     """
     locked = list(Character.objects.select_for_update().filter(pk__in=character_ids).order_by("pk"))
     result = preview_bulk_rank(character_ids=character_ids, rank=rank)
+    previews.require(digest, lambda: cast(previews.Shown, result.shown))
     return _change({character.pk: rank for character in locked}, actor, reason, result.steps)
 
 
 @use_case
-def undo_bulk_rank(*, batch: uuid.UUID, actor: User | None) -> BulkRankResult:
+def undo_bulk_rank(*, batch: uuid.UUID, actor: User | None, reason: str = "") -> BulkRankResult:
     """Give every character of a bulk update its former rank, unless its rank has been changed again since.
+
+    Args:
+        reason: why; it stands with the batch that is undone, and with each change of rank that undoes it.
 
     Returns:
         The steps of the undoing, with a batch of its own.
@@ -236,7 +269,9 @@ def undo_bulk_rank(*, batch: uuid.UUID, actor: User | None) -> BulkRankResult:
         for change in [by_character[character.pk]]
     ]
     former = {character.pk: by_character[character.pk].from_rank for character in standing}
-    return _change(former, actor, f"bulk update {batch} undone", steps)
+    reason = reason.strip()
+    batches.mark_undone(batch_id=batch, actor=actor, reason=reason or "undone")
+    return _change(former, actor, f"undone: {reason}" if reason else f"bulk update {batch} undone", steps)
 
 
 def _change(ranks: Mapping[int, Rank | None], actor: User | None, reason: str, steps: list[RankStep]) -> BulkRankResult:
@@ -259,6 +294,16 @@ def _change(ranks: Mapping[int, Rank | None], actor: User | None, reason: str, s
             changing, Character, ["rank", "updated_at"], batch_size=500, default_user=actor, default_date=now
         )
     RankChange.objects.bulk_create(changes, batch_size=500)
+    if changing:
+        batches.record(
+            kind="rank_change",
+            batch_id=batch,
+            title=f"Rank of {len(changing)} character{'' if len(changing) == 1 else 's'}",
+            reason=reason,
+            size=len(changing),
+            actor=actor,
+            at=now,
+        )
     audit.record(
         action="roster.bulk_set_rank",
         summary=f"{len(changing)} ranks changed" + (f" ({reason})" if reason else ""),

@@ -1,4 +1,4 @@
-"""The roster over the API (API.md, "Roster"; PRD 3.2, 3.3, 5.2.3)."""
+"""The roster over the API (docs/api-contract.md, "Roster"; PRD 3.2, 3.3, 5.2.3)."""
 
 from __future__ import annotations
 

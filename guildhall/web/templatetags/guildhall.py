@@ -8,20 +8,25 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.forms.utils import flatatt
+from django.forms.widgets import CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from guildhall.core import clock
 
 register = template.Library()
 
+MOST_STACKED = 5
+"""How many choices stand below one another; more of them stand side by side."""
+
 
 @register.filter
 def points(amount: Decimal | None) -> str:
-    """``1,234.50``, with a real minus sign; a dash for nothing."""
+    """Return ``1,234.50``, with a real minus sign; a dash for nothing."""
     if amount is None:
         return "–"
     return f"{amount:,.2f}".replace("-", "−")
@@ -29,7 +34,7 @@ def points(amount: Decimal | None) -> str:
 
 @register.filter
 def signed(amount: Decimal | None) -> SafeString:
-    """A change: ``+10.00`` or ``−5.00``, coloured and readable without colour."""
+    """Return a change: ``+10.00`` or ``−5.00``, coloured and readable without colour."""
     if amount is None:
         return mark_safe("–")
     kind = "plus" if amount > 0 else "minus" if amount < 0 else "zero"
@@ -39,7 +44,7 @@ def signed(amount: Decimal | None) -> SafeString:
 
 @register.filter
 def percent(value: Decimal | None) -> str:
-    """``87 %``, ``14.97 %``: as exact as it is kept, for 14.97 is not 15; a dash where nobody knows."""
+    """Return ``87 %``, ``14.97 %``: as exact as it is kept, for 14.97 is not 15; a dash where nobody knows."""
     if value is None:
         return "–"
     text = f"{value:.2f}"
@@ -48,19 +53,19 @@ def percent(value: Decimal | None) -> str:
 
 @register.filter
 def when(moment: dt.datetime | None) -> SafeString:
-    """A moment in the guild's time zone, with the exact one behind it."""
+    """Return a moment in the guild's time zone, with the exact one behind it."""
     return _time(moment, "%-d %b %Y, %H:%M")
 
 
 @register.filter
 def day(moment: dt.datetime | None) -> SafeString:
-    """The day of a moment in the guild's time zone."""
+    """Return the day of a moment in the guild's time zone."""
     return _time(moment, "%-d %b %Y")
 
 
 @register.filter
 def hour(moment: dt.datetime | None) -> SafeString:
-    """The time of day of a moment in the guild's time zone."""
+    """Return the time of day of a moment in the guild's time zone."""
     return _time(moment, "%H:%M")
 
 
@@ -78,7 +83,7 @@ def _time(moment: dt.datetime | None, shape: str) -> SafeString:
 
 @register.filter
 def ago(moment: dt.datetime | None) -> SafeString:
-    """``3 hours ago``, ``in 47 hours``, ``in 2 days``, with the exact moment behind it."""
+    """Return ``3 hours ago``, ``in 47 hours``, ``in 2 days``, with the exact moment behind it."""
     if moment is None:
         return mark_safe("–")
     seconds = (clock.now() - moment).total_seconds()
@@ -101,7 +106,7 @@ def ago(moment: dt.datetime | None) -> SafeString:
 
 @register.filter
 def for_input(moment: Any) -> str:
-    """A moment as a `datetime-local` field wants it; what was typed stays as typed."""
+    """Return a moment as a `datetime-local` field wants it; what was typed stays as typed."""
     if isinstance(moment, dt.datetime):
         return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")
     return str(moment or "")
@@ -109,7 +114,7 @@ def for_input(moment: Any) -> str:
 
 @register.filter
 def person(user: Any) -> SafeString:
-    """A person, linked to their statement; “the system” for nobody."""
+    """Return a person, linked to their statement; “the system” for nobody."""
     if user is None:
         return mark_safe('<span class="quiet">the system</span>')
     return format_html('<a href="{}">{}</a>', reverse("web:statement", args=[user.pk]), str(user))
@@ -117,7 +122,7 @@ def person(user: Any) -> SafeString:
 
 @register.filter
 def character(row: Any) -> SafeString:
-    """A character, linked to its page, with its class as a mark."""
+    """Return a character, linked to its page, with its class as a mark."""
     if row is None:
         return mark_safe("–")
     return format_html('<a href="{}">{}</a>', reverse("web:character", args=[row.pk]), row.name)
@@ -125,42 +130,143 @@ def character(row: Any) -> SafeString:
 
 @register.filter
 def get(mapping: Any, key: Any) -> Any:
-    """``mapping[key]``, nothing where it is not there."""
+    """Return ``mapping[key]``, nothing where it is not there."""
     return mapping.get(key) if mapping else None
 
 
 @register.simple_tag(takes_context=True)
-def form_head(context: Any, form: Any) -> SafeString:
-    """What every form opens with: the CSRF token, its key, and what was refused."""
-    hidden = format_html(
+def form_hidden(context: Any, form: Any) -> SafeString:
+    """Return what every form opens with: the CSRF token and its key."""
+    return format_html(
         '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
         '<input type="hidden" name="once" value="{}"><input type="hidden" name="form" value="{}">',
         get_token(context["request"]),
         form.token,
-        form.name,
+        form.form_name,
     )
-    if form.error is None:
-        return hidden
-    return hidden + format_html('<p class="refusal" role="alert">{}</p>', form.error.detail)
+
+
+@register.simple_tag(takes_context=True)
+def form_head(context: Any, form: Any) -> SafeString:
+    """Return what every form opens with, and what was refused."""
+    return form_hidden(context, form) + form_errors(form)
+
+
+@register.simple_tag
+def form_errors(form: Any) -> SafeString:
+    """Return what was refused: what is about no field, and the fields that are to be corrected."""
+    if not hasattr(form, "wrong"):
+        return (
+            mark_safe("")
+            if form.error is None
+            else format_html('<p class="refusal" role="alert">{}</p>', form.error.detail)
+        )
+    if not form.sent or not form.errors:
+        return mark_safe("")
+    texts = format_html_join("", "<p>{}</p>", ((text,) for text in form.non_field_errors()))
+    if form.wrong:
+        faults = ((one.id_for_label or one.auto_id, one.label, " ".join(one.errors)) for one in form.wrong)
+        lines = format_html_join("", '<li><a href="#{}">{}</a>: {}</li>', faults)
+        texts += format_html("<p>Nothing was stored. Please correct:</p><ul>{}</ul>", lines)
+    return format_html('<div class="refusal" role="alert">{}</div>', texts)
+
+
+def _attributes(form: Any, bound: Any, attrs: dict[str, Any]) -> dict[str, Any]:
+    found = {name.replace("_", "-"): value for name, value in attrs.items()}
+    if isinstance(bound.field.widget, Select | CheckboxSelectMultiple) and not bound.field.required:
+        found.setdefault("required", False)
+    if form.wrong and form.wrong[0].name == bound.name:
+        found["autofocus"] = True
+    return found
+
+
+@register.simple_tag
+def field(form: Any, name: str, label: str | None = None, hint: str = "", css: str = "", **attrs: Any) -> SafeString:
+    """Return a field with its label, and beside it what is wrong with it.
+
+    Args:
+        label: other words than the form has for it.
+        hint: what stands below it.
+        css: classes of the box around it.
+        attrs: attributes of the field, with ``_`` for ``-``; ``hidden_label=True`` for a label that is only read out.
+    """
+    bound = form[name]
+    words: Any = bound.label if label is None else label
+    if attrs.pop("hidden_label", False):
+        words = format_html('<span class="visually-hidden">{}</span>', words)
+    found = _attributes(form, bound, attrs)
+    help_id = f"{bound.auto_id}_helptext"  # where Django's `aria-describedby` looks for it; errors are at `…_error`
+    text = hint or bound.help_text
+    small = format_html('<small id="{}">{}</small>', help_id, text) if text else ""
+    widget = bound.field.widget
+    if isinstance(widget, RadioSelect | CheckboxSelectMultiple):
+        ticks = format_html_join(
+            "",
+            '<label class="tick">{} <span>{}</span></label>',
+            ((one.tag(), one.choice_label) for one in bound.subwidgets),
+        )
+        if len(bound.field.choices if hasattr(bound.field, "choices") else ()) > MOST_STACKED:
+            ticks = format_html('<div class="fields">{}</div>', ticks)
+        group: dict[str, Any] = {}
+        if bound.errors:
+            group = {"aria-invalid": "true", "aria-describedby": f"{bound.auto_id}_error"}
+        box = format_html(
+            '<fieldset id="{}"{}><legend>{}</legend>{}{}</fieldset>', bound.auto_id, flatatt(group), words, small, ticks
+        )
+    elif isinstance(widget, CheckboxInput):
+        if bound.help_text:
+            words = format_html('<b>{}</b> <span class="quiet" id="{}">{}</span>', words, help_id, bound.help_text)
+        box = format_html('<label class="tick">{} <span>{}</span></label>', bound.as_widget(attrs=found), words)
+    else:
+        box = format_html("<label>{} {}{}</label>", words, bound.as_widget(attrs=found), small)
+    return format_html('<div class="field{}">{}{}</div>', f" {css}" if css else "", box, field_errors(bound))
+
+
+@register.simple_tag
+def field_errors(bound: Any) -> SafeString:
+    """Return what is wrong with a field, to stand beside it."""
+    if not bound.errors:
+        return mark_safe("")
+    return format_html('<p class="field-error" id="{}_error">{}</p>', bound.auto_id, " ".join(bound.errors))
+
+
+@register.simple_tag
+def previewed(form: Any, shown: Any) -> SafeString:
+    """Ties a form to the preview that it shows: its digest, and what to say where something has changed since.
+
+    The button that carries it out has the attribute ``data-previewed``: the page's script disables it as soon as a field
+    is changed. Fields that are no part of the preview (a reason) have ``data-unpreviewed``.
+    """
+    note = ""
+    if words := form.what_changed(shown):
+        note = format_html('<p class="message warning" role="status">Since the preview before: {}.</p>', words)
+    return format_html(
+        '<input type="hidden" name="digest" value="{}"><input type="hidden" name="shown" value="{}">{}'
+        '<p class="message warning" role="status" data-stale hidden>Something was entered differently since this preview. '
+        "Preview it again before you confirm it.</p>",
+        shown.digest,
+        json.dumps(shown.marks()),
+        note,
+    )
 
 
 @register.simple_tag
 def field_error(form: Any, name: str) -> SafeString:
-    """Marks the field that is to blame: put it inside the field's tag."""
-    if form.error is not None and form.error.attr == name:
-        return mark_safe('aria-invalid="true" autofocus')
-    return mark_safe("")
+    """Mark a field that a template writes itself: put it inside the field's tag, and `field_errors` beside it."""
+    if not form[name].errors:
+        return mark_safe("")
+    return format_html('aria-invalid="true" aria-describedby="{}_error"', form[name].auto_id)
 
 
 @register.inclusion_tag("web/parts/pages.html", takes_context=True)
 def page_links(context: Any, page: Any) -> dict[str, Any]:
-    """The way through a long list."""
+    """Return the way through a long list."""
     return {"request": context["request"], "page": page}
 
 
 @register.inclusion_tag("web/parts/sort.html", takes_context=True)
 def sort_link(context: Any, label: str, name: str, default: str = "") -> dict[str, Any]:
-    """A column's heading that sorts by it, and turns the order around when it does already.
+    """Return a column's heading that sorts by it, and turns the order around when it does already.
 
     `name` with a leading ``-`` sorts downwards at first.
     """
@@ -185,7 +291,7 @@ CLASS_CODES = {
 
 @register.filter
 def class_mark(name: str | None) -> SafeString:
-    """A class as the three letters that players use, the full name behind it."""
+    """Return a class as the three letters that players use, the full name behind it."""
     if not name:
         return mark_safe('<span class="quiet">–</span>')
     code = CLASS_CODES.get(name, name[:3].upper())
@@ -194,23 +300,23 @@ def class_mark(name: str | None) -> SafeString:
 
 @register.filter
 def pretty(data: Any) -> str:
-    """JSON as a person reads it."""
+    """Return JSON as a person reads it."""
     return json.dumps(data, indent=1, ensure_ascii=False, default=str)
 
 
 @register.filter
 def target_value(raid: Any) -> str:
-    """What the import form calls a raid."""
+    """Return what the import form calls a raid."""
     return f"raid:{raid.pk}"
 
 
 @register.filter
 def unlocal(number: float) -> str:
-    """A number as SVG wants it, whatever the language."""
+    """Return a number as SVG wants it, whatever the language."""
     return f"{number:g}"
 
 
 @register.filter
 def last_date(prices: Any) -> str:
-    """The day of the oldest of the prices."""
+    """Return the day of the oldest of the prices."""
     return timezone.localtime(prices[-1].awarded_at).strftime("%-d %b %Y") if prices else ""

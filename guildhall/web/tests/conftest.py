@@ -9,6 +9,7 @@ from django.test import Client
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_person
+from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.points.models import DKPPool
 from guildhall.points.services import adjust_points, create_pool
 from guildhall.roster.models import Character
@@ -38,6 +39,7 @@ def guild(db: None) -> Guild:
         role: create_person(display_name=role.capitalize(), username=role, role_group=RoleGroup(role), password="torch")
         for role in ROLES
     }
+    edit_visitor_access(actor=people["officer"], recruitment=True)
     pool = create_pool(name="Velious", actor=people["officer"])
     made = Guild(**people, pool=pool)
     for name, role, kind in (
@@ -74,3 +76,14 @@ def token(response) -> str:
     found = re.search(r'name="once" value="([^"]+)"', response.content.decode())
     assert found, "the page has no form"
     return found.group(1)
+
+
+def confirmed(response) -> dict[str, str]:
+    """What a form carries from the preview on a page: its key, the digest and the marks of the rows."""
+    import html
+    import re
+
+    page = response.content.decode()
+    found = {name: re.search(rf'name="{name}" value="([^"]*)"', page) for name in ("digest", "shown")}
+    assert all(found.values()), "the page shows no preview"
+    return {"once": token(response), **{name: html.unescape(match.group(1)) for name, match in found.items()}}

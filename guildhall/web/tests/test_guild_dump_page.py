@@ -6,7 +6,7 @@ import pytest
 
 from guildhall.roster.models import Character
 
-from .conftest import token
+from .conftest import confirmed, token
 
 pytestmark = pytest.mark.django_db
 URL = "/officers/roster-import/"
@@ -27,12 +27,12 @@ def test_the_difference_is_shown_and_then_made(sign_in, guild):
     done = client.post(
         URL,
         {
-            "form": "dump", "once": token(page), "do": "apply", "seen": "1", "text": DUMP,
+            "form": "dump", **confirmed(page), "do": "apply", "seen": "1", "text": DUMP,
             "choice": ["add", "update"],
         },
         follow=True,
     )  # fmt: skip
-    assert "1 new names" in done.content.decode()
+    assert "1 new name" in done.content.decode()
     assert Character.objects.get(name="Newling").user is None
     assert Character.objects.get(name="Brakkus").level == 61
     assert Character.objects.get(name="Sorrel").status == "active"

@@ -8,7 +8,7 @@ from guildhall.core.models import AuditEvent
 from guildhall.points.models import LedgerEntry, PointRule
 from guildhall.points.selectors import balance_of
 
-from .conftest import Guild, token
+from .conftest import Guild, confirmed, token
 
 
 def test_an_adjustment_is_previewed_then_posted(sign_in, guild: Guild) -> None:
@@ -19,7 +19,7 @@ def test_an_adjustment_is_previewed_then_posted(sign_in, guild: Guild) -> None:
     preview = client.post("/officers/adjust/", {**form, "step": "preview"})
     assert "35.50" in preview.content.decode()
     assert balance_of(user_id=guild.member.pk, pool=guild.pool).balance == 25.5
-    response = client.post("/officers/adjust/", {**form, "once": token(preview), "step": "post"}, follow=True)
+    response = client.post("/officers/adjust/", {**form, **confirmed(preview), "step": "post"}, follow=True)
     assert "Posted 10.00 to 2 people" in response.content.decode()
     assert balance_of(user_id=guild.member.pk, pool=guild.pool).balance == 35.5
 
@@ -28,6 +28,7 @@ def test_pressing_twice_posts_once_and_says_so(sign_in, guild: Guild) -> None:
     client = sign_in("officer")
     form = {"form": "adjust", "once": token(client.get("/officers/adjust/")), "pool": guild.pool.pk, "amount": "10",
             "reason": "Brought food", "people": guild.member.pk}  # fmt: skip
+    form |= {**confirmed(client.post("/officers/adjust/", form)), "step": "post"}
     client.post("/officers/adjust/", form)
     again = client.post("/officers/adjust/", form, follow=True)
     assert "done already" in again.content.decode()
@@ -67,7 +68,9 @@ def test_a_form_that_was_refused_can_be_sent_again(sign_in, guild: Guild) -> Non
             "reason": "", "people": guild.member.pk}  # fmt: skip
     refused = client.post("/officers/adjust/", form)
     assert refused.status_code == 400
-    response = client.post("/officers/adjust/", {**form, "reason": "Now with one"})
+    form["reason"] = "Now with one"
+    preview = client.post("/officers/adjust/", form)
+    response = client.post("/officers/adjust/", {**form, **confirmed(preview), "step": "post"})
     assert response.status_code == 302
 
 
@@ -81,9 +84,9 @@ def test_an_unknown_name_is_named_with_what_was_probably_meant(sign_in, guild: G
 
 def test_a_form_without_its_key_does_nothing(sign_in, guild: Guild) -> None:
     client = sign_in("officer")
-    response = client.post("/officers/adjust/", {"form": "adjust", "pool": guild.pool.pk, "amount": "5", "reason": "x"})
+    response = client.post("/officers/adjust/", {"form": "adjust", "step": "post"})
     assert response.status_code == 400
-    assert "lost its key" in response.content.decode()
+    assert "its key is missing" in response.content.decode()
 
 
 def test_a_form_without_its_csrf_token_is_refused_in_words(guild: Guild) -> None:
@@ -100,12 +103,13 @@ def test_a_movement_is_undone_with_its_reason_and_shown_struck_through(sign_in, 
     client = sign_in("officer")
     entry = LedgerEntry.objects.get(user=guild.member)
     path = f"/entries/{entry.pk}/reverse/"
-    response = client.post(path, {"form": "", "once": token(client.get(path)), "reason": "Wrong person"}, follow=True)
+    seen = confirmed(client.get(path))
+    response = client.post(path, {"form": "", **seen, "reason": "Wrong person"}, follow=True)
     page = response.content.decode()
     assert 'class="reversed"' in page
     assert "Wrong person" in page
     assert "undone" in page
-    again = client.post(path, {"form": "", "once": "another", "reason": "Once more"})
+    again = client.post(path, {"form": "", **seen, "once": "another", "reason": "Once more"})
     assert again.status_code == 409
     assert "reversed already" in again.content.decode()
 
@@ -126,12 +130,14 @@ def test_a_rule_is_made_previewed_run_and_undone(sign_in, guild: Guild) -> None:
     page = made.content.decode()
     assert "−4.00" in page
     rule = PointRule.objects.get()
-    ran = client.post(f"/officers/rules/{rule.pk}/", {"form": "run", "once": token(made)}, follow=True)
+    assert rule.as_text() in page
+    assert rule.as_text() in client.get("/officers/rules/").content.decode()
+    ran = client.post(f"/officers/rules/{rule.pk}/", {"form": "run", **confirmed(made)}, follow=True)
     assert "3 people" in ran.content.decode()
     assert balance_of(user_id=guild.officer.pk, pool=guild.pool).balance == 36
     run = rule.runs.get()
     undo = f"/officers/rules/runs/{run.pk}/undo/"
-    client.post(undo, {"form": "", "once": token(client.get(undo)), "reason": "Too early"})
+    client.post(undo, {"form": "", **confirmed(client.get(undo)), "reason": "Too early"})
     assert balance_of(user_id=guild.officer.pk, pool=guild.pool).balance == 40
 
 
@@ -139,8 +145,9 @@ def test_a_second_run_in_the_same_period_is_refused_in_words(sign_in, guild: Gui
     test_a_rule_is_made_previewed_run_and_undone(sign_in, guild)
     client = sign_in("officer")
     path = f"/officers/rules/{PointRule.objects.get().pk}/"
-    client.post(path, {"form": "run", "once": "one"})
-    response = client.post(path, {"form": "run", "once": "two"})
+    seen = confirmed(client.get(path))
+    client.post(path, {"form": "run", **seen, "once": "one"})
+    response = client.post(path, {"form": "run", **seen, "once": "two"})
     assert response.status_code == 409
     assert "has been run for" in response.content.decode()
 
@@ -186,12 +193,12 @@ def test_two_accounts_of_one_person_become_one(sign_in, guild: Guild) -> None:
     form = {"form": "merge", "once": token(client.get(path)), "source": guild.recruiter.pk, "reason": "Told us so"}
     preview = client.post(path, {**form, "step": "preview"})
     assert "1 entries" in preview.content.decode() or "1 entry" in preview.content.decode()
-    client.post(path, {**form, "once": token(preview), "step": "merge"})
+    client.post(path, {**form, **confirmed(preview), "step": "merge"})
     assert balance_of(user_id=guild.member.pk, pool=guild.pool).balance == 51
 
 
 def test_the_audit_log_says_who_did_what(sign_in, guild: Guild) -> None:
-    page = sign_in("officer").get("/officers/audit/?room=points").content.decode()
+    page = sign_in("officer").get("/officers/audit/?app=points").content.decode()
     assert "First raid" in page
     assert "points.adjust" in page
 
@@ -216,3 +223,26 @@ def test_an_officer_unlinks_a_discord_account_and_links_another(sign_in, guild: 
     assert other.discord_id == "100000000000000333"
     said = AuditEvent.objects.filter(action__startswith="discord.").order_by("pk").values_list("action", flat=True)
     assert list(said) == ["discord.unlink", "discord.link"]
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "field"),
+    [
+        ("/officers/events/", {"form": "create", "default_points": "1"}, "name"),
+        ("/officers/adjust/", {"form": "adjust", "amount": "1", "names": "Sorrel"}, "reason"),
+        ("/officers/people/", {"form": "create", "role_group": "member"}, "display_name"),
+        ("/me/keys/", {"form": "create", "scopes": "points:read"}, "name"),
+        ("/apply/", {"form": "apply"}, "availability"),
+    ],
+)
+def test_a_page_takes_no_control_character(sign_in, guild: Guild, path: str, form: dict[str, str], field: str) -> None:
+    """Whatever the page: it says so beside the field, and nothing is stored."""
+    client = sign_in("guest" if path == "/apply/" else "officer")
+    page = client.get(path)
+    assert page.status_code == 200
+    before = AuditEvent.objects.count()
+    sent = {**form, "once": token(page), "pools": guild.pool.pk, "pool": guild.pool.pk, field: "Ab\x01c"}
+    response = client.post(path, sent)
+    assert response.status_code == 400
+    assert "There is a control character in it" in response.content.decode()
+    assert AuditEvent.objects.count() == before

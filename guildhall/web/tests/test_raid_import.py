@@ -15,7 +15,7 @@ from guildhall.raids.services import create_event, create_raid
 from guildhall.roster.models import CharacterAlias
 from guildhall.roster.services import add_alias
 
-from .conftest import Guild, token
+from .conftest import Guild, confirmed, token
 
 PATH = "/raids/import/"
 NIGHT = dt.datetime(2026, 11, 22, 20, 30, tzinfo=dt.UTC)
@@ -62,7 +62,7 @@ def carried(page) -> dict[str, object]:
 
     found = re.search(r'name="carried" value="([^"]+)"', page.content.decode())
     assert found
-    return {"form": "import", "once": token(page), "carried": found.group(1), "step": "commit",
+    return {"form": "import", **confirmed(page), "carried": found.group(1), "step": "commit",
             "target": page.context["form"].data["target"], "event": page.context["form"].data.get("event", "")}  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def test_pasting_the_same_log_again_pays_nobody_twice(sign_in, guild: Guild, rai
 
 def test_one_tap_says_who_was_meant_and_it_is_remembered(sign_in, guild: Guild, raid: Raid) -> None:
     client = sign_in("officer")
-    page = preview(client, pick="Nimwee=Nimwe")
+    page = preview(client, pick="Nimwee=Nimwe", remember="1")
     row = next(row for row in page.context["rows"] if row.name == "Nimwee")
     assert (row.words, row.who) == ("is Nimwe, you said", "Nimwe")
     names = [row.name for row in page.context["rows"]]

@@ -8,10 +8,12 @@ from guildhall.core import clock
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.services import award_item
 from guildhall.points.selectors import balance_of
+from guildhall.points.services import update_pool
 from guildhall.raids.models import Event, Raid, RaidAttendance, UnmatchedName
-from guildhall.raids.services import award_attendance, create_event, create_raid
+from guildhall.raids.services import add_check, award_attendance, create_event, create_raid
+from guildhall.roster.services import set_main
 
-from .conftest import Guild, token
+from .conftest import Guild, confirmed, token
 
 
 @pytest.fixture
@@ -90,8 +92,9 @@ def test_a_bad_price_is_refused_and_what_was_typed_stays(
 def test_a_raid_is_undone_after_saying_why(sign_in, guild: Guild, raid: Raid) -> None:
     client = sign_in("officer")
     path = f"/raids/{raid.pk}/reverse/"
-    assert send(client, path, form="", reason="").status_code == 400
-    page = send(client, path, form="", reason="Booked twice").content.decode()
+    seen = confirmed(client.get(path))
+    assert client.post(path, {**seen, "form": "", "reason": ""}).status_code == 400
+    page = client.post(path, {**seen, "form": "", "reason": "Booked twice"}, follow=True).content.decode()
     assert "Booked twice" in page
     assert has(guild.member, guild) == "25.50"
 
@@ -120,7 +123,7 @@ def test_a_raid_is_planned_and_changed(sign_in, guild: Guild, raid: Raid) -> Non
     assert made.name == "The day after"
     refused = send(client, "/raids/new/", form="raid", event=event.pk, started_at="yesterday")
     assert refused.status_code == 400
-    assert "is no date or time" in refused.content.decode()
+    assert "is not a date or time" in refused.content.decode()
 
 
 def test_an_event_is_made_and_changed(sign_in, guild: Guild) -> None:
@@ -169,3 +172,38 @@ def test_standings_and_statements_come_as_files(sign_in, guild: Guild, name: str
         body = b"".join(response.streaming_content) if response.streaming else response.content
         assert len(body) > 50
     assert client.get("/standings/export.exe").status_code == 404
+
+
+@pytest.mark.parametrize("order", [["Tibble", "Sorrel"], ["Sorrel", "Tibble"]])
+@pytest.mark.parametrize(("policy", "best"), [("none", "Sorrel"), ("full", "Sorrel")])
+def test_a_person_stands_under_the_character_that_earned_the_best_share(
+    sign_in, guild: Guild, order: list[str], policy: str, best: str
+) -> None:
+    update_pool(pool=guild.pool, alt_policy=policy, actor=guild.officer)
+    set_main(character=guild.characters["Sorrel"], actor=guild.officer)
+    event = create_event(name="Siege", pools=[guild.pool], default_points="10", actor=guild.officer)
+    made = create_raid(event=event, started_at=clock.now() - dt.timedelta(hours=2), actor=guild.officer)
+    for name in order:
+        status = "standby" if policy == "full" and name == "Tibble" else "present"
+        award_attendance(raid=made, attendees=[{"character_name": name, "status": status}], actor=guild.officer)
+    page = sign_in("officer").get(f"/raids/{made.pk}/")
+    (row,) = page.context["attenders"]
+    assert (row.name, row.others, row.total) == (best, ["Tibble"], 10)
+    (shown,) = row.at.values()
+    assert (shown.character_name, shown.status) == (best, "present")
+    assert "also Tibble" in page.content.decode()
+
+
+def test_the_best_share_of_the_whole_raid_names_a_person_and_each_check_shows_who_was_paid(
+    sign_in, guild: Guild
+) -> None:
+    update_pool(pool=guild.pool, alt_policy="part", alt_share_percent=50, actor=guild.officer)
+    set_main(character=guild.characters["Sorrel"], actor=guild.officer)
+    event = create_event(name="Siege", pools=[guild.pool], default_points="10", actor=guild.officer)
+    made = create_raid(event=event, started_at=clock.now() - dt.timedelta(hours=2), actor=guild.officer)
+    second = add_check(raid=made, points="4", taken_at=clock.now() - dt.timedelta(hours=1), actor=guild.officer)
+    award_attendance(raid=made, attendees=["Tibble"], actor=guild.officer)
+    award_attendance(raid=made, check=second, attendees=["Sorrel"], actor=guild.officer)
+    (row,) = sign_in("officer").get(f"/raids/{made.pk}/").context["attenders"]
+    assert (row.name, row.others, row.total) == ("Tibble", ["Sorrel"], 9)
+    assert [shown.character_name for shown in row.at.values()] == ["Tibble", "Sorrel"]

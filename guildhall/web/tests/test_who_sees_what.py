@@ -79,4 +79,4 @@ def test_nonsense_in_a_filter_is_no_fault(sign_in, query: str) -> None:
 def test_a_broken_number_says_what_it_is(sign_in, query: str) -> None:
     response = sign_in("officer").get("/standings/" + query)
     assert response.status_code == 400
-    assert "is no number" in response.content.decode()
+    assert "is not a number" in response.content.decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,27 +10,27 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from guildhall.accounts.middleware import client_address
-from guildhall.accounts.models import User
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.permissions import principal_of
 from guildhall.core import clock
-from guildhall.core.errors import BadInput, GuildhallError
+from guildhall.core.addresses import client_address
+from guildhall.core.errors import GuildhallError
 from guildhall.recruitment import selectors, services
+from guildhall.recruitment.links import find_by_sent_token
 from guildhall.recruitment.models import (
     STATUS_WORDS,
-    ApplicationQuestion,
 )
 from guildhall.recruitment.selectors import Tier
 from guildhall.recruitment.services.applying import (
-    REQUIRED,
     find_by_token,
     is_unclaimed,
     may_apply_again_at,
     refuse_to_apply,
 )
 from guildhall.recruitment.services.transitions import CLOSED, policy
-from guildhall.roster.models import CharacterClass
-from guildhall.web.pages import Done, Form, go, me, page
+from guildhall.web.forms.base import ButtonForm
+from guildhall.web.forms.recruitment import ApplyForm, WithdrawForm
+from guildhall.web.pages import Done, go, me, page
 
 LINK = "application_link"
 FIELDS = (
@@ -40,80 +39,27 @@ FIELDS = (
 )  # fmt: skip
 
 
-def _stamp(question: ApplicationQuestion) -> str:
-    """What changes when a question is asked differently."""
-    asked = [question.wording, question.help_text, question.kind, *question.choices]
-    return hashlib.sha256("\n".join(asked).encode()).hexdigest()[:16]
-
-
-def _typed(form: Form) -> dict[str, Any]:
-    """What was typed, with an answer for every question that the form showed.
-
-    Raises:
-        BadInput: ``question_changed`` where a question is put differently than the form showed it: an answer is kept with
-            the wording that it was given to, so the person reads the new one first.
-    """
-    values: dict[str, Any] = {name: form.text(name) for name in FIELDS}
-    for row in selectors.questions():
-        if form.typed.get(f"asked{row.pk}", _stamp(row)) != _stamp(row):
-            raise BadInput(
-                f"While you were writing, a question was changed: “{row.wording}” Please look at your answer to it, and send "
-                "the form again.",
-                code="question_changed",
-                attr="answers",
-            )
-    values["answers"] = [
-        {
-            "question_id": row.pk,
-            "answer": form.many(f"q{row.pk}") if row.kind == "multiple" else form.text(f"q{row.pk}"),
-        }
-        for row in selectors.questions()
-    ]
-    return values
-
-
-def _form_context(form: Form) -> dict[str, Any]:
-    rows = []
-    for row in selectors.questions():
-        given = form.typed.getlist(f"q{row.pk}") if form.sent else form.initial.get(f"q{row.pk}", [])
-        rows.append(
-            {
-                "row": row,
-                "name": f"q{row.pk}",
-                "given": given,
-                "text": given[0] if given else "",
-                "stamp": _stamp(row),
-                "was": form.initial.get(f"was{row.pk}", row.wording),
-            }
-        )
-    return {
-        "form": form,
-        "questions": rows,
-        "required": REQUIRED,
-        "classes": [name for name in CharacterClass.values if name],
-        "policy": policy(),
-    }
-
-
-@page(public=True)
+@page(visitors=Section.RECRUITMENT, visitor_methods=("GET", "HEAD", "POST"))
 def apply(request: HttpRequest) -> HttpResponse:
-    """The application form, for people with and without an account."""
+    """Return the application form, for people with and without an account."""
     user = me(request) if request.user.is_authenticated else None
-    form = Form(request, "apply", initial=_draft_values(user) if user else {})
+    form = ApplyForm(request, "apply", initial=_draft_values(user) if user else {})
     if form.sent and (response := _apply(request, form)) is not None:
         return response
-    refusal = form.error or _refusal(user)
+    refusal = None if form.sent and form.errors else _refusal(user)
     context = {
-        **_form_context(form),
+        "form": form,
+        "questions": form.shown_questions(),
+        "policy": policy(),
         "signed_in": user is not None,
-        "refusal": None if form.error else refusal,
-        "no_form": refusal is not None and refusal.code in ("already_member", "already_applied") and not form.error,
+        "refusal": refusal,
+        "no_form": refusal is not None and refusal.code in ("already_member", "already_applied"),
     }
-    return render(request, "web/apply.html", context, status=form.status)
+    return render(request, "web/apply.html", context, status=form.http_status)
 
 
 def _refusal(user: User | None) -> GuildhallError | None:
-    """Why this person cannot apply now, so that nobody fills in a form for nothing."""
+    """Return why this person cannot apply now, so that nobody fills in a form for nothing."""
     try:
         refuse_to_apply(user)
     except GuildhallError as error:
@@ -134,30 +80,32 @@ def _draft_values(user: Any) -> dict[str, Any]:
     return values
 
 
-def _apply(request: HttpRequest, form: Form) -> HttpResponse | None:
+def _apply(request: HttpRequest, form: ApplyForm) -> HttpResponse | None:
     user = me(request) if request.user.is_authenticated else None
     if user is not None:
-        if form.typed.get("do") == "draft":
+        if form.is_draft:
             return form.run(lambda: _keep_draft(user, form))
         return form.run(lambda: _send(request, form))
+    if not form.is_valid():
+        return None
     try:
         # Without an account there is nobody to remember the form for: a second press finds the open application.
         done = _send(request, form)
     except GuildhallError as error:
-        form.error = error
+        form.refuse(error)
         return None
     messages.success(request, done.message)
     return HttpResponseRedirect(done.url)
 
 
-def _keep_draft(user: Any, form: Form) -> Done:
-    services.save_draft(user=user, **_typed(form))
+def _keep_draft(user: Any, form: ApplyForm) -> Done:
+    services.save_draft(user=user, **form.values())
     return go("apply", message="Kept. Nobody sees it until you send it.")
 
 
-def _send(request: HttpRequest, form: Form) -> Done:
+def _send(request: HttpRequest, form: ApplyForm) -> Done:
     user = me(request) if request.user.is_authenticated else None
-    values = _typed(form)
+    values = form.values()
     if user is not None and selectors.draft_of(user) is not None:
         draft = services.save_draft(user=user, **values)
         application, token = services.submit_draft(user=user, application=draft, address=client_address(request))
@@ -171,10 +119,10 @@ def _send(request: HttpRequest, form: Form) -> Done:
 
 @page(public=True)
 def follow(request: HttpRequest) -> HttpResponse:
-    """One's own application by its private link, for somebody without an account."""
+    """Return one's own application by its private link, for somebody without an account."""
     token = request.GET.get("token", "") or request.session.get(LINK, "")
-    application = find_by_token(token)
-    claim, withdraw = Form(request, "claim"), Form(request, "withdraw")
+    application = find_by_sent_token(request, token)
+    claim, withdraw = ButtonForm(request, "claim"), WithdrawForm(request, "withdraw")
     back = f"{reverse('web:follow')}?{urlencode({'token': token})}"
     if claim.sent and request.user.is_authenticated:
         user = me(request)
@@ -185,11 +133,11 @@ def follow(request: HttpRequest) -> HttpResponse:
 
         if (response := claim.run(take)) is not None:
             return response
-    if withdraw.sent:
+    if withdraw.sent and withdraw.is_valid():
         try:
-            services.withdraw_by_link(token=token, reason=withdraw.text("reason"))
+            services.withdraw_by_link(token=token, reason=withdraw.cleaned_data["reason"])
         except GuildhallError as error:
-            withdraw.error = error
+            withdraw.refuse(error)
             application = find_by_token(token)
         else:
             messages.success(request, "Your application is withdrawn.")
@@ -199,7 +147,7 @@ def follow(request: HttpRequest) -> HttpResponse:
     context = {
         "application": view,
         "status_words": STATUS_WORDS[view["status"]],
-        "steps": selectors.steps_in_words(application, Tier.OWN),
+        "steps": selectors.describe_steps(application, Tier.OWN),
         "now": clock.now(),
         "comments": selectors.comments_for(application, Tier.OWN),
         "link": request.build_absolute_uri(back),
@@ -211,4 +159,4 @@ def follow(request: HttpRequest) -> HttpResponse:
         "may_apply_at": may_apply_again_at(application),
         "can_withdraw": unclaimed and view["status"] not in CLOSED,
     }
-    return render(request, "web/application_own.html", context, status=max(claim.status, withdraw.status))
+    return render(request, "web/application_own.html", context, status=max(claim.http_status, withdraw.http_status))

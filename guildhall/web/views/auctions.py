@@ -8,25 +8,29 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.accounts.permissions import principal_of
-from guildhall.auctions import selectors
-from guildhall.auctions.models import BidHistory, Mode
-from guildhall.auctions.words import tell
+from guildhall.auctions import selectors, services, visibility
+from guildhall.auctions.models import Mode
+from guildhall.auctions.trace_text import describe_step
+from guildhall.core import clock
+from guildhall.core.errors import BadInput
 from guildhall.points.models import DKPPool
 from guildhall.points.selectors import balances_of, people_named
 from guildhall.roster.selectors import characters_of
-from guildhall.web.pages import me, page, paginate
+from guildhall.web.forms.auctions import BidForm
+from guildhall.web.forms.base import ButtonForm
+from guildhall.web.pages import Done, go, me, page, paginate
 
 SHOWN_WAITING = 50
 
 
 @page("bidding:read")
 def auctions(request: HttpRequest) -> HttpResponse:
-    """Every running auction, with the buttons to bid and, for officers, to run them."""
+    """Return every running auction, with the buttons to bid and, for officers, to run them."""
     principal = principal_of(request)
     person = me(request)
     sessions = [*selectors.running(), *selectors.awaiting_award()[:SHOWN_WAITING]]
     state: dict[str, Any] = {
-        "sessions": selectors.present_many(sessions),
+        "sessions": selectors.present_many(sessions, viewer_id=person.pk),
         "me": {"user_id": person.pk, "may_bid": principal.can("bidding:write"), "officer": principal.is_officer},
         "pools": [
             {
@@ -36,7 +40,7 @@ def auctions(request: HttpRequest) -> HttpResponse:
                 "held": f"{balance.held:.2f}",
                 "available": f"{balance.available:.2f}",
             }
-            for balance in balances_of(user_id=person.pk)
+            for balance in balances_of(user_id=person.pk, with_sealed=True)
         ],
     }
     return render(
@@ -52,15 +56,60 @@ def auctions(request: HttpRequest) -> HttpResponse:
     )
 
 
+def _lower(error: BadInput) -> str:
+    """Return why a lower bid was refused, with what this page has to say that it is meant."""
+    standing, wanted = error.figures["standing_amount"], error.figures["amount"]
+    tier = ""
+    if error.figures["standing_tier"] != error.figures["tier"]:
+        tier = f" (tier {error.figures['standing_tier']} before, {error.figures['tier']} with this character)"
+    return (
+        f"Your bid of {standing} ranks above {wanted}{tier}, so nothing was changed. To put {wanted} in its place, tick "
+        "“also if it is lower” and press “Change it” again; or press “Take it back” to have no bid here."
+    )
+
+
 @page("bidding:read")
 def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
-    """One auction: its bids and, once it is over, how it was decided."""
+    """Return one auction: its bids as far as the reader may see them and, once it is over, how it was decided. In a sealed one
+    that runs: the reader's own bid, to change or to withdraw."""
     session = selectors.session_by_id(bid_session_id)
-    shown = selectors.present_one(session)
-    hidden = session.is_sealed and shown["status"] == "open"
-    rows = BidHistory.objects.none() if hidden else selectors.history(session)
-    trace = session.trace if session.status != "open" else []
-    people = {step["user_id"] for step in trace if "user_id" in step}
+    person = me(request)
+    mine = characters_of(person.pk)
+    change, withdraw = BidForm(request, "change"), ButtonForm(request, "withdraw")
+    change.offer(mine)
+
+    def raise_or_lower() -> Done:
+        principal_of(request).require("bidding:write")
+        try:
+            services.place_bid(
+                session_id=session.pk,
+                amount=change.cleaned_data["amount"],
+                bidder=person,
+                character_name=change.cleaned_data["character_name"],
+                actor=person,
+                replace=change.cleaned_data["replace"],
+                sees_sealed=True,
+            )
+        except BadInput as error:
+            if error.code != "lower_than_standing" or not session.is_sealed:
+                raise
+            raise BadInput(_lower(error), code=error.code, attr="replace", figures=error.figures) from error
+        return go("auction", session.pk, message=f"Your bid on {session.item_name} is in.")
+
+    def take_back() -> Done:
+        principal_of(request).require("bidding:write")
+        services.withdraw_bid(session_id=session.pk, bidder=person, actor=person)
+        return go("auction", session.pk, message=f"Your bid on {session.item_name} is withdrawn.")
+
+    for form, action in ((change, raise_or_lower), (withdraw, take_back)):
+        if form.sent and (response := form.run(action)) is not None:
+            return response
+    shown = selectors.present_one(session, viewer_id=person.pk)
+    if shown["own_bid"]:
+        change.initial["character_name"] = shown["own_bid"]["character_name"]
+    winners = list(session.winners.select_related("user", "loot"))
+    trace = visibility.shown_trace(session, winners, person.pk)
+    people = {step["user_id"] for step in trace if step.get("user_id")}
     people |= {user_id for step in trace if step.get("step") == "tie" for user_id in step["order"]}
     names = people_named(sorted(people))
     return render(
@@ -69,9 +118,15 @@ def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
         {
             "session": session,
             "shown": shown,
-            "hidden": hidden,
-            "page": paginate(request, rows),
-            "winners": session.winners.select_related("user", "loot"),
-            "trace": [tell(step, names) for step in trace],
+            "hidden": visibility.hides_bids(session),
+            "names_bidders": visibility.names_bidders(session),
+            "takes_bids": session.takes_bids(clock.now()) and principal_of(request).can("bidding:write"),
+            "change": change,
+            "withdraw": withdraw,
+            "characters": mine,
+            "page": paginate(request, selectors.history(session, viewer_id=person.pk)),
+            "winners": winners,
+            "trace": [describe_step(step, names) for step in trace],
         },
+        status=max(change.http_status, withdraw.http_status),
     )

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 
-from guildhall.accounts.models import RoleGroup
+from guildhall.accounts.models import APIKey, RoleGroup
 from guildhall.accounts.permissions import principal_of
+from guildhall.accounts.selectors import keys_of
 from guildhall.core.errors import BadInput, NotFound
 from guildhall.discord import deliveries, selectors
 from guildhall.discord.client import DiscordConfig, default_client
 from guildhall.discord.connection import Check, check_connection
 from guildhall.discord.linking import claims
 from guildhall.discord.linking.services import unlink_discord
+from guildhall.discord.linking.throttled import verify_claims_from_sent_log
 from guildhall.discord.models import Claim, DiscordRoleMapping
 from guildhall.discord.roles import mapping as mappings
 from guildhall.discord.roles.sync import request_sync
 from guildhall.roster.models import Character, Rank
 from guildhall.roster.selectors import character_by_name
-from guildhall.web.pages import Done, Form, go, me, officers, page
+from guildhall.web.forms.base import ButtonForm, PageForm
+from guildhall.web.forms.people import (
+    ClaimButtonForm,
+    ClaimForm,
+    DecideClaimForm,
+    MappingButtonForm,
+    MappingForm,
+    MessageButtonForm,
+    SpokenForm,
+    SyncForm,
+)
+from guildhall.web.pages import Done, go, me, officers, page
 
 
-def _claim(form: Form) -> Claim:
-    number = form.number("claim", what="a claim")
-    found = Claim.objects.filter(pk=number or 0).first()
+def _claim(form: ClaimButtonForm) -> Claim:
+    found = Claim.objects.filter(pk=form.cleaned_data["claim"]).first()
     if found is None:
         raise NotFound("There is no such claim.", code="unknown_claim")
     return found
@@ -36,13 +51,15 @@ def _claim(form: Form) -> Claim:
 def discord(request: HttpRequest) -> HttpResponse:
     """Everything an officer does about Discord. Only “Test the connection” calls Discord itself."""
     actor, principal = me(request), principal_of(request)
-    add, drop, sync = Form(request, "map"), Form(request, "drop"), Form(request, "sync")
-    approve, refuse = Form(request, "approve"), Form(request, "refuse")
-    resend, resend_all = Form(request, "resend"), Form(request, "resend-all")
-    test, spoken = Form(request, "test"), Form(request, "spoken")
+    roles = selectors.roles_with_meaning()
+    add, drop, sync = MappingForm(request, "map"), MappingButtonForm(request, "drop"), SyncForm(request, "sync")
+    add.offer(_meanings(), _offered(roles))
+    approve, refuse = DecideClaimForm(request, "approve"), DecideClaimForm(request, "refuse")
+    resend, resend_all = MessageButtonForm(request, "resend"), ButtonForm(request, "resend-all")
+    test, spoken = ButtonForm(request, "test"), SpokenForm(request, "spoken")
 
     def look_in_log() -> Done:
-        found = claims.verify_claims_from_log(text=spoken.text("log"), principal=principal)
+        found = verify_claims_from_sent_log(request, text=spoken.cleaned_data["log"], principal=principal)
         if not found:
             raise BadInput(
                 "No code of an open claim is in these lines, spoken by the character that is claimed. Paste the lines of "
@@ -54,10 +71,10 @@ def discord(request: HttpRequest) -> HttpResponse:
         return go("discord", message=f"Seen in the log: {names}.", fragment="claims")
 
     def make_mapping() -> Done:
-        meaning, _, value = add.text("meaning").partition(":")
+        meaning, _, value = add.cleaned_data["meaning"].partition(":")
         rank = Rank.objects.filter(pk=value).first() if meaning == "rank" and value.isdecimal() else None
         made = mappings.create_mapping(
-            role_id=add.text("role_id"),
+            role_id=add.cleaned_data["role_id"],
             kind=meaning,
             rank=rank,
             value="" if meaning == "rank" else value,
@@ -66,36 +83,36 @@ def discord(request: HttpRequest) -> HttpResponse:
         return go("discord", message=f"From now on: {made}.", fragment="roles")
 
     def drop_mapping() -> Done:
-        found = DiscordRoleMapping.objects.filter(pk=drop.number("mapping", what="a mapping") or 0).first()
+        found = DiscordRoleMapping.objects.filter(pk=drop.cleaned_data["mapping"]).first()
         if found is None:
-            raise NotFound("This mapping is gone already.", code="unknown_mapping")
+            raise NotFound("This mapping has been deleted already.", code="unknown_mapping")
         mappings.delete_mapping(mapping=found, actor=actor)
         return go("discord", message=f"No longer: {found}. Whoever holds the role keeps it.", fragment="roles")
 
     def sync_all() -> Done:
-        force = sync.flag("force")
+        force = sync.cleaned_data["force"]
         count = request_sync(user_ids=None, source="force" if force else "sync", actor=actor)
         if not count:
             raise BadInput("No bot is set up, or nobody is linked yet.", code="nothing_to_sync")
         return go("discord", message=f"The worker compares {count} people with Discord now.", fragment="drift")
 
     def approve_claim() -> Done:
-        made = claims.approve_claim(claim=_claim(approve), principal=principal, reason=approve.text("reason"))
+        made = claims.approve_claim(claim=_claim(approve), principal=principal, reason=approve.cleaned_data["reason"])
         return go("discord", message=f"Approved: {made}.", fragment="claims")
 
     def refuse_claim() -> Done:
-        made = claims.refuse_claim(claim=_claim(refuse), principal=principal, reason=refuse.text("reason"))
+        made = claims.refuse_claim(claim=_claim(refuse), principal=principal, reason=refuse.cleaned_data["reason"])
         return go("discord", message=f"Refused: {made}.", fragment="claims")
 
     def send_again() -> Done:
-        message = deliveries.resend(message_id=resend.number("message", what="a message") or 0, actor=actor)
+        message = deliveries.resend(message_id=resend.cleaned_data["message"], actor=actor)
         return go("discord", message=f"{message.topic} #{message.pk} is back in the queue.", fragment="deliveries")
 
     def send_all_again() -> Done:
         count = deliveries.resend_all(actor=actor)
         return go("discord", message=f"{count} messages are back in the queue.", fragment="deliveries")
 
-    forms = (
+    forms: tuple[tuple[PageForm, Callable[[], Done]], ...] = (
         (add, make_mapping),
         (drop, drop_mapping),
         (sync, sync_all),
@@ -123,10 +140,10 @@ def discord(request: HttpRequest) -> HttpResponse:
         "spoken": spoken,
         "resend": resend,
         "resend_all": resend_all,
-        "refused": next((form.error for form, _ in forms if form.error), None),
-        "roles": selectors.roles_with_meaning(),
+        "refused": refuse.cleaned_data.get("claim") if refuse.sent else None,
+        "row_forms": (drop, approve, refuse, resend),
+        "roles": roles,
         "mappings": DiscordRoleMapping.objects.select_related("rank"),
-        "meanings": _meanings(),
         "drift": drift,
         "read_at": dt.datetime.fromisoformat(drift["seen"]) if drift["seen"] else None,
         "claims": Claim.objects.filter(state=Claim.State.OPEN).select_related("user", "character", "person"),
@@ -134,11 +151,20 @@ def discord(request: HttpRequest) -> HttpResponse:
         "queue": deliveries.queue(),
         "dead": deliveries.deliveries(reader=actor)[:25],
     }
-    return render(request, "web/discord.html", context, status=max(form.status for form, _ in forms))
+    return render(request, "web/discord.html", context, status=max(form.http_status for form, _ in forms))
+
+
+def _offered(roles: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return the roles that a mapping may give, as ``(id, words)`` for the form."""
+    return [
+        (role["role_id"], f"{role['name'] or role['role_id']}{' (cannot be given yet)' if role['problem'] else ''}")
+        for role in roles
+        if role["is_assignable"] or (not role["is_managed"] and not role["is_deleted"])
+    ]
 
 
 def _meanings() -> list[tuple[str, str]]:
-    """What a role can stand for, as ``(value, words)`` for the form."""
+    """Return what a role can stand for, as ``(value, words)`` for the form."""
     listed = [(f"rank:{rank.pk}", f"rank {rank}") for rank in Rank.objects.all()]
     listed += [(f"role_group:{value}", f"role group {label.lower()}") for value, label in RoleGroup.choices]
     listed += [(f"status:{value}", f"main character is {label.lower()}") for value, label in Character.Status.choices]
@@ -147,21 +173,24 @@ def _meanings() -> list[tuple[str, str]]:
 
 @page()
 def my_discord(request: HttpRequest) -> HttpResponse:
-    """My Discord account, and the characters or the imported person that I say are mine."""
+    """Show my Discord account, and the characters or the imported person that I say are mine."""
     user, principal = me(request), principal_of(request)
-    unlink, claim, withdraw = Form(request, "unlink"), Form(request, "claim"), Form(request, "withdraw")
+    unlink, claim = ButtonForm(request, "unlink"), ClaimForm(request, "claim")
+    withdraw = ClaimButtonForm(request, "withdraw")
 
     def cut() -> Done:
         unlink_discord(user=user, actor=user)
+        update_session_auth_hash(request, user)  # every session of theirs has ended but this one
         return go("my-discord", message="Your Discord account is no longer linked.")
 
     def say_mine() -> Done:
-        character = character_by_name(claim.text("character_name"))
+        given = claim.cleaned_data
+        character = character_by_name(given["character_name"])
         owner = character.user
-        if owner is not None and owner.is_placeholder and claim.flag("whole"):
-            made = claims.claim_person(user=user, person=owner, message=claim.text("message"))
+        if owner is not None and owner.is_placeholder and given["whole"]:
+            made = claims.claim_person(user=user, person=owner, message=given["message"])
         else:
-            made = claims.claim_character(user=user, character=character, message=claim.text("message"))
+            made = claims.claim_character(user=user, character=character, message=given["message"])
         return go("my-discord", message=f"You claim {made.character or made.person}. See below how to prove it.")
 
     def take_back() -> Done:
@@ -176,15 +205,17 @@ def my_discord(request: HttpRequest) -> HttpResponse:
         "unlink": unlink,
         "claim": claim,
         "withdraw": withdraw,
-        "refused": next((form.error for form in (unlink, withdraw) if form.error), None),
+        "unlink_shown": bool(user.discord_id),
         "connect_url": _connect_url(),
+        "offer_personal": not any(key.is_live and key.kind == APIKey.Kind.PERSONAL for key in keys_of(user)),
+        "personal_once": ButtonForm(request, "personal").token,
         "claims": Claim.objects.filter(user=user).select_related("character", "person")[:50],
     }
-    return render(request, "web/my_discord.html", context, status=max(form.status for form, _ in forms))
+    return render(request, "web/my_discord.html", context, status=max(form.http_status for form, _ in forms))
 
 
 def _connect_url() -> str:
-    """Where linking begins, empty where no Discord application is set up."""
+    """Return where linking begins, empty where no Discord application is set up."""
     if not DiscordConfig.from_settings().has_sign_in:
         return ""
     try:

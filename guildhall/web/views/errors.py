@@ -18,24 +18,24 @@ def _refused(request: HttpRequest, status: int, heading: str, detail: str) -> Ht
 
 
 def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    """400."""
+    """Show the page for 400."""
     return _refused(request, 400, "That does not work", "The request could not be read. Go back and try again.")
 
 
 def forbidden(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    """403."""
+    """Show the page for 403."""
     return _refused(request, 403, "Not yours to see", "You may not see this page. An officer can say why.")
 
 
 def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    """404."""
+    """Show the page for 404."""
     return _refused(
         request, 404, "Not there", "There is no page at this address. It may have moved, or the link has a typo."
     )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form without its token."""
+    """Show the page of 403 for a form without its token."""
     return _refused(
         request,
         403,
@@ -45,7 +45,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, without the database: it may be what broke."""
+    """Show the page for 500, without the database: it may be what broke."""
     try:
         stylesheet = static(STYLESHEET)
     except Exception:

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.accounts.permissions import principal_of
+from guildhall.accounts.visitors import visitor_access
+from guildhall.auctions.bid_notices import bid_notices_of
 from guildhall.auctions.selectors import running
 from guildhall.core import clock
 from guildhall.core.errors import NotFound
@@ -43,6 +45,8 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "web/welcome.html")
     person = me(request)
     context: dict[str, Any] = {"characters": characters_of(person.pk)}
+    if principal.is_officer:
+        context["closed_to_strangers"] = not visitor_access().open_sections
     if principal.can("raids:read"):
         context["coming"], context["last"] = next_and_last(clock.now())
         context["dates"] = list(calendar.coming(principal)[:DATES])
@@ -54,15 +58,18 @@ def home(request: HttpRequest) -> HttpResponse:
             )
             for session in running()[:RECENT]
         ]
+        context["bid_notices"] = bid_notices_of(person.pk)
     if principal.can("recruitment:write"):
         context["votes"] = [
             Going(row.character_name, page_url("web:application", row.pk), row.voting_ends_at)
             for row in votes_running(principal)[:RECENT]
         ]
     if principal.can("points:read"):
+        balances = points.balances_of(user_id=person.pk, with_sealed=True)
         entries = list(points.statement(user_id=person.pk)[:RECENT])
         context |= {
-            "balances": points.balances_of(user_id=person.pk),
+            "balances": balances,
+            "uncovered": [row for row in balances if row.is_short],
             "entries": entries,
             "sources": sources.links(entries),
         }

@@ -9,19 +9,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from guildhall.accounts.models import Section
+from guildhall.accounts.visitors import is_visitor
 from guildhall.loot import selectors as loot
 from guildhall.loot import services
 from guildhall.loot.selectors import PastPrice, PriceReference
 from guildhall.points.selectors import pools as all_pools
-from guildhall.web.pages import Done, Form, as_number, chosen, me, page, paginate, rows_of, searched
+from guildhall.web.forms.raids import CorrectAwardForm, UndoAwardForm
+from guildhall.web.pages import Done, as_number, chosen, me, page, paginate, rows_of, searched
 
 ORDERS = [*loot.ITEM_ORDERS, *(f"-{name}" for name in loot.ITEM_ORDERS)]
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 200, 46, 12, 12, 26
 
 
-@page("raids:read")
+@page("raids:read", visitors=Section.ITEMS)
 def items(request: HttpRequest) -> HttpResponse:
-    """Every item, how often it was awarded, and what it usually goes for."""
+    """Return every item, how often it was awarded, and what it usually goes for."""
     rows = loot.items_list(
         search=searched(request),
         category=chosen(request.GET.get("category"), loot.categories()),
@@ -58,7 +61,7 @@ class Chart:
 
 
 def chart(reference: PriceReference) -> Chart | None:
-    """A drawing of the last prices; None with fewer than two."""
+    """Return a drawing of the last prices; None with fewer than two."""
     prices = reference.last[::-1]
     if len(prices) < 2 or reference.median is None:
         return None
@@ -90,17 +93,17 @@ def chart(reference: PriceReference) -> Chart | None:
     )
 
 
-@page("raids:read")
+@page("raids:read", visitors=Section.ITEMS)
 def item(request: HttpRequest, item_id: int) -> HttpResponse:
-    """One item: price history with median and trend, and every award."""
+    """Return one item: price history with median and trend, and every award."""
     found = loot.item_by_id(item_id)
     pool_id = as_number(request.GET.get("pool"), attr="pool", what="a pool")
-    reference = loot.price_reference(item=found, pool_id=pool_id)
+    reference = loot.price_reference(item=found, pool_id=pool_id, for_visitor=is_visitor(request))
     context = {
         "item": found,
         "reference": reference,
         "chart": chart(reference),
-        "page": paginate(request, loot.awards_of_item(found.pk), size=25),
+        "page": paginate(request, loot.awards_of_item(found.pk, for_visitor=is_visitor(request)), size=25),
         "pools": all_pools(),
     }
     return render(request, "web/item.html", context)
@@ -115,30 +118,31 @@ def award(request: HttpRequest, award_id: int) -> HttpResponse:
         if found.raid_id
         else reverse("web:item", args=[found.item_id])
     )
-    correct = Form(
+    correct = CorrectAwardForm(
         request,
         "correct",
         initial={"character_name": found.character_name, "points_spent": found.points_spent},
     )
-    undo = Form(request, "undo")
+    undo = UndoAwardForm(request, "undo")
 
-    def put_right() -> Done:
-        name = correct.text("character_name")
+    def correct_award() -> Done:
+        given = correct.cleaned_data
+        name = given["character_name"]
         made = services.correct_award(
             award=found,
             character_name="" if name == found.character_name else name,
-            points_spent=correct.text("points_spent") or None,
-            reason=correct.text("reason"),
+            points_spent=given["points_spent"],
+            reason=given["reason"],
             actor=me(request),
         )
         return Done(back, f"{made.item_name} went to {made.character_name or made.user} for {made.points_spent}.")
 
     def take_back() -> Done:
-        services.reverse_award(award=found, reason=undo.text("reason"), actor=me(request))
+        services.reverse_award(award=found, reason=undo.cleaned_data["reason"], actor=me(request))
         return Done(back, f"The award of {found.item_name} is undone; {found.user} has the points again.")
 
-    for form, action in ((correct, put_right), (undo, take_back)):
+    for form, action in ((correct, correct_award), (undo, take_back)):
         if form.sent and (response := form.run(action)) is not None:
             return response
     context = {"award": found, "correct": correct, "undo": undo, "back": back}
-    return render(request, "web/award.html", context, status=max(correct.status, undo.status))
+    return render(request, "web/award.html", context, status=max(correct.http_status, undo.http_status))

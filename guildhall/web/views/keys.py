@@ -1,4 +1,5 @@
-"""A person's own API keys: made, rotated, revoked; the text is shown once."""
+"""A person's own account: API keys (made, rotated, revoked; the text is shown once) and what was done to their
+access."""
 
 from __future__ import annotations
 
@@ -9,18 +10,22 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
 from guildhall.accounts import services
+from guildhall.accounts.access_history import access_history
 from guildhall.accounts.models import APIKey, User
-from guildhall.accounts.permissions import SCOPES, role_scopes
+from guildhall.accounts.permissions import SCOPES, principal_of, role_scopes
 from guildhall.accounts.selectors import keys_of
+from guildhall.accounts.services import KeyIssuer
 from guildhall.core import clock
-from guildhall.core.errors import BadInput, NotFound
-from guildhall.web.pages import Done, Form, go, me, page
+from guildhall.core.errors import NotFound
+from guildhall.web.forms.base import ButtonForm
+from guildhall.web.forms.people import MOST_DAYS, KeyForm, OwnKeyForm
+from guildhall.web.pages import Done, go, me, page, paginate
 
 SHOWN = "shown_key"
 
 
-def _key(user: User, form: Form) -> APIKey:
-    found: APIKey | None = next((key for key in keys_of(user) if str(key.pk) == form.text("key")), None)
+def _key(user: User, form: OwnKeyForm) -> APIKey:
+    found: APIKey | None = next((key for key in keys_of(user) if str(key.pk) == form.cleaned_data["key"]), None)
     if found is None:
         raise NotFound("You have no such key.", code="unknown_key")
     return found
@@ -29,46 +34,68 @@ def _key(user: User, form: Form) -> APIKey:
 @never_cache
 @page()
 def keys(request: HttpRequest) -> HttpResponse:
-    """My keys. The text of a new one is shown on the next page alone: it waits in the session until then."""
+    """Show my keys. The text of a new one is shown on the next page alone: it waits in the session until then."""
     user = me(request)
-    create, rotate, revoke = Form(request, "create"), Form(request, "rotate"), Form(request, "revoke")
+    issuer = KeyIssuer.of(principal_of(request))
+    allowed = role_scopes(user)
+    readable = [scope for scope in SCOPES if scope.endswith(":read") and scope != "account:read"]
+    create = KeyForm(request, "create", initial={"scopes": readable})
+    create.offer(scope for scope in SCOPES if scope in allowed)
+    rotate, revoke = OwnKeyForm(request, "rotate"), OwnKeyForm(request, "revoke")
+    personal = ButtonForm(request, "personal")
 
     def show(key: APIKey, plain: str, words: str) -> Done:
         request.session[SHOWN] = {"name": key.name, "key": plain}
         return go("keys", message=words)
 
     def make() -> Done:
-        if not create.many("scopes"):
-            raise BadInput("Tick at least one thing the key may do.", code="required", attr="scopes")
-        days = create.number("days", what="days")
-        expires = clock.now() + dt.timedelta(days=min(days, 36_500)) if days else None
-        key, plain = services.create_api_key(
-            user=user, name=create.text("name"), scopes=create.many("scopes"), expires_at=expires, actor=user
+        days = create.cleaned_data["days"]
+        expires = clock.now() + dt.timedelta(days=min(days, MOST_DAYS)) if days else None
+        key, plain = services.create_own_key(
+            user=user,
+            issuer=issuer,
+            name=create.cleaned_data["name"],
+            scopes=create.cleaned_data["scopes"],
+            expires_at=expires,
         )
         return show(key, plain, f"Key {key.name} made. Copy it now; it is not shown again.")
 
+    def make_personal() -> Done:
+        key, plain = services.create_own_key(user=user, issuer=issuer, name="Personal key")
+        return show(key, plain, "Your personal key is made. Copy it now; it is not shown again.")
+
     def renew() -> Done:
-        grace = 3600 if rotate.flag("grace") else 0
-        key, plain = services.rotate_api_key(key=_key(user, rotate), grace_seconds=grace, actor=user)
+        grace = 3600 if rotate.cleaned_data["grace"] else 0
+        key, plain = services.rotate_api_key(key=_key(user, rotate), grace_seconds=grace, actor=user, issuer=issuer)
         return show(key, plain, f"Key {key.name} has a new text. Copy it now; it is not shown again.")
 
     def stop() -> Done:
         key = _key(user, revoke)
-        services.revoke_api_key(key=key, actor=user)
+        services.revoke_api_key(key=key, actor=user, issuer=issuer)
         return go("keys", message=f"Key {key.name} no longer works.")
 
-    for form, action in ((create, make), (rotate, renew), (revoke, stop)):
+    for form, action in ((create, make), (personal, make_personal), (rotate, renew), (revoke, stop)):
         if form.sent and (response := form.run(action)) is not None:
             return response
-    allowed = role_scopes(user)
+    mine = keys_of(user)
     context = {
         "create": create,
         "rotate": rotate,
         "revoke": revoke,
-        "keys": keys_of(user),
-        "scopes": [scope for scope in SCOPES if scope in allowed],
-        "ticked": create.many("scopes") if create.sent else [s for s in SCOPES if s.endswith(":read")],
+        "personal": personal,
+        "offer_personal": not any(key.is_live and key.kind == APIKey.Kind.PERSONAL for key in mine),
+        "keys": mine,
         "shown": request.session.pop(SHOWN, None) if request.method == "GET" else None,
         "now": clock.now(),
     }
-    return render(request, "web/keys.html", context, status=max(create.status, rotate.status, revoke.status))
+    status = max(form.http_status for form in (create, personal, rotate, revoke))
+    return render(request, "web/keys.html", context, status=status)
+
+
+@never_cache
+@page()
+def account(request: HttpRequest) -> HttpResponse:
+    """Show my account: how I sign in, and what was done to my access, by whom and with what."""
+    user = me(request)
+    context = {"page": paginate(request, access_history(user)), "has_password": user.has_usable_password()}
+    return render(request, "web/account.html", context)

@@ -8,9 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.core.errors import NotFound
-from guildhall.eqdkp import quarantine, running, wizard
+from guildhall.eqdkp import import_issues, running, wizard
 from guildhall.eqdkp.models import ImportRun, LegacyProblem
-from guildhall.web.pages import Done, Form, go, me, page, paginate
+from guildhall.web.forms.base import ButtonForm
+from guildhall.web.forms.imports import CloseIssueForm, LegacyUploadForm
+from guildhall.web.pages import Done, go, me, page, paginate
 
 _AT_WORK = (ImportRun.State.RUNNING, ImportRun.State.UNDOING)
 _BUSY = (ImportRun.State.UPLOADED, ImportRun.State.READING, ImportRun.State.RUNNING, ImportRun.State.UNDOING)
@@ -18,31 +20,29 @@ _BUSY = (ImportRun.State.UPLOADED, ImportRun.State.READING, ImportRun.State.RUNN
 
 @page("points:write", may=lambda principal: principal.is_officer)
 def imports(request: HttpRequest) -> HttpResponse:
-    """The imports so far, and an upload."""
-    upload = Form(request, "upload")
+    """Return the imports so far, and an upload."""
+    upload = LegacyUploadForm(request, "upload")
 
     def receive() -> Done:
-        run = wizard.receive_upload(
-            files=request.FILES.getlist("files"), actor=me(request), prefix=upload.text("prefix")
-        )
+        run = wizard.receive_upload(actor=me(request), **upload.cleaned_data)
         return go("eqdkp-import", run.pk, message="Uploaded. It is being read now; nothing is changed by that.")
 
     if upload.sent and (response := upload.run(receive)) is not None:
         return response
-    context = {"upload": upload, "runs": wizard.runs()[:50], "odd": quarantine.odd_rows().count()}
-    return render(request, "web/eqdkp_imports.html", context, status=upload.status)
+    context = {"upload": upload, "runs": wizard.runs()[:50], "odd": import_issues.find_issues().count()}
+    return render(request, "web/eqdkp_imports.html", context, status=upload.http_status)
 
 
 @page("points:write", may=lambda principal: principal.is_officer)
 def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    """One import: how far it is, what it would do or did, and the proof."""
+    """Return one import: how far it is, what it would do or did, and the proof."""
     run = wizard.runs().filter(pk=run_id).first()
     if run is None:
         raise NotFound("There is no such import.", code="unknown_import")
-    start, undo = Form(request, "start"), Form(request, "undo")
+    start, undo = ButtonForm(request, "start"), ButtonForm(request, "undo")
 
     def begin() -> Done:
-        wizard.start_import(run=run, actor=me(request))
+        wizard.start_import(run=run, actor=me(request), digest=start.digest)
         return go("eqdkp-import", run.pk, message="The import has begun; this page says how far it is.")
 
     def back() -> Done:
@@ -57,6 +57,7 @@ def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     context = {
         "run": run,
         "start": start,
+        "shown": wizard.preview_import(run=run),
         "undo": undo,
         "busy": run.state in _BUSY,
         "stuck": stuck,
@@ -73,26 +74,33 @@ def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
             or (stuck and run.state != ImportRun.State.RUNNING)
         ),
     }
-    response = render(request, "web/eqdkp_import.html", context, status=max(start.status, undo.status))
+    response = render(request, "web/eqdkp_import.html", context, status=max(start.http_status, undo.http_status))
     if request.headers.get("HX-Request") and not context["busy"]:
         response["HX-Refresh"] = "true"  # whoever watched the bar sees the whole outcome
     return response
 
 
 @page("points:write", may=lambda principal: principal.is_officer)
-def odd_rows(request: HttpRequest) -> HttpResponse:
-    """What the imports kept back or had to repair, and what officers have dealt with."""
-    close = Form(request, "close")
+def import_issue_list(request: HttpRequest) -> HttpResponse:
+    """Return what the imports excluded or had to repair, and what officers have dealt with."""
+    close = CloseIssueForm(request, "close")
 
     def put_away() -> Done:
-        row = quarantine.close_odd_row(
-            problem_id=close.number("problem", what="the row") or 0, note=close.text("note"), actor=me(request)
+        row = import_issues.close_issue(
+            problem_id=close.cleaned_data["problem"], note=close.cleaned_data["note"], actor=me(request)
         )
-        return go("eqdkp-odd-rows", message=f"{row.table} {row.legacy_id} is put away.", query=request.GET.dict())
+        return go("eqdkp-issues", message=f"{row.table} {row.legacy_id} is closed.", query=request.GET.dict())
 
     if close.sent and (response := close.run(put_away)) is not None:
         return response
     held = {"held": True, "repaired": False}.get(request.GET.get("which", ""))
-    rows = quarantine.odd_rows(closed="closed" in request.GET, held=held, text=request.GET.get("q", "").strip()[:100])
-    context = {"page": paginate(request, rows), "close": close, "closed": "closed" in request.GET}
-    return render(request, "web/eqdkp_odd_rows.html", context, status=close.status)
+    rows = import_issues.find_issues(
+        closed="closed" in request.GET, held=held, text=request.GET.get("q", "").strip()[:100]
+    )
+    context = {
+        "page": paginate(request, rows),
+        "close": close,
+        "closing": close.cleaned_data.get("problem") if close.sent else None,
+        "closed": "closed" in request.GET,
+    }
+    return render(request, "web/eqdkp_issues.html", context, status=close.http_status)

@@ -1,7 +1,8 @@
 """The raid leader's page: paste a log or drop a file, look at every name, press once.
 
 One form in two steps. “Preview” reads the log and shows what committing would do, rehearsed in a transaction that is
-rolled back; “Commit” does it, once however often it is pressed. The roster travels with the form (`web.carried`).
+rolled back; “Commit” does what was shown and nothing else (`core.previews`), once however often it is pressed. The roster
+travels with the form (`web.carried`).
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, GuildhallError
-from guildhall.core.money import show_points
+from guildhall.core.money import ZERO, show_points
 from guildhall.raids import selectors as raid_selectors
 from guildhall.raids import services as raid_services
 from guildhall.raids.models import AttendanceCheck, AttendanceStatus, Raid
 from guildhall.raids.parsers import AttendanceParse, parse_attendance
 from guildhall.raids.planning import Planned, Verdict
 from guildhall.raids.selectors import Preview, preview_attendance
-from guildhall.raids.uploads import Decisions
+from guildhall.raids.uploads import Decisions, attendees_of
 from guildhall.roster.selectors import match_names
-from guildhall.web.carried import pack, unpack
-from guildhall.web.pages import Done, Form, as_number, me, page
+from guildhall.web.forms.imports import ImportForm
+from guildhall.web.pages import Done, as_number, me, page
+from guildhall.web.signed_preview import pack, unpack
 
 T = TypeVar("T")
 STATUSES = [choice for choice in AttendanceStatus.choices if choice[0] != AttendanceStatus.ABSENT]
@@ -61,23 +62,26 @@ class Row:
 @page("raids:write")
 def raid_import(request: HttpRequest) -> HttpResponse:
     """Paste, preview, commit."""
-    form = Form(request, "import", initial=_beginning(request))
+    form = ImportForm(request, "import", initial=_beginning(request))
     preview: Preview | None = None
     rows: list[Row] = []
-    carried = form.text("carried")
+    carried = form.hidden("carried")
     if form.sent:
+        valid = form.is_valid()
         try:
-            parse, name = _read(request, form)
+            parse, name = _read(form)
             carried = pack(parse, name)
             parse, name = unpack(carried)  # what is judged is what will be committed, roster by roster
-            if form.text("step") == "commit":
+            form.settle(parse)
+            if form.pressed == "commit":
                 response = form.run(lambda: _commit(form, parse, name, me(request)))
                 if response is not None:
                     return response
-            _settle_target(form, parse)
-            preview, rows = _preview(form, parse, me(request))
+            if valid:
+                preview, rows = _preview(form, parse, me(request))
         except GuildhallError as error:
-            form.error = form.error or error
+            if form.error is None:
+                form.refuse(error)
     context = {
         "form": form,
         "preview": preview,
@@ -87,12 +91,11 @@ def raid_import(request: HttpRequest) -> HttpResponse:
         "total": preview.total if preview else None,
         "paid": sum(row.tone == "good" for row in rows),
         "raids": raid_selectors.raids_list(include_reversed=False)[:12],
-        "events": [event for event in raid_selectors.events() if event.is_active],
-        "checks": _checks(form),
-        "kinds": AttendanceCheck.Kind.choices,
+        "checks": form.checks(),
+        "chosen": {name: form.shown(name) for name in ("target", "check", "blocks")},
         "statuses": STATUSES,
     }
-    return render(request, "web/raid_import.html", context, status=form.status)
+    return render(request, "web/raid_import.html", context, status=form.http_status)
 
 
 def _beginning(request: HttpRequest) -> dict[str, object]:
@@ -107,13 +110,13 @@ def _beginning(request: HttpRequest) -> dict[str, object]:
     }
 
 
-def _read(request: HttpRequest, form: Form) -> tuple[AttendanceParse, str]:
-    """What was dropped or pasted, else what the form carries from the preview.
+def _read(form: ImportForm) -> tuple[AttendanceParse, str]:
+    """Return what was dropped or pasted, else what the form carries from the preview.
 
     Raises:
         BadInput: the parser's codes, in words that say what to do; ``preview_lost``.
     """
-    upload, text = request.FILES.get("file"), request.POST.get("text", "")
+    upload, text = form.cleaned_data.get("file"), form.cleaned_data.get("text", "")
     if upload is not None and upload.file is not None:
         parse = parse_attendance(
             cast(BinaryIO, upload.file),
@@ -124,92 +127,77 @@ def _read(request: HttpRequest, form: Form) -> tuple[AttendanceParse, str]:
         return parse, upload.name or ""
     if text.strip():
         return parse_attendance(text, time_zone=settings.GUILD_TIME_ZONE, max_bytes=settings.MAX_LOG_BYTES), ""
-    if form.text("carried"):
-        return unpack(form.text("carried"))
+    if carried := form.cleaned_data.get("carried"):
+        return unpack(carried)
     raise BadInput(
         "There is nothing in it. Paste what /who printed, or choose the log or the dump.", code="empty", attr="text"
     )
 
 
-def _settle_target(form: Form, parse: AttendanceParse) -> None:
-    """Which raid: the one that was chosen; else the one that was going on then; else a new one."""
-    if form.sent and not form.flag("remember"):
-        form.data["remember"] = ""
-    if form.data.get("target") not in ("", "auto", None):
-        return
-    moment = parse.taken_at or clock.now()
-    around = raid_selectors.raid_around(moment)
-    form.data["target"] = f"raid:{around.pk}" if around else "new"
-    if around is None and not form.data.get("started_at"):
-        form.data["started_at"] = timezone.localtime(min(moment, clock.now())).strftime("%Y-%m-%dT%H:%M")
-
-
-def _target(form: Form, parse: AttendanceParse, actor: User) -> tuple[Raid, AttendanceCheck | None]:
-    """The raid and the check to award at, made where the form asks for new ones. Joins the caller's transaction.
+def _target(form: ImportForm, parse: AttendanceParse, actor: User) -> tuple[Raid, AttendanceCheck | None]:
+    """Return the raid and the check to award at, made where the form asks for new ones. Joins the caller's transaction.
 
     Raises:
         NotFound: ``unknown_raid``, ``unknown_event``; BadInput: ``required`` without an event.
     """
-    chosen = str(form.data.get("target", ""))
+    given = form.cleaned_data
+    chosen, which = given["target"], given["check"] or "first"
     if chosen.startswith("raid:"):
-        raid = raid_selectors.raid_with_id(as_number(chosen[5:], attr="target", what="a raid") or 0)
+        raid = raid_selectors.raid_with_id(int(chosen[5:]))
     else:
-        event_id = as_number(str(form.data.get("event") or ""), attr="event", what="an event")
-        if event_id is None:
+        if given["event"] is None:
             raise BadInput("Choose the event of the new raid.", code="required", attr="event")
         raid = raid_services.create_raid(
-            event=raid_selectors.event_with_id(event_id),
-            name=form.text("raid_name"),
-            started_at=form.moment("started_at") or parse.taken_at or clock.now(),
+            event=given["event"],
+            name=given["raid_name"],
+            started_at=given["started_at"] or clock.now(),
             leader=actor,
-            points=form.text("raid_points") or None,
+            points=given["raid_points"],
             actor=actor,
         )
-    which = str(form.data.get("check", "first"))
     if which == "new":
         check = raid_services.add_check(
             raid=raid,
-            kind=form.text("check_kind") or AttendanceCheck.Kind.TICK,
-            label=form.text("check_label"),
+            kind=given["check_kind"],
+            label=given["check_label"],
             taken_at=min(parse.taken_at or clock.now(), clock.now()),
-            points=form.text("check_points") or 0,
+            points=given["check_points"] or 0,
             actor=actor,
         )
         return raid, check
     if which.isdecimal() and chosen.startswith("raid:"):
-        return raid, raid_services.check_of(raid, as_number(which, attr="check", what="a check") or 0)
+        return raid, raid_services.check_of(raid, int(which))
     return raid, None
 
 
-def _decisions(form: Form) -> Decisions:
-    """What the leader decided about the names.
+def _decisions(form: ImportForm, parse: AttendanceParse) -> Decisions:
+    """Return what the leader decided about the names of this roster.
+
+    What is decided of somebody who is left out, or who is in another text that was previewed before, counts for nothing:
+    the page does not show it any more, so that it would be missing from the next form.
 
     Raises:
-        BadInput: ``unknown_character`` where a name that was typed for somebody is nobody's.
+        BadInput: those of `attendees_of`; ``unknown_character`` where a name that was typed for somebody is nobody's.
     """
-    names, who = form.typed.getlist("name"), form.typed.getlist("who")
-    statuses = form.typed.getlist("status")
-    meant = {name: typed.strip() for name, typed in zip(names, who, strict=False) if typed.strip()}
-    picked, _, choice = form.text("pick").partition("=")
-    if choice:
-        meant[picked] = choice
-    characters = {}
-    for name, match in zip(meant, _matches(list(meant.values())), strict=True):
-        characters[name] = match
-    usual = AttendanceStatus.PRESENT
-    blocks = form.text("blocks") or "latest"
+    given = form.cleaned_data
+    wanted = given["blocks"] or "latest"
+    blocks = wanted if wanted in ("latest", "all") else [int(wanted)]
+    usual = {one.character_name: one.status for one in attendees_of(parse, Decisions(blocks=blocks))}
+    left_out = frozenset(given["skip"]) & usual.keys()
+    decided_of = usual.keys() - left_out
+    meant = {name: typed for name, typed in form.meant().items() if typed and name in decided_of}
     return Decisions(
-        exclude=frozenset(form.many("skip")),
-        force=frozenset(form.many("force")),
-        characters=characters,
+        exclude=left_out,
+        force=frozenset(given["force"]) & decided_of,
+        characters=dict(zip(meant, _matches(list(meant.values())), strict=True)),
         statuses={
             name: status
-            for name, status in zip(names, statuses, strict=False)
-            if status in AttendanceStatus.values and status != usual
+            for name, status in zip(given["name"], given["status"], strict=False)
+            if name in decided_of and status in AttendanceStatus.values and status != usual[name]
         },
-        remember=form.flag("remember"),
-        blocks=blocks if blocks in ("latest", "all") else [as_number(blocks, attr="blocks", what="a roster") or 0],
-        not_attendance_is_fine=form.flag("guild_dump"),
+        remember=given["remember"],
+        blocks=blocks,
+        not_attendance_is_fine=given["guild_dump"],
     )
 
 
@@ -226,25 +214,22 @@ def _matches(typed: list[str]) -> list[int]:
 
 
 def _rehearse(action: Callable[[], T]) -> T:
-    """What `action` gives, with everything it wrote taken back."""
+    """Return what `action` gives, and roll back everything that it wrote."""
     with transaction.atomic():
         result = action()
         transaction.set_rollback(True)
     return result
 
 
-def _preview(form: Form, parse: AttendanceParse, actor: User) -> tuple[Preview, list[Row]]:
-    decided = _decisions(form)
+def _preview(form: ImportForm, parse: AttendanceParse, actor: User) -> tuple[Preview, list[Row]]:
+    decided = _decisions(form, parse)
 
     def look() -> Preview:
         raid, check = _target(form, parse, actor)
-        return preview_attendance(raid=raid, parse=parse, check=check, decisions=decided)
+        return preview_attendance(raid=raid, parse=parse, check=check, decisions=decided, asked=form.asked())
 
     preview = _rehearse(look)
-    who = dict(zip(form.typed.getlist("name"), form.typed.getlist("who"), strict=False))
-    picked, _, choice = form.text("pick").partition("=")
-    if choice:
-        who[picked] = choice
+    who = form.meant()
     rows = [_row(number, row, preview, decided, who) for number, row in enumerate(preview.rows)]
     # Whoever is left out is still shown, so that the tick can be taken away again.
     rows += [
@@ -280,7 +265,11 @@ def _row(number: int, row: Planned, preview: Preview, decided: Decisions, who: d
         person=str(row.character.user) if row.character and row.character.user else "",
         character=row.character.name if row.character else "",
         shown=shown.strip(),
-        amounts=[(pool.name, row.amounts[pool.pk]) for pool in preview.pools if pool.pk in row.amounts],
+        amounts=[
+            (pool.name, row.amounts[pool.pk] - row.paid.get(pool.pk, ZERO))
+            for pool in preview.pools
+            if pool.pk in row.amounts
+        ],
         suggestions=row.match.suggestions if row.verdict == Verdict.UNKNOWN else [],
         who=who.get(name, ""),
         is_forced=name in decided.force,
@@ -290,14 +279,19 @@ def _row(number: int, row: Planned, preview: Preview, decided: Decisions, who: d
 
 
 def _words(row: Planned) -> tuple[str, str]:
-    """What becomes of a name, for a person in a hurry, and how it is coloured."""
+    """Return what becomes of a name, for a person in a hurry, and how it is coloured."""
     verdict, match = row.verdict, row.match
+    if row.is_amended:
+        return f"an officer put {row.credited_through} right at this check: left as it is", "quiet"
     if verdict == Verdict.AWARD:
         if match.how == "alias":
             return f"alias of {row.character}", "good"
         if match.how == "chosen":
             return f"is {row.character}, you said", "good"
         return "matched", "good"
+    if verdict == Verdict.RAISED:
+        than = "before" if row.own is row.row else row.credited_through
+        return f"earns more than {than}: the difference is paid", "good"
     if verdict == Verdict.SECOND_CHARACTER:
         return f"second character: paid through {row.credited_through}", "quiet"
     if verdict == Verdict.ALREADY_PRESENT:
@@ -317,27 +311,23 @@ def _counts(rows: list[Row]) -> list[tuple[str, str, int]]:
     return [row for row in found if row[2]]
 
 
-def _checks(form: Form) -> list[AttendanceCheck]:
-    target = str(form.data.get("target", ""))
-    if not target.startswith("raid:"):
-        return []
-    try:
-        raid_id = as_number(target.removeprefix("raid:"), attr="target", what="a raid") or 0
-        return list(raid_selectors.raid_with_id(raid_id).checks.all())
-    except GuildhallError:
-        return []
-
-
-def _commit(form: Form, parse: AttendanceParse, name: str, actor: User) -> Done:
+def _commit(form: ImportForm, parse: AttendanceParse, name: str, actor: User) -> Done:
     raid, check = _target(form, parse, actor)
     result = raid_services.commit_parsed_attendance(
-        raid=raid, parse=parse, check=check, decisions=_decisions(form), file_name=name, actor=actor
+        raid=raid,
+        parse=parse,
+        check=check,
+        decisions=_decisions(form, parse),
+        file_name=name,
+        digest=form.digest,
+        asked=form.asked(),
+        actor=actor,
     )
     url = reverse("web:raid", args=[raid.pk])
     if result.is_repeat:
         return Done(url, "This roster was committed to this check before; nothing was paid again.", "info")
-    paid = sum(bool(credit.points) for credit in result.awarded)
-    words = f"{paid} people paid, {show_points(result.total)} points in all"
+    paid = sum(bool(credit.points) for credit in [*result.awarded, *result.raised])
+    words = f"{paid} {'person' if paid == 1 else 'people'} paid, {show_points(result.total)} points in all"
     if result.already_present:
         words += f"; {len(result.already_present)} were paid already"
     if result.unmatched:

@@ -23,13 +23,15 @@ from guildhall.recruitment.services.applying import (
     may_apply_again_at,
 )
 from guildhall.recruitment.services.transitions import CLOSED, OPEN, policy, rules_of
-from guildhall.roster.selectors import find_person
-from guildhall.web.pages import Done, Form, go, me, page, paginate, rows_of
+from guildhall.web.forms.base import PageForm
+from guildhall.web.forms.recruitment import ACTIONS, WithdrawForm
+from guildhall.web.pages import Done, go, me, page, paginate, rows_of
 
 
 @page("recruitment:read")
 def recruitment(request: HttpRequest) -> HttpResponse:
-    """For members what is being voted on and who is on trial; for recruiters the queue as well; for the rest their own."""
+    """Show members what is being voted on and who is on trial, recruiters the queue as well, others their own
+    applications."""
     who = principal_of(request)
     tier = selectors.tier_of(who)
     context: dict[str, Any] = {"tier": tier.name.lower(), "now": clock.now(), "policy": policy()}
@@ -61,13 +63,13 @@ def _statuses() -> list[tuple[str, str]]:
 
 @page("recruitment:read")
 def application(request: HttpRequest, application_id: int) -> HttpResponse:
-    """One application: the applicant's own view, the voter's, or the recruiter's."""
+    """Return one application: the applicant's own view, the voter's, or the recruiter's."""
     who = principal_of(request)
     found = selectors.get_application(who, application_id)
     tier = selectors.tier_of(who, found)
     if tier == Tier.OWN:
         return _own(request, found)
-    forms = {name: Form(request, name) for name in _ACTIONS}
+    forms = {name: ACTIONS[name](request, name) for name in _ACTIONS}
     for name, form in forms.items():
         if form.sent and (response := form.run(_action(request, name, found, form, tier))) is not None:
             return response
@@ -75,11 +77,11 @@ def application(request: HttpRequest, application_id: int) -> HttpResponse:
 
 
 def _own(request: HttpRequest, found: Application) -> HttpResponse:
-    form = Form(request, "withdraw")
+    form = WithdrawForm(request, "withdraw")
     if form.sent:
 
         def take_back() -> Done:
-            services.withdraw(application=found, actor=me(request), reason=form.text("reason"))
+            services.withdraw(application=found, actor=me(request), reason=form.cleaned_data["reason"])
             draft = found.status == Application.Status.DRAFT
             return go("recruitment", message="The draft is gone." if draft else "Your application is withdrawn.")
 
@@ -89,17 +91,17 @@ def _own(request: HttpRequest, found: Application) -> HttpResponse:
     context = {
         "application": view,
         "status_words": STATUS_WORDS[view["status"]],
-        "steps": selectors.steps_in_words(found, Tier.OWN),
+        "steps": selectors.describe_steps(found, Tier.OWN),
         "now": clock.now(),
         "comments": selectors.comments_for(found, Tier.OWN),
         "withdraw": form,
         "may_apply_at": may_apply_again_at(found),
         "can_withdraw": view["status"] not in CLOSED,
     }
-    return render(request, "web/application_own.html", context, status=form.status)
+    return render(request, "web/application_own.html", context, status=form.http_status)
 
 
-def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str, Form]) -> HttpResponse:
+def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str, PageForm]) -> HttpResponse:
     who = principal_of(request)
     rules = rules_of(found)
     context: dict[str, Any] = {
@@ -107,7 +109,7 @@ def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str
         "found": found,
         "tier": tier.name.lower(),
         "forms": forms,
-        "steps": selectors.steps_in_words(found, tier),
+        "steps": selectors.describe_steps(found, tier),
         "policy": policy(),
         "rules": rules,
         "choices": ApplicationVote.Choice.values,
@@ -119,7 +121,8 @@ def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str
     }
     if found.voting_round:
         context["summary"] = selectors.vote_summary(found)
-        context["my_vote"] = selectors.own_vote(found, me(request))
+        context["my_vote"] = own = selectors.own_vote(found, me(request))
+        forms["vote"].initial["comment"] = own["comment"] if own else ""
     if tier == Tier.RECRUITER:
         context |= {
             "officer": selectors.officer_view(found) if found.voting_round else None,
@@ -127,20 +130,19 @@ def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str
             "comments": selectors.comments_for(found, tier),
             "earlier": selectors.earlier_applications(found, who),
             "performance": selectors.trial_performance(found),
-            "recruiters": selectors.recruiters(),
-            "kinds": ApplicationComment.Kind.choices,
         }
-    status = max(form.status for form in forms.values())
+        forms["assign"].initial["user_id"] = found.assigned_to_id
+    status = max(form.http_status for form in forms.values())
     return render(request, "web/application.html", context, status=status)
 
 
 @page("recruitment:read")
 def votes(request: HttpRequest, application_id: int) -> HttpResponse:
-    """For recruiters: who may vote on an application, whose vote would count now, and every change of a vote."""
+    """Show recruiters who may vote on an application, whose vote would count now, and every change of a vote."""
     who = principal_of(request)
-    selectors.demand(who, Tier.RECRUITER)
+    selectors.require(who, Tier.RECRUITER)
     found = selectors.get_application(who, application_id)
-    selectors.demand(who, Tier.RECRUITER, found)
+    selectors.require(who, Tier.RECRUITER, found)
     cast = {row["user_id"]: row for row in selectors.voters(found)} if found.voting_round else {}
     people = [{**row, "cast": cast.get(row["user_id"])} for row in selectors.eligibility(found)]
     context = {
@@ -153,61 +155,59 @@ def votes(request: HttpRequest, application_id: int) -> HttpResponse:
     return render(request, "web/application_votes.html", context)
 
 
-def _vote(request: HttpRequest, found: Application, form: Form) -> str:
-    services.cast_vote(application=found, voter=me(request), vote=form.text("vote"), comment=form.text("comment"))
+def _vote(request: HttpRequest, found: Application, form: PageForm) -> str:
+    services.cast_vote(application=found, voter=me(request), **form.cleaned_data)
     return "Your vote is in. You may change it until the vote ends."
 
 
-def _unvote(request: HttpRequest, found: Application, form: Form) -> str:
+def _unvote(request: HttpRequest, found: Application, form: PageForm) -> str:
     services.withdraw_vote(application=found, voter=me(request))
-    return "Your vote is taken back."
+    return "Your vote is withdrawn."
 
 
-def _trial(request: HttpRequest, found: Application, form: Form) -> str:
-    days = form.number("days", what="days")
-    services.accept_trial(application=found, actor=me(request), days=days, reason=form.text("reason"))
+def _trial(request: HttpRequest, found: Application, form: PageForm) -> str:
+    services.accept_trial(application=found, actor=me(request), **form.cleaned_data)
     return f"{found.character_name} is on trial."
 
 
-def _reject(request: HttpRequest, found: Application, form: Form) -> str:
-    services.reject(application=found, actor=me(request), reason=form.text("reason"))
+def _reject(request: HttpRequest, found: Application, form: PageForm) -> str:
+    services.reject(application=found, actor=me(request), reason=form.cleaned_data["reason"])
     return "The application is rejected, and the applicant is told."
 
 
-def _start(request: HttpRequest, found: Application, form: Form) -> str:
-    services.start_voting(application=found, actor=me(request), hours=form.number("hours", what="hours"))
+def _start(request: HttpRequest, found: Application, form: PageForm) -> str:
+    services.start_voting(application=found, actor=me(request), hours=form.cleaned_data["hours"])
     return "The vote is open."
 
 
-def _promote(request: HttpRequest, found: Application, form: Form) -> str:
-    services.promote_trial(application=found, actor=me(request), reason=form.text("reason"))
+def _promote(request: HttpRequest, found: Application, form: PageForm) -> str:
+    services.promote_trial(application=found, actor=me(request), reason=form.cleaned_data["reason"])
     return f"{found.character_name} is a full member."
 
 
-def _assign(request: HttpRequest, found: Application, form: Form) -> str:
-    number = form.number("user_id", what="a recruiter")
-    recruiter = find_person(user_id=number) if number else None
+def _assign(request: HttpRequest, found: Application, form: PageForm) -> str:
+    recruiter = form.cleaned_data["user_id"]
     services.assign(application=found, recruiter=recruiter, actor=me(request))
     return f"Assigned to {recruiter}." if recruiter else "Assigned to nobody."
 
 
-def _withdraw(request: HttpRequest, found: Application, form: Form) -> str:
-    services.withdraw(application=found, actor=me(request), reason=form.text("reason"))
+def _withdraw(request: HttpRequest, found: Application, form: PageForm) -> str:
+    services.withdraw(application=found, actor=me(request), reason=form.cleaned_data["reason"])
     return f"{found.character_name}'s application is withdrawn, and the applicant is told."
 
 
-def _comment(request: HttpRequest, found: Application, form: Form) -> str:
+def _comment(request: HttpRequest, found: Application, form: PageForm) -> str:
     services.add_comment(
         application=found,
         author=me(request),
-        body=form.text("body"),
-        kind=form.text("kind") or "note",
-        visible_to_applicant=form.flag("visible_to_applicant"),
+        body=form.cleaned_data["body"],
+        kind=form.cleaned_data["kind"] or ApplicationComment.Kind.NOTE,
+        visible_to_applicant=form.cleaned_data["visible_to_applicant"],
     )
     return "Noted."
 
 
-_ACTIONS: dict[str, tuple[Tier, Callable[[HttpRequest, Application, Form], str]]] = {
+_ACTIONS: dict[str, tuple[Tier, Callable[[HttpRequest, Application, PageForm], str]]] = {
     "vote": (Tier.MEMBER, _vote),
     "unvote": (Tier.MEMBER, _unvote),
     "trial": (Tier.RECRUITER, _trial),
@@ -220,12 +220,12 @@ _ACTIONS: dict[str, tuple[Tier, Callable[[HttpRequest, Application, Form], str]]
 }
 
 
-def _action(request: HttpRequest, name: str, found: Application, form: Form, tier: Tier) -> Callable[[], Done]:
+def _action(request: HttpRequest, name: str, found: Application, form: PageForm, tier: Tier) -> Callable[[], Done]:
     least, act = _ACTIONS[name]
 
     def do() -> Done:
         if tier < least:
-            raise NotFound("There is nothing like that here.")
+            raise NotFound("There is no such action on this page.")
         return go("application", found.pk, message=act(request, found, form))
 
     return do

@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
+from guildhall.accounts.models import Section
+from guildhall.accounts.visitors import is_visitor
 from guildhall.points import selectors as points
 from guildhall.points.models import DKPPool
 from guildhall.roster.models import CharacterClass
@@ -21,21 +23,27 @@ ORDERS = [*points.STANDING_ORDERS, *(f"-{name}" for name in points.STANDING_ORDE
 
 
 def _asked(request: HttpRequest) -> tuple[DKPPool, Any, bool]:
-    """The pool, the rows that were asked for, and whether they are the plain standings without gaps."""
+    """Return the pool, the rows that were asked for, and whether they are the plain standings without gaps."""
     pool = points.pool_or_default(as_number(request.GET.get("pool"), attr="pool", what="a pool"))
     search = searched(request)
     character_class = chosen(request.GET.get("class"), CharacterClass.values)
     rank_id = as_number(request.GET.get("rank"), attr="rank", what="a rank")
     order = chosen(request.GET.get("sort"), ORDERS, "-balance")
     rows = points.standings_list(
-        pool=pool, search=search, character_class=character_class, rank_id=rank_id, order=order
+        pool=pool,
+        search=search,
+        character_class=character_class,
+        rank_id=rank_id,
+        order=order,
+        for_visitor=is_visitor(request),
     )
-    return pool, rows, not (search or character_class or rank_id is not None) and order == "-balance"
+    narrowed = search or character_class or rank_id is not None or is_visitor(request)
+    return pool, rows, not narrowed and order == "-balance"
 
 
-@page("points:read")
+@page("points:read", visitors=Section.STANDINGS)
 def standings(request: HttpRequest) -> HttpResponse:
-    """Who has how much: search, filter, sort, a page at a time."""
+    """Return who has how much: search, filter, sort, a page at a time."""
     pool, rows, plain = _asked(request)
     listing = paginate(request, rows)
     context = {
@@ -44,15 +52,15 @@ def standings(request: HttpRequest) -> HttpResponse:
         "page": listing,
         "rows": points.standings(rows=rows_of(listing), consecutive=plain),
         "classes": [value for value in CharacterClass.values if value],
-        "ranks": ranks(),
+        "ranks": ranks(for_visitor=is_visitor(request)),
         "formats": exports.FORMATS,
     }
     return render(request, "web/standings.html", context)
 
 
-@page("points:read")
+@page("points:read", visitors=Section.STANDINGS)
 def standings_export(request: HttpRequest, file_format: str) -> HttpResponseBase:
-    """The standings that the page shows, all of them, as a file."""
+    """Return the standings that the page shows, all of them, as a file."""
     pool, rows, plain = _asked(request)
     found = points.standings(rows=rows, consecutive=plain)
     return exports.table(

@@ -15,12 +15,17 @@ from guildhall.accounts.permissions import principal_of
 from guildhall.core import clock
 from guildhall.points import selectors as points
 from guildhall.points import services as point_services
+from guildhall.points.ledger import preview_reversal
 from guildhall.points.models import DKPPool, EntryKind, LedgerEntry
+from guildhall.points.uncovered import bids_at_risk, changes_of_undoing
+from guildhall.points.visibility import sees_sealed
 from guildhall.raids.attendance import explain_attendance
+from guildhall.raids.selectors import on_leave_now
 from guildhall.recruitment.services.transitions import policy
 from guildhall.roster.selectors import characters_of, find_person
 from guildhall.web import exports, sources
-from guildhall.web.pages import Done, Form, as_moment, as_number, chosen, officers, page, paginate
+from guildhall.web.forms.base import ReasonForm
+from guildhall.web.pages import Done, as_moment, as_number, chosen, officers, page, paginate
 from guildhall.web.pages import me as signed_in
 
 
@@ -33,13 +38,13 @@ def _balances(person: User, pools: Collection[points.Balance], at: dt.datetime |
 
 @page("points:read")
 def mine(request: HttpRequest) -> HttpResponse:
-    """One's own statement."""
+    """Return one's own statement."""
     return _statement(request, signed_in(request).pk)
 
 
 @page("points:read")
 def statement(request: HttpRequest, user_id: int) -> HttpResponse:
-    """What a person has in each pool, what it is made of, and every movement with the balance it left."""
+    """Return what a person has in each pool, what it is made of, and every movement with the balance it left."""
     return _statement(request, user_id)
 
 
@@ -48,7 +53,7 @@ def _statement(request: HttpRequest, user_id: int) -> HttpResponse:
     pool_id = as_number(request.GET.get("pool"), attr="pool", what="a pool")
     kind = chosen(request.GET.get("kind"), EntryKind.values)
     at = as_moment(request.GET.get("at"), attr="at")
-    balances = points.balances_of(user_id=person.pk)
+    balances = points.balances_of(user_id=person.pk, with_sealed=sees_sealed(principal_of(request), person.pk))
     chosen_pool = _chosen(balances, pool_id)
     rows = points.statement(user_id=person.pk, pool_id=pool_id, kind=kind, until=at)
     listing = paginate(request, rows)
@@ -56,6 +61,7 @@ def _statement(request: HttpRequest, user_id: int) -> HttpResponse:
     context = {
         "person": person,
         "is_me": person.pk == signed_in(request).pk,
+        "leave": on_leave_now([person.pk]).get(person.pk),
         "characters": characters_of(person.pk),
         "balances": _balances(person, balances, at),
         "page": listing,
@@ -77,12 +83,13 @@ def _chosen(balances: Iterable[points.Balance], pool_id: int | None) -> points.B
 
 @page("points:read")
 def explain(request: HttpRequest, user_id: int, pool_id: int) -> HttpResponse:
-    """What a balance is made of: its entries by figure and kind, and what holds part of it."""
+    """Return what a balance is made of: its entries by figure and kind, and what holds part of it."""
     person = find_person(user_id=user_id)
     pool: DKPPool = points.pool_or_default(pool_id)
     at = as_moment(request.GET.get("at"), attr="at")
+    sealed = sees_sealed(principal_of(request), person.pk)
     balance = (
-        points.balance_of(user_id=person.pk, pool=pool)
+        points.balance_of(user_id=person.pk, pool=pool, with_sealed=sealed)
         if at is None
         else points.balance_at(user_id=person.pk, pool=pool, at=at)
     )
@@ -92,7 +99,7 @@ def explain(request: HttpRequest, user_id: int, pool_id: int) -> HttpResponse:
         "at": at,
         "balance": balance,
         "parts": points.explanation(user_id=person.pk, pool_id=pool.pk, at=at),
-        "holds": [] if at else sources.holds(points.holds_of(user_id=person.pk, pool_id=pool.pk)),
+        "holds": [] if at else sources.holds(points.holds_of(user_id=person.pk, pool_id=pool.pk, with_sealed=sealed)),
     }
     return render(request, "web/explain.html", context)
 
@@ -102,7 +109,7 @@ SPANS = [("30", "30 days"), ("60", "60 days"), ("90", "90 days"), ("all", "since
 
 @page("raids:read")
 def attendance(request: HttpRequest, user_id: int) -> HttpResponse:
-    """Why somebody's attendance is what it is: each raid of the time, whether it counts, and whether they were there."""
+    """Return why somebody's attendance is what it is: each raid of the time, whether it counts, and whether they were there."""
     person = find_person(user_id=user_id)
     span = chosen(request.GET.get("days"), [value for value, _ in SPANS], "30")
     found = explain_attendance(person, days=None if span == "all" else int(span))
@@ -126,7 +133,7 @@ def attendance(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @page("points:read")
 def statement_export(request: HttpRequest, user_id: int, file_format: str) -> HttpResponseBase:
-    """The statement as a file, with the same filters."""
+    """Return the statement as a file, with the same filters."""
     person = find_person(user_id=user_id)
     rows: Any = points.statement(
         user_id=person.pk,
@@ -152,17 +159,19 @@ def statement_export(request: HttpRequest, user_id: int, file_format: str) -> Ht
 def reverse_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     """Undo one movement, with what it belongs to, after saying why."""
     entry: LedgerEntry = points.entry(entry_id)
-    form = Form(request)
+    form = ReasonForm(request)
     back = reverse("web:statement", args=[entry.user_id])
 
     def act() -> Done:
         undone = point_services.reverse_entry(
-            entry_id=entry.pk, reason=form.text("reason"), actor=principal_of(request).user
+            entry_id=entry.pk, reason=form.cleaned_data["reason"], actor=principal_of(request).user, digest=form.digest
         )
         return Done(back, f"Undone: {undone.description}.")
 
     if form.sent and (response := form.run(act)) is not None:
         return response
     siblings = points.entries_of_document(entry.document) if entry.document else [entry]
-    context = {"form": form, "entry": entry, "siblings": siblings, "back": back}
-    return render(request, "web/reverse_entry.html", context, status=form.status)
+    what: dict[str, Any] = {"documents": [entry.document]} if entry.document else {"entries": [entry]}
+    shown, risk = preview_reversal(**what), bids_at_risk(changes_of_undoing(**what))
+    context = {"form": form, "entry": entry, "siblings": siblings, "back": back, "shown": shown, "risk": risk}
+    return render(request, "web/reverse_entry.html", context, status=form.http_status)

@@ -9,10 +9,11 @@ from guildhall.accounts import services
 from guildhall.accounts.models import APIKey, User
 from guildhall.core import clock
 from guildhall.core.errors import GuildhallError
+from guildhall.core.transactions import use_case
 
 
 class Command(BaseCommand):
-    """Make a key and print it, and nothing else (API.md, "Accounts")."""
+    """Make a key and print it, and nothing else (docs/api-contract.md, "Accounts")."""
 
     help = "Print a new API key for a person (--user) or a bot (--bot, made if it is not there)."
 
@@ -27,17 +28,23 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         scopes = None if options["scopes"] == "all" else [s.strip() for s in options["scopes"].split(",") if s.strip()]
         expires = clock.now() + dt.timedelta(days=options["expires"]) if options["expires"] is not None else None
+        wanted = {"name": options["name"], "scopes": scopes, "expires_at": expires}
         try:
             if options["bot"]:
-                owner, kind = services.get_or_create_bot(name=options["bot"]), APIKey.Kind.BOT
+                plain = self._make_for_bot(options["bot"], wanted)
             else:
-                owner, kind = self._person(options["user"]), APIKey.Kind.PERSONAL
-            _, plain = services.create_api_key(
-                user=owner, name=options["name"], scopes=scopes, expires_at=expires, kind=kind
-            )
+                _, plain = services.create_api_key(user=self._person(options["user"]), **wanted)
         except GuildhallError as error:
             raise CommandError(error.detail) from error
         self.stdout.write(plain)
+
+    @staticmethod
+    @use_case
+    def _make_for_bot(name: str, wanted: dict[str, Any]) -> str:
+        """Create the bot and its key, or neither."""
+        owner = services.get_or_create_bot(name=name)
+        _, plain = services.create_api_key(user=owner, kind=APIKey.Kind.BOT, **wanted)
+        return plain
 
     def _person(self, name: str) -> User:
         user = User.objects.filter(username=name).first() or User.objects.filter(discord_id=name).first()

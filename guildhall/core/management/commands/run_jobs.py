@@ -2,12 +2,13 @@
 
 It is what Celery and beat are on a bigger server: the same tasks by the same schedule (`core.jobs`). Several may
 run; leases see to it that each job runs in one of them. SIGTERM or Ctrl-C lets the running jobs end; a second one
-does not wait, and what was running is taken over at the next start.
+does not wait: it gives the leases back, and what was running is taken over at the next start.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import logging
 import os
 import signal
@@ -20,7 +21,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DatabaseFailure
 from django.db import connection, connections
 
-from guildhall.core import clock, jobs
+from guildhall.core import clock, jobs, leases
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,15 @@ class Worker:
     """The schedule's thread pool and the queue's, and the loop that feeds both."""
 
     def __init__(self, *, threads: int = 4) -> None:
-        self.stopping = threading.Event()
+        self.stopping = leases.stopping
+        self.stopping.clear()
         self.since = clock.now()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="job")
         self._lanes = ThreadPoolExecutor(QUEUE_LANES, thread_name_prefix="queue")
         self._running: dict[str, Future[Any]] = {}
         self._lane_futures: list[Future[Any]] = []
         self._wake = threading.Event()
+        self._quiet: dict[str, dt.datetime] = {}
 
     def stop(self) -> None:
         """Start nothing more; `run` returns when what runs has ended."""
@@ -64,7 +67,7 @@ class Worker:
 
     def _round(self) -> None:
         self._running = {name: future for name, future in self._running.items() if not future.done()}
-        for entry, row in jobs.due_entries(worker_since=self.since):
+        for entry, row in jobs.due_entries(worker_since=self.since, quiet=self._quiet):
             # The queue has its own lanes here; the schedule's entry for it is Celery's.
             if entry.name not in self._running and entry.name != "run-queued":
                 self._running[entry.name] = self._pool.submit(self._guarded, jobs.run_scheduled, entry.name, seen=row)
@@ -73,7 +76,7 @@ class Worker:
             self._lane_futures.append(self._lanes.submit(self._guarded, jobs.run_claimed, job))
 
     def busy_with(self) -> list[str]:
-        """Names of what runs now."""
+        """Return names of what runs now."""
         names = [name for name, future in self._running.items() if not future.done()]
         queued = sum(not future.done() for future in self._lane_futures)
         return names + ([f"{queued} queued"] if queued else [])
@@ -103,6 +106,9 @@ class Command(BaseCommand):
 
         def stop(signum: int, frame: Any) -> None:
             if worker.stopping.is_set():
+                release = threading.Thread(target=leases.release_all)  # this one's connection may be in use
+                release.start()
+                release.join(5)
                 os._exit(1)
             busy = worker.busy_with()
             if busy:

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         self.stdout.write("One can sign in as:")
         for persona in PERSONAS:
             self.stdout.write(f"  {persona.username:<11} {persona.display_name:<10} {persona.title}: {persona.words}")
-        if not settings.DEMO_DOOR:
+        if not settings.DEMO_SIGN_IN:
             self.stdout.write(
-                "The demo door is shut here: set DEBUG=1, or give them passwords (manage.py changepassword)."
+                "The demo sign-in is shut here: set DEBUG=1, or give them passwords (manage.py changepassword)."
             )

@@ -15,7 +15,7 @@ from .points import POOL, pool_meant
 
 @completer("items")
 def complete_items(context: Context, typed: str) -> Choices:
-    """Items whose names begin with what is typed, then those that contain it."""
+    """Return items whose names begin with what is typed, then those that contain it."""
     if not (context.principal.can("raids:read") or context.principal.can("bidding:read")):
         return Choices([])
     active = Item.objects.filter(is_active=True)
@@ -26,7 +26,7 @@ def complete_items(context: Context, typed: str) -> Choices:
 
 @command("item", "What an item went for", Option("name", "The item", required=True, complete="items"), POOL)
 def item(context: Context) -> Reply:
-    """The median, the range, the trend and the last awards."""
+    """Return the median, the range, the trend and the last awards."""
     context.require("raids:read", "bidding:read")
     name = context.text("name")
     found = find_item(name)

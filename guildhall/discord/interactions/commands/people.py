@@ -15,7 +15,7 @@ from .points import MEMBER, WHO, person_meant
 
 @command("whois", "Whose character is that, and what else they play", WHO, MEMBER)
 def whois(context: Context) -> Reply:
-    """A person with their characters."""
+    """Return a person with their characters."""
     context.require("roster:read")
     person = person_meant(context)
     row = roster_page([person])[0]
@@ -37,7 +37,7 @@ def whois(context: Context) -> Reply:
     Option("character", "A character of yours", complete="people"),
 )
 def link(context: Context) -> Reply:
-    """Without a character: who one is here. With one: a claim, with the code that proves it."""
+    """Show who one is here, without a character; with one, make a claim, with the code that proves it."""
     person = context.sign_in()
     name = context.text("character")
     if not name:

@@ -12,6 +12,7 @@ from guildhall.discord.interactions.registry import INTEGER, USER, Option, comma
 from guildhall.discord.messages.embeds import Embed, escape, lines, message, page, when
 from guildhall.points.models import DKPPool
 from guildhall.points.selectors import balances_of, default_pool, standings, standings_queryset, statement
+from guildhall.points.visibility import sees_sealed
 from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_character, find_person, suggest_names
 
@@ -21,7 +22,7 @@ POOL = Option("pool", "Which pool of points", complete="pools")
 
 
 def person_meant(context: Context) -> User:
-    """The person that `member` or `who` names, else the asker.
+    """Return the person that `member` or `who` names, else the asker.
 
     Raises:
         NotFound: ``unknown_user`` or ``unknown_character``, with names that look alike.
@@ -48,7 +49,7 @@ def person_meant(context: Context) -> User:
 
 
 def pool_meant(context: Context) -> DKPPool:
-    """The pool that is named, else the default one.
+    """Return the pool that is named, else the default one.
 
     Raises:
         NotFound: ``unknown_pool``, ``no_pool``.
@@ -64,7 +65,7 @@ def pool_meant(context: Context) -> DKPPool:
 
 @completer("people")
 def complete_people(context: Context, typed: str) -> Choices:
-    """Characters whose names begin with what is typed, then those that contain it."""
+    """Return characters whose names begin with what is typed, then those that contain it."""
     if not context.principal.can("roster:read"):
         return Choices([])
     visible = Character.objects.exclude(status=Character.Status.REMOVED).exclude(rank__is_hidden=True)
@@ -84,12 +85,12 @@ def complete_pools(context: Context, typed: str) -> Choices:
 
 @command("dkp", "Points of yours, or of somebody else", WHO, MEMBER)
 def dkp(context: Context) -> Reply:
-    """Balance, held and available in each pool."""
+    """Return balance, held and available in each pool."""
     context.require_member()
     person = person_meant(context)
     embed = Embed(f"Points of {escape(person)}", url=page(f"/people/{person.pk}/"))
-    for balance in balances_of(user_id=person.pk):
-        held = f"\n{show_points(balance.held)} held by leading bids" if balance.held else ""
+    for balance in balances_of(user_id=person.pk, with_sealed=sees_sealed(context.principal, person.pk)):
+        held = f"\n{show_points(balance.held)} held by bids" if balance.held else ""
         embed.add(
             escape(balance.dkp_pool),
             f"**{show_points(balance.available)}** available{held}\nearned {show_points(balance.earned)}, "
@@ -121,7 +122,7 @@ def show_standings(context: Context) -> Reply:
 
 @command("history", "What came in and went out", WHO, MEMBER, POOL)
 def history(context: Context) -> Reply:
-    """The last fifteen movements, newest first."""
+    """Return the last fifteen movements, newest first."""
     context.require_member()
     person = person_meant(context)
     pool = pool_meant(context) if context.text("pool") else None

@@ -35,7 +35,7 @@ RAID = Option("raid", "Which raid; tonight's, if left out", complete="raids")
 
 @completer("raids")
 def complete_raids(context: Context, typed: str) -> Choices:
-    """The latest raids."""
+    """Return the latest raids."""
     if not context.principal.can("raids:read"):
         return Choices([])
     rows = Raid.objects.filter(reversed_at=None, name__icontains=typed)[:25]
@@ -44,7 +44,7 @@ def complete_raids(context: Context, typed: str) -> Choices:
 
 @completer("events")
 def complete_events(context: Context, typed: str) -> Choices:
-    """Events that raids can be made of."""
+    """Return events that raids can be made of."""
     if not context.principal.can("raids:read"):
         return Choices([])
     rows = Event.objects.filter(is_active=True, name__icontains=typed)[:25]
@@ -52,7 +52,7 @@ def complete_events(context: Context, typed: str) -> Choices:
 
 
 def raid_meant(context: Context) -> Raid:
-    """The raid that is named by id, else the one that began within the last twelve hours.
+    """Return the raid that is named by id, else the one that began within the last twelve hours.
 
     Raises:
         NotFound: ``unknown_raid``.
@@ -75,7 +75,7 @@ def raid_meant(context: Context) -> Raid:
 
 @subcommand("raid", "show", "A raid as it stands", RAID, about="Raids: show one, list the latest, start one")
 def show(context: Context) -> Reply:
-    """One raid."""
+    """Return one raid."""
     context.require("raids:read")
     shown = raid_messages.raid(raid_id=raid_meant(context).pk)
     if shown is None:
@@ -85,7 +85,7 @@ def show(context: Context) -> Reply:
 
 @subcommand("raid", "list", "The latest raids")
 def listed(context: Context) -> Reply:
-    """The last fifteen raids."""
+    """Return the last fifteen raids."""
     context.require("raids:read")
     rows = [
         f"{when(row.started_at, 'd')} **{escape(row.name)}** {show_points(row.points)}"
@@ -144,11 +144,11 @@ def _refuse_elsewhere(url: str) -> None:
     if split.netloc == own.netloc and split.scheme == own.scheme and own.hostname != "discord.com":
         return  # whatever stands in for Discord brings its own files
     if split.scheme != "https" or split.netloc not in ATTACHMENT_HOSTS:
-        raise BadInput("The file does not lie at Discord.", code="invalid", attr="log")
+        raise BadInput("The file is not hosted by Discord.", code="invalid", attr="log")
 
 
 def _fetch(url: str) -> bytes:
-    """The file, at most `MOST_LOG_BYTES` of it.
+    """Return the file, at most `MOST_LOG_BYTES` of it.
 
     Raises:
         RetryLater: it could not be fetched just now; BadInput: it is gone; TooLarge.
@@ -182,6 +182,8 @@ def award_from_log(*, url: str, name: str, raid_id: int, user_id: int) -> dict[s
         return message(Embed("Nothing new", "This log was committed to this check before.", GOLD))
     embed = Embed(f"Attendance of {escape(raid)}", color=GREEN, url=page(f"/raids/{raid.pk}/"))
     embed.add("Awarded", len(result.awarded)).add("Points", show_points(result.total))
+    if result.raised:
+        embed.add("Raised", len(result.raised))
     embed.add("There already", len(result.already_present))
     if result.unmatched:
         names = ", ".join(escape(row.name) for row in result.unmatched[:40])

@@ -21,7 +21,7 @@ from guildhall.recruitment.services.voting import cast_vote, may_vote
 
 @command("apply", "Apply to join the guild")
 def apply(context: Context) -> Answer:
-    """A form; where the guild asks more than a form can hold, the way to the page."""
+    """Return a form; where the guild asks more than a form can hold, the way to the page."""
     refuse_to_apply(context.sign_in())  # before anybody fills in a form for nothing
     address = page("/apply/")
     if ApplicationQuestion.objects.filter(is_active=True, required=True).exists():
@@ -41,7 +41,7 @@ def apply(context: Context) -> Answer:
 
 @form("apply")
 def applied(context: Context, parts: list[str]) -> Reply:
-    """The form came back."""
+    """Return the form came back."""
     person = context.sign_in()
     words = context.text("class_level").split()
     level = next((word for word in words if word.isdecimal()), "")
@@ -71,7 +71,7 @@ def applied(context: Context, parts: list[str]) -> Reply:
 
 
 def _voter(context: Context) -> User:
-    """The asker, if they are a voter. Whoever is not hears what they would hear of any unknown thing."""
+    """Return the asker, if they are a voter. Whoever is not hears what they would hear of any unknown thing."""
     person = context.user
     if not may_vote(person) or not context.principal.can("recruitment:write"):
         raise NotAllowed("This is for members of the guild.")
@@ -111,12 +111,14 @@ def vote(context: Context) -> Reply:
 
 @button("vote")
 def vote_pressed(context: Context, parts: list[str]) -> Reply:
-    """One of the three buttons under a vote."""
+    """Return one of the three buttons under a vote."""
     person = _voter(context)
-    others = of_others(context.principal)  # of the vote on themselves nobody hears, nor of what is no member's business
+    others = of_others(
+        context.principal
+    )  # of the vote on themselves nobody hears, nor of what is not a member's business
     found = others.filter(pk=int(parts[0])).first() if parts and parts[0].isdecimal() else None
     if found is None or len(parts) < 2:
-        raise NotFound("This vote is not there any more.", code="unknown_application")
+        raise NotFound("This vote no longer exists.", code="unknown_application")
     return _cast(found, person, parts[1], None)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from guildhall.discord.client import DiscordError, default_client
-from guildhall.discord.client.errors import in_words
+from guildhall.discord.client.errors import as_text
 from guildhall.discord.interactions.registry import definitions
 
 
@@ -30,6 +30,6 @@ class Command(BaseCommand):
         try:
             made = default_client().put_commands(wanted, guild_only=not options["everywhere"])
         except DiscordError as error:
-            raise CommandError(in_words(error)) from error
+            raise CommandError(as_text(error)) from error
         names = ", ".join(f"/{row['name']}" for row in made) or "none"
         self.stdout.write(f"{len(made)} commands registered: {names}")

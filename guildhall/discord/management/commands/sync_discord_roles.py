@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from guildhall.discord.client import DiscordError, default_client
-from guildhall.discord.client.errors import in_words
+from guildhall.discord.client.errors import as_text
 from guildhall.discord.models import DiscordMember
 from guildhall.discord.roles.mirror import known_roles, store_members
 from guildhall.discord.roles.reconcile import compare, reconcile
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             else:
                 report = reconcile(client=client, source="force" if options["force"] else "command")
         except DiscordError as error:
-            raise CommandError(in_words(error)) from error
+            raise CommandError(as_text(error)) from error
         self.stdout.write(str(report))
         for plan in report.plans:
             for change in plan.changes:

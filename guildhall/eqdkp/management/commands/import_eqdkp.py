@@ -13,14 +13,14 @@ from django.db import DatabaseError, InterfaceError
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import GuildhallError
+from guildhall.eqdkp.import_issues import issues_of_run
 from guildhall.eqdkp.legacy.source import open_source
 from guildhall.eqdkp.models import ImportRun
-from guildhall.eqdkp.quarantine import odd_rows_of
 from guildhall.eqdkp.running import connection_lost
 from guildhall.eqdkp.services import perform
 from guildhall.eqdkp.undo import find_run, undo_import
 
-#: So many odd rows are shown on the terminal.
+#: So many import issues are shown on the terminal.
 SHOWN = 200
 
 
@@ -62,6 +62,12 @@ class ProgressBar:
             self.stream.write("\n")
 
 
+_ABOUT_STRANGERS = (
+    "What the old site showed to everybody is closed here, /api.php too. "
+    "Officers open it on “What strangers may see”; tools with a key go on."
+)
+
+
 class Command(BaseCommand):
     help = (
         "Bring a guild over from EQdkp Plus 2.x: from its database, a dump of it, or the exports of its API. Without "
@@ -79,7 +85,7 @@ class Command(BaseCommand):
         parser.add_argument("--prefix", help="the table prefix, where there are several installations")
         parser.add_argument("--source", default="eqdkp", help="a name for the old installation, if there are several")
         parser.add_argument("--report", type=Path, help="write the whole proof to this file, as JSON")
-        parser.add_argument("--undo", metavar="RUN", help="take back one import: its id, or “last”")
+        parser.add_argument("--undo", metavar="RUN", help="undo one import: its id, or “last”")
         parser.add_argument("--list", action="store_true", help="the imports so far")
         parser.add_argument("--actor", help="the username to write into the record")
         parser.add_argument("--no-progress", action="store_true")
@@ -114,7 +120,7 @@ class Command(BaseCommand):
             done = undo_import(run=find_run(options["undo"], source=options["source"]), actor=actor, beat=bar)
             if bar is not None:
                 bar.end()
-            self.stdout.write(done.in_words())
+            self.stdout.write(done.as_text())
             return
         if not options["sources"]:
             raise CommandError("Name a source; --help says which kinds there are.", returncode=2)
@@ -123,6 +129,8 @@ class Command(BaseCommand):
         if bar is not None:
             bar.end()
         self._say(run)
+        if options["commit"]:
+            self.stdout.write(_ABOUT_STRANGERS)
         if options["report"]:
             self._write(run, options["report"])
         if run.report["unexplained"]:
@@ -148,9 +156,9 @@ class Command(BaseCommand):
 
     @staticmethod
     def _write(run: ImportRun, path: Path) -> None:
-        """The whole proof, with every odd row, as JSON."""
+        """Write the whole proof, with every import issue, as JSON."""
         names = ("table", "legacy_id", "code", "detail", "outcome", "row")
-        odd = [{name: getattr(row, name) for name in names} for row in odd_rows_of(run).iterator()]
+        odd = [{name: getattr(row, name) for name in names} for row in issues_of_run(run).iterator()]
         try:
             path.write_text(json.dumps({**run.report, "odd_rows": odd}, indent=1, ensure_ascii=False), encoding="utf-8")
         except OSError as error:
@@ -179,8 +187,8 @@ class Command(BaseCommand):
         for note in report["notes"]:
             out(f"note: {note}")
         if report["problems"]:
-            out("odd rows: " + ", ".join(f"{code} {number}" for code, number in report["problems"].items()))
-        odd = odd_rows_of(run)
+            out("import issues: " + ", ".join(f"{code} {number}" for code, number in report["problems"].items()))
+        odd = issues_of_run(run)
         for problem in odd[:SHOWN]:
             out(f"  {problem.table} {problem.legacy_id}: {problem.detail} [{problem.get_outcome_display()}]")
         if (more := odd.count() - SHOWN) > 0:

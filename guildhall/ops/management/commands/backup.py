@@ -31,7 +31,7 @@ class Command(BaseCommand):
                 self.stdout.write("No migration waits; no backup needed.")
                 return
             made = backups.make(label=options["label"], where=options["to"], native=options["native"])
-            gone = backups.forget_old(keep=options["keep"], where=options["to"]) if options["keep"] else []
+            gone = backups.delete_expired(keep=options["keep"], where=options["to"]) if options["keep"] else []
         except GuildhallError as error:
             raise CommandError(error.detail) from error
         except DatabaseError as error:

@@ -1,6 +1,6 @@
 """`manage.py serve`: the web server and the worker in one foreground command; what `make run` starts.
 
-granian serves the site with 64 threads that may block (LIBRARIES.md: WSGI is 1.8 to 3 times what else was tried; the
+granian serves the site with 64 threads that may block (docs/decisions/0006-granian-wsgi.md: WSGI is 1.8 to 3 times what else was tried; the
 live stream needs threads). The worker is `run_jobs`, or Celery with beat where `REDIS_URL` is set. Ctrl-C stops both.
 """
 
@@ -23,12 +23,12 @@ from django.db import DatabaseError, connection
 from guildhall.accounts.models import User
 from guildhall.core import append_only
 from guildhall.discord import pretend
-from guildhall.ops.processes import Child, Together
+from guildhall.ops.processes import Child, ProcessGroup
 from guildhall.ops.selectors import pending_migrations
 
 
 def _tool(name: str) -> str:
-    """A command of this environment, whatever PATH says."""
+    """Return a command of this environment, whatever PATH says."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             children += self._worker()
         shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
         address = f"http://{shown}:{port}"
-        together = Together(children, say=self._say, grace=options["grace"])
+        together = ProcessGroup(children, say=self._say, grace=options["grace"])
         connection.close()
         code = together.run(
             ready=lambda: self._answers(address),
@@ -75,7 +75,7 @@ class Command(BaseCommand):
 
     @staticmethod
     def _pretend_discord(port: int) -> list[Child]:
-        """A pretend Discord beside the demo, where no real one is set up: the children get its settings."""
+        """Return a pretend Discord beside the demo, where no real one is set up: the children get its settings."""
         if not pretend.possible():
             return []
         return [Child("pretend Discord", pretend.prepare(site=f"http://127.0.0.1:{port}"), restart=True)]
@@ -155,7 +155,7 @@ class Command(BaseCommand):
         except OSError:
             return False
 
-    def _welcome(self, address: str, pretending: Together | None = None) -> None:
+    def _welcome(self, address: str, pretending: ProcessGroup | None = None) -> None:
         self._say(f"\n  Guildhall is at {address}   (Ctrl-C stops it)\n")
         if pretending is not None:
             manage = str(settings.BASE_DIR / "manage.py")
@@ -170,8 +170,8 @@ class Command(BaseCommand):
         connection.close()
 
     def _who(self) -> list[str]:
-        """Who one can sign in as: the demo's people where the demo door is open, else what to do."""
-        if not settings.DEMO_DOOR:
+        """Return who one can sign in as: the demo's people where the demo sign-in is open, else what to do."""
+        if not settings.DEMO_SIGN_IN:
             if User.objects.filter(is_superuser=True).exists():
                 return ["Sign in with Discord, or at /admin/ with an administrator's password."]
             return ["Nobody can sign in yet: .venv/bin/python manage.py createsuperuser"]

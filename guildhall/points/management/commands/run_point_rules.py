@@ -52,5 +52,5 @@ class Command(BaseCommand):
         total = show_points(sum((step.change for step in steps), ZERO))
         period = period_key(rule.period, clock.now())
         self.stdout.write(
-            f"{rule} {rule.in_words()}: {len(steps)} people, {total} points for {period}. Nothing was changed."
+            f"{rule} {rule.as_text()}: {len(steps)} people, {total} points for {period}. Nothing was changed."
         )

@@ -33,6 +33,7 @@
     const all = target.closest("[data-tick-all]");
     if (all) {
       document.querySelectorAll(all.dataset.tickAll).forEach(function (box) { box.checked = all.checked; });
+      checkPreview(all.form);
       return;
     }
     document.querySelectorAll(".drop details[open]").forEach(function (details) {
@@ -96,6 +97,37 @@
       if (text.value.trim() || (carried && carried.value)) form.requestSubmit(form.querySelector("[data-default]"));
     }
   });
+
+  /* A preview is void as soon as a field of its form is changed: the button that carries it out is disabled until the form
+     is as it was, or is previewed again. The server checks the same by the digest. */
+  function isChanged(field) {
+    if (field.dataset.unpreviewed !== undefined || field.type === "hidden") return false;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.type === "file") return field.files.length > 0;
+    if (field.tagName === "SELECT") {
+      const options = Array.from(field.options);
+      const chosen = options.some(function (option) { return option.defaultSelected; });
+      return options.some(function (option, number) {
+        const before = chosen ? option.defaultSelected : !field.multiple && number === 0;
+        return option.selected !== before;
+      });
+    }
+    return (field.tagName === "INPUT" || field.tagName === "TEXTAREA") && field.value !== field.defaultValue;
+  }
+  function checkPreview(form) {
+    const note = form && form.querySelector("[data-stale]");
+    if (!note) return;
+    const stale = Array.from(form.elements).some(isChanged);
+    note.hidden = !stale;
+    form.classList.toggle("stale", stale);
+    form.querySelectorAll("[data-previewed]").forEach(function (button) { button.disabled = stale; });
+  }
+  function checkPreviews() { document.querySelectorAll("form").forEach(checkPreview); }
+  ["input", "change"].forEach(function (name) {
+    document.addEventListener(name, function (event) { checkPreview(event.target.form); });
+  });
+  window.addEventListener("pageshow", checkPreviews);
+  document.addEventListener("htmx:afterSwap", checkPreviews);
 
   /* Suggestions of one tap: put the name where it belongs. */
   document.addEventListener("click", function (event) {

@@ -1,4 +1,4 @@
-// The auction room: state from the server, kept current by the live stream, or by asking where there is no stream.
+// The auctions page: state from the server, kept current by the live stream, or by asking where there is no stream.
 // The countdown runs by the server's clock: every answer and every event says what time it is there.
 "use strict";
 (() => {
@@ -41,16 +41,19 @@
     }
     const answer = await fetch(path, options);
     const data = answer.status === 304 || answer.status === 204 ? null : await answer.json();
-    if (!answer.ok) throw new Error(data?.errors?.[0]?.detail || `The server answered ${answer.status}.`);
+    if (!answer.ok) {
+      const refused = new Error(data?.errors?.[0]?.detail || `The server answered ${answer.status}.`);
+      throw Object.assign(refused, { code: data?.errors?.[0]?.code, figures: data?.errors?.[0]?.figures });
+    }
     return data;
   }
 
-  // -- the purse ------------------------------------------------------------------------------------------------
-  function showPurses(pools) {
+  // -- the balances ---------------------------------------------------------------------------------------------
+  function showBalances(pools) {
     state.pools = pools;
-    const box = document.getElementById("purses");
+    const box = document.getElementById("balances");
     box.replaceChildren(...pools.map((pool) => {
-      const row = make("div", "purse");
+      const row = make("div", "bidder-balance");
       row.dataset.pool = pool.dkp_pool_id;
       for (const [label, name] of [["", "dkp_pool"], ["Balance", "balance"], ["Held", "held"], ["Available", "available"]]) {
         const part = make("span", name === "available" ? "free" : "", label ? `${label} ` : "");
@@ -61,15 +64,23 @@
     }));
     for (const session of sessions.values()) draw(session);
   }
-  let purseTimer = 0;
-  function refreshPurses() {
-    if (purseTimer) return;
-    purseTimer = setTimeout(async () => {
-      purseTimer = 0;
-      try { showPurses((await ask("/api/bidding/me/")).pools); } catch { /* the next event asks again */ }
+  let balancesTimer = 0;
+  function refreshBalances() {
+    if (balancesTimer) return;
+    balancesTimer = setTimeout(async () => {
+      balancesTimer = 0;
+      try {
+        const mineNow = await ask("/api/bidding/me/");
+        takeOwn(mineNow.bids);
+        showBalances(mineNow.pools);
+      } catch { /* the next event asks again */ }
     }, 150);
   }
-  const purseOf = (session) => state.pools.find((pool) => pool.dkp_pool_id === session.dkp_pool_id);
+  function takeOwn(bids) {
+    const mineNow = new Map(bids.map((one) => [one.bid_session_id, one]));
+    for (const session of sessions.values()) session.own_bid = mineNow.get(session.bid_session_id) ?? null;
+  }
+  const balanceOf = (session) => state.pools.find((pool) => pool.dkp_pool_id === session.dkp_pool_id);
 
   // -- one auction ----------------------------------------------------------------------------------------------
   const isRunning = (session) => session.status === "open";
@@ -130,8 +141,9 @@
 
   const myLead = (session) => session.leading.find((one) => one.user_id === state.me.user_id);
   function spendable(session) {
-    const purse = purseOf(session);
-    return (Number(purse?.available ?? 0) + Number(myLead(session)?.amount ?? 0)).toFixed(2);
+    const balance = balanceOf(session);
+    const own = session.mode === "open" ? myLead(session) : session.own_bid;
+    return (Number(balance?.available ?? 0) + Number(own?.amount ?? 0)).toFixed(2);
   }
 
   async function bid(id, what) {
@@ -146,10 +158,15 @@
       say(parts, `Your bid of ${points(placed.amount)} is in. ${points(placed.available_after)} left.`, "good");
       if (parts.amount) parts.amount.value = "";
     } catch (error) {
-      say(parts, error.message, "bad");
+      const sealed = sessions.get(id)?.mode !== "open";
+      const question = `You have bid ${points(error.figures?.standing_amount ?? "more")}. Lower it to ${points(error.figures?.amount ?? "")}?`;
+      if (error.code === "lower_than_standing" && sealed && !what.replace) {
+        if (confirm(question)) return bid(id, { ...what, replace: true });
+        say(parts, `Your bid of ${points(error.figures?.standing_amount ?? "before")} stays as it was.`);
+      } else say(parts, error.message, "bad");
     }
     parts.row.querySelectorAll("button").forEach((button) => { button.disabled = false; });
-    refreshPurses();
+    refreshBalances();
   }
   const say = (parts, words, how = "") => { parts.said.textContent = words; parts.said.className = `said ${how}`; };
 
@@ -172,6 +189,14 @@
     if (!rows.length) {
       const words = isRunning(session) ? (session.mode === "open" ? `From ${points(session.minimum_bid)}` : "Bids are sealed") : "Nobody";
       parts.leads.append(make("li", "quiet", words));
+    }
+    if (isRunning(session) && session.mode !== "open" && session.own_bid) {
+      const line = make("li", "me");
+      line.append(make("span", "who", "Your bid, seen by you alone"), make("b", "amount own", points(session.own_bid.amount)));
+      const change = make("a", "small", "change or take back");
+      change.href = `/auctions/${id}/#own`;
+      line.append(change);
+      parts.leads.append(line);
     }
     const lead = myLead(session);
     if (lead) mine.add(id);
@@ -264,6 +289,8 @@
   function take(session) {
     hear(session.server_time);
     const before = sessions.get(session.bid_session_id);
+    // Events are for everybody and say nothing of one's own bid.
+    if (!("own_bid" in session)) session.own_bid = before?.own_bid ?? null;
     if (before && isRunning(before) && !isRunning(session)) say(cards.get(session.bid_session_id), "");
     sessions.set(session.bid_session_id, session);
     draw(session);
@@ -298,8 +325,16 @@
       live.textContent = "Live";
       live.dataset.state = "live";
     });
-    on("hello", (data) => { takeAll(data.sessions); refreshPurses(); });
-    for (const kind of ["session", "bid", "closed", "awarded"]) on(kind, (data) => { take(data); refreshPurses(); });
+    on("hello", (data) => { takeAll(data.sessions); refreshBalances(); });
+    for (const kind of ["session", "bid", "closed", "awarded"]) on(kind, (data) => { take(data); refreshBalances(); });
+    // This person has opened too many: the oldest tab, this one, goes on by asking until it is looked at again.
+    source.addEventListener("replaced", () => {
+      source.close();
+      live.textContent = "Asking every few seconds (live in your other tabs)";
+      live.dataset.state = "polling";
+      startPolling();
+      addEventListener("focus", listen, { once: true });
+    });
     source.onopen = () => { live.textContent = "Live"; live.dataset.state = "live"; stopPolling(); };
     source.onerror = () => {
       live.textContent = "Asking every few seconds";
@@ -315,7 +350,7 @@
       const closing = [...sessions.values()].filter((one) => isRunning(one) && !answer.results.some((row) => row.bid_session_id === one.bid_session_id));
       answer.results.forEach(take);
       for (const one of closing) take(await ask(`/api/bidding/${one.bid_session_id}/`));
-      refreshPurses();
+      refreshBalances();
     } catch { live.textContent = "The server cannot be reached; trying again"; }
   }
   const startPolling = () => { if (!polling) { polling = setInterval(poll, 3000); poll(); } };
@@ -334,7 +369,7 @@
     } catch (error) { words.textContent = error.message; }
   });
 
-  showPurses(state.pools);
+  showBalances(state.pools);
   state.sessions.forEach(take);
   arrange();
   setInterval(() => { for (const [id, parts] of cards) { const session = sessions.get(id); if (session) tick(session, parts); } }, 200);

@@ -1,0 +1,1 @@
+"""The forms of the pages, by app. `base.PageForm` is what each is derived from."""

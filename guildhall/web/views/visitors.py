@@ -1,0 +1,27 @@
+"""What strangers may see: the officers' page for the one setting."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from guildhall.accounts.models import Section
+from guildhall.accounts.visitors import edit_visitor_access, visitor_access
+from guildhall.web.forms.people import VisitorsForm
+from guildhall.web.pages import Done, go, me, officers, page
+
+
+@page("roster:write", may=officers)
+def visitors(request: HttpRequest) -> HttpResponse:
+    """Open or close each section to people who are not signed in."""
+    row = visitor_access()
+    form = VisitorsForm(request, "access", initial={name: name in row.open_sections for name in Section.values})
+
+    def save() -> Done:
+        opened = sorted(edit_visitor_access(actor=me(request), **form.cleaned_data).open_sections)
+        return go("visitors", message=f"Open to strangers: {', '.join(opened)}." if opened else "Everything is closed.")
+
+    if form.sent and (response := form.run(save)) is not None:
+        return response
+    context = {"form": form, "sections": Section.values, "open": row.open_sections}
+    return render(request, "web/visitors.html", context, status=form.http_status)

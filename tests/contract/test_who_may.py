@@ -1,0 +1,198 @@
+"""Who may call each operation: every operation of the schema × every role and scope × one's own and somebody else's objects.
+
+`who_may.csv` is the expected table. A cell says what a good request gets: ``+`` it is let through, else the status of the
+refusal (401, 403, 404). ``RECORD_WHO_MAY=1 pytest tests/contract/test_who_may.py`` writes it anew; read its difference before
+committing it. A new operation without a row fails, and so does a row of an operation that is gone. What must hold whatever
+the table says is checked beside it, so that a careless recording does not make a mistake the rule.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from rest_framework.test import APIClient
+
+from guildhall.accounts.models import APIKey, RoleGroup, User
+from guildhall.accounts.permissions import SCOPES
+from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
+
+from . import responses
+from .good_requests import bodies, url
+from .guild import Guild
+
+TABLE = Path(__file__).with_name("who_may.csv")
+ENDLESS = "get /api/bidding/stream/"
+NOBODY, ADMIN = "nobody", "administrator"
+ROLES = ["guest", "applicant", "member", "developer", "recruiter", "officer"]
+OTHERS = [NOBODY, *ROLES, ADMIN]
+OWN = [f"{role} (own)" for role in ROLES]
+BOTS = [f"bot {scope}" for scope in SCOPES if not scope.startswith("account:")]
+COLUMNS = [*OTHERS, *OWN, *BOTS]
+WEAKER = [
+    ("guest", "member"),
+    ("applicant", "member"),
+    ("member", "recruiter"),
+    ("recruiter", "officer"),
+    ("officer", ADMIN),
+]
+"""Whoever has the second role may do all that the first may."""
+
+
+def client_of(column: str, guild: Guild) -> APIClient:
+    """Somebody as the column says: a new person, the person whose objects the guild's places are, or a bot."""
+    api = APIClient(raise_request_exception=False)
+    if column == NOBODY:
+        return api
+    if column.startswith("bot "):
+        bot = get_or_create_bot(name=column)
+        _, key = create_api_key(user=bot, name="k", scopes=[column.split()[1]], kind=APIKey.Kind.BOT)
+        api.credentials(HTTP_AUTHORIZATION=f"Token {key}")
+        return api
+    role, _, own = column.partition(" ")
+    if own:
+        user = User.objects.get(pk=guild.ids["aeli"])
+        User.objects.filter(pk=user.pk).update(role_group=role)
+    else:
+        user = create_person(display_name="Onlooker", role_group="guest" if role == ADMIN else role)
+        if role == ADMIN:
+            User.objects.filter(pk=user.pk).update(is_superuser=True)
+    assert role in RoleGroup.values or role == ADMIN
+    api.force_login(User.objects.get(pk=user.pk))
+    return api
+
+
+def cell(api: APIClient, method: str, where: str, body: Any) -> str:
+    """What a good request gets, undone afterwards."""
+    with transaction.atomic():
+        send = getattr(api, method)
+        response = send(where, body) if body is not None else send(where)
+        transaction.set_rollback(True)
+    assert response.status_code < 500, (method, where, response.content[:300])
+    return str(response.status_code) if response.status_code in (401, 403, 404) else "+"
+
+
+def found(guild: Guild, columns: list[str]) -> dict[str, dict[str, str]]:
+    """The cells of `columns` by operation, as things are."""
+    good = bodies(guild)
+    rows: dict[str, dict[str, str]] = {}
+    for column in columns:
+        with transaction.atomic():
+            api = client_of(column, guild)
+            for method, path, described in responses.operations():
+                operation = f"{method} {path}"
+                if operation != ENDLESS:
+                    given = good.get(operation)
+                    body = given[-1] if isinstance(given, list) else given
+                    rows.setdefault(operation, {})[column] = cell(api, method, url(guild, operation, described), body)
+            transaction.set_rollback(True)
+    return rows
+
+
+def table() -> dict[str, dict[str, str]]:
+    """`who_may.csv` by operation."""
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return {row.pop("operation"): row for row in csv.DictReader(file)}
+
+
+@pytest.mark.records("RECORD_WHO_MAY")
+def test_record(guild: Guild) -> None:
+    rows = found(guild, COLUMNS)
+    with TABLE.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["operation", *COLUMNS], lineterminator="\n")
+        writer.writeheader()
+        for operation in sorted(rows, key=lambda one: (one.split()[1], one)):
+            writer.writerow({"operation": operation, **rows[operation]})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [OTHERS, OWN, BOTS], ids=["others' objects", "own objects", "bots"])
+def test_it_is_as_the_table_says(guild: Guild, columns: list[str]) -> None:
+    expected = table()
+    wrong = [
+        f"{operation} as {column}: {row[column]}, expected {expected.get(operation, {}).get(column, 'no row')}"
+        for operation, row in found(guild, columns).items()
+        for column in columns
+        if expected.get(operation, {}).get(column) != row[column]
+    ]
+    assert wrong == []
+
+
+def test_every_operation_has_a_row() -> None:
+    known = {f"{method} {path}" for method, path, _ in responses.operations()} - {ENDLESS}
+    assert known ^ set(table()) == set()
+
+
+def test_strangers_get_in_only_where_the_schema_says_so() -> None:
+    for operation, row in table().items():
+        method, path = operation.split(" ")
+        free = {} in (responses.schema()["paths"][path][method].get("security") or [{}])
+        assert row[NOBODY] == "401" or free, operation
+
+
+def test_a_bot_gets_in_only_with_a_scope_that_the_schema_names() -> None:
+    for operation, row in table().items():
+        method, path = operation.split(" ")
+        scopes = responses.schema()["paths"][path][method]["x-required-scopes"]
+        for column in BOTS:
+            if scopes and column.split()[1] not in scopes and row[column] == "+":
+                assert {} in responses.schema()["paths"][path][method].get("security", []), (operation, column)
+
+
+@pytest.mark.parametrize(("weaker", "stronger"), WEAKER)
+def test_more_power_never_opens_less(weaker: str, stronger: str) -> None:
+    for operation, row in table().items():
+        for suffix in ("", " (own)"):
+            if weaker + suffix in row and stronger + suffix in row and row[weaker + suffix] == "+":
+                assert row[stronger + suffix] != "403" or operation in ONLY_FOR.get(weaker, ()), operation
+
+
+ONLY_FOR: dict[str, set[str]] = {}
+"""Operations that a weaker role has and a stronger one has not, with the reason in `docs/officer.md`."""
+
+
+def test_whom_a_list_is_refused_reads_none_of_its_things() -> None:
+    """Nobody reads one of a kind of things where they may not read the list of them; their own they may."""
+    rows = table()
+    wrong = [
+        f"{operation} as {column}, who may not read the list {above}"
+        for operation, row in rows.items()
+        if operation.startswith("get ")
+        for above in [operation.partition("{")[0]]
+        if above != operation and above in rows
+        for column in [*OTHERS, *BOTS]
+        if row[column] == "+" and rows[above][column] != "+" and (operation, column) not in WITHOUT_THE_LIST
+    ]
+    assert wrong == []
+
+
+WITHOUT_THE_LIST = {
+    ("get /api/raids/{raid_id}/loot/", "bot bidding:read")  # awards belong to auctions too: as /api/loot/
+}
+
+
+def test_developers_are_members() -> None:
+    for operation, row in table().items():
+        assert row["developer"] == row["member"], operation
+        assert row["developer (own)"] == row["member (own)"], operation
+
+
+def test_what_guests_and_members_may_change_of_others_is_named() -> None:
+    """A write that a guest or a member may make though the object is somebody else's: each is here for a reason."""
+    writes = {
+        operation
+        for operation, row in table().items()
+        if not operation.startswith("get ") and "{" in operation and "+" in (row["guest"], row["member"])
+    }
+    assert writes == MEMBERS_CHANGE
+
+
+MEMBERS_CHANGE = {
+    *(
+        f"{method} /api/applications/{{app_id}}/vote/" for method in ("post", "put", "patch", "delete")
+    ),  # their own vote
+    "post /api/raids/{id}/preview/",  # stores nothing
+}

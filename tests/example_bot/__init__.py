@@ -1,0 +1,1 @@
+"""`examples/bot`, run as a process against the pretend Discord and a served Guildhall."""
