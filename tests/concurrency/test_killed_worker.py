@@ -43,7 +43,6 @@ class Workers:
     """Starts a worker, with the far side in it, and kills it."""
 
     def __init__(self, kind: str, where: Path) -> None:
-        self.is_celery = kind == "celery"
         self.journal = where / "journal"
         self.journal.touch()
         self.environment = {**environment(), "KILLABLE_JOURNAL": str(self.journal), "LOG_LEVEL": "WARNING"}
@@ -122,10 +121,10 @@ def test_a_worker_killed_in_a_delivery_loses_and_disorders_nothing(workers: Work
         assert begun == sorted(begun), key
 
 
+# Celery ends its processes itself; their leases run out.
+@pytest.mark.parametrize("workers", ["embedded"], indirect=True)
 def test_a_worker_that_is_told_twice_to_stop_gives_back_what_it_held(workers: Workers) -> None:
     """It does not wait for the delivery that hangs, and neither does its successor."""
-    if workers.is_celery:
-        pytest.skip("Celery ends its processes itself; their leases run out")
     workers.environment["LEASE_SECONDS"] = "3600"
     with transaction.atomic():
         outbox.put(topic=TOPIC, payload={"number": 1, "hangs": True}, order_key="anna")

@@ -33,7 +33,7 @@ from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_person
 from guildhall.auctions.models import BidSession
 from guildhall.core import clock
-from guildhall.core.errors import Conflict
+from guildhall.core.errors import Conflict, NotFound
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import DKPPool, LedgerEntry, PointRule, PointRuleRun
 from guildhall.points.services import adjust_points, create_pool, create_rule
@@ -220,7 +220,7 @@ def merge(guild: Guild, send: Callable[..., Any], chance: random.Random) -> None
     if source and target:
         send("post", f"users/{target.pk}/merge/", {"source_user_id": source.pk, "reason": "the same"})
     if people().count() < 9:
-        with contextlib.suppress(Conflict):  # merged away before their first character was theirs
+        with contextlib.suppress(Conflict, NotFound):  # merged away before their first character or points were theirs
             guild.newcomer()
 
 

@@ -236,6 +236,13 @@ def _know_everybody(ids: Sequence[int]) -> dict[int, str]:
     known = {user.pk: str(user) for user in User.objects.filter(pk__in=ids, merged_into=None, is_bot=False)}
     unknown = [str(pk) for pk in ids if pk not in known]
     if unknown:
+        merged = User.objects.filter(pk__in=unknown).exclude(merged_into=None).select_related("merged_into").first()
+        if merged is not None:
+            raise NotFound(
+                f"{merged} was merged into {merged.merged_into} (id {merged.merged_into_id}): name them instead.",
+                code="unknown_user",
+                attr="user_id",
+            )
         raise NotFound(f"There is nobody with id {', '.join(unknown[:10])}.", code="unknown_user", attr="user_id")
     return {pk: known[pk] for pk in ids}
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
-from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.points import selectors
 from guildhall.points.models import LedgerEntry
 from guildhall.points.services import adjust_points, create_pool, merge_people, preview_merge
@@ -56,6 +56,13 @@ def test_the_main_comes_along_where_there_was_none(member, officer, pool):
     merge_people(source=imported, target=member, actor=officer, reason="same")
     assert Character.objects.get(name="Oldmain").is_main
     assert Character.objects.get(name="Oldalt").main_character.name == "Oldmain"
+
+
+def test_a_merged_person_cannot_be_adjusted_and_who_they_are_now_is_said(member, officer, pool):
+    imported = create_person(display_name="Imported")
+    merge_people(source=imported, target=member, actor=officer, reason="same")
+    with pytest.raises(NotFound, match=rf"was merged into {member} \(id {member.pk}\)"):
+        adjust_points(user_ids=[officer.pk, imported.pk], pool=pool, amount=1, reason="x", actor=officer)
 
 
 def test_what_cannot_be_merged(member, officer, pool, post):
