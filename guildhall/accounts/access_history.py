@@ -15,12 +15,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.dispatch import receiver
 
 from guildhall.core import audit, mail, outbox
 from guildhall.core.models import AuditEvent, OutboxMessage
 
-from .models import User, password_changed
+from .models import User
 from .permissions import Principal
 
 #: The audit actions that a person's access history consists of.
@@ -138,12 +137,3 @@ def send(message: OutboxMessage) -> str:
         return "nothing to tell any more"
     subject, body = as_text(event, user)
     return mail.send(to=message.payload["to"], subject=f"{settings.GUILD_NAME}: {subject}", body=body)
-
-
-@receiver(password_changed, dispatch_uid="accounts.password_changed")
-def note_password(user: User, **kwargs: Any) -> None:
-    """Record that a password was set, by whatever way, notify its owner, and close what the former password had
-    opened is closed."""
-    from .services import password_was_set
-
-    password_was_set(user=user)

@@ -14,7 +14,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and keys"
 
     def ready(self) -> None:
-        from . import access_history  # noqa: F401 - listens to passwords being set, and sends its e-mails
+        from . import access_history, services  # noqa: F401 - send e-mails; listen to passwords being set
 
         post_migrate.connect(_ensure_groups, dispatch_uid="accounts.ensure_groups")
 

@@ -25,7 +25,8 @@ from guildhall.core.transactions import use_case
 
 from .models import DiscordMember, DiscordRole, DiscordSyncLog, InboundEvent
 from .roles.desired import active_mappings, desired_roles, mapped_role_ids
-from .roles.sync import make_plan, request_member_sync
+from .roles.plans import make_plan
+from .roles.sync import request_member_sync
 
 EVENTS = ("joined", "left", "updated")
 Action = DiscordSyncLog.Action

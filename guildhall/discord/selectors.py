@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
-from guildhall.core.previews import Shown, by_label
 from guildhall.roster.models import Character
 
 from .models import DiscordMember, DiscordRole, DiscordRoleMapping, DiscordSyncLog
 from .roles.desired import active_mappings, desired_roles, mapped_role_ids, standing_character
-from .roles.reconcile import drift
-from .roles.sync import Plan, make_plan
+from .roles.drift import plan_json
+from .roles.plans import make_plan
 
 
 def roster_people() -> QuerySet[User]:
@@ -170,60 +168,6 @@ def member_view(discord_id: str) -> dict[str, Any]:
         "actual_role_ids": actual,
         "changes": plan_json(plan) if member and member.in_server else [],
     }
-
-
-def plan_json(plan: Plan) -> list[dict[str, Any]]:
-    """Return the changes of a plan as the API shows them."""
-    return [
-        {
-            "discord_id": plan.discord_id,
-            "user_id": plan.user_id,
-            "action": change.action,
-            "role_id": change.role_id,
-            "role_name": change.role_name,
-            "reason": change.why,
-            "blocked": change.blocked,
-        }
-        for change in plan.changes
-    ]
-
-
-def drift_report() -> dict[str, Any]:
-    """Return where Discord and this system disagree, as far as is known without asking Discord."""
-    report = drift()
-    return {
-        "seen": report.seen,
-        "checked": report.checked,
-        "changes": [row for plan in report.plans for row in plan_json(plan)],
-        "not_in_server": report.absent,
-        "not_linked": [
-            {"discord_id": s.discord_id, "name": s.name, "role_names": s.role_names} for s in report.strangers
-        ],
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class RoleSyncPreview:
-    """The roles that putting right would give and take, as far as is known without asking Discord."""
-
-    changes: list[dict[str, Any]]
-    shown: Shown
-
-    @property
-    def digest(self) -> str:
-        return self.shown.digest
-
-
-def preview_role_sync(*, user_ids: Collection[int] | None) -> RoleSyncPreview:
-    """Return what `roles.sync.request_sync` would have the worker do for these people, or for everybody."""
-    wanted = None if user_ids is None else set(user_ids)
-    changes = [row for row in drift_report()["changes"] if wanted is None or row["user_id"] in wanted]
-    rows = by_label(
-        (f"{row['role_name'] or row['role_id']} of {row['discord_id']}", sorted(map(str, row.items())))
-        for row in changes
-    )
-    given = None if wanted is None else sorted(wanted)
-    return RoleSyncPreview(changes, Shown("discord.request_sync", given, rows))
 
 
 def sync_log() -> QuerySet[DiscordSyncLog]:

@@ -37,7 +37,7 @@ from .models import AttendanceCheck, AttendanceUpload, Event, EventPool, Leave, 
 from .parsers import AttendanceParse, RosterBlock
 from .planning import Planned, Verdict, plan_attendance, shown_of
 from .policy import ATTENDED
-from .services.raids import check_of
+from .services.locking import check_of
 from .uploads import Decisions, attendees_of, chosen_blocks, fingerprint, own_guilds, taken_at_of, warnings_of
 
 _POOLS = Prefetch("event_pools", queryset=EventPool.objects.select_related("pool").order_by("position", "pk"))

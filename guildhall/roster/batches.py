@@ -10,15 +10,11 @@ from guildhall.core.batches import CHANGED, STANDING, UNDONE, BatchKind, BatchRo
 from guildhall.core.errors import Conflict
 from guildhall.core.models import Batch
 from guildhall.roster.models import Character, Rank, RankChange
+from guildhall.roster.services import delete_rank, retire_character, set_rank, undo_bulk_rank, update_character
+from guildhall.roster.services.guild_dump import DUMP, DUMP_FIELDS, state_of
 
-RANKS, DUMP = "rank_change", "guild_dump"
+RANKS = "rank_change"
 _KEEPERS = ("roster:write",)
-_FIELDS = ("status", "level", "character_class", "rank_id")
-
-
-def state_of(character: Character) -> dict[str, Any]:
-    """Return what a guild dump may change of a character, JSON-ready."""
-    return {name: getattr(character, name) for name in _FIELDS}
 
 
 def _rank_changes(batch: Batch) -> list[BatchRow]:
@@ -44,8 +40,6 @@ def _lock_characters(batch: Batch) -> None:
 
 
 def _undo_ranks(batch: Batch, actor: Any, reason: str) -> None:
-    from guildhall.roster.services import undo_bulk_rank
-
     undo_bulk_rank(batch=batch.pk, actor=actor, reason=reason)
 
 
@@ -77,7 +71,7 @@ def _as_text(before: dict[str, Any] | None, after: dict[str, Any], ranks: dict[i
     if before is None:
         return "added"
     parts = []
-    for name in _FIELDS:
+    for name in DUMP_FIELDS:
         if before[name] != after[name]:
             old, new = before[name], after[name]
             if name == "rank_id":
@@ -93,8 +87,6 @@ def _lock_dump(batch: Batch) -> None:
 
 
 def _undo_dump(batch: Batch, actor: Any, reason: str) -> None:
-    from guildhall.roster.services import delete_rank, retire_character, set_rank, update_character
-
     words = f"guild dump undone: {reason}"[:300]
     for row, step, character in _dump_steps(batch):
         if row.state != STANDING or character is None:
@@ -103,7 +95,7 @@ def _undo_dump(batch: Batch, actor: Any, reason: str) -> None:
         if before is None:
             retire_character(character=character, actor=actor, by=SYSTEM, reason=words)
             continue
-        plain = {name: before[name] for name in _FIELDS[:3] if before[name] != after[name]}
+        plain = {name: before[name] for name in DUMP_FIELDS[:3] if before[name] != after[name]}
         if plain:
             update_character(character=character, actor=actor, by=SYSTEM, **plain)
         if before["rank_id"] != after["rank_id"]:

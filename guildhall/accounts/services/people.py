@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
+from django.dispatch import receiver
 
 from guildhall.core import audit, revisions
 from guildhall.core.errors import BadInput, Conflict, NotAllowed
@@ -15,7 +16,7 @@ from guildhall.core.transactions import use_case
 
 from ..access_history import record_access_change
 from ..authority import Change, asker, require_authority_over, require_may_grant
-from ..models import APIKey, RoleGroup, User
+from ..models import APIKey, RoleGroup, User, password_changed
 from ..permissions import SYSTEM, Principal
 from .access import end_access
 from .roles import announce_member_change, mirror_role
@@ -202,3 +203,9 @@ def refuse_own_role(given: Any) -> None:
     for name in ("role_group", "is_active", "discord_id", "is_staff", "is_superuser"):
         if isinstance(given, Mapping) and name in given:
             raise NotAllowed(f"{name} is not yours to change; ask an officer.", code="not_yours_to_change")
+
+
+@receiver(password_changed, dispatch_uid="accounts.password_changed")
+def note_password(user: User, **kwargs: Any) -> None:
+    """Call `password_was_set` for a password that was set, by whatever way."""
+    password_was_set(user=user)

@@ -30,6 +30,7 @@ from guildhall.discord.linking.services import link_discord, unlink_discord
 from guildhall.discord.linking.throttled import exchange_sent_token
 from guildhall.discord.models import DiscordRoleMapping, DiscordSyncLog
 from guildhall.discord.roles import mapping as mappings
+from guildhall.discord.roles.drift import drift_report, preview_role_sync
 from guildhall.discord.roles.sync import request_sync
 from guildhall.roster.selectors import find_person
 
@@ -198,7 +199,7 @@ class SyncRolesView(APIView):
 
 
 def _role_sync(user_ids: list[int] | None) -> dict[str, Any]:
-    found = selectors.preview_role_sync(user_ids=user_ids)
+    found = preview_role_sync(user_ids=user_ids)
     return {"queued": 0, "changes": found.changes, "digest": found.digest}
 
 
@@ -222,7 +223,7 @@ class DriftView(APIView):
     @extend_schema(responses={200: DriftOutput})
     def get(self, request: Request) -> Response:
         officers_and_bots(request)
-        return Response(selectors.drift_report())
+        return Response(drift_report())
 
 
 class LinkMemberView(APIView):

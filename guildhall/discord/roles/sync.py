@@ -11,8 +11,8 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
@@ -21,70 +21,17 @@ from guildhall.core import clock, outbox, previews
 from guildhall.core.transactions import use_case
 from guildhall.discord.client import DiscordConfig, Forbidden, NotThere, RestClient
 from guildhall.discord.client.errors import UNKNOWN_ROLE, as_text
-from guildhall.discord.models import DiscordRole, DiscordSyncLog
+from guildhall.discord.models import DiscordSyncLog
 
-from .desired import Desired, active_mappings, desired_roles, linked_people, mapped_role_ids
+from .desired import active_mappings, desired_roles, linked_people, mapped_role_ids
+from .drift import preview_role_sync
 from .mirror import known_roles, member_row, note_left, note_role_problem
+from .plans import Change, Plan, make_plan
 
 SYNC_MEMBER = "discord.sync_member"
 RECONCILE = "discord.reconcile"
 Action = DiscordSyncLog.Action
 Outcome = DiscordSyncLog.Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One role to give or take; `blocked` says in words why the bot cannot."""
-
-    action: str
-    role_id: str
-    role_name: str
-    why: str
-    blocked: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What differs for one Discord account."""
-
-    discord_id: str
-    user_id: int | None
-    changes: list[Change] = field(default_factory=list)
-
-    @property
-    def possible(self) -> list[Change]:
-        """Return the changes that the bot can make."""
-        return [change for change in self.changes if not change.blocked]
-
-
-def make_plan(
-    *,
-    discord_id: str,
-    desired: Desired | None,
-    actual: Iterable[str],
-    mapped: Collection[str],
-    roles: Mapping[str, DiscordRole],
-) -> Plan:
-    """Return the difference between desired and actual, over mapped roles alone."""
-    held = set(actual) & set(mapped)
-    due = set(desired.roles) if desired else set()
-    changes = []
-    for role_id in sorted(held - due):
-        why = "not due any more" if desired and desired.discord_id else "not linked to anybody"
-        changes.append(_change(Action.ROLE_REMOVE, role_id, why, roles))
-    for role_id in sorted(due - held):
-        changes.append(_change(Action.ROLE_ADD, role_id, desired.roles[role_id] if desired else "", roles))
-    return Plan(discord_id, desired.user_id if desired else None, changes)
-
-
-def _change(action: str, role_id: str, why: str, roles: Mapping[str, DiscordRole]) -> Change:
-    role = roles.get(role_id)
-    if role is None:
-        return Change(action, role_id, "", why, "There is no such role in the server. Map the rank to another role.")
-    return Change(action, role_id, role.name, why, role.problem)
-
-
-# -- asking for it ----------------------------------------------------------------------------------------------------
 
 
 @use_case
@@ -102,7 +49,7 @@ def request_member_sync(*, discord_id: str, source: str, reason: str = "", actor
 
 
 @use_case
-@previews.executes_preview("guildhall.discord.selectors.preview_role_sync")
+@previews.executes_preview(preview_role_sync)
 def request_sync(
     *,
     user_ids: Collection[int] | None,
@@ -123,8 +70,6 @@ def request_sync(
         PreviewChanged: other roles would be given or taken than were shown.
     """
     if digest is not None:
-        from guildhall.discord.selectors import preview_role_sync
-
         previews.require(digest, lambda: preview_role_sync(user_ids=user_ids).shown)
     if not DiscordConfig.from_settings().has_bot:
         return 0

@@ -12,7 +12,8 @@ from guildhall.core.models import OutboxMessage
 from guildhall.discord.client import default_client
 from guildhall.discord.linking.services import unlink_discord
 from guildhall.discord.models import DiscordMember, DiscordRole, DiscordRoleMapping, DiscordSyncLog
-from guildhall.discord.roles.reconcile import drift, reconcile
+from guildhall.discord.roles.drift import drift
+from guildhall.discord.roles.reconcile import reconcile
 from guildhall.discord.roles.sync import request_sync
 from guildhall.discord.tests.people import Guild, deliver, make_guild
 from guildhall.roster.services import reassign_character, set_rank, update_character

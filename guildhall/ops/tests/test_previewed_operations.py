@@ -18,8 +18,8 @@ from guildhall.core import batches, clock, previews
 from guildhall.core.errors import GuildhallError
 from guildhall.core.models import AuditEvent
 from guildhall.core.previews import PreviewChanged
+from guildhall.discord.roles.drift import preview_role_sync
 from guildhall.discord.roles.sync import request_sync
-from guildhall.discord.selectors import preview_role_sync
 from guildhall.eqdkp.models import ImportRun
 from guildhall.eqdkp.wizard import preview_import, start_import
 from guildhall.points import services as points

@@ -1,8 +1,9 @@
 """Every change to events, raids and attendance: one verb each, one transaction, on the record.
 
-`events` (events, item pools, shares of the statuses), `raids` (raids and their checks), `awarding` (the main job),
-`amending` (putting it right: only the difference is posted), `unmatched` (names that nobody knew), `reversing` (a whole
-raid, and what follows the ledger), `leave` (who is away), `summaries` (the attendance read model).
+`events` (events, item pools, shares of the statuses), `raids`, `checks` (their attendance checks), `awarding`
+(the main job), `amending` (putting it right: only the difference is posted), `unmatched` (names that nobody knew), `reversing` (a whole
+raid, and what follows the ledger), `leave` (who is away), `summaries` (the attendance read model); `locking`
+(the raid's row, which everything waits for) and `cleaning` (values) carry them. No two modules import each other.
 """
 
 from .amending import (
@@ -14,6 +15,7 @@ from .amending import (
     take_off_rows,
 )
 from .awarding import AwardResult, Credit, award_attendance, commit_parsed_attendance
+from .checks import add_check, remove_check, update_check
 from .events import (
     create_event,
     delete_event,
@@ -25,17 +27,8 @@ from .events import (
     update_event,
 )
 from .leave import change_leave, end_leave, take_leave
-from .raids import (
-    add_check,
-    check_of,
-    create_raid,
-    delete_raid,
-    first_check,
-    lock_raid,
-    remove_check,
-    update_check,
-    update_raid,
-)
+from .locking import check_of, first_check, lock_raid
+from .raids import create_raid, delete_raid, update_raid
 from .reversing import reverse_raid
 from .standing import RAID_AMENDED, RAID_AWARDED, RAID_REVERSED
 from .summaries import refresh_attendance

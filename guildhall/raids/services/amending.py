@@ -33,14 +33,13 @@ from guildhall.raids.planning import (
     clean_attendees,
     merit_of,
     plan_attendance,
-    pools_of,
 )
-from guildhall.raids.policy import amounts_for, shares_in_force
+from guildhall.raids.policy import amounts_for
 from guildhall.roster.names import name_key
 from guildhall.roster.selectors import match_names
 
 from .awarding import carry_out, entry_description, store_changed, stored_amounts
-from .raids import check_of, lock_raid, refuse_future
+from .locking import check_of, lock_raid, refuse_future
 from .standing import RAID_AMENDED, announce
 
 Amounts = dict[int, Decimal]
@@ -425,39 +424,6 @@ def mark_rows(*, rows: Collection[int], actor: User | None, reason: str, import_
         reversal_reason=reason[:300],
         credited_user=None,
     )
-
-
-def repay_check(*, check: AttendanceCheck, actor: User | None) -> int:
-    """Pay everybody at a check by its new worth, the difference alone; who has a worth of their own keeps it.
-
-    Joins the caller's transaction, with the raid locked. Returns how many people it concerned.
-    """
-    rows = list(
-        RaidAttendance.objects.filter(attendance_check=check, given_points=None)
-        .exclude(credited_user=None)
-        .select_related("character", "attendance_check")
-    )
-    pools, shares, paid = pools_of(check), shares_in_force(), amounts_of(rows)
-    changes = []
-    for row in rows:
-        row.attendance_check = check
-        after = amounts_for(worth=check.points, status=row.status, character=row.character, pools=pools, shares=shares)
-        change = Change(
-            "changed",
-            row.character_name,
-            row.user_id,
-            row.status,
-            row.status,
-            dict(paid.get(row.document, {})),
-            after,
-            row,
-        )
-        if change.difference:
-            changes.append(change)
-    post_differences(changes, pools, check.raid, actor)
-    if changes:
-        announce(RAID_AMENDED, check.raid, check_id=check.pk, changed=len(changes))
-    return len(changes)
 
 
 @use_case

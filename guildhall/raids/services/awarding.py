@@ -58,7 +58,7 @@ from guildhall.raids.uploads import (
 from guildhall.roster.models import Character
 from guildhall.roster.names import name_key
 
-from .raids import check_of, lock_raid, refuse_future
+from .locking import check_of, lock_raid, refuse_future
 from .standing import RAID_AWARDED, announce
 
 

@@ -31,7 +31,7 @@ from guildhall.core.transactions import use_case
 from guildhall.points import ledger
 from guildhall.raids.models import Leave, span_of_days
 
-from .raids import EARLIEST
+from .cleaning import EARLIEST
 from .standing import attendance_changed
 
 MOST_DAYS_AHEAD = 3660

@@ -22,7 +22,7 @@ from guildhall.points.models import EntryKind, LedgerEntry
 from guildhall.raids.models import Leave, MemberAttendanceSummary, Raid, RaidAttendance
 
 from .amending import mark_rows
-from .raids import lock_raid
+from .locking import lock_raid
 from .standing import RAID_REVERSED, announce, attendance_changed
 
 

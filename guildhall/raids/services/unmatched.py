@@ -12,7 +12,7 @@ from guildhall.raids.planning import Attendee, plan_attendance
 from guildhall.roster.models import Character
 
 from .awarding import AwardResult, Credit, carry_out
-from .raids import check_of, lock_raid
+from .locking import check_of, lock_raid
 from .standing import RAID_AMENDED, announce
 
 

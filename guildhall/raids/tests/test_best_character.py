@@ -17,7 +17,7 @@ from guildhall.points.verification import verify
 from guildhall.raids import services
 from guildhall.raids.models import RaidAttendance, UnmatchedName
 from guildhall.raids.planning import Verdict, clean_attendees, plan_attendance
-from guildhall.raids.services.raids import first_check
+from guildhall.raids.services.locking import first_check
 
 from .scenario import balance, character, person, pool, raid
 

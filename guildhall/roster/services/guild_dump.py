@@ -19,7 +19,6 @@ from guildhall.accounts.permissions import SYSTEM
 from guildhall.core import audit, batches, previews
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import use_case
-from guildhall.roster.batches import state_of
 from guildhall.roster.models import Character, CharacterAlias, Rank
 from guildhall.roster.names import name_key
 
@@ -27,6 +26,15 @@ from .characters import create_character, retire_character, update_character
 from .ranks import create_rank, set_rank
 
 MOST_MEMBERS = 5000
+
+DUMP = "guild_dump"
+"""The kind of its batch (`roster.batches`)."""
+DUMP_FIELDS = ("status", "level", "character_class", "rank_id")
+
+
+def state_of(character: Character) -> dict[str, Any]:
+    """Return what a guild dump may change of a character, JSON-ready."""
+    return {name: getattr(character, name) for name in DUMP_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +205,7 @@ def _write_down(
             steps.append({"character_id": one.pk, "name": one.name, "before": before, "after": after})
     if steps or ranks:
         batches.record(
-            kind="guild_dump",
+            kind=DUMP,
             title=f"Guild dump: {len(steps)} character{'' if len(steps) == 1 else 's'} changed",
             size=len(steps),
             actor=actor,

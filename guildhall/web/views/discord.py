@@ -23,6 +23,7 @@ from guildhall.discord.linking.services import unlink_discord
 from guildhall.discord.linking.throttled import verify_claims_from_sent_log
 from guildhall.discord.models import Claim, DiscordRoleMapping
 from guildhall.discord.roles import mapping as mappings
+from guildhall.discord.roles.drift import drift_report
 from guildhall.discord.roles.sync import request_sync
 from guildhall.roster.models import Character, Rank
 from guildhall.roster.selectors import character_by_name
@@ -127,7 +128,7 @@ def discord(request: HttpRequest) -> HttpResponse:
             return response
     checks: list[Check] = check_connection(default_client()) if test.sent else []
     config = DiscordConfig.from_settings()
-    drift = selectors.drift_report()
+    drift = drift_report()
     context = {
         "test": test,
         "checks": checks,

@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from guildhall.discord.client import DiscordError, default_client
 from guildhall.discord.client.errors import as_text
 from guildhall.discord.models import DiscordMember
+from guildhall.discord.roles.drift import compare
 from guildhall.discord.roles.mirror import known_roles, store_members
-from guildhall.discord.roles.reconcile import compare, reconcile
+from guildhall.discord.roles.reconcile import reconcile
 
 
 class Command(BaseCommand):
