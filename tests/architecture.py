@@ -57,7 +57,7 @@ def drawing(found: dict[str, Counter[str]]) -> str:
     middle = {app: top + step * place + 12 for place, app in enumerate(APPS)}
     lines = []
     for app in APPS:
-        for other in found[app]:
+        for other in sorted(found[app], key=APPS.index):
             if any(other in found[between] for between in found[app] if between != other):
                 continue  # implied by a longer way
             start, end = middle[app], middle[other]
