@@ -22,7 +22,7 @@ from guildhall.points.visibility import sees_sealed_of_anybody
 from guildhall.roster.selectors import speaking_character
 
 from . import people
-from .views import given
+from .shared import given
 
 #: More people than a guild has officers.
 MOST_TRUSTED = 500

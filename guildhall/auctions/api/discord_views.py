@@ -26,7 +26,7 @@ from guildhall.roster.selectors import find_person
 
 from . import people
 from .serializers import BalanceOutput, ResultInput, ValidateInput, ValidateOutput
-from .views import given
+from .shared import given
 
 
 class BidResultsView(APIView):

@@ -22,7 +22,7 @@ from . import output
 from .reading import read_upload, refuse_large_body
 from .response_serializers import ExplanationOutput, ParsedOutput, SharesOutput
 from .serializers import RosterInput, ShareSerializer, SummarySerializer
-from .views import actor_of
+from .shared import actor_of
 
 
 class ParseAttendanceView(APIView):

@@ -124,7 +124,7 @@ class LeaveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
     @idempotent
     def create(self, request: Request) -> Response:
         """Take a leave, or write down somebody else's."""
-        who, data = principal(request), _valid(LeaveInput, request)
+        who, data = principal(request), valid(LeaveInput, request)
         user = data.pop("user_id", None) or who.person
         made = services.take_leave(user=user, actor=who.person, for_others=selectors.sets_others_leave(who), **data)
         return self._shown(made, status=201)
@@ -132,7 +132,7 @@ class LeaveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
     @extend_schema(request=LeaveChangeInput, responses=LeaveSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change the days or the reason."""
-        who, data = principal(request), _valid(LeaveChangeInput, request)
+        who, data = principal(request), valid(LeaveChangeInput, request)
         changed = services.change_leave(
             leave=selectors.leave_with_id(int(pk)),
             actor=who.person,
@@ -155,7 +155,7 @@ class LeaveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         return Response(self.get_serializer(selectors.leave_with_id(leave.pk)).data, status=status)
 
 
-def _valid(serializer_class: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+def valid(serializer_class: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)

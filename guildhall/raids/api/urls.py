@@ -6,16 +6,11 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from .attendance_views import AttendanceSummaryView, ExplainAttendanceView, ParseAttendanceView, StatusShareView
+from .event_views import EventViewSet, ItemPoolViewSet
 from .guild_dump import GuildDumpView
 from .leaves import LeaveViewSet
-from .views import (
-    EventViewSet,
-    ItemPoolViewSet,
-    RaidAttendanceView,
-    RaidCheckView,
-    RaidUnmatchedView,
-    RaidViewSet,
-)
+from .part_views import RaidAttendanceView, RaidCheckView, RaidUnmatchedView
+from .views import RaidViewSet
 
 router = SimpleRouter()
 router.register("attendance/leaves", LeaveViewSet, basename="leave")

@@ -1,21 +1,15 @@
 """Every change to events, raids and attendance: one verb each, one transaction, on the record.
 
-`events` (events, item pools, shares of the statuses), `raids`, `checks` (their attendance checks), `awarding`
-(the main job), `amending` (putting it right: only the difference is posted), `unmatched` (names that nobody knew), `reversing` (a whole
-raid, and what follows the ledger), `leave` (who is away), `summaries` (the attendance read model); `locking`
-(the raid's row, which everything waits for) and `cleaning` (values) carry them. No two modules import each other.
+`events` (events, item pools, shares of the statuses), `raids`, `checks` (their attendance checks), `awarding` (the main
+job), `amending` (putting it right: only the difference, found by `differences`, is posted), `unmatched` (names that
+nobody knew), `reversing` (a whole raid, and what follows the ledger), `leave` (who is away), `summaries` (the attendance
+read model). `locking` (the raid's row, which everything waits for), `cleaning` (values) and `rows` carry them.
 """
 
-from .amending import (
-    Amendment,
-    Change,
-    amend_attendance,
-    preview_amendment,
-    remove_attendee,
-    take_off_rows,
-)
+from .amending import amend_attendance, preview_amendment, remove_attendee, take_off_rows
 from .awarding import AwardResult, Credit, award_attendance, commit_parsed_attendance
 from .checks import add_check, remove_check, update_check
+from .differences import Amendment, Change
 from .events import (
     create_event,
     delete_event,

@@ -4,15 +4,12 @@ Invariants:
 - Somebody whose status, worth and character stay the same is not touched, whatever has changed about shares or pools
   since. Who changes is worked out anew by today's rules, and the difference to what the ledger holds is posted under
   the same document. Who goes is reversed. The number of statements does not grow with the number of people.
-- The preview is the amendment itself without its writes: both are `_work_out`.
+- The preview is the amendment itself without its writes: both are `compare`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -23,88 +20,14 @@ from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool, EntryKind
-from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance, UnmatchedName
-from guildhall.raids.planning import (
-    Attendee,
-    Plan,
-    Planned,
-    Verdict,
-    amounts_of,
-    clean_attendees,
-    merit_of,
-    plan_attendance,
-)
-from guildhall.raids.policy import amounts_for
-from guildhall.roster.names import name_key
-from guildhall.roster.selectors import match_names
+from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
+from guildhall.raids.planning import Attendee, Verdict
 
-from .awarding import carry_out, entry_description, store_changed, stored_amounts
+from .awarding import carry_out
+from .differences import Amendment, Change, compare, preview_shown, wanted_attendees
 from .locking import check_of, lock_raid, refuse_future
+from .rows import entry_description, store_changed, stored_amounts
 from .standing import RAID_AMENDED, announce
-
-Amounts = dict[int, Decimal]
-
-
-@dataclass(slots=True)
-class Change:
-    """One person's part of an amendment. `before` and `after` are amounts by pool id; `what` is added, removed,
-    changed, unchanged or unmatched."""
-
-    what: str
-    character_name: str
-    user_id: int | None
-    status_before: str | None
-    status_after: str | None
-    before: Amounts = field(default_factory=dict)
-    after: Amounts = field(default_factory=dict)
-    row: RaidAttendance | None = None
-    planned: Planned | None = None
-
-    @property
-    def difference(self) -> Amounts:
-        """Return what is posted, by pool id; empty where nothing is."""
-        pools = {**self.before, **self.after}
-        found = {pool: self.after.get(pool, ZERO) - self.before.get(pool, ZERO) for pool in pools}
-        return {pool: amount for pool, amount in found.items() if amount != ZERO}
-
-
-@dataclass(slots=True)
-class Amendment:
-    """What an amendment would do, or did."""
-
-    raid: Raid
-    check: AttendanceCheck
-    changes: list[Change]
-    unmatched: list[UnmatchedName] = field(default_factory=list)
-    is_preview: bool = False
-    shown: previews.Shown | None = None
-    """What the preview showed; None of an amendment that was carried out."""
-
-    @property
-    def digest(self) -> str | None:
-        return self.shown.digest if self.shown else None
-
-    def of(self, *what: str) -> list[Change]:
-        """Return the changes of a kind."""
-        return [change for change in self.changes if change.what in what]
-
-    @property
-    def points_by_person(self) -> dict[ledger.Key, Decimal]:
-        """Return what is posted of each person in each pool."""
-        found: dict[ledger.Key, Decimal] = defaultdict(lambda: ZERO)
-        for change in self.changes:
-            for pool, amount in change.difference.items():
-                found[change.user_id or 0, pool] += amount
-        return dict(found)
-
-    @property
-    def total(self) -> Amounts:
-        """Return the sum of the differences, by pool id."""
-        found: Amounts = defaultdict(lambda: ZERO)
-        for change in self.changes:
-            for pool, amount in change.difference.items():
-                found[pool] += amount
-        return dict(found)
 
 
 def preview_amendment(
@@ -124,29 +47,9 @@ def preview_amendment(
         raise Conflict(f"{raid} was reversed. Make a new raid instead.", code="raid_reversed")
     at = check_of(raid, check)
     refuse_future(raid, at)
-    wanted = _wanted(attendees, partial, remove)
-    changes, _ = _work_out(at, wanted, partial, remove)
-    return Amendment(raid, at, changes, is_preview=True, shown=_shown(at, wanted, partial, remove, changes))
-
-
-def _shown(
-    check: AttendanceCheck,
-    wanted: Sequence[Attendee],
-    partial: bool,
-    remove: Collection[str],
-    changes: Sequence[Change],
-) -> previews.Shown:
-    people = [[one.character_name, one.status, one.points, one.note, one.character_id] for one in wanted]
-    given = [check.raid_id, check.pk, sorted(people, key=str), partial, sorted(remove)]
-    rows = previews.by_label(
-        (
-            change.character_name,
-            [change.what, change.user_id, change.status_before, change.status_after, change.before, change.after],
-        )
-        for change in changes
-        if change.what != "unchanged"
-    )
-    return previews.Shown("raids.amend_attendance", given, rows)
+    wanted = wanted_attendees(attendees, partial, remove)
+    changes, _ = compare(at, wanted, partial, remove)
+    return Amendment(raid, at, changes, is_preview=True, shown=preview_shown(at, wanted, partial, remove, changes))
 
 
 @use_case
@@ -176,12 +79,12 @@ def amend_attendance(
         Conflict: ``raid_reversed``, ``pool_closed``.
         NotFound: ``unknown_check``, ``not_present`` for a name in `remove` that is not down there.
     """
-    wanted = _wanted(attendees, partial, remove)
+    wanted = wanted_attendees(attendees, partial, remove)
     locked = lock_raid(raid.pk)
     at = check_of(locked, check)
     refuse_future(locked, at)
-    changes, plan = _work_out(at, wanted, partial, remove)
-    previews.require(digest, lambda: _shown(at, wanted, partial, remove, changes))
+    changes, plan = compare(at, wanted, partial, remove)
+    previews.require(digest, lambda: preview_shown(at, wanted, partial, remove, changes))
     amendment = Amendment(locked, at, changes)
     _take_off([change.row for change in amendment.of("removed") if change.row], actor, reason or "taken off the list")
     post_differences(amendment.of("changed"), plan.pools, locked, actor)
@@ -190,168 +93,6 @@ def amend_attendance(
     amendment.unmatched = done.unmatched
     _notify(amendment, actor, reason)
     return amendment
-
-
-def _wanted(attendees: Iterable[Any], partial: bool, remove: Collection[str]) -> list[Attendee]:
-    given = list(attendees)
-    if not given and partial and remove:
-        return []
-    return clean_attendees(given)
-
-
-def _work_out(
-    check: AttendanceCheck, wanted: Sequence[Attendee], partial: bool, remove: Collection[str]
-) -> tuple[list[Change], Plan]:
-    """Compare what stands with what is wanted. The plan that comes back holds the additions and the unmatched names."""
-    plan = plan_attendance(check=check, attendees=wanted)
-    standing = list(
-        RaidAttendance.objects.filter(attendance_check=check, reversed_at=None)
-        .select_related("character")
-        .order_by("pk")
-    )
-    credited = {row.user_id: row for row in standing if row.credited_user_id is not None}
-    paid = amounts_of(standing)
-    best = _best_of_each(plan, check)
-    changes: list[Change] = []
-    kept: set[int] = set()
-    # Whom a partial amendment says something about; everybody else stays as they are.
-    listed = {_key(planned) for planned in plan.rows if planned.character} | {name_key(name) for name in remove}
-    for planned in plan.rows:
-        if planned.user_id is None or planned.verdict not in (
-            Verdict.AWARD, Verdict.RAISED, Verdict.ALREADY_PRESENT, Verdict.SECOND_CHARACTER,
-        ):  # fmt: skip
-            changes.append(_change("unmatched", planned))
-            continue
-        row = credited.get(planned.user_id)
-        if row is None:
-            own = [r for r in standing if r.user_id == planned.user_id and r.name_key == _key(planned)]
-            if own:  # an imported row that paid without crediting stays as it is
-                kept.update(r.pk for r in own)
-                changes.append(_change("unchanged", planned, own[0], paid))
-            elif planned is best[planned.user_id]:
-                changes.append(_change("added", planned))
-            continue
-        kept.add(row.pk)
-        kept.update(r.pk for r in standing if r.name_key == _key(planned))
-        if planned.verdict == Verdict.RAISED:  # decided here, not by the plan: an amendment may lower as well
-            planned.verdict = Verdict.SECOND_CHARACTER if planned.own is None else Verdict.ALREADY_PRESENT
-            planned.amounts, planned.paid = {}, {}
-        if planned is not best[planned.user_id]:
-            continue
-        row.attendance_check = check  # the same object, so that its raid is not read again for each row
-        change = _change("changed", planned, row, paid)
-        if partial and row.name_key not in listed and not _earns_more(planned, change, check, plan):
-            # Of the character that stands for them nothing is said: it goes on standing, this one is put beside it.
-            change.what, change.after = "unchanged", change.before
-            changes.append(change)
-            continue
-        same = (
-            row.status == planned.attendee.status
-            and row.given_points == planned.attendee.points
-            and row.name_key == _key(planned)
-        )
-        if same:
-            change.what, change.after = "unchanged", change.before
-        else:
-            change.after = _amounts(planned, check, plan)
-        planned.verdict = Verdict.ALREADY_PRESENT
-        planned.row = row
-        changes.append(change)
-    removals = _removals(standing, kept, paid, partial, remove)
-    gone = {change.row.pk for change in removals if change.row is not None}
-    for planned in plan.rows:
-        if planned.row is not None and planned.row.pk in gone:
-            planned.row = None  # an absence that is taken off is not the row that somebody is awarded by
-    return [*changes, *removals], plan
-
-
-def _amounts(planned: Planned, check: AttendanceCheck, plan: Plan) -> Amounts:
-    """Return what a name earns at the check, whatever stands there."""
-    return amounts_for(
-        worth=check.points,
-        status=planned.attendee.status,
-        character=planned.character,
-        pools=plan.pools,
-        shares=plan.shares,
-        given=planned.attendee.points,
-    )
-
-
-def _earns_more(planned: Planned, change: Change, check: AttendanceCheck, plan: Plan) -> bool:
-    """Return whether a character earns more than the one that stands for the person, by the plan's own order
-    (`merit_of`)."""
-    assert change.row is not None
-    amounts = _amounts(planned, check, plan)
-    before = {**dict.fromkeys(amounts, ZERO), **change.before}
-    mine = merit_of(planned.attendee.status, amounts, planned.character)
-    return mine < merit_of(change.row.status, before, change.row.character)
-
-
-def _key(planned: Planned) -> str:
-    assert planned.character is not None
-    return planned.character.name_key
-
-
-def _best_of_each(plan: Plan, check: AttendanceCheck) -> dict[int | None, Planned]:
-    """Return for each person the character that should stand for them: the best earner, the main among equals."""
-
-    def merit(planned: Planned) -> tuple[Any, ...]:
-        return merit_of(planned.attendee.status, _amounts(planned, check, plan), planned.character)
-
-    mine: dict[int | None, list[Planned]] = defaultdict(list)
-    for planned in plan.rows:
-        if planned.user_id is not None:
-            mine[planned.user_id].append(planned)
-    return {user_id: min(rows, key=merit) for user_id, rows in mine.items()}
-
-
-def _change(
-    what: str, planned: Planned, row: RaidAttendance | None = None, paid: Mapping[UUID, Amounts] | None = None
-) -> Change:
-    return Change(
-        what=what,
-        character_name=planned.character.name if planned.character else planned.attendee.character_name,
-        user_id=planned.user_id,
-        status_before=row.status if row else None,
-        status_after=planned.attendee.status,
-        before=dict((paid or {}).get(row.document, {})) if row else {},
-        after=dict(planned.amounts),
-        row=row,
-        planned=planned,
-    )
-
-
-def _removals(
-    standing: Sequence[RaidAttendance],
-    kept: set[int],
-    paid: Mapping[UUID, Amounts],
-    partial: bool,
-    remove: Collection[str],
-) -> list[Change]:
-    if partial:
-        matches = match_names(remove, suggest=False) if remove else {}
-        keys = {name_key(name) for name in remove} | {m.character.name_key for m in matches.values() if m.character}
-        people = {row.user_id for row in standing if row.name_key in keys and row.user_id is not None}
-        down = {row.name_key for row in standing}
-        for name in remove:
-            known = matches[name].character
-            if name_key(name) not in down and (known is None or known.name_key not in down):
-                raise NotFound(f"{name[:40]} is not recorded at this check.", code="not_present", attr="remove")
-        going = [row for row in standing if row.name_key in keys or row.user_id in people]
-    else:
-        going = [row for row in standing if row.pk not in kept]
-    return [
-        Change(
-            what="removed",
-            character_name=row.character_name,
-            user_id=row.user_id,
-            status_before=row.status,
-            status_after=None,
-            before=paid.get(row.document, {}),
-            row=row,
-        )
-        for row in going
-    ]
 
 
 def post_differences(

@@ -17,34 +17,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, batches, clock, previews
-from guildhall.core.errors import Conflict, Stale
+from guildhall.core.errors import Conflict
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
-from guildhall.points.models import EntryKind
-from guildhall.raids.models import (
-    AttendanceCheck,
-    AttendanceStatus,
-    AttendanceUpload,
-    Raid,
-    RaidAttendance,
-    UnmatchedName,
-)
+from guildhall.raids.models import AttendanceCheck, AttendanceUpload, Raid, RaidAttendance, UnmatchedName
 from guildhall.raids.parsers import AttendanceParse
-from guildhall.raids.planning import (
-    KEPT,
-    Attendee,
-    Plan,
-    Planned,
-    Verdict,
-    clean_attendees,
-    plan_attendance,
-    shown_of,
-)
+from guildhall.raids.planning import KEPT, Attendee, Plan, Planned, Verdict, clean_attendees, plan_attendance, shown_of
 from guildhall.raids.uploads import (
     Decisions,
     attendees_of,
@@ -55,10 +38,10 @@ from guildhall.raids.uploads import (
     taken_at_of,
     warnings_of,
 )
-from guildhall.roster.models import Character
 from guildhall.roster.names import name_key
 
 from .locking import check_of, lock_raid, refuse_future
+from .rows import attendance_row, keep_unmatched, kept_of, postings_of, put_beside, store, stored_amounts
 from .standing import RAID_AWARDED, announce
 
 
@@ -251,17 +234,17 @@ def carry_out(
     changed = [_Changed(planned) for planned in awards if planned.row is not None]
     for one in changed:
         if one.planned.verdict == Verdict.RAISED and one.planned.own is not one.planned.row:
-            one.beside = _put_beside(one.planned, plan, actor)
+            one.beside = put_beside(one.planned, plan, actor)
     beside = [one.beside for one in changed if one.beside is not None]
-    rows = [_row(planned, plan, actor, upload) for planned in awards]
-    postings = [posting for row, amounts in zip(rows, owed, strict=True) for posting in _postings(row, amounts, raid)]
+    rows = [attendance_row(planned, plan, actor, upload) for planned in awards]
+    postings = [posting for row, amounts in zip(rows, owed, strict=True) for posting in postings_of(row, amounts, raid)]
     ledger.open_pools([pool.pk for pool in plan.pools])
     ledger.post(postings=postings, actor=actor)
     paid = {posting.user_id for posting in postings}
     unpaid = [planned.user_id for planned in [*awards, *plan.of(Verdict.SECOND_CHARACTER)]]
     ledger.lock_people(user_id for user_id in unpaid if user_id not in paid)
-    seconds = [_row(planned, plan, actor, upload) for planned in plan.of(Verdict.SECOND_CHARACTER)]
-    _store(rows, [*seconds, *beside])
+    seconds = [attendance_row(planned, plan, actor, upload) for planned in plan.of(Verdict.SECOND_CHARACTER)]
+    store(rows, [*seconds, *beside])
     for planned, row in zip(awards, rows, strict=True):
         if planned.verdict == Verdict.AWARD:
             result.awarded.append(_credit(planned, row, plan))
@@ -281,7 +264,7 @@ def carry_out(
     kept_before: set[int] = set()
     if plan.of(*KEPT):
         kept_before = set(UnmatchedName.objects.filter(attendance_check=check).values_list("pk", flat=True))
-    result.unmatched = _keep_unmatched(plan, actor)
+    result.unmatched = keep_unmatched(plan, actor)
     result.total = sum((credit.points for credit in result.awarded), ZERO)
     result.total += sum((planned.posted(plan.pools) for planned in plan.of(Verdict.RAISED)), ZERO)
     if changed or (not quiet and (upload is not None or len(rows) > 1)):
@@ -311,22 +294,6 @@ class _Changed:
             "after": kept_of(self.row),
             "beside": {"document": str(self.beside.document), "before": self.own_before} if self.beside else None,
         }
-
-
-def kept_of(row: RaidAttendance, amounts: dict[str, str] | None = None) -> dict[str, Any]:
-    """Return what stands of a person at a check, JSON-ready, as a batch keeps it."""
-    return {
-        "character_id": row.character_id,
-        "character_name": row.character_name,
-        "name_key": row.name_key,
-        "status": row.status,
-        "points": show_points(row.points),
-        "amounts": row.amounts if amounts is None else amounts,
-        "given_points": None if row.given_points is None else str(row.given_points),
-        "note": row.note,
-        "upload_id": row.upload_id,
-        "is_credited": row.credited_user_id is not None,
-    }
 
 
 def _status_there(planned: Planned) -> str:
@@ -382,105 +349,6 @@ def _less_paid(planned: Planned) -> dict[int, Decimal]:
     return owed
 
 
-def _put_beside(planned: Planned, plan: Plan, actor: User | None) -> RaidAttendance:
-    """Return the row of the character that gives way to a better one of the same person: it was there too, and earns
-    nothing."""
-    was = planned.row
-    assert was is not None
-    # The row that the better character had as a second one becomes that of the other.
-    row = planned.own or RaidAttendance(created_by=was.created_by or actor)
-    row.attendance_check = plan.check
-    row.user_id, row.credited_user_id = was.user_id, None
-    row.character, row.character_name, row.name_key = was.character, was.character_name, was.name_key
-    row.status, row.note, row.upload = was.status, was.note, was.upload
-    row.points, row.amounts, row.given_points = ZERO, {}, None
-    return row
-
-
-def _row(planned: Planned, plan: Plan, actor: User | None, upload: AttendanceUpload | None) -> RaidAttendance:
-    """Return the attendance row of one name: new, or the person's absence that turned out to be none."""
-    character = planned.character
-    assert character is not None
-    given = planned.attendee.character_name
-    note = planned.attendee.note or (f"as {given}" if name_key(given) != character.name_key else "")
-    earns = planned.verdict in (Verdict.AWARD, Verdict.RAISED)
-    row = planned.row if earns and planned.row is not None else RaidAttendance()
-    row.attendance_check = plan.check
-    row.user_id = character.user_id
-    row.credited_user_id = character.user_id if earns else None
-    row.character = character
-    row.character_name = character.name
-    row.name_key = character.name_key
-    row.status = planned.attendee.status
-    row.points = planned.points(plan.pools)
-    row.amounts = stored_amounts(planned.amounts)
-    row.given_points = planned.attendee.points if earns else None
-    row.note = note[:300]
-    row.upload = upload or row.upload
-    if row._state.adding:
-        row.created_by = actor
-    return row
-
-
-def stored_amounts(amounts: Mapping[int, Decimal]) -> dict[str, str]:
-    """Return amounts by pool as `RaidAttendance.amounts` keeps them."""
-    return {str(pool_id): show_points(amount) for pool_id, amount in amounts.items()}
-
-
-def _postings(row: RaidAttendance, amounts: Mapping[int, Decimal], raid: Raid) -> list[ledger.Posting]:
-    assert row.user_id is not None
-    return [
-        ledger.Posting(
-            user_id=row.user_id,
-            pool_id=pool_id,
-            kind=EntryKind.RAID,
-            amount=amount,
-            occurred_at=row.attendance_check.taken_at,
-            document=row.document,
-            context=raid.context,
-            character_name=row.character_name,
-            description=entry_description(raid, row),
-        )
-        for pool_id, amount in amounts.items()
-        if amount != ZERO
-    ]
-
-
-def entry_description(raid: Raid, row: RaidAttendance) -> str:
-    """Return what a person reads beside the movement on their statement."""
-    check = row.attendance_check
-    label = check.label or ("" if check.position == 0 else check.get_kind_display())
-    words = f"{raid.name}: {label}" if label else raid.name
-    return words if row.status == AttendanceStatus.PRESENT else f"{words} ({row.get_status_display()})"
-
-
-_CHANGING = [
-    "user", "credited_user", "character", "character_name", "name_key", "status", "points", "amounts", "given_points",
-    "note", "upload", "amended_at",
-]  # fmt: skip
-
-
-def _store(rows: Sequence[RaidAttendance], seconds: Sequence[RaidAttendance]) -> None:
-    """Write attendance rows: new ones in one statement, changed ones in another."""
-    new = [row for row in [*rows, *seconds] if row._state.adding]
-    changed = [row for row in [*rows, *seconds] if not row._state.adding]
-    try:
-        with transaction.atomic():
-            RaidAttendance.objects.bulk_create(new, batch_size=ledger.BATCH)
-    except IntegrityError as error:
-        raise Stale(
-            "Somebody was credited at this check a moment ago. Nothing was stored; send it again.",
-            code="already_present",
-        ) from error
-    store_changed(changed)
-
-
-def store_changed(rows: Sequence[RaidAttendance]) -> None:
-    """Write changed attendance rows in one statement."""
-    if rows:
-        RaidAttendance.objects.bulk_update(rows, _CHANGING, batch_size=ledger.BATCH)
-
-
 def _credit(planned: Planned, row: RaidAttendance, plan: Plan, *, instead_of: str = "") -> Credit:
     return Credit(
         character_name=row.character_name,
@@ -499,40 +367,6 @@ def _credit(planned: Planned, row: RaidAttendance, plan: Plan, *, instead_of: st
         else {},
         instead_of=instead_of,
     )
-
-
-def _keep_unmatched(plan: Plan, actor: User | None) -> list[UnmatchedName]:
-    """Keep every name that was not awarded; one that is kept already stays as it is. Answers those still open."""
-    planned = plan.of(*KEPT)
-    if not planned:
-        return []
-    names = [
-        UnmatchedName(
-            raid=plan.check.raid,
-            attendance_check=plan.check,
-            name=row.attendee.character_name,
-            name_key=name_key(row.attendee.character_name),
-            status=row.attendee.status,
-            given_points=row.attendee.points,
-            raw={**row.attendee.raw, "reason": str(row.verdict)},
-            suggestions=_suggestions(row),
-            character=row.character,
-            created_by=actor,
-        )
-        for row in planned
-    ]
-    UnmatchedName.objects.bulk_create(names, ignore_conflicts=True, batch_size=ledger.BATCH)
-    return list(
-        UnmatchedName.objects.filter(
-            attendance_check=plan.check,
-            name_key__in=[name.name_key for name in names],
-            resolution=UnmatchedName.Resolution.OPEN,
-        ).order_by("name", "pk")
-    )
-
-
-def _suggestions(row: Planned) -> list[str]:
-    return [row.character.name] if isinstance(row.character, Character) else list(row.match.suggestions)
 
 
 def _notify(result: AwardResult, actor: User | None) -> None:

@@ -14,14 +14,12 @@ from guildhall.core.model_updates import update_model
 from guildhall.core.money import show_points
 from guildhall.core.transactions import use_case
 from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
-from guildhall.raids.planning import (
-    amounts_of,
-    pools_of,
-)
+from guildhall.raids.planning import amounts_of, pools_of
 from guildhall.raids.policy import amounts_for, shares_in_force
 
-from .amending import Change, post_differences
+from .amending import post_differences
 from .cleaning import CheckChanges, clean_check
+from .differences import Change
 from .locking import lock_raid
 from .standing import RAID_AMENDED, announce
 

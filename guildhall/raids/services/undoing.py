@@ -33,7 +33,8 @@ from guildhall.raids.planning import amounts_of, pools_of
 from guildhall.raids.policy import amounts_for, shares_in_force
 from guildhall.roster.models import Character
 
-from .amending import Change, mark_rows, post_differences, take_off_rows
+from .amending import mark_rows, post_differences, take_off_rows
+from .differences import Change
 from .standing import RAID_AMENDED, announce
 
 Kept = Mapping[str, Any]

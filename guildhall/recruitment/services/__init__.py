@@ -1,5 +1,6 @@
-"""Every change to applications: `applying` (the applicant's side), `reviewing` (the recruiters'), `voting` (the
-members' and the clock's), `trials`, and `transitions`, through which every status change goes."""
+"""Every change to applications: `applying` (the applicant's side; `answers` brings what they say into form, `admission`
+says who may), `reviewing` (the recruiters'), `voting` (the members' and the clock's), `trials`, and `transitions`, through
+which every status change goes."""
 
 from .applying import apply, claim_application, save_draft, submit_draft, withdraw, withdraw_by_link
 from .reviewing import accept_trial, add_comment, assign, edit_policy, promote_trial, reject, save_question

@@ -18,7 +18,8 @@ from guildhall.core.errors import BadInput, Conflict, NotAllowed, NotFound
 from guildhall.core.models import OutboxMessage
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import Application, ApplicationQuestion
-from guildhall.recruitment.services.applying import find_by_token, may_apply_again_at
+from guildhall.recruitment.services.admission import may_apply_again_at
+from guildhall.recruitment.services.applying import find_by_token
 from guildhall.recruitment.services.transitions import TRANSITIONS, move, policy
 from guildhall.recruitment.tasks import check_trials
 from guildhall.roster.models import Character, Rank

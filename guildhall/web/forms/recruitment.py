@@ -15,7 +15,7 @@ from guildhall.core.form_fields import ChoiceField, FlagField, NumberField, RowF
 from guildhall.core.validators import validate_no_control_characters
 from guildhall.recruitment import selectors
 from guildhall.recruitment.models import Application, ApplicationComment, ApplicationQuestion, ApplicationVote
-from guildhall.recruitment.services.applying import REQUIRED, missing_fields, read_answer
+from guildhall.recruitment.services.answers import REQUIRED, missing_fields, read_answer
 from guildhall.roster.models import CharacterClass
 from guildhall.web.forms.base import ButtonForm, PageForm
 

@@ -28,7 +28,7 @@ from guildhall.core.form_fields import (
     ValuesField,
 )
 from guildhall.recruitment.models import ApplicationQuestion
-from guildhall.recruitment.services.applying import REQUIRED
+from guildhall.recruitment.services.answers import REQUIRED
 from guildhall.web.forms.base import PageForm
 from guildhall.web.forms.imports import FilesField
 from guildhall.web.forms.recruitment import AnswerField, ApplyForm

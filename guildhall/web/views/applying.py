@@ -17,16 +17,10 @@ from guildhall.core.addresses import client_address
 from guildhall.core.errors import GuildhallError
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.links import find_by_sent_token
-from guildhall.recruitment.models import (
-    STATUS_WORDS,
-)
+from guildhall.recruitment.models import STATUS_WORDS
 from guildhall.recruitment.selectors import Tier
-from guildhall.recruitment.services.applying import (
-    find_by_token,
-    is_unclaimed,
-    may_apply_again_at,
-    refuse_to_apply,
-)
+from guildhall.recruitment.services.admission import may_apply_again_at, refuse_to_apply
+from guildhall.recruitment.services.applying import find_by_token, is_unclaimed
 from guildhall.recruitment.services.transitions import CLOSED, policy
 from guildhall.web.forms.base import ButtonForm
 from guildhall.web.forms.recruitment import ApplyForm, WithdrawForm

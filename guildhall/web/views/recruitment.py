@@ -12,16 +12,9 @@ from guildhall.accounts.permissions import principal_of
 from guildhall.core import clock
 from guildhall.core.errors import NotFound
 from guildhall.recruitment import selectors, services
-from guildhall.recruitment.models import (
-    STATUS_WORDS,
-    Application,
-    ApplicationComment,
-    ApplicationVote,
-)
+from guildhall.recruitment.models import STATUS_WORDS, Application, ApplicationComment, ApplicationVote
 from guildhall.recruitment.selectors import Tier
-from guildhall.recruitment.services.applying import (
-    may_apply_again_at,
-)
+from guildhall.recruitment.services.admission import may_apply_again_at
 from guildhall.recruitment.services.transitions import CLOSED, OPEN, policy, rules_of
 from guildhall.web.forms.base import PageForm
 from guildhall.web.forms.recruitment import ACTIONS, WithdrawForm

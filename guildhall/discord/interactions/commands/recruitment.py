@@ -13,8 +13,8 @@ from guildhall.discord.interactions.registry import Option, button, command, com
 from guildhall.discord.messages.embeds import GREEN, Embed, escape, message, page, when
 from guildhall.recruitment.models import Application, ApplicationQuestion, ApplicationVote
 from guildhall.recruitment.selectors import of_others
+from guildhall.recruitment.services.admission import refuse_to_apply
 from guildhall.recruitment.services.applying import apply as submit_application
-from guildhall.recruitment.services.applying import refuse_to_apply
 from guildhall.recruitment.services.transitions import rules_of
 from guildhall.recruitment.services.voting import cast_vote, may_vote
 
