@@ -232,11 +232,9 @@ def _drops(season: Season, raid: Raid, content: EventContent, there: list[Player
             price = ZERO
         assert winner.main is not None
         award = loot.award_item(
-            item=season.items[name],
-            user=winner.user,
-            raid=raid,
-            points_spent=price,
-            awarded_at=clock.now(),
+            award=loot.NewAward(
+                item=season.items[name], user=winner.user, raid=raid, points_spent=price, awarded_at=clock.now()
+            ),
             actor=season.guild.leader,
         )
         balances[winner.user.pk] = have - price

@@ -21,7 +21,7 @@ from guildhall.accounts.services import create_person
 from guildhall.core import clock
 from guildhall.core.errors import Conflict, GuildhallError
 from guildhall.loot.models import LootDistribution
-from guildhall.loot.services import award_item, correct_award, reverse_award
+from guildhall.loot.services import NewAward, award_item, correct_award, reverse_award
 from guildhall.points.models import DKPPool, LedgerEntry, PointAdjustment, UserPointsSummary
 from guildhall.points.services import (
     adjust_points,
@@ -143,7 +143,7 @@ def test_an_award_undone_during_a_merge_is_undone_on_the_account_that_stays(
     old: User, new: User, pool: DKPPool
 ) -> None:
     adjust_points(user_ids=[old.pk], pool=pool, amount=50, reason="x", actor=None)
-    award = award_item(item_name="Cloak", user=old, points_spent=30, pool=pool, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=old, points_spent=30, pool=pool), actor=None)
     (undone,) = while_merging(old, new, lambda: reverse_award(award=award, actor=None))
     assert undone.user_id == new.pk
     assert undone.reversed_at is not None
@@ -153,7 +153,7 @@ def test_an_award_undone_during_a_merge_is_undone_on_the_account_that_stays(
 
 def test_an_award_corrected_during_a_merge_goes_by_whose_it_is_then(old: User, new: User, pool: DKPPool) -> None:
     adjust_points(user_ids=[old.pk], pool=pool, amount=50, reason="x", actor=None)
-    award = award_item(item_name="Cloak", user=old, points_spent=30, pool=pool, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=old, points_spent=30, pool=pool), actor=None)
     (made,) = while_merging(old, new, lambda: correct_award(award=award, actor=None, reason="price", points_spent=20))
     assert made.user_id == new.pk
     assert balance(new, pool) == 30
@@ -164,7 +164,11 @@ def test_an_award_made_during_a_merge_goes_to_whose_the_character_is_then(old: U
     adjust_points(user_ids=[old.pk], pool=pool, amount=50, reason="x", actor=None)
     character = Character.objects.get(name="Aelric")
     (award,) = while_merging(
-        old, new, lambda: award_item(item_name="Cloak", character=character, points_spent=30, pool=pool, actor=None)
+        old,
+        new,
+        lambda: award_item(
+            award=NewAward(item_name="Cloak", character=character, points_spent=30, pool=pool), actor=None
+        ),
     )
     assert award.user_id == new.pk
     assert balance(new, pool) == 20
@@ -189,7 +193,7 @@ def test_a_rule_that_runs_during_a_merge_reaches_the_balance_that_moved(old: Use
 
 def test_a_raid_undone_during_a_merge_is_undone_whole(old: User, new: User, pool: DKPPool, night: Raid) -> None:
     award_attendance(raid=night, attendees=["Aelric"], actor=None)
-    award_item(item_name="Cloak", user=old, points_spent=5, raid=night, actor=None)
+    award_item(award=NewAward(item_name="Cloak", user=old, points_spent=5, raid=night), actor=None)
     while_merging(old, new, lambda: reverse_raid(raid=night, reason="x", actor=None))
     assert balance(new, pool) == 0
     nothing_with(old)

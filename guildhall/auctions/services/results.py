@@ -19,7 +19,7 @@ from guildhall.core.transactions import use_case
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.names import clean_item_name, item_key
 from guildhall.loot.selectors import price_reference
-from guildhall.loot.services import award_item, ensure_items, parse_price, pools_for, resolve_buyer
+from guildhall.loot.services import NewAward, award_item, ensure_items, parse_price, pools_for, resolve_buyer
 from guildhall.points.models import DKPPool
 from guildhall.raids.models import Raid
 
@@ -104,15 +104,17 @@ def record_bid_result(
         session.extra_pools.set(pools[1:])
     _keep_bids(session, bids, user, name, price, now, actor)
     award = award_item(
-        item=item,
-        user=user,
-        character=character,
-        raid=raid,
-        pools=pools,
-        points_spent=price,
+        award=NewAward(
+            item=item,
+            user=user,
+            character=character,
+            raid=raid,
+            pools=pools,
+            points_spent=price,
+            source=LootDistribution.Source.BOT,
+            auction=session.pk,
+        ),
         actor=actor,
-        source=LootDistribution.Source.BOT,
-        auction=session.pk,
     )
     SessionWinner.objects.create(
         session=session,

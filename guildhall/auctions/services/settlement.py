@@ -28,7 +28,7 @@ from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.selectors import charged_in
-from guildhall.loot.services import award_item, lock_raid, parse_price, reverse_award
+from guildhall.loot.services import NewAward, award_item, lock_raid, parse_price, reverse_award
 from guildhall.points import hooks, ledger
 from guildhall.points.models import DKPPool
 
@@ -380,15 +380,17 @@ def _serve(
         cost = row.amount if price is None else price
         character = row.character if row.character and row.character.user_id == row.user_id else None
         row.loot = award_item(
-            item=session.item,
-            user=row.user,
-            character=character,
-            raid=session.raid,
-            pools=pools,
-            points_spent=cost,
+            award=NewAward(
+                item=session.item,
+                user=row.user,
+                character=character,
+                raid=session.raid,
+                pools=pools,
+                points_spent=cost,
+                source=LootDistribution.Source.AUCTION,
+                auction=session.pk,
+            ),
             actor=actor,
-            source=LootDistribution.Source.AUCTION,
-            auction=session.pk,
             locked=balances.locked,
             promised=promised,
         )

@@ -291,9 +291,9 @@ def test_a_closed_account_does_not_bid(aeli: Any) -> None:
 
 
 def test_a_session_starts_with_what_the_item_went_for(pool: Any, aeli: Any) -> None:
-    from guildhall.loot.services import award_item
+    from guildhall.loot.services import NewAward, award_item
 
-    award_item(item_name="Cloak of Flames", user=aeli, points_spent=30, actor=None)
+    award_item(award=NewAward(item_name="Cloak of Flames", user=aeli, points_spent=30), actor=None)
     assert session().price_reference["median"] == "30.00"
     assert Item.objects.count() == 1
 

@@ -23,7 +23,7 @@ from guildhall.auctions.services import (
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.loot.selectors import price_reference
-from guildhall.loot.services import award_item, create_item
+from guildhall.loot.services import NewAward, award_item, create_item
 from guildhall.points.models import Hold, LedgerEntry
 from guildhall.points.services import adjust_points, update_pool
 from guildhall.points.verification import verify
@@ -79,7 +79,7 @@ def test_an_auction_costs_what_an_award_by_hand_costs(cloak: Any, aeli: Any, bor
     bid(running, aeli, 20)
     close_session(session_id=running.pk, actor=None)
     (award,) = award_session(session_id=running.pk, actor=None)
-    by_hand = award_item(item=cloak, user=borel, points_spent=20, actor=None)
+    by_hand = award_item(award=NewAward(item=cloak, user=borel, points_spent=20), actor=None)
     assert paid(aeli) == paid(borel) == [("Raid of the week", "-20.00"), ("Velious", "-20.00")]
     assert award.pool == by_hand.pool
     assert list(award.extra_pools.all()) == list(by_hand.extra_pools.all())
@@ -173,7 +173,7 @@ def test_a_voided_lead_goes_to_the_next_who_can_pay_in_each_pool(
     running = session(item=cloak)
     bid(running, aeli, 20)
     bid(running, borel, 25)
-    award_item(item_name="Ring", user=aeli, pool=second, points_spent=15, actor=None)
+    award_item(award=NewAward(item_name="Ring", user=aeli, pool=second, points_spent=15), actor=None)
     void_bid(session_id=running.pk, user=borel, actor=None)
     assert not running.bids.filter(leads=True).exists()
     assert not Hold.objects.exists()
@@ -252,7 +252,7 @@ def test_max_bid_is_told_for_the_pool_that_limits(cloak: Any, main: Any, second:
 
 
 def test_the_price_is_a_reference_in_each_pool(cloak: Any, main: Any, second: Any, aeli: Any) -> None:
-    award_item(item=cloak, user=aeli, points_spent=20, actor=None)
+    award_item(award=NewAward(item=cloak, user=aeli, points_spent=20), actor=None)
     assert price_reference(item=cloak, pool_id=second.pk).awards == price_reference(item=cloak, pool_id=main.pk).awards
     assert LootDistribution.objects.count() == 1
 

@@ -17,10 +17,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 import requests
 
+from .call import Call
 from .config import DiscordConfig
 from .errors import (
     DiscordError,
@@ -36,15 +36,12 @@ from .errors import (
 from .limiter import Limiter, Ticket, Wait
 from .store import State, Store, default_store
 
-USER_AGENT = "DiscordBot (https://github.com/guildhall/guildhall, 0.1)"
 TIMEOUT = (3.05, 10.0)  # seconds to connect, seconds to the first byte
 LONGEST_WAIT = 10.0  # what one call may wait for the limiter before it gives the message back to the outbox
 ATTEMPTS = 3
 CIRCUIT_FAILURES = 6
 CIRCUIT_PAUSES = (5.0, 15.0, 30.0, 60.0)
 NO_MENTIONS: dict[str, Any] = {"parse": []}
-MAJOR = ("guild", "channel", "webhook")
-_SNOWFLAKE = re.compile(r"^[0-9]{1,25}$")
 
 
 class RestClient:
@@ -84,26 +81,28 @@ class RestClient:
 
     def bot_user(self) -> dict[str, Any]:
         """Return the bot's own user."""
-        return self._dict("GET", "/users/@me")
+        return self._dict(Call("GET", "/users/@me"))
 
     def application(self) -> dict[str, Any]:
         """Return the application of the bot: id, verify key, flags, interactions address."""
-        return self._dict("GET", "/applications/@me")
+        return self._dict(Call("GET", "/applications/@me"))
 
     def guild(self) -> dict[str, Any]:
         """Return the server, with its owner."""
-        return self._dict("GET", "/guilds/{guild}", guild=self._guild)
+        return self._dict(Call("GET", "/guilds/{guild}", {"guild": self._guild}))
 
     def roles(self) -> list[dict[str, Any]]:
         """Return every role of the server."""
-        return self._list("GET", "/guilds/{guild}/roles", guild=self._guild)
+        return self._list(Call("GET", "/guilds/{guild}/roles", {"guild": self._guild}))
 
     def members(self, *, page: int = 1000) -> Iterator[dict[str, Any]]:
         """Yield every member, in pages of up to 1,000. Needs the members intent."""
         after = "0"
         while True:
             found = self._list(
-                "GET", "/guilds/{guild}/members", query={"limit": str(page), "after": after}, guild=self._guild
+                Call(
+                    "GET", "/guilds/{guild}/members", {"guild": self._guild}, query={"limit": str(page), "after": after}
+                )
             )
             yield from found
             if len(found) < page:
@@ -112,87 +111,91 @@ class RestClient:
 
     def member(self, discord_id: str) -> dict[str, Any]:
         """Return one member. Raises `NotThere` when the person is not in the server."""
-        return self._dict("GET", "/guilds/{guild}/members/{user}", guild=self._guild, user=discord_id)
+        return self._dict(Call("GET", "/guilds/{guild}/members/{user}", {"guild": self._guild, "user": discord_id}))
 
     def add_role(self, discord_id: str, role_id: str, *, reason: str) -> None:
         """Give one role; giving it twice is the same as once."""
         self._call(
-            "PUT",
-            "/guilds/{guild}/members/{user}/roles/{role}",
-            reason=reason,
-            guild=self._guild,
-            user=discord_id,
-            role=role_id,
+            Call(
+                "PUT",
+                "/guilds/{guild}/members/{user}/roles/{role}",
+                {"guild": self._guild, "user": discord_id, "role": role_id},
+                reason=reason,
+            )
         )
 
     def remove_role(self, discord_id: str, role_id: str, *, reason: str) -> None:
         """Take one role away; taking it twice is the same as once."""
         self._call(
-            "DELETE",
-            "/guilds/{guild}/members/{user}/roles/{role}",
-            reason=reason,
-            guild=self._guild,
-            user=discord_id,
-            role=role_id,
+            Call(
+                "DELETE",
+                "/guilds/{guild}/members/{user}/roles/{role}",
+                {"guild": self._guild, "user": discord_id, "role": role_id},
+                reason=reason,
+            )
         )
 
     # -- messages -------------------------------------------------------------------------------------------------
 
     def channel(self, channel_id: str) -> dict[str, Any]:
         """Return a channel that the bot can see."""
-        return self._dict("GET", "/channels/{channel}", channel=channel_id)
+        return self._dict(Call("GET", "/channels/{channel}", {"channel": channel_id}))
 
     def create_message(self, channel_id: str, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, Any]:
         """Post to a channel. With a `nonce` (at most 25 characters) Discord itself drops a repeat, so it is retried."""
         body = _message(message)
         if nonce:
             body |= {"nonce": nonce[:25], "enforce_nonce": True}
-        return self._dict("POST", "/channels/{channel}/messages", body=body, repeatable=bool(nonce), channel=channel_id)
+        return self._dict(
+            Call("POST", "/channels/{channel}/messages", {"channel": channel_id}, body=body, repeatable=bool(nonce))
+        )
 
     def edit_message(self, channel_id: str, message_id: str, message: Mapping[str, Any]) -> dict[str, Any]:
         """Change a message of the bot's own."""
         return self._dict(
-            "PATCH",
-            "/channels/{channel}/messages/{message}",
-            body=_message(message),
-            channel=channel_id,
-            message=message_id,
+            Call(
+                "PATCH",
+                "/channels/{channel}/messages/{message}",
+                {"channel": channel_id, "message": message_id},
+                body=_message(message),
+            )
         )
 
     def direct_message(self, discord_id: str, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, Any]:
         """Post to a person."""
-        channel = self._dict("POST", "/users/@me/channels", body={"recipient_id": discord_id}, repeatable=True)
+        channel = self._dict(Call("POST", "/users/@me/channels", body={"recipient_id": discord_id}, repeatable=True))
         return self.create_message(str(channel["id"]), message, nonce=nonce)
 
     def webhook_info(self, kind: str) -> dict[str, Any]:
         """Return what the webhook for `kind` is and where it posts."""
         webhook, token = self.config.webhook(kind)
-        return self._dict("GET", "/webhooks/{webhook}/{token}", bot=False, webhook=webhook, token=token)
+        return self._dict(Call("GET", "/webhooks/{webhook}/{token}", {"webhook": webhook, "token": token}, bot=False))
 
     def execute_webhook(self, kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
         """Post through the webhook for `kind` and answer the message (`wait=true`)."""
         webhook, token = self.config.webhook(kind)
         return self._dict(
-            "POST",
-            "/webhooks/{webhook}/{token}",
-            body=_message(message),
-            query={"wait": "true"},
-            bot=False,
-            webhook=webhook,
-            token=token,
+            Call(
+                "POST",
+                "/webhooks/{webhook}/{token}",
+                {"webhook": webhook, "token": token},
+                body=_message(message),
+                query={"wait": "true"},
+                bot=False,
+            )
         )
 
     def edit_webhook_message(self, kind: str, message_id: str, message: Mapping[str, Any]) -> dict[str, Any]:
         """Change a message that the webhook for `kind` posted."""
         webhook, token = self.config.webhook(kind)
         return self._dict(
-            "PATCH",
-            "/webhooks/{webhook}/{token}/messages/{message}",
-            body=_message(message),
-            bot=False,
-            webhook=webhook,
-            token=token,
-            message=message_id,
+            Call(
+                "PATCH",
+                "/webhooks/{webhook}/{token}/messages/{message}",
+                {"webhook": webhook, "token": token, "message": message_id},
+                body=_message(message),
+                bot=False,
+            )
         )
 
     # -- interactions and commands --------------------------------------------------------------------------------
@@ -200,12 +203,13 @@ class RestClient:
     def edit_original(self, application_id: str, token: str, message: Mapping[str, Any]) -> dict[str, Any]:
         """Fill in the answer to a deferred interaction (within its fifteen minutes)."""
         return self._dict(
-            "PATCH",
-            "/webhooks/{webhook}/{token}/messages/@original",
-            body=_message(message),
-            bot=False,
-            webhook=application_id,
-            token=token,
+            Call(
+                "PATCH",
+                "/webhooks/{webhook}/{token}/messages/@original",
+                {"webhook": application_id, "token": token},
+                body=_message(message),
+                bot=False,
+            )
         )
 
     def put_commands(self, commands: list[dict[str, Any]], *, guild_only: bool) -> list[dict[str, Any]]:
@@ -214,23 +218,24 @@ class RestClient:
             raise NotConfigured("DISCORD_CLIENT_ID is not set: it is the application's id.")
         if guild_only:
             return self._list(
-                "PUT",
-                "/applications/{app}/guilds/{guild}/commands",
-                body=commands,
-                app=self.config.client_id,
-                guild=self._guild,
+                Call(
+                    "PUT",
+                    "/applications/{app}/guilds/{guild}/commands",
+                    {"app": self.config.client_id, "guild": self._guild},
+                    body=commands,
+                )
             )
-        return self._list("PUT", "/applications/{app}/commands", body=commands, app=self.config.client_id)
+        return self._list(Call("PUT", "/applications/{app}/commands", {"app": self.config.client_id}, body=commands))
 
     # -- OAuth2 ---------------------------------------------------------------------------------------------------
 
     def oauth_me(self, access_token: str) -> dict[str, Any]:
         """Return which application an access token was issued to, its scopes, and whose it is."""
-        return self._dict("GET", "/oauth2/@me", bearer=access_token)
+        return self._dict(Call("GET", "/oauth2/@me", bearer=access_token))
 
     def user_of(self, access_token: str) -> dict[str, Any]:
         """Return the person behind an access token."""
-        return self._dict("GET", "/users/@me", bearer=access_token)
+        return self._dict(Call("GET", "/users/@me", bearer=access_token))
 
     def refresh(self, refresh_token: str) -> dict[str, Any]:
         """Trade a refresh token for a new pair. Never repeated here: the old one works once."""
@@ -240,7 +245,7 @@ class RestClient:
             "client_id": self.config.client_id,
             "client_secret": self.config.client_secret,
         }
-        return self._dict("POST", "/oauth2/token", form=form, bot=False)
+        return self._dict(Call("POST", "/oauth2/token", form=form, bot=False))
 
     # -- how a call is made ---------------------------------------------------------------------------------------
 
@@ -255,76 +260,46 @@ class RestClient:
             raise NotConfigured("DISCORD_GUILD_ID is not set: it is the id of your Discord server.")
         return self.config.guild_id
 
-    def _dict(self, method: str, template: str, **kwargs: Any) -> dict[str, Any]:
-        answer = self._call(method, template, **kwargs)
+    def _dict(self, call: Call) -> dict[str, Any]:
+        answer = self._call(call)
         if not isinstance(answer, dict):
-            raise Unavailable(f"{method} {template} answered something else than an object")
+            raise Unavailable(f"{call.route} answered something else than an object")
         return answer
 
-    def _list(self, method: str, template: str, **kwargs: Any) -> list[dict[str, Any]]:
-        answer = self._call(method, template, **kwargs)
+    def _list(self, call: Call) -> list[dict[str, Any]]:
+        answer = self._call(call)
         if not isinstance(answer, list):
-            raise Unavailable(f"{method} {template} answered something else than a list")
+            raise Unavailable(f"{call.route} answered something else than a list")
         return answer
 
-    def _call(
-        self,
-        method: str,
-        template: str,
-        *,
-        body: Any = None,
-        form: dict[str, str] | None = None,
-        query: dict[str, str] | None = None,
-        reason: str = "",
-        bot: bool = True,
-        bearer: str = "",
-        repeatable: bool | None = None,
-        **parameters: str,
-    ) -> Any:
-        """Return one call with its retries. `template` and `parameters` make the path, and choose the bucket."""
-        headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
-        with_bot = bot and not bearer
-        if with_bot:
+    def _call(self, call: Call) -> Any:
+        """Return the answer to a call, with its retries."""
+        if call.with_bot:
             self._check_token()
-            headers["Authorization"] = f"Bot {self.config.bot_token}"
-        elif bearer:
-            headers["Authorization"] = f"Bearer {bearer}"
-        if reason:
-            headers["X-Audit-Log-Reason"] = quote(reason[:512], safe="")[:512]
-        for name, value in parameters.items():
-            if name != "token" and not _SNOWFLAKE.match(value):
-                raise Rejected(f"“{value[:30]}” is not a Discord id")
-        url = self.config.api_base + template.format(**{k: quote(v, safe="") for k, v in parameters.items()})
-        if query:
-            url += "?" + "&".join(f"{k}={quote(v)}" for k, v in query.items())
-        may_repeat = method in ("GET", "PUT", "DELETE", "PATCH") if repeatable is None else repeatable
-        route = f"{method} {template}"
-        major = ":".join(parameters.get(name, "") for name in MAJOR)
-        if bearer:
-            major = hashlib.sha256(bearer.encode()).hexdigest()[:16]
+        headers, url = call.headers(self.config.bot_token), call.url(self.config.api_base)
         waited = 0.0
         attempt = 0
         while True:
             self._check_circuit()
-            ticket = self.limiter.acquire(route, major, counts_globally=with_bot)
+            ticket = self.limiter.acquire(call.route, call.major, counts_globally=call.with_bot)
             if isinstance(ticket, Wait):
                 waited = self._pause(ticket.seconds, waited, ticket.reason)
                 continue
             attempt += 1
             try:
-                return self._send(ticket, method, url, headers, body, form)
+                return self._send(ticket, call, url, headers)
             except RateLimited as error:
                 # Nothing was done, so any call may be repeated. The limiter knows the block; acquire would wait too.
                 if attempt >= self.attempts + 2:
                     raise
                 waited = self._pause(error.retry_after or 1.0, waited, "429")
             except Unavailable:
-                if not may_repeat or attempt >= self.attempts:
+                if not call.may_repeat or attempt >= self.attempts:
                     raise
                 pause = 0.25 * 2 ** (attempt - 1) * (0.5 + self.chance())
                 waited = self._pause(pause, waited, "no proper answer")
             except TokenRefused:
-                if with_bot:
+                if call.with_bot:
                     self._store.change(self._token_mark, lambda s: s.update(refused=True), ttl=86_400)
                 raise
 
@@ -342,26 +317,24 @@ class RestClient:
             self._local.session = session
         return self._local.session  # type: ignore[no-any-return]
 
-    def _send(
-        self,
-        ticket: Ticket,
-        method: str,
-        url: str,
-        headers: dict[str, str],
-        body: Any,
-        form: dict[str, str] | None,
-    ) -> Any:
+    def _send(self, ticket: Ticket, call: Call, url: str, headers: dict[str, str]) -> Any:
         response: requests.Response | None = None
         try:
             response = self._session().request(
-                method, url, headers=headers, json=body, data=form, timeout=TIMEOUT, allow_redirects=False
+                call.method,
+                url,
+                headers=headers,
+                json=call.body,
+                data=call.form,
+                timeout=TIMEOUT,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             self._note_failure()
-            raise Unavailable(f"{type(error).__name__} at {method} {_safe(url)}") from error
+            raise Unavailable(f"{type(error).__name__} at {call.method} {_safe(url)}") from error
         finally:
             self.limiter.release(ticket, None if response is None else response.headers)
-        return self._read(ticket, response, f"{method} {_safe(url)}")
+        return self._read(ticket, response, f"{call.method} {_safe(url)}")
 
     def _read(self, ticket: Ticket, response: requests.Response, what: str) -> Any:
         status = response.status_code

@@ -138,14 +138,7 @@ def link_discord(
             attr="user_id",
             figures={"discord_id": locked.discord_id},
         )
-    _refuse_taken(wanted, locked)
-    _take_over(locked, known)
-    try:
-        with transaction.atomic():
-            locked.save()
-    except IntegrityError as error:
-        _refuse_taken(wanted, locked)
-        raise Conflict("That Discord account was linked by somebody else just now.", code="discord_id_taken") from error
+    _store_link(locked, wanted, known)
     former = _former_discord_ids(locked)
     _record(DiscordSyncLog.Action.LINK, locked, wanted, actor, reason)
     record_access_change(
@@ -167,6 +160,22 @@ def link_discord(
     names = ("discord_id", "discord_username", "discord_global_name", "discord_discriminator", "avatar_url")
     set_fields(user, {name: getattr(locked, name) for name in names})
     return locked
+
+
+def _store_link(user: User, discord_id: str, profile: Profile) -> None:
+    """Store what the Discord account says of a person.
+
+    Raises:
+        Conflict: ``discord_id_taken``.
+    """
+    _refuse_taken(discord_id, user)
+    _take_over(user, profile)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        _refuse_taken(discord_id, user)
+        raise Conflict("That Discord account was linked by somebody else just now.", code="discord_id_taken") from error
 
 
 def _former_discord_ids(user: User) -> list[str]:

@@ -16,7 +16,7 @@ from guildhall.discord import deliveries
 from guildhall.discord.messages.auctions import follow_auctions
 from guildhall.discord.tests.people import Guild, deliver, make_guild, officer
 from guildhall.discord.tests.talking import text_of
-from guildhall.loot.services import award_item, reverse_award
+from guildhall.loot.services import NewAward, award_item, reverse_award
 from guildhall.points.models import DKPPool
 from guildhall.points.services import adjust_points
 from guildhall.raids.models import Event, EventPool
@@ -95,7 +95,9 @@ def test_a_raid_is_one_message_that_changes(guild: Guild, channels: Channels) ->
 def test_an_award_is_struck_through_when_it_is_undone(guild: Guild, channels: Channels) -> None:
     user, _, character = guild.join("Anna")
     adjust_points(user_ids=[user.pk], pool=DKPPool.objects.get(), amount=50, reason="x", actor=None)
-    award = award_item(item_name="Cloak of Flames", character_name=character.name, points_spent=30, actor=None)
+    award = award_item(
+        award=NewAward(item_name="Cloak of Flames", character_name=character.name, points_spent=30), actor=None
+    )
     assert "30.00 Main" in channels["awards"][0]
     reverse_award(award=award, actor=None, reason="misclick")
     assert channels["awards"][0].startswith("\n~~Cloak of Flames~~")
@@ -233,7 +235,7 @@ def test_nothing_is_given_up_where_no_channel_is_set_up(fake_discord: FakeDiscor
     guild = make_guild(fake_discord)
     user, _, character = guild.join("Anna")
     adjust_points(user_ids=[user.pk], pool=DKPPool.objects.get(), amount=50, reason="x", actor=None)
-    award_item(item_name="Cloak", character_name=character.name, points_spent=3, actor=None)
+    award_item(award=NewAward(item_name="Cloak", character_name=character.name, points_spent=3), actor=None)
     start_session(actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600)
     apply(user=None, character_name="Finnius", character_class="Bard", level=60, availability="x", timezone="CET",
           discord_username="finn")  # fmt: skip

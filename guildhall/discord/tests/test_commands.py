@@ -21,7 +21,7 @@ from guildhall.discord.interactions.registry import commands, definitions
 from guildhall.discord.models import Claim
 from guildhall.discord.tests.people import Guild, deliver, make_guild
 from guildhall.discord.tests.talking import Talk, text_of
-from guildhall.loot.services import award_item
+from guildhall.loot.services import NewAward, award_item
 from guildhall.points.models import DKPPool
 from guildhall.points.services import adjust_points
 from guildhall.raids.models import Event, EventPool, RaidAttendance
@@ -147,7 +147,9 @@ def test_item_shows_what_it_went_for(talk: Talk, guild: Guild) -> None:
     user, anna, character = guild.join("Anna")
     give(user, 100)
     for price in (10, 20, 30):
-        award_item(item_name="Cloak of Flames", character_name=character.name, points_spent=price, actor=None)
+        award_item(
+            award=NewAward(item_name="Cloak of Flames", character_name=character.name, points_spent=price), actor=None
+        )
     text = text_of(talk.slash(anna, "item", name="cloak of flames"))
     assert "Median 20.00" in text
     assert "10.00 – 30.00" in text

@@ -141,8 +141,31 @@ def calevents_details(site: Site, params: Params, caller: Caller) -> dict[str, A
 
 def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, Any]:
     person = caller.person
-    members = site.numbers(Kind.MEMBER)
     signups = list(event.signups.select_related("character__rank").order_by("pk"))
+    mine = next((s for s in signups if person and s.character and s.character.user_id == person.pk), None)
+    answer: dict[str, Any] = {
+        "raidstatus": _states(site, event, signups, caller),
+        "user_status": _own_status(site, mine),
+        "user_chars": _own_characters(site, mine, caller) or None,
+    }
+    guests = {
+        f"guest:{s.pk}": {
+            "id": s.pk, "name": s.guest_name, "classid": s.guest_class, "class": game.CLASSES.get(s.guest_class, ""),
+        }
+        for s in signups
+        if s.character is None
+    }  # fmt: skip
+    if guests:
+        answer["guests"] = guests
+    answer["comments"] = _comments(site, event, caller)
+    return answer
+
+
+def _states(
+    site: Site, event: CalendarEvent, signups: Iterable[CalendarSignup], caller: Caller
+) -> dict[str, dict[str, Any]]:
+    """Return who signed up, by their answer and by class or role."""
+    members = site.numbers(Kind.MEMBER)
     hidden = set() if caller.known else hidden_ids({s.character_id for s in signups if s.character_id is not None})
     categories = dict(site.roles) if event.by_role else {0: "Unknown", **game.CLASSES}
     by_category: dict[tuple[int, int], list[CalendarSignup]] = defaultdict(list)
@@ -174,16 +197,14 @@ def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, An
             "maxcount": event.places,
             "categories": classes,
         }
-    guests = {
-        f"guest:{s.pk}": {
-            "id": s.pk, "name": s.guest_name, "classid": s.guest_class, "class": game.CLASSES.get(s.guest_class, ""),
-        }
-        for s in signups
-        if s.character is None
-    }  # fmt: skip
-    mine = next((s for s in signups if person and s.character and s.character.user_id == person.pk), None)
-    chars: dict[str, Any] = {}
-    for character in Character.objects.filter(user=person).order_by("name") if person is not None else ():
+    return states
+
+
+def _own_characters(site: Site, mine: CalendarSignup | None, caller: Caller) -> dict[str, dict[str, Any]]:
+    """Return the caller's own characters, with whether each is signed up; none for a visitor."""
+    members = site.numbers(Kind.MEMBER)
+    chars: dict[str, dict[str, Any]] = {}
+    for character in Character.objects.filter(user=caller.person).order_by("name") if caller.person else ():
         chars[f"char:{members.old(character.pk)}"] = {
             "id": members.old(character.pk),
             "name": character.name,
@@ -195,19 +216,29 @@ def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, An
             "raidgroup": mine.raidgroup if mine is not None and mine.character_id == character.pk else 0,
             "profiledata": profile_data(character),
         }
+    return chars
+
+
+def _own_status(site: Site, mine: CalendarSignup | None) -> dict[str, Any]:
+    """Return how the caller answered."""
     status: dict[str, Any] = {
         "status": mine.status if mine is not None else -1,
         "status_name": str(Status(mine.status).label).capitalize() if mine is not None else "",
     }
     if mine is not None and mine.character is not None:
         status |= {
-            "char_id": members.old(mine.character.pk),
+            "char_id": site.numbers(Kind.MEMBER).old(mine.character.pk),
             "char_class": class_id(mine.character),
             "char_name": mine.character.name,
             "raidgroup": mine.raidgroup,
         }
         if mine.role:
             status |= {"char_roleid": mine.role, "char_role": dict(site.roles).get(mine.role, "")}
+    return status
+
+
+def _comments(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, Any]:
+    """Return the comments of a date; none for a visitor."""
     comments = LegacyComment.objects.filter(calendar_event=event).order_by("written_at", "pk") if caller.known else ()
     number = site.numbers(Kind.CALENDAR_EVENT).old(event.pk)
     rows = {
@@ -220,11 +251,7 @@ def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, An
         }
         for comment in comments
     }
-    answer: dict[str, Any] = {"raidstatus": states, "user_status": status, "user_chars": chars or None}
-    if guests:
-        answer["guests"] = guests
-    answer["comments"] = {"count": len(rows), "page": "viewcalraid", "attachid": number, "comments": rows or None}
-    return answer
+    return {"count": len(rows), "page": "viewcalraid", "attachid": number, "comments": rows or None}
 
 
 def _signup_row(site: Site, signup: CalendarSignup, caller: Caller) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from guildhall.accounts.models import User
 from guildhall.core.errors import BadInput, NotFound
 from guildhall.core.transactions import use_case
 from guildhall.loot.models import Item
-from guildhall.loot.services import award_item, ensure_items
+from guildhall.loot.services import NewAward, award_item, ensure_items
 from guildhall.points.ledger import lock_summaries
 from guildhall.points.models import DKPPool
 from guildhall.points.selectors import default_pool
@@ -129,7 +129,8 @@ def add_item(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
         lock_summaries((buyer.user_id, pool) for buyer in buyers if buyer.user_id is not None for pool in pool_ids)
     awards = [
         award_item(
-            item=item, character=buyer, user=buyer.user, raid=raid, points_spent=value, awarded_at=at, actor=actor
+            award=NewAward(item=item, character=buyer, user=buyer.user, raid=raid, points_spent=value, awarded_at=at),
+            actor=actor,
         )
         for buyer in buyers
     ]

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import GuildhallError
-from guildhall.loot.services import award_item, ensure_items
+from guildhall.loot.services import NewAward, award_item, ensure_items
 from guildhall.points.ledger import reverse_entries
 from guildhall.points.models import LedgerEntry, UserPointsSummary
 from guildhall.points.services.merging import merge_people
@@ -112,7 +112,10 @@ class Years:
         pool = ItemPool.objects.get(pk=ours("itempool", self.chance.choice([1, 2])))
         item = next(iter(ensure_items([f"Thing of {pool.pk}"], item_pool=pool).values()))
         if character.user is not None:
-            award_item(item=item, character=character, user=character.user, points_spent=3, awarded_at=NOW, actor=None)
+            award_item(
+                award=NewAward(item=item, character=character, user=character.user, points_spent=3, awarded_at=NOW),
+                actor=None,
+            )
 
     def undo_a_raid(self) -> None:
         raid = self.chance.choice(list(Raid.objects.filter(reversed_at=None).order_by("pk")))

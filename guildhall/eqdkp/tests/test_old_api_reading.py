@@ -15,7 +15,7 @@ from guildhall.accounts.services import create_api_key
 from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.core import clock
 from guildhall.eqdkp.models import CalendarEvent
-from guildhall.loot.services import award_item, ensure_items
+from guildhall.loot.services import NewAward, award_item, ensure_items
 from guildhall.raids.models import ItemPool
 from guildhall.roster.models import Character
 from guildhall.roster.services import create_character, reassign_character
@@ -100,7 +100,7 @@ def test_what_is_listed_under_a_character_is_what_its_figures_say(tool: Tool) ->
     cora = Character.objects.get(name="Cora")
     assert cora.user is not None
     create_character(name="Secondo", user=cora.user)
-    award_item(item=item, character=cora, user=cora.user, points_spent=1, awarded_at=NOW, actor=None)
+    award_item(award=NewAward(item=item, character=cora, user=cora.user, points_spent=1, awarded_at=NOW), actor=None)
     reassign_character(character=cora, user=User.objects.get(pk=ours("person", 1)), actor=None)
     tool.post("function=add_adjustment", {**ADJUSTMENT, "adjustment_members": {"member": [1]}})
     pools_of = {1: [1], 2: [1, 2]}  # of each item pool

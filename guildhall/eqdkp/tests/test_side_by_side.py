@@ -23,7 +23,7 @@ from guildhall.core import clock
 from guildhall.eqdkp.models import ImportRun, LegacyRecord
 from guildhall.eqdkp.undo import undo_import
 from guildhall.loot.models import LootDistribution
-from guildhall.loot.services import award_item, correct_award, reverse_award
+from guildhall.loot.services import NewAward, award_item, correct_award, reverse_award
 from guildhall.points.models import DKPPool, LedgerEntry, PointAdjustment, UserPointsSummary
 from guildhall.points.services.adjustments import adjust_points, reverse_adjustment
 from guildhall.points.services.merging import merge_people
@@ -206,7 +206,9 @@ class Story:
             DKPPool.objects.update(allow_negative=True)
             pool.refresh_from_db()
             who = self.random.choice(characters)
-            award_item(item_name="Native Blade", character=who, points_spent=2, pool=pool, actor=self.officer)
+            award_item(
+                award=NewAward(item_name="Native Blade", character=who, points_spent=2, pool=pool), actor=self.officer
+            )
             self.told.append(f"   {who}")
 
     def here_adjustment(self) -> None:

@@ -215,14 +215,16 @@ class RaidLootView(VisitorReadable, mixins.ListModelMixin, GenericViewSet[LootDi
         data = given.validated_data
         item_id, pool_id = data.get("item_id"), data.get("dkp_pool_id")
         award = services.award_item(
-            raid=services.find_raid(raid_id),
-            item=selectors.item_by_id(item_id) if item_id else None,
-            item_name=data.get("item_name", ""),
-            points_spent=data["points_spent"],
-            pool=pool_or_default(pool_id) if pool_id is not None else None,
-            awarded_at=data.get("awarded_at"),
-            note=data.get("note", ""),
+            award=services.NewAward(
+                raid=services.find_raid(raid_id),
+                item=selectors.item_by_id(item_id) if item_id else None,
+                item_name=data.get("item_name", ""),
+                points_spent=data["points_spent"],
+                pool=pool_or_default(pool_id) if pool_id is not None else None,
+                awarded_at=data.get("awarded_at"),
+                note=data.get("note", ""),
+                **buyer(data),
+            ),
             actor=principal(request).user,
-            **buyer(data),
         )
         return Response(AwardSerializer(award).data, status=201)

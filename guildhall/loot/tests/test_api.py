@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
 from guildhall.loot.models import Item, LootDistribution
-from guildhall.loot.services import award_item, create_item
+from guildhall.loot.services import NewAward, award_item, create_item
 
 from . import build
 
@@ -38,7 +38,10 @@ def first(response: Any) -> tuple[int, str]:
 
 def test_an_item_that_is_changed_still_knows_its_awards(officer: APIClient) -> None:
     item, pool = create_item(name="Cloak of Flames", actor=None), build.pool()
-    award_item(item=item, user=build.person("Aeli", points=50, pool=pool), points_spent=20, pool=pool, actor=None)
+    award_item(
+        award=NewAward(item=item, user=build.person("Aeli", points=50, pool=pool), points_spent=20, pool=pool),
+        actor=None,
+    )
     for answer in (
         officer.patch(f"/api/items/{item.pk}/", {"category": "armour"}),
         officer.put(f"/api/items/{item.pk}/", {"name": "Cloak of Flames"}),
@@ -61,7 +64,7 @@ def test_the_catalogue_can_be_kept(officer: APIClient) -> None:
 
 def test_an_item_that_was_awarded_stays(officer: APIClient) -> None:
     build.pool()
-    award = award_item(item_name="Cloak", user=build.person("Aeli"), points_spent=0, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=build.person("Aeli"), points_spent=0), actor=None)
     assert first(officer.delete(f"/api/items/{award.item_id}/")) == (409, "item_in_use")
 
 
@@ -77,7 +80,7 @@ def test_a_list_costs_the_same_for_one_and_for_many(officer: APIClient, django_a
     build.pool()
     aeli = build.person("Aeli")
     for number in range(12):
-        award_item(item_name=f"Thing {number}", user=aeli, points_spent=0, actor=None)
+        award_item(award=NewAward(item_name=f"Thing {number}", user=aeli, points_spent=0), actor=None)
     with django_assert_max_num_queries(2):
         rows = officer.get("/api/items/").json()["results"]
     assert {row["awards_count"] for row in rows} == {1}
@@ -135,7 +138,7 @@ def test_a_raid_that_is_not_there(officer: APIClient) -> None:
 def test_correct_and_undo(officer: APIClient, member: APIClient) -> None:
     pool = build.pool()
     aeli, borel = build.person("Aeli", points=100, pool=pool), build.person("Borel", points=100, pool=pool)
-    award = award_item(item_name="Cloak", user=aeli, points_spent=40, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=40), actor=None)
     path = f"/api/loot/{award.pk}/correct/"
     assert first(member.post(path, {"points_spent": 1, "reason": "x"})) == (403, "permission_denied")
     made = officer.post(path, {"character_name": "Borel", "points_spent": "35", "reason": "misheard"})
@@ -153,7 +156,7 @@ def test_price_history(member: APIClient) -> None:
     pool = build.pool()
     aeli = build.person("Aeli", points=100, pool=pool)
     for price in (10, 20, 30):
-        award = award_item(item_name="Cloak", user=aeli, points_spent=price, actor=None)
+        award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=price), actor=None)
     found = member.get(f"/api/items/{award.item_id}/price-history/", {"last": 2}).json()
     assert (found["median"], found["minimum"], found["paid_awards"], len(found["last"])) == ("25.00", "10.00", 3, 2)
     assert first(member.get("/api/items/0/price-history/")) == (404, "unknown_item")

@@ -12,7 +12,7 @@ from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.models import AuditEvent, OutboxMessage
 from guildhall.loot.history import PastAward, record_past_awards
 from guildhall.loot.models import Item, LootDistribution
-from guildhall.loot.services import award_item, correct_award, reverse_award
+from guildhall.loot.services import NewAward, award_item, correct_award, reverse_award
 from guildhall.points import ledger
 from guildhall.points.models import LedgerEntry
 from guildhall.points.services import merge_people, reverse_entry
@@ -29,7 +29,9 @@ def test_it_takes_the_price_and_keeps_the_names() -> None:
     pool = build.pool()
     aeli = build.person("Aeli", points=100, pool=pool)
     raid = build.raid(pool)
-    award = award_item(item_name="Cloak of Flames", character_name="aeli", raid=raid, points_spent="40", actor=None)
+    award = award_item(
+        award=NewAward(item_name="Cloak of Flames", character_name="aeli", raid=raid, points_spent="40"), actor=None
+    )
     assert (award.item_name, award.character_name, award.user, award.pool) == ("Cloak of Flames", "Aeli", aeli, pool)
     assert build.balance(aeli, pool) == "60.00/0.00"
     entry = LedgerEntry.objects.get(document=award.document)
@@ -42,7 +44,7 @@ def test_an_item_is_one_whatever_its_case_and_apostrophe() -> None:
     pool = build.pool()
     build.person("Aeli", points=100, pool=pool)
     for name in ["Ry`Gorr Mining Helm", "RY'GORR  mining helm", "Ry’Gorr Mining Helm"]:
-        award_item(item_name=name, character_name="Aeli", points_spent=1, actor=None)
+        award_item(award=NewAward(item_name=name, character_name="Aeli", points_spent=1), actor=None)
     assert Item.objects.count() == 1
 
 
@@ -50,7 +52,7 @@ def test_nobody_pays_more_than_they_have() -> None:
     pool = build.pool()
     aeli = build.person("Aeli", points=10, pool=pool)
     with pytest.raises(BadInput) as refusal:
-        award_item(item_name="Cloak", character_name="Aeli", points_spent="10.01", actor=None)
+        award_item(award=NewAward(item_name="Cloak", character_name="Aeli", points_spent="10.01"), actor=None)
     assert refusal.value.code == "insufficient_points"
     assert refusal.value.figures["available"] == "10.00"
     assert build.balance(aeli, pool) == "10.00/0.00"
@@ -65,7 +67,7 @@ def test_a_price_that_is_no_price_is_refused(price: str, code: str) -> None:
     pool = build.pool(decimal_places=0)
     build.person("Aeli", points=10, pool=pool)
     with pytest.raises(BadInput) as refusal:
-        award_item(item_name="Cloak", character_name="Aeli", points_spent=price, actor=None)
+        award_item(award=NewAward(item_name="Cloak", character_name="Aeli", points_spent=price), actor=None)
     assert refusal.value.code == code
     assert not Item.objects.exists()
 
@@ -74,7 +76,7 @@ def test_an_unknown_character_comes_back_with_suggestions() -> None:
     build.pool()
     build.person("Vulakar")
     with pytest.raises(NotFound, match="Did you mean Vulakar"):
-        award_item(item_name="Cloak", character_name="Vulakr", points_spent=0, actor=None)
+        award_item(award=NewAward(item_name="Cloak", character_name="Vulakr", points_spent=0), actor=None)
 
 
 def test_somebody_elses_character_is_refused() -> None:
@@ -82,7 +84,7 @@ def test_somebody_elses_character_is_refused() -> None:
     build.person("Aeli")
     borel = build.person("Borel")
     with pytest.raises(BadInput) as refusal:
-        award_item(item_name="Cloak", character_name="Aeli", user=borel, points_spent=0, actor=None)
+        award_item(award=NewAward(item_name="Cloak", character_name="Aeli", user=borel, points_spent=0), actor=None)
     assert refusal.value.code == "character_not_theirs"
 
 
@@ -94,7 +96,7 @@ def test_a_closed_pool_and_an_undone_raid_take_no_loot() -> None:
     raid.save()
     for options, code in [({"pool": closed}, "pool_closed"), ({"raid": raid}, "raid_reversed")]:
         with pytest.raises(Conflict) as refusal:
-            award_item(item_name="Cloak", character_name="Aeli", points_spent=1, actor=None, **options)
+            award_item(award=NewAward(item_name="Cloak", character_name="Aeli", points_spent=1, **options), actor=None)
         assert refusal.value.code == code
 
 
@@ -103,11 +105,10 @@ def test_an_award_cannot_lie_in_the_future() -> None:
     build.person("Aeli")
     with pytest.raises(BadInput) as refusal:
         award_item(
-            item_name="Cloak",
-            character_name="Aeli",
-            points_spent=0,
+            award=NewAward(
+                item_name="Cloak", character_name="Aeli", points_spent=0, awarded_at=clock.now() + dt.timedelta(days=1)
+            ),
             actor=None,
-            awarded_at=clock.now() + dt.timedelta(days=1),
         )
     assert refusal.value.code == "in_the_future"
 
@@ -121,11 +122,11 @@ def test_an_item_pool_that_counts_in_two_pools_charges_both() -> None:
     raid = build.raid(first)
     raid.event.item_pools.add(group)
     with pytest.raises(BadInput):  # nothing in the second pool yet
-        award_item(item_name="Cloak", user=aeli, raid=raid, points_spent=5, actor=None)
+        award_item(award=NewAward(item_name="Cloak", user=aeli, raid=raid, points_spent=5), actor=None)
     from guildhall.points.services import adjust_points
 
     adjust_points(user_ids=[aeli.pk], pool=second, amount=7, reason="x", actor=None)
-    award = award_item(item_name="Cloak", user=aeli, raid=raid, points_spent=5, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, raid=raid, points_spent=5), actor=None)
     assert (build.balance(aeli, first), build.balance(aeli, second)) == ("5.00/0.00", "2.00/0.00")
     reverse_award(award=award, actor=None, reason="mistake")
     assert (build.balance(aeli, first), build.balance(aeli, second)) == ("10.00/0.00", "7.00/0.00")
@@ -134,7 +135,7 @@ def test_an_item_pool_that_counts_in_two_pools_charges_both() -> None:
 def test_undoing_gives_back_once() -> None:
     pool = build.pool()
     aeli = build.person("Aeli", points=50, pool=pool)
-    award = award_item(item_name="Cloak", user=aeli, points_spent=20, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=20), actor=None)
     reverse_award(award=award, actor=None, reason="wrong item")
     assert build.balance(aeli, pool) == "50.00/0.00"
     assert award.reversed_at is not None
@@ -146,7 +147,7 @@ def test_undoing_gives_back_once() -> None:
 def test_an_award_follows_when_its_entry_is_reversed_elsewhere() -> None:
     pool = build.pool()
     aeli = build.person("Aeli", points=50, pool=pool)
-    award = award_item(item_name="Cloak", user=aeli, points_spent=20, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=20), actor=None)
     reverse_entry(entry_id=LedgerEntry.objects.get(document=award.document).pk, reason="oops", actor=None)
     award.refresh_from_db()
     assert (award.reversal_reason, award.reversed_at is not None) == ("oops", True)
@@ -155,7 +156,7 @@ def test_an_award_follows_when_its_entry_is_reversed_elsewhere() -> None:
 def test_a_wrong_buyer_and_price_are_put_right_in_one_go() -> None:
     pool = build.pool()
     aeli, borel = build.person("Aeli", points=50, pool=pool), build.person("Borel", points=50, pool=pool)
-    award = award_item(item_name="Cloak", user=aeli, points_spent=20, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=20), actor=None)
     made = correct_award(award=award, character_name="Borel", points_spent=25, actor=None, reason="heard wrong")
     assert (build.balance(aeli, pool), build.balance(borel, pool)) == ("50.00/0.00", "25.00/0.00")
     assert (made.corrected_from, made.user, made.awarded_at) == (award, borel, award.awarded_at)
@@ -170,7 +171,7 @@ def test_a_wrong_buyer_and_price_are_put_right_in_one_go() -> None:
 def test_a_correction_that_the_new_buyer_cannot_pay_changes_nothing() -> None:
     pool = build.pool()
     aeli, borel = build.person("Aeli", points=50, pool=pool), build.person("Borel", points=5, pool=pool)
-    award = award_item(item_name="Cloak", user=aeli, points_spent=20, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=20), actor=None)
     with pytest.raises(BadInput) as refusal:
         correct_award(award=award, user=borel, actor=None, reason="heard wrong")
     assert refusal.value.code == "insufficient_points"
@@ -182,7 +183,7 @@ def test_a_correction_that_the_new_buyer_cannot_pay_changes_nothing() -> None:
 def test_a_correction_may_cost_the_same_person_what_the_refund_frees() -> None:
     pool = build.pool()
     aeli = build.person("Aeli", points=50, pool=pool)
-    award = award_item(item_name="Cloak", user=aeli, points_spent=40, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=40), actor=None)
     correct_award(award=award, points_spent=50, actor=None, reason="was all in")
     assert build.balance(aeli, pool) == "0.00/0.00"
 
@@ -190,7 +191,7 @@ def test_a_correction_may_cost_the_same_person_what_the_refund_frees() -> None:
 def test_moving_the_character_moves_no_loot() -> None:
     pool = build.pool()
     aeli, borel = build.person("Aeli", points=50, pool=pool), build.person("Borel")
-    award = award_item(item_name="Cloak", user=aeli, points_spent=40, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=40), actor=None)
     assert award.character is not None
     reassign_character(character=award.character, user=borel, actor=None, reason="sold")
     award.refresh_from_db()
@@ -202,10 +203,10 @@ def test_moving_the_character_moves_no_loot() -> None:
 def test_two_people_who_are_one_share_what_they_won() -> None:
     pool = build.pool()
     aeli, borel = build.person("Aeli", points=50, pool=pool), build.person("Borel", discord=False)
-    award = award_item(item_name="Cloak", user=aeli, points_spent=40, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=40), actor=None)
     merge_people(source=borel, target=aeli, actor=None, reason="same")
     other = build.person("Cress", points=5, pool=pool, discord=False)
-    won = award_item(item_name="Ring", user=other, points_spent=5, actor=None)
+    won = award_item(award=NewAward(item_name="Ring", user=other, points_spent=5), actor=None)
     merge_people(source=other, target=aeli, actor=None, reason="same")
     won.refresh_from_db()
     assert (award.user, won.user) == (aeli, aeli)
@@ -215,7 +216,7 @@ def test_two_people_who_are_one_share_what_they_won() -> None:
 def test_the_nightly_check_names_an_award_that_was_not_paid() -> None:
     pool = build.pool()
     aeli = build.person("Aeli", points=50, pool=pool)
-    award = award_item(item_name="Cloak", user=aeli, points_spent=40, actor=None)
+    award = award_item(award=NewAward(item_name="Cloak", user=aeli, points_spent=40), actor=None)
     LootDistribution.objects.filter(pk=award.pk).update(points_spent=41)
     assert [difference.check for difference in verify()] == ["award"]
 
@@ -246,6 +247,6 @@ def test_history_comes_in_many_at_once_even_into_closed_pools(django_assert_max_
 def test_a_free_award_is_on_the_statement_too() -> None:
     pool = build.pool()
     aeli = build.person("Aeli")
-    award = award_item(item_name="Rotting thing", user=aeli, points_spent=0, actor=None)
+    award = award_item(award=NewAward(item_name="Rotting thing", user=aeli, points_spent=0), actor=None)
     assert ledger.unreversed_entries(documents=[award.document])[0].amount == 0
     assert build.balance(aeli, pool) == "0.00/0.00"

@@ -11,7 +11,7 @@ import pytest
 from guildhall.core import clock
 from guildhall.loot.models import Item
 from guildhall.loot.selectors import price_reference, suggest_items
-from guildhall.loot.services import award_item, create_item, reverse_award
+from guildhall.loot.services import NewAward, award_item, create_item, reverse_award
 
 from . import build
 
@@ -24,7 +24,10 @@ def _sold(prices: list[int], **values: Any) -> Item:
     start = clock.now() - dt.timedelta(days=len(prices))
     for number, price in enumerate(prices):
         award_item(
-            item=item, user=aeli, points_spent=price, awarded_at=start + dt.timedelta(days=number), actor=None, **values
+            award=NewAward(
+                item=item, user=aeli, points_spent=price, awarded_at=start + dt.timedelta(days=number), **values
+            ),
+            actor=None,
         )
     return item
 

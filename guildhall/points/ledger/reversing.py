@@ -78,15 +78,7 @@ def reverse_entries(
     require_transaction()
     if entries is None and documents is None and context is None:
         raise TypeError("say what to reverse: entries, documents or a context")
-    wanted: list[int] | None = None
-    if entries is not None:
-        given = list(entries)
-        if any(entry.kind == EntryKind.REVERSAL for entry in given):
-            raise Conflict(
-                "A reversal cannot be reversed. Make the award, the raid or the adjustment again instead.",
-                code="cannot_reverse_reversal",
-            )
-        wanted = sorted(entry.pk for entry in given)
+    wanted = None if entries is None else _reversible(entries)
 
     def read() -> list[LedgerEntry]:
         if wanted is not None:
@@ -99,6 +91,35 @@ def reverse_entries(
     if not originals:
         return []
     previews.require(digest, lambda: _reversal_shown(originals))
+    written = _write_reversals(originals, actor, reason, occurred_at)
+    keys = {(entry.user_id, entry.pool_id) for entry in written}
+    for entry in written:
+        apply_amount(rows[(entry.user_id, entry.pool_id)], entry.bucket, entry.amount)
+    store_summaries([rows[key] for key in sorted(keys)])
+    announce_taken(rows, written)
+    run_reversal_hooks({entry.document for entry in originals if entry.document}, actor, reason, import_id)
+    return written
+
+
+def _reversible(entries: Iterable[LedgerEntry]) -> list[int]:
+    """Return the keys of these entries, in order.
+
+    Raises:
+        Conflict: ``cannot_reverse_reversal``.
+    """
+    given = list(entries)
+    if any(entry.kind == EntryKind.REVERSAL for entry in given):
+        raise Conflict(
+            "A reversal cannot be reversed. Make the award, the raid or the adjustment again instead.",
+            code="cannot_reverse_reversal",
+        )
+    return sorted(entry.pk for entry in given)
+
+
+def _write_reversals(
+    originals: Sequence[LedgerEntry], actor: User | None, reason: str, occurred_at: dt.datetime | None
+) -> list[LedgerEntry]:
+    """Write an entry of the opposite amount for each of these, and return them."""
     now = clock.now()
     undoing = [
         LedgerEntry(
@@ -120,16 +141,9 @@ def reverse_entries(
     ]
     try:
         with transaction.atomic():
-            written = LedgerEntry.objects.bulk_create(undoing, batch_size=BATCH)
+            return LedgerEntry.objects.bulk_create(undoing, batch_size=BATCH)
     except IntegrityError as error:  # the last guard: `reverses` is unique
         raise Conflict("This has been reversed already.", code="already_reversed") from error
-    keys = {(entry.user_id, entry.pool_id) for entry in written}
-    for entry in written:
-        apply_amount(rows[(entry.user_id, entry.pool_id)], entry.bucket, entry.amount)
-    store_summaries([rows[key] for key in sorted(keys)])
-    announce_taken(rows, written)
-    run_reversal_hooks({entry.document for entry in originals if entry.document}, actor, reason, import_id)
-    return written
 
 
 def _lock_unreversed(

@@ -182,24 +182,7 @@ def adjust_points(
         for user_id in ids
     ]
     adjustments = PointAdjustment.objects.bulk_create(adjustments, batch_size=ledger.BATCH)
-    ledger.post(
-        postings=[
-            ledger.Posting(
-                user_id=adjustment.user_id,
-                pool_id=pool.pk,
-                kind=EntryKind.ADJUSTMENT,
-                amount=value,
-                occurred_at=adjustment.occurred_at,
-                document=adjustment.document,
-                context=batch,
-                character_name=adjustment.character_name,
-                description=asked.reason,
-            )
-            for adjustment in adjustments
-        ],
-        actor=actor,
-        locked=locked,
-    )
+    ledger.post(postings=[_posting(adjustment, asked) for adjustment in adjustments], actor=actor, locked=locked)
     if batch is not None:
         batches.record(
             kind="adjustment",
@@ -212,6 +195,20 @@ def adjust_points(
         )
     _notify(asked, actor)
     return adjustments
+
+
+def _posting(adjustment: PointAdjustment, asked: _Asked) -> ledger.Posting:
+    return ledger.Posting(
+        user_id=adjustment.user_id,
+        pool_id=adjustment.pool_id,
+        kind=EntryKind.ADJUSTMENT,
+        amount=adjustment.amount,
+        occurred_at=adjustment.occurred_at,
+        document=adjustment.document,
+        context=adjustment.batch,
+        character_name=adjustment.character_name,
+        description=asked.reason,
+    )
 
 
 def _refuse_others_character(name: str, people: Mapping[int, str]) -> None:

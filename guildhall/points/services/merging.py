@@ -176,16 +176,7 @@ def merge_people(
     _refuse(source, target)
     previews.require(digest, lambda: preview_merge(source=source, target=target, actor=actor, by=by).shown)
     merge = UserMerge.objects.create(source=source, target=target, merged_by=actor, reason=reason[:300])
-    merge.moved_entries = LedgerEntry.objects.filter(user=source).update(user=target)
-    rows: dict[ledger.Key, UserPointsSummary] = {}
-    owed: dict[ledger.Key, Decimal] = {}
-    for pool_id in sorted(pools):
-        before = _recompute(source.pk, pool_id)[1]
-        rows[target.pk, pool_id], _ = _recompute(target.pk, pool_id)
-        owed[target.pk, pool_id] = before
-    ledger.announce_net_taken(rows, owed)
-    UserPointsSummary.objects.filter(user=source).update(is_closed=True)
-    PointAdjustment.objects.filter(user=source).update(user=target)
+    merge.moved_entries = _move_points(source, target, pools)
     characters = _move_characters(source, target, actor, reason)
     moved = hooks.run_merge_hooks(source.pk, target.pk)
     target.refresh_from_db()  # a hook may have given the target the role that the source had
@@ -221,6 +212,21 @@ def merge_people(
     announce_member_change(user_id=target.pk, change="merged", before=str(source), after=str(target))
     revisions.bump("roster")
     return merge
+
+
+def _move_points(source: User, target: User, pools: set[int]) -> int:
+    """Give the source's entries to the target in all of these pools, which are locked; returns how many there were."""
+    moved = LedgerEntry.objects.filter(user=source).update(user=target)
+    rows: dict[ledger.Key, UserPointsSummary] = {}
+    owed: dict[ledger.Key, Decimal] = {}
+    for pool_id in sorted(pools):
+        before = _recompute(source.pk, pool_id)[1]
+        rows[target.pk, pool_id], _ = _recompute(target.pk, pool_id)
+        owed[target.pk, pool_id] = before
+    ledger.announce_net_taken(rows, owed)
+    UserPointsSummary.objects.filter(user=source).update(is_closed=True)
+    PointAdjustment.objects.filter(user=source).update(user=target)
+    return moved
 
 
 def _recompute(user_id: int, pool_id: int) -> tuple[UserPointsSummary, Decimal]:

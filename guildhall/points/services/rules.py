@@ -330,13 +330,7 @@ def run_rule(
     if not rule.is_active:
         raise Conflict(f"The rule {rule} is switched off.", code="rule_inactive")
     ledger.open_pools([rule.pool_id])
-    try:
-        with transaction.atomic():
-            run = PointRuleRun.objects.create(rule=rule, period_key=key, standing_period=key, run_by=actor, at=now)
-    except IntegrityError as error:
-        raise Conflict(
-            f"{rule} has been run for {key} already; undo that run first.", code="already_run", figures={"period": key}
-        ) from error
+    run = _begin_run(rule, key, actor, now)
     locked: dict[ledger.Key, UserPointsSummary] = {}
     reached = _reached(rule)
     while missing := reached - locked.keys():
@@ -381,6 +375,21 @@ def run_rule(
         target=run,
     )
     return run
+
+
+def _begin_run(rule: PointRule, key: str, actor: User | None, now: dt.datetime) -> PointRuleRun:
+    """Write down that a rule is run for a period.
+
+    Raises:
+        Conflict: ``already_run``.
+    """
+    try:
+        with transaction.atomic():
+            return PointRuleRun.objects.create(rule=rule, period_key=key, standing_period=key, run_by=actor, at=now)
+    except IntegrityError as error:
+        raise Conflict(
+            f"{rule} has been run for {key} already; undo that run first.", code="already_run", figures={"period": key}
+        ) from error
 
 
 @use_case

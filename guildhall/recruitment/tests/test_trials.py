@@ -15,7 +15,7 @@ from guildhall.core.errors import Conflict
 from guildhall.core.models import OutboxMessage
 from guildhall.discord.models import DiscordRoleMapping
 from guildhall.discord.roles.desired import desired_roles
-from guildhall.loot.services import award_item
+from guildhall.loot.services import NewAward, award_item
 from guildhall.points.models import DKPPool
 from guildhall.raids.models import Event
 from guildhall.raids.services.awarding import award_attendance
@@ -146,7 +146,9 @@ def test_a_trial_is_measured_beside_the_guild_over_the_same_days(attending, tria
             "points_spent": 0,
             "actor": recruiter,
         }
-        award_item(pool=DKPPool.objects.get(), awarded_at=NOW - DAY if number == 0 else NOW + DAY, **item)
+        award_item(
+            award=NewAward(pool=DKPPool.objects.get(), awarded_at=NOW - DAY if number == 0 else NOW + DAY, **item),
+        )
     at.advance(DAY)
     found = selectors.trial_performance(Application.objects.get(pk=trial.pk))
     assert (found.raids_attended, found.raids_held, found.attendance_percentage) == (2, 4, Decimal("50.00"))

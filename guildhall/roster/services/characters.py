@@ -13,12 +13,24 @@ from guildhall.accounts.permissions import Principal
 from guildhall.accounts.services import announce_member_change
 from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound, Stale
-from guildhall.core.model_updates import update_model
+from guildhall.core.model_updates import refuse_unknown_fields, update_model
 from guildhall.core.transactions import use_case
 from guildhall.roster.classes import clean_class
 from guildhall.roster.hooks import membership_changed
 from guildhall.roster.models import Character, CharacterAlias, CharacterOwnership, Rank, RankChange
 from guildhall.roster.names import clean_new_name, name_key
+
+
+class CharacterDetails(TypedDict, total=False):
+    """What `create_character` takes besides the name and the person."""
+
+    character_class: str
+    level: int | None
+    race: str
+    rank: Rank | None
+    status: str
+    joined_at: dt.datetime | None
+    note: str
 
 
 class CharacterChanges(TypedDict, total=False):
@@ -115,57 +127,43 @@ def create_character(
     *,
     name: str,
     user: User | None = None,
-    character_class: str = "",
-    level: int | None = None,
-    race: str = "",
-    rank: Rank | None = None,
     is_main: bool | None = None,
     main_character: Character | None = None,
-    status: str = Character.Status.ACTIVE,
-    joined_at: dt.datetime | None = None,
-    note: str = "",
     actor: User | None = None,
     imported: bool = False,
+    **details: Unpack[CharacterDetails],
 ) -> Character:
     """Add a character. A person's first character becomes their main unless `is_main` says otherwise.
 
     Args:
         imported: keep the name as it is instead of holding it to EverQuest's rules.
+        details: as they are left out: an active character of the default rank that joins now.
 
     Raises:
-        BadInput: the name's codes (`names.clean_new_name`), ``invalid_level``, ``main_of_another``.
+        BadInput: the name's codes (`names.clean_new_name`), ``invalid_level``, ``main_of_another``, ``unknown_field``.
         Conflict: ``name_taken``, ``has_main`` where the person has a main already and `is_main` is asked for.
     """
+    refuse_unknown_fields(details, CharacterDetails)
     name = name.strip()[:120] if imported else clean_new_name(name)
     if user is not None:
-        lock_people(user.pk)  # two first characters at once must not both be mains
-        current = Character.objects.filter(user=user, is_main=True).first()
-        if is_main and current is not None:
-            raise Conflict(
-                f"{user} has {current} as main. Make {name} the main afterwards, or send is_main=false.",
-                code="has_main",
-                attr="is_main",
-            )
-        if main_character is not None and main_character.user_id != user.pk:
-            raise BadInput(f"{main_character} belongs to somebody else.", code="main_of_another", attr="main_character")
-        is_main = (current is None and main_character is None) if is_main is None else is_main
-        main_character = None if is_main else (main_character or current)
+        is_main, main_character = _main_of(user, name, is_main, main_character)
     elif is_main:
         raise BadInput("A main belongs to somebody; name the person (user).", code="main_without_owner", attr="is_main")
+    character_class, status = details.get("character_class", ""), details.get("status", Character.Status.ACTIVE)
     character = Character(
         name=name,
         name_key=name_key(name),
         user=user,
         character_class=character_class.strip()[:40] if imported else clean_class(character_class),
-        race=race,
-        level=_clean_level(level),
-        rank=rank or Rank.objects.filter(is_default=True).first(),
+        race=details.get("race", ""),
+        level=_clean_level(details.get("level")),
+        rank=details.get("rank") or Rank.objects.filter(is_default=True).first(),
         is_main=bool(is_main),
         main_character=main_character,
         status=status,
         is_active=status == Character.Status.ACTIVE,
-        joined_at=joined_at or clock.now(),
-        note=note,
+        joined_at=details.get("joined_at") or clock.now(),
+        note=details.get("note", ""),
     )
     try:
         with transaction.atomic():
@@ -188,6 +186,29 @@ def create_character(
         membership_changed()
     revisions.bump("roster")
     return character
+
+
+def _main_of(
+    user: User, name: str, is_main: bool | None, main_character: Character | None
+) -> tuple[bool, Character | None]:
+    """Return whether a new character of a person is their main, and else whose alt it is. Locks the person.
+
+    Raises:
+        BadInput: ``main_of_another``.
+        Conflict: ``has_main``.
+    """
+    lock_people(user.pk)  # two first characters at once must not both be mains
+    current = Character.objects.filter(user=user, is_main=True).first()
+    if is_main and current is not None:
+        raise Conflict(
+            f"{user} has {current} as main. Make {name} the main afterwards, or send is_main=false.",
+            code="has_main",
+            attr="is_main",
+        )
+    if main_character is not None and main_character.user_id != user.pk:
+        raise BadInput(f"{main_character} belongs to somebody else.", code="main_of_another", attr="main_character")
+    is_main = (current is None and main_character is None) if is_main is None else is_main
+    return is_main, None if is_main else (main_character or current)
 
 
 @use_case

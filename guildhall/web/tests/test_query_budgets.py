@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from guildhall.accounts.services import create_person
 from guildhall.core import clock
-from guildhall.loot.services import award_item
+from guildhall.loot.services import NewAward, award_item
 from guildhall.raids.models import Raid
 from guildhall.raids.services import award_attendance, create_event, create_raid
 from guildhall.roster.services import create_character
@@ -51,7 +51,8 @@ def _grow(guild: Guild, people: int, raids: int) -> tuple[Raid, Any]:
         raid = create_raid(event=event, started_at=at, leader=guild.officer, actor=guild.officer)
         award_attendance(raid=raid, attendees=[*names, "Sorrel", "Stranger"], actor=guild.officer)
         award = award_item(
-            item_name=f"Cloak {people} {number}", user=guild.member, points_spent="1", raid=raid, actor=guild.officer
+            award=NewAward(item_name=f"Cloak {people} {number}", user=guild.member, points_spent="1", raid=raid),
+            actor=guild.officer,
         )
     assert raid is not None
     assert award is not None

@@ -6,7 +6,7 @@ import pytest
 
 from guildhall.core import clock
 from guildhall.loot.models import LootDistribution
-from guildhall.loot.services import award_item
+from guildhall.loot.services import NewAward, award_item
 from guildhall.points.selectors import balance_of
 from guildhall.points.services import update_pool
 from guildhall.raids.models import Event, Raid, RaidAttendance, UnmatchedName
@@ -33,7 +33,10 @@ def send(client, path: str, **fields):
 
 
 def test_a_raid_shows_who_was_there_what_dropped_and_who_is_unknown(sign_in, guild: Guild, raid: Raid) -> None:
-    award_item(item_name="Cloak of Tides", character_name="Sorrel", points_spent="5", raid=raid, actor=guild.officer)
+    award_item(
+        award=NewAward(item_name="Cloak of Tides", character_name="Sorrel", points_spent="5", raid=raid),
+        actor=guild.officer,
+    )
     page = sign_in("member").get(f"/raids/{raid.pk}/").content.decode()
     for words in ("Brakkus", "Sorrel", "Nimwee", "Cloak of Tides", "on time"):
         assert words in page
@@ -140,7 +143,8 @@ def test_an_event_is_made_and_changed(sign_in, guild: Guild) -> None:
 def test_an_item_shows_its_prices_with_median_and_trend(sign_in, guild: Guild, raid: Raid) -> None:
     for price in ("2", "3", "4", "6", "8"):
         award = award_item(
-            item_name="Cloak of Tides", character_name="Brakkus", points_spent=price, actor=guild.officer
+            award=NewAward(item_name="Cloak of Tides", character_name="Brakkus", points_spent=price),
+            actor=guild.officer,
         )
     client = sign_in("member")
     page = client.get(f"/items/{award.item_id}/").content.decode()
@@ -151,7 +155,9 @@ def test_an_item_shows_its_prices_with_median_and_trend(sign_in, guild: Guild, r
 
 
 def test_a_statement_leads_to_what_moved_the_points(sign_in, guild: Guild, raid: Raid) -> None:
-    award = award_item(item_name="Cloak", character_name="Sorrel", points_spent="5", raid=raid, actor=guild.officer)
+    award = award_item(
+        award=NewAward(item_name="Cloak", character_name="Sorrel", points_spent="5", raid=raid), actor=guild.officer
+    )
     page = sign_in("member").get("/me/").content.decode()
     assert f'href="/raids/{raid.pk}/"' in page
     assert f'href="/items/{award.item_id}/"' in page

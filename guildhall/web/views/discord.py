@@ -48,19 +48,59 @@ def _claim(form: ClaimButtonForm) -> Claim:
     return found
 
 
-@page(may=officers)
-def discord(request: HttpRequest) -> HttpResponse:
-    """Everything an officer does about Discord. Only “Test the connection” calls Discord itself."""
-    actor, principal = me(request), principal_of(request)
-    roles = selectors.roles_with_meaning()
-    add, drop, sync = MappingForm(request, "map"), MappingButtonForm(request, "drop"), SyncForm(request, "sync")
-    add.offer(_meanings(), _offered(roles))
-    approve, refuse = DecideClaimForm(request, "approve"), DecideClaimForm(request, "refuse")
-    resend, resend_all = MessageButtonForm(request, "resend"), ButtonForm(request, "resend-all")
-    test, spoken = ButtonForm(request, "test"), SpokenForm(request, "spoken")
+class _OfficersForms:
+    """The forms of the officers' page, and what each of them does."""
 
-    def look_in_log() -> Done:
-        found = verify_claims_from_sent_log(request, text=spoken.cleaned_data["log"], principal=principal)
+    def __init__(self, request: HttpRequest, roles: Iterable[dict[str, Any]]) -> None:
+        self.request, self.actor, self.principal = request, me(request), principal_of(request)
+        self.add, self.drop = MappingForm(request, "map"), MappingButtonForm(request, "drop")
+        self.add.offer(_meanings(), _offered(roles))
+        self.sync, self.test = SyncForm(request, "sync"), ButtonForm(request, "test")
+        self.approve, self.refuse = DecideClaimForm(request, "approve"), DecideClaimForm(request, "refuse")
+        self.resend, self.resend_all = MessageButtonForm(request, "resend"), ButtonForm(request, "resend-all")
+        self.spoken = SpokenForm(request, "spoken")
+        self.actions: tuple[tuple[PageForm, Callable[[], Done]], ...] = (
+            (self.add, self.make_mapping),
+            (self.drop, self.drop_mapping),
+            (self.sync, self.sync_all),
+            (self.approve, self.approve_claim),
+            (self.refuse, self.refuse_claim),
+            (self.spoken, self.look_in_log),
+            (self.resend, self.send_again),
+            (self.resend_all, self.send_all_again),
+        )
+
+    def run(self) -> HttpResponse | None:
+        """Do what was sent; None where the page is to be shown."""
+        for form, action in self.actions:
+            if form.sent and (response := form.run(action)) is not None:
+                return response
+        return None
+
+    def context(self) -> dict[str, Any]:
+        """Return what the template needs of the forms."""
+        return {
+            "test": self.test,
+            "add": self.add,
+            "drop": self.drop,
+            "sync": self.sync,
+            "approve": self.approve,
+            "refuse": self.refuse,
+            "spoken": self.spoken,
+            "resend": self.resend,
+            "resend_all": self.resend_all,
+            "refused": self.refuse.cleaned_data.get("claim") if self.refuse.sent else None,
+            "row_forms": (self.drop, self.approve, self.refuse, self.resend),
+        }
+
+    @property
+    def http_status(self) -> int:
+        return max(form.http_status for form, _ in self.actions)
+
+    def look_in_log(self) -> Done:
+        found = verify_claims_from_sent_log(
+            self.request, text=self.spoken.cleaned_data["log"], principal=self.principal
+        )
         if not found:
             raise BadInput(
                 "No code of an open claim is in these lines, spoken by the character that is claimed. Paste the lines of "
@@ -71,78 +111,65 @@ def discord(request: HttpRequest) -> HttpResponse:
         names = ", ".join(f"{row['character_name']} ({row['state']})" for row in found)
         return go("discord", message=f"Seen in the log: {names}.", fragment="claims")
 
-    def make_mapping() -> Done:
-        meaning, _, value = add.cleaned_data["meaning"].partition(":")
+    def make_mapping(self) -> Done:
+        meaning, _, value = self.add.cleaned_data["meaning"].partition(":")
         rank = Rank.objects.filter(pk=value).first() if meaning == "rank" and value.isdecimal() else None
         made = mappings.create_mapping(
-            role_id=add.cleaned_data["role_id"],
+            role_id=self.add.cleaned_data["role_id"],
             kind=meaning,
             rank=rank,
             value="" if meaning == "rank" else value,
-            actor=actor,
+            actor=self.actor,
         )
         return go("discord", message=f"From now on: {made}.", fragment="roles")
 
-    def drop_mapping() -> Done:
-        found = DiscordRoleMapping.objects.filter(pk=drop.cleaned_data["mapping"]).first()
+    def drop_mapping(self) -> Done:
+        found = DiscordRoleMapping.objects.filter(pk=self.drop.cleaned_data["mapping"]).first()
         if found is None:
             raise NotFound("This mapping has been deleted already.", code="unknown_mapping")
-        mappings.delete_mapping(mapping=found, actor=actor)
+        mappings.delete_mapping(mapping=found, actor=self.actor)
         return go("discord", message=f"No longer: {found}. Whoever holds the role keeps it.", fragment="roles")
 
-    def sync_all() -> Done:
-        force = sync.cleaned_data["force"]
-        count = request_sync(user_ids=None, source="force" if force else "sync", actor=actor)
+    def sync_all(self) -> Done:
+        force = self.sync.cleaned_data["force"]
+        count = request_sync(user_ids=None, source="force" if force else "sync", actor=self.actor)
         if not count:
             raise BadInput("No bot is set up, or nobody is linked yet.", code="nothing_to_sync")
         return go("discord", message=f"The worker compares {count} people with Discord now.", fragment="drift")
 
-    def approve_claim() -> Done:
-        made = claims.approve_claim(claim=_claim(approve), principal=principal, reason=approve.cleaned_data["reason"])
+    def approve_claim(self) -> Done:
+        given = self.approve.cleaned_data
+        made = claims.approve_claim(claim=_claim(self.approve), principal=self.principal, reason=given["reason"])
         return go("discord", message=f"Approved: {made}.", fragment="claims")
 
-    def refuse_claim() -> Done:
-        made = claims.refuse_claim(claim=_claim(refuse), principal=principal, reason=refuse.cleaned_data["reason"])
+    def refuse_claim(self) -> Done:
+        given = self.refuse.cleaned_data
+        made = claims.refuse_claim(claim=_claim(self.refuse), principal=self.principal, reason=given["reason"])
         return go("discord", message=f"Refused: {made}.", fragment="claims")
 
-    def send_again() -> Done:
-        message = deliveries.resend(message_id=resend.cleaned_data["message"], actor=actor)
+    def send_again(self) -> Done:
+        message = deliveries.resend(message_id=self.resend.cleaned_data["message"], actor=self.actor)
         return go("discord", message=f"{message.topic} #{message.pk} is back in the queue.", fragment="deliveries")
 
-    def send_all_again() -> Done:
-        count = deliveries.resend_all(actor=actor)
+    def send_all_again(self) -> Done:
+        count = deliveries.resend_all(actor=self.actor)
         return go("discord", message=f"{count} messages are back in the queue.", fragment="deliveries")
 
-    forms: tuple[tuple[PageForm, Callable[[], Done]], ...] = (
-        (add, make_mapping),
-        (drop, drop_mapping),
-        (sync, sync_all),
-        (approve, approve_claim),
-        (refuse, refuse_claim),
-        (spoken, look_in_log),
-        (resend, send_again),
-        (resend_all, send_all_again),
-    )
-    for form, action in forms:
-        if form.sent and (response := form.run(action)) is not None:
-            return response
-    checks: list[Check] = check_connection(default_client()) if test.sent else []
+
+@page(may=officers)
+def discord(request: HttpRequest) -> HttpResponse:
+    """Everything an officer does about Discord. Only “Test the connection” calls Discord itself."""
+    roles = selectors.roles_with_meaning()
+    forms = _OfficersForms(request, roles)
+    if (response := forms.run()) is not None:
+        return response
+    checks: list[Check] = check_connection(default_client()) if forms.test.sent else []
     config = DiscordConfig.from_settings()
     drift = drift_report()
     context = {
-        "test": test,
+        **forms.context(),
         "checks": checks,
         "config": config,
-        "add": add,
-        "drop": drop,
-        "sync": sync,
-        "approve": approve,
-        "refuse": refuse,
-        "spoken": spoken,
-        "resend": resend,
-        "resend_all": resend_all,
-        "refused": refuse.cleaned_data.get("claim") if refuse.sent else None,
-        "row_forms": (drop, approve, refuse, resend),
         "roles": roles,
         "mappings": DiscordRoleMapping.objects.select_related("rank"),
         "drift": drift,
@@ -150,9 +177,9 @@ def discord(request: HttpRequest) -> HttpResponse:
         "claims": Claim.objects.filter(state=Claim.State.OPEN).select_related("user", "character", "person"),
         "log": selectors.sync_log()[:25],
         "queue": deliveries.queue(),
-        "dead": deliveries.deliveries(reader=actor)[:25],
+        "dead": deliveries.deliveries(reader=forms.actor)[:25],
     }
-    return render(request, "web/discord.html", context, status=max(form.http_status for form, _ in forms))
+    return render(request, "web/discord.html", context, status=forms.http_status)
 
 
 def _offered(roles: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:

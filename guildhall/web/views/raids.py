@@ -157,7 +157,7 @@ def _settle(form: SettleForm, raid: Raid, request: HttpRequest) -> Done:
 
 
 def _award(form: LootForm, raid: Raid, request: HttpRequest) -> Done:
-    award = loot_services.award_item(**form.cleaned_data, raid=raid, actor=me(request))
+    award = loot_services.award_item(award=loot_services.NewAward(**form.cleaned_data, raid=raid), actor=me(request))
     words = f"{award.item_name} to {award.character_name or award.user} for {award.points_spent}."
     return go("raid", raid.pk, message=words, fragment="loot")
 

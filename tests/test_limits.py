@@ -1,0 +1,84 @@
+"""Modules and functions stay small enough to be read at once: lines here, complexity by ruff (C901, `pyproject.toml`).
+
+An exception is a name with the size that it has; it may shrink alone, and goes from the list when it is not needed any more.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_MODULE = 500
+LONGEST_FUNCTION = 60
+"""Lines from `def` to the end, the docstring not counted."""
+MOST_PARAMETERS = 10
+
+LONG_MODULES = {
+    "guildhall/auctions/services/settlement.py": 557,
+}
+LONG_FUNCTIONS = {
+    "guildhall/auctions/services/results.py:record_bid_result": 78,
+    "guildhall/auctions/services/sessions.py:start_session": 79,
+    "guildhall/eqdkp/importer/characters.py:import_characters": 68,
+}
+MANY_PARAMETERS = {
+    "guildhall/auctions/services/bids.py:place_bid": 12,
+    "guildhall/auctions/services/sessions.py:start_session": 14,
+}
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each module that is not a test or a migration."""
+    for top in ("config", "guildhall"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            if not {"tests", "migrations"} & set(path.parts):
+                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Yield each function with its name, such as ``guildhall/core/clock.py:now``."""
+    for path, text in modules():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path}:{node.name}", node
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many lines a function has without its docstring."""
+    whole = (function.end_lineno or 0) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is None:
+        return whole
+    return whole - ((first.end_lineno or 0) - first.lineno + 1)
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many parameters a function names."""
+    given = function.args
+    return len([*given.posonlyargs, *given.args, *given.kwonlyargs])
+
+
+def above(sizes: Iterator[tuple[str, int]], most: int) -> dict[str, int]:
+    """Return what is larger than the limit."""
+    return {name: size for name, size in sizes if size > most}
+
+
+def check(found: dict[str, int], exceptions: dict[str, int]) -> None:
+    grown = {name: size for name, size in found.items() if size > exceptions.get(name, 0)}
+    assert grown == {}, "part these by what they are about"
+    shrunk = {name: found.get(name, 0) for name, size in exceptions.items() if found.get(name, 0) < size}
+    assert shrunk == {}, "lower these exceptions, or take them out"
+
+
+def test_no_module_is_long() -> None:
+    check(above(((path, len(text.splitlines())) for path, text in modules()), LONGEST_MODULE), LONG_MODULES)
+
+
+def test_no_function_is_long() -> None:
+    check(above(((name, length(node)) for name, node in functions()), LONGEST_FUNCTION), LONG_FUNCTIONS)
+
+
+def test_no_function_has_many_parameters() -> None:
+    check(above(((name, parameters(node)) for name, node in functions()), MOST_PARAMETERS), MANY_PARAMETERS)
