@@ -68,10 +68,10 @@ class UserAdmin(SimpleHistoryAdmin, ServiceAdmin):
         # The Discord link is changed where it is verified, not typed over here.
         return ["username", "discord_id", "discord_username", "is_bot", "merged_into", "date_joined", "last_login"]
 
-    def get_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         if obj is None:
-            return ["display_name", "role_group", "discord_id", "discord_username"]
-        return ["display_name", "role_group", "is_active", *self.get_readonly_fields(request, obj)]
+            return ("display_name", "role_group", "discord_id", "discord_username")
+        return ("display_name", "role_group", "is_active", *self.get_readonly_fields(request, obj))
 
     @admin.action(description="Close the selected accounts", permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -15,6 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from guildhall.core.admin_base import ConcealsFields
 from guildhall.core.errors import GuildhallError
+from guildhall.core.generics import ModelForm
 
 from . import services, visibility
 from .models import BiddingPolicy, BiddingRule, BidHistory, BidSession, ChatLine, SessionWinner
@@ -34,7 +34,7 @@ class _ReadOnly:
         return False
 
 
-class RuleForm(forms.ModelForm):
+class RuleForm(ModelForm):
     """Says beside the field what the service would refuse."""
 
     class Meta:
@@ -75,7 +75,7 @@ class BiddingRuleAdmin(SimpleHistoryAdmin, ModelAdmin):
         services.delete_rule(rule=obj, actor=request.user)  # type: ignore[arg-type]
 
 
-class PolicyForm(forms.ModelForm):
+class PolicyForm(ModelForm):
     """Says what the service would refuse."""
 
     class Meta:
@@ -91,7 +91,7 @@ class PolicyForm(forms.ModelForm):
             self.fields["disclosure"].required = False  # left out, it stays as it is
 
     def clean_disclosure(self) -> str:
-        return self.cleaned_data["disclosure"] or self.instance.disclosure
+        return str(self.cleaned_data["disclosure"] or self.instance.disclosure)
 
     def clean_tie_breaks(self) -> list[str]:
         try:

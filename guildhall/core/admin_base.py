@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.db.models import Model
 from django.http import HttpRequest
@@ -19,6 +18,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from .errors import GuildhallError
 from .fields import PointsField
+from .generics import ModelForm
 from .text import CONTROL_CHARACTER, has_control_characters
 
 # The theme draws fields by their class and knows not ours: without this an amount's box has no border. Guildhall's
@@ -67,7 +67,7 @@ class ReadOnlyAdmin(GuildhallAdmin):
         return False
 
 
-class ServiceForm(forms.ModelForm):
+class ServiceForm(ModelForm):
     """A form that saves by calling `perform`, once everything else about it is right."""
 
     actor: Any = None
@@ -106,7 +106,7 @@ class ServiceAdmin(GuildhallAdmin):
     """Adds and changes through a `ServiceForm`; nothing is deleted but by a service."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         form.actor = request.user  # the class is made anew for each request
         return form
 

@@ -32,17 +32,20 @@ class ReadOnly(ModelAdmin):
         return False
 
 
+_FIELDS = ("role_id", "kind", "rank", "value", "is_active")
+
+
 @admin.register(DiscordRoleMapping)
 class MappingAdmin(ModelAdmin):
     """What a role stands for."""
 
     list_display = ["meaning", "role_name", "role_id", "is_active"]
     list_filter = ["kind", "is_active"]
-    fields = ["role_id", "kind", "rank", "value", "is_active"]
+    fields = _FIELDS
     list_per_page = 50
 
     def save_model(self, request: HttpRequest, obj: DiscordRoleMapping, form: Any, change: bool) -> None:
-        values: dict[str, Any] = {name: getattr(obj, name) for name in self.fields}  # type: ignore[union-attr]
+        values: dict[str, Any] = {name: getattr(obj, name) for name in _FIELDS}
         actor = request.user if isinstance(request.user, User) else None
         try:
             if change:

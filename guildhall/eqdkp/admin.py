@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from guildhall.core.generics import TabularInline
+
 from .models import CalendarEvent, CalendarSignup, ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
 
 
@@ -59,7 +61,7 @@ class LegacyCommentAdmin(ReadOnly):
     search_fields = ("author_name", "text")
 
 
-class SignupInline(admin.TabularInline):
+class SignupInline(TabularInline):
     model = CalendarSignup
     extra = 0
     can_delete = False

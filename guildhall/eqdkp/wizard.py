@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, jobs, previews
 from guildhall.core.errors import BadInput, Conflict, GuildhallError, TooLarge
+from guildhall.core.generics import UploadedFile
 from guildhall.core.previews import Shown
 from guildhall.core.transactions import use_case
 from guildhall.eqdkp.legacy.source import open_source

@@ -159,10 +159,10 @@ class PointAdjustmentAdmin(ServiceAdmin):
     date_hierarchy = "occurred_at"
     actions = ["undo"]
 
-    def get_fields(self, request: HttpRequest, obj: PointAdjustment | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: PointAdjustment | None = None) -> tuple[str, ...]:
         if obj is None:
-            return ["people", "pool", "amount", "reason", "notes", "character_name", "occurred_at"]
-        return [
+            return ("people", "pool", "amount", "reason", "notes", "character_name", "occurred_at")
+        return (
             "user",
             "pool",
             "amount",
@@ -172,7 +172,7 @@ class PointAdjustmentAdmin(ServiceAdmin):
             "occurred_at",
             "created_by",
             "reversed_at",
-        ]
+        )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         found: dict[str, Any] = super().get_changeform_initial_data(request)

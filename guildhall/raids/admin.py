@@ -15,6 +15,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
 from guildhall.core.errors import GuildhallError
+from guildhall.core.generics import ModelForm
 from guildhall.points.models import DKPPool
 
 from . import services
@@ -89,7 +90,7 @@ class ReadOnly(ModelAdmin):
         return obj is None and super().has_change_permission(request, obj)
 
 
-class EventForm(forms.ModelForm):
+class EventForm(ModelForm):
     """An event with its pools: its own one, the others, and where it is not attendance."""
 
     own_pool = forms.ModelChoiceField(DKPPool.objects.all(), label="DKP pool", required=False)
@@ -185,7 +186,7 @@ class CheckInline(TabularInline):
     """A raid's checks, to look at."""
 
     model = AttendanceCheck
-    fields = ["position", "kind", "label", "taken_at", "points"]
+    fields = ("position", "kind", "label", "taken_at", "points")
     readonly_fields = fields
     extra = 0
     can_delete = False

@@ -47,13 +47,13 @@ class ReadOnlyInline(TabularInline):
 
 class StepInline(ReadOnlyInline):
     model = ApplicationStatusChange
-    fields = ["at", "from_status", "to_status", "changed_by", "reason"]
+    fields = ("at", "from_status", "to_status", "changed_by", "reason")
     readonly_fields = fields
 
 
 class VoteInline(ReadOnlyInline):
     model = ApplicationVote
-    fields = [
+    fields = (
         "voter",
         "round",
         "vote",
@@ -62,13 +62,13 @@ class VoteInline(ReadOnlyInline):
         "vote_changes",
         "cast_at",
         "withdrawn_at",
-    ]
+    )
     readonly_fields = fields
 
 
 class CommentInline(ReadOnlyInline):
     model = ApplicationComment
-    fields = ["created_at", "author", "kind", "body", "visible_to_applicant"]
+    fields = ("created_at", "author", "kind", "body", "visible_to_applicant")
     readonly_fields = fields
 
 

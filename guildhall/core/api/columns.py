@@ -138,7 +138,7 @@ def _kind(field: Any) -> str | None:
         (serializers.ChoiceField, CHOICE),
         ((serializers.CharField, serializers.StringRelatedField), TEXT),
     ):
-        if isinstance(field, classes):  # type: ignore[arg-type]
+        if isinstance(field, classes):
             return None if isinstance(field, serializers.MultipleChoiceField) else kind
     return None
 

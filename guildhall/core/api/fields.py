@@ -23,7 +23,7 @@ from .params import MAX_ID
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "pattern": r"^-?\d{1,7}\.\d{2}$", "example": "12.50"})
-class PointsField(serializers.Field):
+class PointsField(serializers.Field[Any, Any, Any, Any]):
     """An amount: taken as text or number, exact; sent as text with two places (docs/api-contract.md, "Conventions").
 
     Args:
@@ -55,7 +55,7 @@ class ManyIds(serializers.ManyRelatedField):
         return super().to_internal_value(data)
 
 
-class IdField(serializers.PrimaryKeyRelatedField):
+class IdField(serializers.PrimaryKeyRelatedField[Any]):
     """An id that is looked up; one that is not there, or no id at all, is 400 on its field."""
 
     default_error_messages = {

@@ -151,7 +151,7 @@ def _passing(response: Response) -> bool:
     again."""
     if response.status_code == 409:
         errors = response.data.get("errors") or [{}] if isinstance(response.data, dict) else [{}]
-        return errors[0].get("code") == "busy"
+        return bool(errors[0].get("code") == "busy")
     return response.status_code in (401, 403, 429) or response.status_code >= 500
 
 

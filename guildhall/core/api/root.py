@@ -41,7 +41,7 @@ class _Endpoints(EndpointEnumerator):
     def should_include_endpoint(self, path: str, callback: Any) -> bool:
         if hasattr(callback, "api_methods"):
             return True
-        return bool(super().should_include_endpoint(path, callback))  # type: ignore[no-untyped-call]
+        return bool(super().should_include_endpoint(path, callback))
 
     def get_allowed_methods(self, callback: Any) -> list[str]:
         found: list[str] = getattr(callback, "api_methods", None) or super().get_allowed_methods(callback)  # type: ignore[no-untyped-call]

@@ -33,7 +33,7 @@ def refuse(faults: list[Fault]) -> None:
     """
     if faults:
         raise exceptions.ValidationError(
-            {fault.attr: [exceptions.ErrorDetail(fault.detail, code=fault.code)] for fault in faults}  # type: ignore[arg-type]
+            {fault.attr: [exceptions.ErrorDetail(fault.detail, code=fault.code)] for fault in faults}
         )
 
 

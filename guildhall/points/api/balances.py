@@ -265,7 +265,7 @@ class LeaderboardView(VisitorReadable, ExportMixin, GenericViewSet[UserPointsSum
             shown = narrowed(self, request, [standing_row(standing) for standing in found])
             if self.is_export(request):
                 return self.export_table(shown)
-            return self.get_paginated_response(self.paginate_queryset(shown))  # type: ignore[arg-type]
+            return self.get_paginated_response(self.paginate_queryset(shown))
         if self.is_export(request):
             return self.export(rows)
         page = self.paginate_queryset(rows.values(*selectors.STANDING_VALUES))

@@ -199,7 +199,8 @@ def digest_of(request: Request) -> str | None:
     """Return the `digest` of a request's body, None where it has none."""
     given = DigestInput(data=request.data)
     given.is_valid(raise_exception=True)
-    return given.validated_data.get("digest")
+    digest: str | None = given.validated_data.get("digest")
+    return digest
 
 
 def _rule_preview(rule: PointRule) -> Any:

@@ -57,7 +57,7 @@ class LeaveInput(serializers.Serializer[Any]):
     )
     starts_on = serializers.DateField(required=False, help_text="a day in the guild's time zone")
     ends_on = serializers.DateField(required=False, allow_null=True)
-    reason = serializers.CharField(  # type: ignore[assignment]
+    reason = serializers.CharField(
         required=False, allow_blank=True, max_length=300, help_text="shown to the person and to officers"
     )
 
@@ -67,7 +67,7 @@ class LeaveChangeInput(serializers.Serializer[Any]):
 
     starts_on = serializers.DateField(required=False)
     ends_on = serializers.DateField(required=False, allow_null=True)
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)  # type: ignore[assignment]
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
 class LeaveFilter(django_filters.FilterSet):

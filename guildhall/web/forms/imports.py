@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -27,6 +26,7 @@ from guildhall.core.form_fields import (
     ValuesField,
     text_of,
 )
+from guildhall.core.generics import UploadedFile
 from guildhall.eqdkp.models import LegacyProblem
 from guildhall.raids import selectors
 from guildhall.raids.models import AttendanceCheck, Raid

@@ -1,0 +1,9 @@
+class AuthError:
+    UNKNOWN: str
+    CANCELLED: str
+    DENIED: str
+
+class AuthProcess:
+    LOGIN: str
+    CONNECT: str
+    REDIRECT: str

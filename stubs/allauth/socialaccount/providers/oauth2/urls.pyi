@@ -1,0 +1,3 @@
+from django.urls import URLPattern
+
+def default_urlpatterns(provider: type) -> list[URLPattern]: ...
