@@ -13,16 +13,18 @@ from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.bulk import bulk_rows
 from guildhall.eqdkp.legacy import rows as r
-from guildhall.eqdkp.models import ImportRun, LegacyRecord
+from guildhall.eqdkp.models import ImportRun
 from guildhall.points import ledger
 from guildhall.points.history import HistoryRow, post_history
 from guildhall.points.models import Bucket, EntryKind, PointAdjustment
 from guildhall.raids.models import Raid
 
-from .context import REASON, Context, Kind, Known, fingerprint, first_date
-from .items import gone, is_there
+from .context import REASON, Context, Kind, fingerprint
+from .dates import Dated, dated
+from .difference import Changed, Known
+from .documents import DocumentKind
+from .loop import bring
 
-BATCH = 2000
 _FIELDS = (
     "document", "user_id", "pool_id", "amount", "reason", "notes", "character_name", "occurred_at", "created_at",
     "created_by_id", "batch",
@@ -55,127 +57,133 @@ class AdjustmentState:
 
 def import_adjustments(ctx: Context) -> None:
     """Import every adjustment of the snapshot; then reverse those that the old system no longer has."""
-    seen: set[int] = set()
-    last_date = [first_date(row.date for row in ctx.snapshot.rows(r.ADJUSTMENTS))]
-    pending: list[r.LegacyAdjustment] = []
-
-    def store() -> None:
-        if pending:
-            chunk, start = list(pending), last_date[0]
-            pending.clear()
-            ctx.batch(lambda: _batch(ctx, chunk, start, last_date))
-
-    for adjustment in ctx.snapshot.rows(r.ADJUSTMENTS):
-        if adjustment.id in seen:
-            ctx.problem("adjustments", adjustment.id, "duplicate_id", f"adjustment {adjustment.id} is there twice",
-                        held=True, row=adjustment)  # fmt: skip
-            continue
-        seen.add(adjustment.id)
-        pending.append(adjustment)
-        if len(pending) >= BATCH:
-            store()
-    store()
-    if not ctx.snapshot.partial:
-        gone(ctx, Kind.ADJUSTMENT, "adjustments", seen, _mark_reversed)
+    bring(Adjustments(ctx))
 
 
-def _batch(
-    ctx: Context,
-    adjustments: Sequence[r.LegacyAdjustment],
-    last_date: dt.datetime,
-    carry: list[dt.datetime],
-) -> None:
-    counts = ctx.counts["adjustments"]
-    known = ctx.lookup(Kind.ADJUSTMENT, [adjustment.id for adjustment in adjustments])
-    raids = ctx.lookup(Kind.RAID, {adjustment.raid_id for adjustment in adjustments if adjustment.raid_id})
-    new: list[tuple[r.LegacyAdjustment, AdjustmentState, str, Known | None]] = []
-    for row in adjustments:
-        counts.read += 1
-        pools = ctx.event_pools.get(row.event_id, [])
-        content = fingerprint(
-            row.member_id, ctx.mains.get(row.member_id), row.value, row.date, row.reason, row.event_id, pools,
-            row.raid_id, row.group_key, row.event_id in ctx.events, is_there(raids, row.raid_id),
+class Adjustments(DocumentKind[r.LegacyAdjustment, AdjustmentState]):
+    """Points given or taken by hand."""
+
+    kind = Kind.ADJUSTMENT
+    table = r.ADJUSTMENTS.name
+    called = "adjustment"
+
+    def rows(self) -> Iterator[Dated[r.LegacyAdjustment]]:
+        """Yield the adjustments of the old system."""
+        return dated(lambda: self.ctx.snapshot.rows(r.ADJUSTMENTS))
+
+    def fingerprint(self, row: Dated[r.LegacyAdjustment]) -> str:
+        """Return a fingerprint of an adjustment with its person, its pools, and whether its raid stands."""
+        one, ctx = row.row, self.ctx
+        return fingerprint(
+            one.member_id, ctx.mains.get(one.member_id), one.value, one.date, one.reason, one.event_id,
+            ctx.event_pools.get(one.event_id, []), one.raid_id, one.group_key, one.event_id in ctx.events,
+            self.raid_stands(one.raid_id),
         )  # fmt: skip
-        date = row.date or last_date
-        last_date = row.date or last_date
-        before = known.get(row.id)
-        if before is not None and before.content == content and before.state in (
-            LegacyRecord.State.LIVE, LegacyRecord.State.HELD,
-        ):  # fmt: skip
-            counts.same += 1
-            continue
-        ctx.look("adjustments", row.id)
-        state = _state(ctx, row, date, pools, raids)
-        if state is None:
-            if before is not None and before.live:
-                counts.gone += 1
-                _mark_reversed(ctx, row.id, before)
-            key = before.object_id if before is not None else None
-            ctx.remember(Kind.ADJUSTMENT, row.id, key, content, state=LegacyRecord.State.HELD, before=before)
-        elif before is not None and (before.live or _undone_before(before)):
-            _change(ctx, row, state, content, before)
-        else:
-            counts.new += 1
-            new.append((row, state, content, before))
-    carry[0] = last_date
-    if ctx.commit:
-        keys = store_adjustments(ctx.run, [state for _, state, _, _ in new], ctx.actor)
-    else:
-        ctx.simulate(entry for _, state, _, _ in new for entry in _entries(state))
-        keys = [ctx.fake_id() for _ in new]
-    for (row, _, content, before), key in zip(new, keys, strict=True):
-        ctx.remember(Kind.ADJUSTMENT, row.id, key, content, before=before, data=_data(row))
-    ctx.progress("adjustments", len(adjustments))
 
-
-def _data(row: r.LegacyAdjustment) -> dict[str, Any]:
-    return {"event": row.event_id, "raid": row.raid_id, "group": row.group_key}
-
-
-def _state(
-    ctx: Context, row: r.LegacyAdjustment, date: dt.datetime, pools: list[int], raids: dict[int, Known]
-) -> AdjustmentState | None:
-    user_id = ctx.person_of(row.member_id)
-    if user_id is None:
-        ctx.problem(
-            "adjustments", row.id, "member_missing",
-            f"“{row.reason}” ({row.value}) is of character {row.member_id}, which does not exist", held=True, row=row,
-        )  # fmt: skip
-        return None
-    ours = [pool for pool in (ctx.object_id(Kind.POOL, p) for p in pools) if pool is not None]
-    if not ours:
-        ctx.problem(
-            "adjustments", row.id, "counts_nowhere",
-            f"“{row.reason}” ({row.value} for {ctx.names[row.member_id]}) is of event {row.event_id}, which counts in no "
-            "pool; EQdkp does not count it either", held=True, row=row,
-        )  # fmt: skip
-        return None
-    if row.event_id not in ctx.events:
-        ctx.problem(
-            "adjustments", row.id, "event_missing",
-            f"“{row.reason}” is of event {row.event_id}, which does not exist, but is linked to a pool still; it counts "
-            "there, as in EQdkp",
-        )  # fmt: skip
-    raid = raids.get(row.raid_id)
-    if row.raid_id and (raid is None or not raid.live):
-        ctx.problem(
-            "adjustments", row.id, "raid_missing",
-            f"“{row.reason}” belongs to raid {row.raid_id}, which does not exist; it was brought without a raid",
-        )  # fmt: skip
-    if row.date is None:
-        ctx.problem(
-            "adjustments", row.id, "no_date", f"“{row.reason}” has no date; it was put at {date:%Y-%m-%d %H:%M}"
+    def build(self, row: Dated[r.LegacyAdjustment], before: Known | None) -> AdjustmentState | None:
+        """Return what an adjustment becomes; None where its person does not exist, or its event counts in no pool."""
+        one, ctx = row.row, self.ctx
+        user_id = ctx.person_of(one.member_id)
+        if user_id is None:
+            ctx.problem(
+                "adjustments", one.id, "member_missing",
+                f"“{one.reason}” ({one.value}) is of character {one.member_id}, which does not exist", held=True, row=one,
+            )  # fmt: skip
+            return None
+        pools = ctx.pools_here(ctx.event_pools.get(one.event_id, []))
+        if not pools:
+            ctx.problem(
+                "adjustments", one.id, "counts_nowhere",
+                f"“{one.reason}” ({one.value} for {ctx.names[one.member_id]}) is of event {one.event_id}, which counts in "
+                "no pool; EQdkp does not count it either", held=True, row=one,
+            )  # fmt: skip
+            return None
+        self._report_missing(row)
+        return AdjustmentState(
+            user_id=user_id,
+            name=ctx.names[one.member_id][:120],
+            amount=one.value,
+            reason=one.reason,
+            at=row.at,
+            pools=pools,
+            raid_id=self.raid_here(one.raid_id),
+            group=one.group_key,
         )
-    return AdjustmentState(
-        user_id=user_id,
-        name=ctx.names[row.member_id][:120],
-        amount=row.value,
-        reason=row.reason,
-        at=date,
-        pools=ours,
-        raid_id=raid.object_id if raid is not None and raid.live else None,
-        group=row.group_key,
-    )
+
+    def _report_missing(self, row: Dated[r.LegacyAdjustment]) -> None:
+        """Report an event, a raid or a date that is not there."""
+        one, ctx = row.row, self.ctx
+        if one.event_id not in ctx.events:
+            ctx.problem(
+                "adjustments", one.id, "event_missing",
+                f"“{one.reason}” is of event {one.event_id}, which does not exist, but is linked to a pool still; it "
+                "counts there, as in EQdkp",
+            )  # fmt: skip
+        if one.raid_id and not self.raid_stands(one.raid_id):
+            ctx.problem(
+                "adjustments", one.id, "raid_missing",
+                f"“{one.reason}” belongs to raid {one.raid_id}, which does not exist; it was brought without a raid",
+            )  # fmt: skip
+        if one.date is None:
+            ctx.problem(
+                "adjustments", one.id, "no_date", f"“{one.reason}” has no date; it was put at {row.at:%Y-%m-%d %H:%M}"
+            )
+
+    def data(self, row: r.LegacyAdjustment) -> dict[str, object]:
+        """Return what of an adjustment has no other place here."""
+        return {"event": row.event_id, "raid": row.raid_id, "group": row.group_key}
+
+    def store(self, states: Sequence[AdjustmentState]) -> list[int]:
+        """Write adjustments with their entries and return their keys in order; a dry run only counts what they move."""
+        if self.ctx.commit:
+            return store_adjustments(self.ctx.run, states, self.ctx.actor)
+        self.ctx.simulate(entry for state in states for entry in _entries(state))
+        return [self.ctx.fake_id() for _ in states]
+
+    def change(self, step: Changed[Dated[r.LegacyAdjustment], AdjustmentState]) -> None:
+        """Reverse an adjustment and write it anew, unless it is the same here, or people undid it."""
+        ctx, row, state, before = self.ctx, step.row.row, step.values, step.before
+        adjustment = PointAdjustment.objects.filter(pk=before.key).first()
+        if adjustment is None or any(part.reversed_at is not None for part in siblings(adjustment)):
+            what = f"“{row.reason}” changed in EQdkp, but was undone here; it stays so"
+            ctx.problem("adjustments", row.id, "reversed_here", what)
+            ctx.remember(self.kind, row.id, before.object_id, step.content, before=before, created=before.created)
+            return
+        was = state_of(adjustment)
+        comparable = {**state.as_json(), "group": "", "reason": state.reason or "adjustment"}
+        key = adjustment.pk
+        if was.as_json() == comparable:
+            self.counts.same += 1
+        else:
+            self.counts.changed += 1
+            ctx.note_change(before, was.as_json(), state.as_json())
+            self._reverse(adjustment)
+            (again,) = self.store([state])
+            key = again if ctx.commit else key
+        ctx.remember(
+            self.kind, row.id, key, step.content, before=before, created=before.created, data=self.data(row)
+        )  # fmt: skip
+
+    def undone_by_people(self, before: Known) -> bool:
+        """Return whether officers here undid, in a pool or in all, what the row was before it was excluded or deleted
+        there."""
+        adjustment = PointAdjustment.objects.filter(pk=before.key, reversed_at__isnull=False).first()
+        return adjustment is not None and any(
+            part.reversed_at is not None and part.reversed_by_import_id is None for part in siblings(adjustment)
+        )
+
+    def reverse(self, before: Known) -> None:
+        """Reverse an adjustment that stands."""
+        adjustment = PointAdjustment.objects.filter(pk=before.key).first()
+        if adjustment is not None and adjustment.reversed_at is None:
+            self.ctx.note_change(before, state_of(adjustment).as_json(), {})
+            self._reverse(adjustment)
+
+    def _reverse(self, adjustment: PointAdjustment) -> None:
+        if self.ctx.commit:
+            mark_adjustment_reversed(adjustment, self.ctx.actor, REASON, by_import=self.ctx.run)
+        else:
+            self.ctx.simulate_reversal(row.document for row in siblings(adjustment))
 
 
 def _entries(state: AdjustmentState) -> Iterator[HistoryRow]:
@@ -249,40 +257,6 @@ def state_of(adjustment: PointAdjustment) -> AdjustmentState:
     )  # fmt: skip
 
 
-def _undone_before(before: Known) -> bool:
-    """Return whether officers here undid, in a pool or in all, what the row was before it was excluded or deleted
-    there."""
-    adjustment = PointAdjustment.objects.filter(pk=before.key, reversed_at__isnull=False).first()
-    return adjustment is not None and any(
-        part.reversed_at is not None and part.reversed_by_import_id is None for part in siblings(adjustment)
-    )
-
-
-def _change(ctx: Context, row: r.LegacyAdjustment, state: AdjustmentState, content: str, before: Known) -> None:
-    adjustment = PointAdjustment.objects.filter(pk=before.key).first()
-    if adjustment is None or any(part.reversed_at is not None for part in siblings(adjustment)):
-        ctx.problem(
-            "adjustments", row.id, "reversed_here", f"“{row.reason}” changed in EQdkp, but was undone here; it stays so"
-        )
-        ctx.remember(Kind.ADJUSTMENT, row.id, before.object_id, content, before=before, created=before.created)
-        return
-    was = state_of(adjustment)
-    comparable = {**state.as_json(), "group": "", "reason": state.reason or "adjustment"}
-    key = adjustment.pk
-    if was.as_json() == comparable:
-        ctx.counts["adjustments"].same += 1
-    else:
-        ctx.counts["adjustments"].changed += 1
-        ctx.note_change(before, was.as_json(), state.as_json())
-        if ctx.commit:
-            mark_adjustment_reversed(adjustment, ctx.actor, REASON, by_import=ctx.run)
-            key = store_adjustments(ctx.run, [state], ctx.actor)[0]
-        else:
-            ctx.simulate_reversal(row.document for row in siblings(adjustment))
-            ctx.simulate(_entries(state))
-    ctx.remember(Kind.ADJUSTMENT, row.id, key, content, before=before, created=before.created, data=_data(row))
-
-
 def mark_adjustment_reversed(
     adjustment: PointAdjustment, actor: User | None, reason: str, *, by_import: ImportRun | None
 ) -> None:
@@ -296,13 +270,3 @@ def mark_adjustment_reversed(
     PointAdjustment.objects.filter(document__in=documents, reversed_at=None).update(
         reversed_at=clock.now(), reversed_by=actor, reversed_by_import=import_id
     )
-
-
-def _mark_reversed(ctx: Context, legacy_id: int, before: Known) -> None:
-    adjustment = PointAdjustment.objects.filter(pk=before.key).first()
-    if adjustment is not None and adjustment.reversed_at is None:
-        ctx.note_change(before, state_of(adjustment).as_json(), {})
-        if ctx.commit:
-            mark_adjustment_reversed(adjustment, ctx.actor, REASON, by_import=ctx.run)
-        else:
-            ctx.simulate_reversal(row.document for row in siblings(adjustment))

@@ -7,7 +7,7 @@ signed". What is past stays as history. An answer that was given here stands, wh
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from guildhall.core import clock
@@ -15,9 +15,11 @@ from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.values import PhpValue, integer, money
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, ImportRun, LegacyChange, LegacyRecord
 
-from .context import Context, Kind, Known
-from .items import gone
-from .tables import import_table, plain
+from .context import Context, Kind
+from .difference import Known, RowT
+from .loop import bring
+from .named import Values, plain
+from .tables import TableKind
 
 
 def _extension(value: PhpValue) -> dict[str, Any]:
@@ -32,30 +34,40 @@ def _ids(value: Any) -> list[int]:
 def import_calendar(ctx: Context) -> None:
     """Import planned raids and dates, with sign-ups and guests."""
     ctx.known(Kind.CALENDAR_EVENT)  # so that sign-ups find what this very run brings, in a dry run too
-    dates = _Dates(ctx)
-    _follow_deletions(ctx, r.CALENDAR_EVENTS, Kind.CALENDAR_EVENT, _call_off)
-    import_table(ctx, r.CALENDAR_EVENTS, Kind.CALENDAR_EVENT, dates.build, CalendarEvent)
-    signups = _Signups(ctx, _follow_deletions(ctx, r.SIGNUPS, Kind.SIGNUP, _withdraw_answer))
-    import_table(ctx, r.SIGNUPS, Kind.SIGNUP, signups.build, CalendarSignup, prepare=signups.answers.look)
-    _follow_deletions(ctx, r.GUESTS, Kind.GUEST, _withdraw_answer)
-    import_table(ctx, r.GUESTS, Kind.GUEST, lambda row: _guest(ctx, row), CalendarSignup)
+    bring(Dates(ctx))
+    bring(Signups(ctx))
+    bring(Guests(ctx))
 
 
-class _Dates:
-    """Builds planned raids and dates.
+class CalendarKind(TableKind[RowT]):
+    """Rows of the calendar. Those that vanished go first: what comes may take their place."""
+
+    deletions_first = True
+
+    def __init__(self, ctx: Context) -> None:
+        super().__init__(ctx)
+        self.follows_deletions = ctx.snapshot.has(self.spec)
+
+
+class Dates(CalendarKind[r.LegacyCalendarEvent]):
+    """Planned raids and dates.
 
     Attributes:
         calendars, events: the old calendars and events by id.
         accounts: the ids of the old accounts.
     """
 
+    kind = Kind.CALENDAR_EVENT
+    spec = r.CALENDAR_EVENTS
+    model = CalendarEvent
+
     def __init__(self, ctx: Context) -> None:
-        self.ctx = ctx
+        super().__init__(ctx)
         self.calendars = {calendar.id: calendar for calendar in ctx.snapshot.rows(r.CALENDARS)}
         self.events = {event.id: event for event in ctx.snapshot.rows(r.EVENTS)}
         self.accounts = {user.id for user in ctx.snapshot.rows(r.USERS)}
 
-    def build(self, row: r.LegacyCalendarEvent) -> dict[str, Any] | None:
+    def values(self, row: r.LegacyCalendarEvent) -> Values | None:
         """Return the values of a date; None where it has no start."""
         if row.start is None:
             self.ctx.problem(
@@ -114,6 +126,33 @@ class _Dates:
                     f"date {row.id} {what} {number}, which does not exist; it was brought without",
                 )  # fmt: skip
 
+    def vanish(self, legacy_id: int, before: Known) -> None:
+        """Call off a date that is still to come and was deleted there."""
+        self.ctx.look(self.table, legacy_id)
+        date = CalendarEvent.objects.filter(pk=before.key, starts_at__gt=clock.now(), cancelled_at=None).first()
+        if date is not None:
+            self.ctx.note_change(before, {"cancelled_at": None}, {"cancelled_at": str(self.ctx.run.created_at)})
+            if self.ctx.commit:
+                CalendarEvent.objects.filter(pk=date.pk).update(cancelled_at=self.ctx.run.created_at)
+
+
+class _Answered(CalendarKind[RowT]):
+    """Answers to planned raids."""
+
+    model = CalendarSignup
+
+    def vanish(self, legacy_id: int, before: Known) -> None:
+        """Take an answer back that was deleted there, where its date is still to come and nobody changed it here."""
+        self.ctx.look(self.table, legacy_id)
+        answer = CalendarSignup.objects.select_related("event").filter(pk=before.key).first()
+        if answer is None or answer.status == CalendarSignup.Status.NOT_SIGNED or answer.event.starts_at <= clock.now():
+            return
+        if answer.changed_at > _last_look(self.ctx):
+            return  # given here since: it stands
+        self.ctx.note_change(before, _state(answer), {"status": CalendarSignup.Status.NOT_SIGNED})
+        if self.ctx.commit:
+            CalendarSignup.objects.filter(pk=answer.pk).update(status=CalendarSignup.Status.NOT_SIGNED)
+
 
 _CONFLICTS = {
     "signed_twice": "the character is signed up for that date already",
@@ -121,21 +160,26 @@ _CONFLICTS = {
 }
 
 
-class _Signups:
-    """Builds the answers to planned raids.
+class Signups(_Answered[r.LegacySignup]):
+    """Answers of characters.
 
     Attributes:
-        there: the ids of all sign-ups that the old calendar has.
         answers: the answers that are here already.
     """
 
-    def __init__(self, ctx: Context, there: set[int]) -> None:
-        self.ctx = ctx
-        self.there = there
+    kind = Kind.SIGNUP
+    spec = r.SIGNUPS
+
+    def __init__(self, ctx: Context) -> None:
+        super().__init__(ctx)
         self.answers = _Answers(ctx)
         self._taken: dict[tuple[int, int], int] = {}
 
-    def build(self, row: r.LegacySignup) -> dict[str, Any] | None:
+    def prepare(self, rows: Sequence[r.LegacySignup]) -> None:
+        """Read the answers that are here already."""
+        self.answers.look(rows)
+
+    def values(self, row: r.LegacySignup) -> Values | None:
         """Return the values of a sign-up; None where it is excluded."""
         event_id = self.ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id)
         character_id = self.ctx.object_id(Kind.MEMBER, row.member_id)
@@ -179,26 +223,32 @@ class _Signups:
         return "signed_twice" if owner != row.id and owner in self.there else None
 
 
-def _guest(ctx: Context, row: r.LegacyGuest) -> dict[str, Any] | None:
-    """Return the values of a guest; None where it is excluded."""
-    event_id = ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id)
-    if event_id is None or not row.name:
-        ctx.problem(
-            "calendar_raid_guests", row.id, "date_missing" if event_id is None else "no_name",
-            f"guest {row.id} “{row.name}” of date {row.calendar_event_id}", held=True, row=row,
-        )  # fmt: skip
-        return None
-    at = row.signed_at or clock.now()
-    return {
-        "event_id": event_id,
-        "guest_name": row.name[:120],
-        "guest_class": row.class_id,
-        "status": CalendarSignup.Status.CONFIRMED,
-        "role": row.role_id,
-        "note": row.note[:255],
-        "signed_at": at,
-        "changed_at": at,
-    }
+class Guests(_Answered[r.LegacyGuest]):
+    """Guests whom somebody signed up."""
+
+    kind = Kind.GUEST
+    spec = r.GUESTS
+
+    def values(self, row: r.LegacyGuest) -> Values | None:
+        """Return the values of a guest; None where it is excluded."""
+        event_id = self.ctx.object_id(Kind.CALENDAR_EVENT, row.calendar_event_id)
+        if event_id is None or not row.name:
+            self.ctx.problem(
+                "calendar_raid_guests", row.id, "date_missing" if event_id is None else "no_name",
+                f"guest {row.id} “{row.name}” of date {row.calendar_event_id}", held=True, row=row,
+            )  # fmt: skip
+            return None
+        at = row.signed_at or clock.now()
+        return {
+            "event_id": event_id,
+            "guest_name": row.name[:120],
+            "guest_class": row.class_id,
+            "status": CalendarSignup.Status.CONFIRMED,
+            "role": row.role_id,
+            "note": row.note[:255],
+            "signed_at": at,
+            "changed_at": at,
+        }
 
 
 class _Answers:
@@ -237,37 +287,10 @@ class _Answers:
         return pk
 
 
-def _follow_deletions(ctx: Context, spec: Any, kind: str, strike: Callable[[Context, int, Known], None]) -> set[int]:
-    """Call `strike` for the rows that the old calendar no longer has; returns the ids of those it has."""
-    there = {row.id for row in ctx.snapshot.rows(spec)}
-    if ctx.snapshot.has(spec):
-        gone(ctx, kind, spec.name, there, strike)
-    return there
-
-
 def _state(row: CalendarEvent | CalendarSignup) -> dict[str, Any]:
     return plain(
         {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if not field.primary_key}
     )
-
-
-def _call_off(ctx: Context, legacy_id: int, before: Known) -> None:
-    date = CalendarEvent.objects.filter(pk=before.key, starts_at__gt=clock.now(), cancelled_at=None).first()
-    if date is not None:
-        ctx.note_change(before, {"cancelled_at": None}, {"cancelled_at": str(ctx.run.created_at)})
-        if ctx.commit:
-            CalendarEvent.objects.filter(pk=date.pk).update(cancelled_at=ctx.run.created_at)
-
-
-def _withdraw_answer(ctx: Context, legacy_id: int, before: Known) -> None:
-    answer = CalendarSignup.objects.select_related("event").filter(pk=before.key).first()
-    if answer is None or answer.status == CalendarSignup.Status.NOT_SIGNED or answer.event.starts_at <= clock.now():
-        return
-    if answer.changed_at > _last_look(ctx):
-        return  # given here since: it stands
-    ctx.note_change(before, _state(answer), {"status": CalendarSignup.Status.NOT_SIGNED})
-    if ctx.commit:
-        CalendarSignup.objects.filter(pk=answer.pk).update(status=CalendarSignup.Status.NOT_SIGNED)
 
 
 def _last_look(ctx: Context) -> dt.datetime:

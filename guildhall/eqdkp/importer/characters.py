@@ -3,6 +3,8 @@ gone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from guildhall.core import clock
@@ -12,7 +14,9 @@ from guildhall.eqdkp.models import LegacyRecord
 from guildhall.roster.models import Character, CharacterOwnership, RankChange
 from guildhall.roster.names import name_key
 
-from .context import Context, Kind, Known, fingerprint
+from .context import Context, Kind, fingerprint
+from .difference import Changed, Created, Excluded, Known, State
+from .loop import RowKind, bring
 from .who_is_who import PersonPlan
 
 BATCH = 500
@@ -46,92 +50,193 @@ def character_values(ctx: Context, member: r.LegacyMember) -> dict[str, Any]:
 
 
 def import_characters(ctx: Context, plans: list[PersonPlan], existing: dict[str, Character]) -> None:
-    table, counts = r.MEMBERS.name, ctx.counts[r.MEMBERS.name]
-    first_of_name: dict[str, r.LegacyMember] = {}
-    duplicates: set[int] = set()
-    ranks = {0, *(rank.id for rank in ctx.snapshot.rows(r.RANKS))}  # 0 is none where there is no rank 0
-    for member in sorted((m for plan in plans for m in plan.members), key=lambda m: m.id):
-        if member.rank_id not in ranks:
-            ctx.problem(
-                table, member.id, "rank_missing",
-                f"{ctx.names[member.id]} has rank {member.rank_id}, which does not exist; it is left without one",
-            )  # fmt: skip
-        other = first_of_name.setdefault(name_key(member.name), member)
-        if not member.name:
-            duplicates.add(member.id)
-            ctx.problem(table, member.id, "no_name", f"character {member.id} has no name; its points are kept",
-                        held=True, row=member)  # fmt: skip
-        elif other is not member:
-            duplicates.add(member.id)
-            ctx.problem(
-                table, member.id, "duplicate_name",
-                f"{member.name} (character {member.id}) has the name of character {other.id}; its points are kept for "
-                "its own person, the character itself is not made twice", held=True, row=member,
+    """Import the characters of these persons."""
+    bring(Characters(ctx, plans, existing))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A character of the old system with its person."""
+
+    row: r.LegacyMember
+    plan: PersonPlan
+
+    @property
+    def id(self) -> int:
+        """Return the id of the character."""
+        return self.row.id
+
+    @property
+    def is_main(self) -> bool:
+        """Return whether it is the main of its person."""
+        return self.row is self.plan.main
+
+    @property
+    def data(self) -> dict[str, object]:
+        """Return what the record keeps: by what a later import sees that the main or the name changed there."""
+        return {"main": self.plan.main_id, "name": self.row.name}
+
+
+class Characters(RowKind[Member, Member]):
+    """Characters with their ranks and owners.
+
+    What officers here decided of a character's name, owner or main stays until EQdkp changes the same. A character that
+    was here before the import is not written to at all, and one whose name another has is not made twice.
+    """
+
+    kind = Kind.MEMBER
+    table = r.MEMBERS.name
+    called = "character"
+    batch_size = None
+    excluded_until_changed = False
+
+    def __init__(self, ctx: Context, plans: list[PersonPlan], existing: dict[str, Character]) -> None:
+        super().__init__(ctx)
+        self.plans = plans
+        self.existing = existing
+        self.duplicates = self._report_names()
+
+    def _report_names(self) -> set[int]:
+        """Report ranks and names that are missing or taken; returns the characters that cannot be made."""
+        ctx, table = self.ctx, self.table
+        first_of_name: dict[str, r.LegacyMember] = {}
+        duplicates: set[int] = set()
+        ranks = {0, *(rank.id for rank in ctx.snapshot.rows(r.RANKS))}  # 0 is none where there is no rank 0
+        for member in sorted((m for plan in self.plans for m in plan.members), key=lambda m: m.id):
+            if member.rank_id not in ranks:
+                ctx.problem(
+                    table, member.id, "rank_missing",
+                    f"{ctx.names[member.id]} has rank {member.rank_id}, which does not exist; it is left without one",
+                )  # fmt: skip
+            other = first_of_name.setdefault(name_key(member.name), member)
+            if not member.name:
+                duplicates.add(member.id)
+                ctx.problem(table, member.id, "no_name", f"character {member.id} has no name; its points are kept",
+                            held=True, row=member)  # fmt: skip
+            elif other is not member:
+                duplicates.add(member.id)
+                ctx.problem(
+                    table, member.id, "duplicate_name",
+                    f"{member.name} (character {member.id}) has the name of character {other.id}; its points are kept for "
+                    "its own person, the character itself is not made twice", held=True, row=member,
+                )  # fmt: skip
+        return duplicates
+
+    # -- the difference ------------------------------------------------------------------------------------------------
+    def rows(self) -> Iterator[Member]:
+        """Yield the characters of every person."""
+        return (Member(member, plan) for plan in self.plans for member in plan.members)
+
+    def prepare(self, rows: Sequence[Member]) -> None:
+        """Read who has a main here."""
+        self.mains_here = set(Character.objects.filter(is_main=True).values_list("user_id", flat=True))
+
+    def fingerprint(self, row: Member) -> str:
+        """Return a fingerprint of what is brought of a character."""
+        member = row.row
+        return fingerprint(
+            member.name, member.active, member.rank_id, row.plan.main_id, member.notes, member.default_role,
+            sorted(member.profile.items()),
+        )  # fmt: skip
+
+    def build(self, row: Member, before: Known | None) -> Member | None:
+        """Return the character; None where its name is missing or taken, and it is not here yet."""
+        return None if row.id in self.duplicates and (before is None or not before.live) else row
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+    def exclude(self, step: Excluded[Member]) -> None:
+        """Record a character that is not made; its points are kept for its person."""
+        self.ctx.remember(
+            self.kind, step.row.id, None, step.content, state=State.HELD, before=step.before, data=step.row.data
+        )  # fmt: skip
+
+    def create(self, new: Sequence[Created[Member, Member]]) -> None:
+        """Make characters, or take those that are here already."""
+        made: list[tuple[Created[Member, Member], Character]] = []
+        for step in new:
+            self.counts.new += 1
+            member, user_id = step.row.row, self._user_of(step.row.plan)
+            here = self.existing.get(name_key(member.name))
+            if here is None:
+                made.append((step, _new_character(self.ctx, member, user_id)))
+                continue
+            if here.user_id is None and self.ctx.commit:
+                _adopt(here, user_id)
+            elif here.user_id not in (None, user_id):
+                self.ctx.problem(
+                    self.table, member.id, "owned_here", f"{here.name} is {here.user}'s in Guildhall already and stays "
+                    "so; its points from EQdkp are kept for a person of its own (merge the two if they are one)",
+                )  # fmt: skip
+            self.ctx.remember(
+                self.kind, member.id, here.pk, step.content, created=False, before=step.before, data=step.row.data
+            )
+        self._choose_mains(made)
+        if self.ctx.commit:
+            _store([character for _, character in made])
+        for step, character in made:
+            self.ctx.remember(
+                self.kind, step.row.id, character.pk or self.ctx.fake_id(), step.content, before=step.before,
+                data=step.row.data,
             )  # fmt: skip
 
-    def work() -> None:
-        known = ctx.known(Kind.MEMBER)
-        mains_here: set[int | None] = set(Character.objects.filter(is_main=True).values_list("user_id", flat=True))
-        new: list[tuple[PersonPlan, r.LegacyMember, Character, str, Known | None]] = []
-        for plan in plans:
-            user_id = ctx.object_id(Kind.PERSON, plan.main_id)
-            assert user_id is not None
-            for member in plan.members:
-                counts.read += 1
-                content = _member_content(member, plan.main_id)
-                before = known.get(member.id)
-                data = {"main": plan.main_id, "name": member.name}
-                if member.id in duplicates and (before is None or not before.live):
-                    ctx.remember(
-                        Kind.MEMBER, member.id, None, content, state=LegacyRecord.State.HELD, before=before, data=data
+    def _user_of(self, plan: PersonPlan) -> int:
+        user_id = self.ctx.object_id(Kind.PERSON, plan.main_id)
+        assert user_id is not None
+        return user_id
+
+    def _choose_mains(self, made: Sequence[tuple[Created[Member, Member], Character]]) -> None:
+        for step, character in made:
+            if step.row.is_main and character.user_id not in self.mains_here:
+                character.is_main = True
+
+    def change(self, step: Changed[Member, Member]) -> None:
+        """Bring a character up to date: attributes, and its name and person where these changed *there*."""
+        self.counts.changed += 1
+        member, before, ctx = step.row.row, step.before, self.ctx
+        character = Character.objects.filter(pk=before.key).first()
+        if character is None:
+            ctx.problem(
+                "members",
+                member.id,
+                "deleted_here",
+                f"{member.name} was deleted in Guildhall; it is left so",
+                held=True,
+            )
+            return
+        data = step.row.data
+        if before.created:
+            brought = LegacyRecord.objects.filter(pk=before.pk or 0).values_list("data", flat=True).first() or {}
+            moved = brought.get("main") != step.row.plan.main_id
+            becomes = dict(
+                character_values(ctx, member), name=character.name,
+                user_id=self._user_of(step.row.plan) if moved else character.user_id,
+            )  # fmt: skip
+            if brought.get("name") != member.name and name_key(member.name) != character.name_key:
+                if not member.name or Character.objects.filter(name_key=name_key(member.name)).exists():
+                    ctx.problem(
+                        "members", member.id, "name_taken", f"{character.name} is called {member.name or 'nothing'} now, "
+                        "a name that is taken here; it keeps its old one",
                     )  # fmt: skip
-                    continue
-                if before is not None and before.here:
-                    if before.content == content:
-                        counts.same += 1
-                    else:
-                        counts.changed += 1
-                        _change_character(ctx, before, member, user_id, content, plan)
-                    continue
-                here = existing.get(name_key(member.name))
-                if here is not None:
-                    counts.new += 1
-                    if here.user_id is None and ctx.commit:
-                        _adopt(here, user_id)
-                    elif here.user_id not in (None, user_id):
-                        ctx.problem(
-                            table, member.id, "owned_here", f"{here.name} is {here.user}'s in Guildhall already and stays "
-                            "so; its points from EQdkp are kept for a person of its own (merge the two if they are one)",
-                        )  # fmt: skip
-                    ctx.remember(Kind.MEMBER, member.id, here.pk, content, created=False, before=before, data=data)
-                    continue
-                counts.new += 1
-                new.append((plan, member, _new_character(ctx, member, user_id), content, before))
-        _store_characters(ctx, new, mains_here)
-        if not ctx.snapshot.partial:
-            _characters_gone(ctx)
-        ctx.progress(table, counts.read)
+                    data["name"] = brought.get("name", "")
+                else:
+                    becomes["name"] = member.name[:120]
+            ctx.note_change(before, _character_state(character), becomes)
+            if ctx.commit:
+                apply_character(character, becomes, is_main=step.row.is_main if moved else character.is_main)
+        ctx.remember(
+            self.kind, member.id, before.object_id, step.content, before=before, created=before.created, data=data,
+            same_row=True,
+        )  # fmt: skip
 
-    ctx.batch(work)
-
-
-def _characters_gone(ctx: Context) -> None:
-    """Set characters that the old system deleted inactive: their history here names them."""
-    for legacy_id, before in list(ctx.known(Kind.MEMBER).items()):
-        if legacy_id in ctx.mains or not before.live:
-            continue
-        ctx.counts[r.MEMBERS.name].gone += 1
+    def vanish(self, legacy_id: int, before: Known) -> None:
+        """Set a character that was deleted there inactive: its history here names it."""
         character = Character.objects.filter(pk=before.key).first()
         if character is not None and before.created:
-            ctx.problem(
-                r.MEMBERS.name, legacy_id, "deleted_there",
-                f"{character.name} was deleted in EQdkp; it stays here, inactive and without points from there",
-            )  # fmt: skip
-            ctx.note_change(before, _character_state(character), {})
-            if ctx.commit:
+            what = f"{character.name} was deleted in EQdkp; it stays here, inactive and without points from there"
+            self.ctx.problem(self.table, legacy_id, "deleted_there", what)
+            self.ctx.note_change(before, _character_state(character), {})
+            if self.ctx.commit:
                 Character.objects.filter(pk=character.pk).update(status=Character.Status.INACTIVE, is_active=False)
-        ctx.remember(Kind.MEMBER, legacy_id, before.object_id, "", state=LegacyRecord.State.GONE, before=before,
-                     created=before.created)  # fmt: skip
 
 
 _WRITTEN = ("character_class", "race", "level", "rank_id", "status", "is_active", "note", "profile")
@@ -141,18 +246,6 @@ def _character_state(character: Character) -> dict[str, Any]:
     """Return what an import may write of a character, as it is now."""
     names = (*_WRITTEN, "name", "user_id", "is_main")
     return {name: getattr(character, name) for name in names}
-
-
-def _member_content(member: r.LegacyMember, main_id: int) -> str:
-    return fingerprint(
-        member.name,
-        member.active,
-        member.rank_id,
-        main_id,
-        member.notes,
-        member.default_role,
-        sorted(member.profile.items()),
-    )
 
 
 def _new_character(ctx: Context, member: r.LegacyMember, user_id: int) -> Character:
@@ -173,79 +266,26 @@ def _adopt(character: Character, user_id: int) -> None:
     CharacterOwnership.objects.create(character=character, user_id=user_id, reason="EQdkp import")
 
 
-def _store_characters(
-    ctx: Context,
-    new: list[tuple[PersonPlan, r.LegacyMember, Character, str, Known | None]],
-    mains_here: set[int | None],
-) -> None:
-    """Store the characters: mains first, so that twinks can name them; histories as if each had been made by hand."""
-    mains: dict[int, Character] = {}
-    for plan, member, character, _, _ in new:
-        if member is plan.main and character.user_id not in mains_here:
-            character.is_main = True
-            mains[plan.main_id] = character
-    if ctx.commit:
-        Character.objects.bulk_create(list(mains.values()), batch_size=BATCH)
-        here = {c.user_id: c for c in Character.objects.filter(is_main=True, user__isnull=False)}
-        twinks = [character for _, _, character, _, _ in new if not character.is_main]
-        for character in twinks:
-            character.main_character = here.get(character.user_id)
-        Character.objects.bulk_create(twinks, batch_size=BATCH)
-        made = [character for _, _, character, _, _ in new]
-        CharacterOwnership.objects.bulk_create(
-            [
-                CharacterOwnership(character=c, user_id=c.user_id, started_at=c.joined_at, reason="EQdkp import")
-                for c in made
-            ],
-            batch_size=BATCH,
-        )
-        RankChange.objects.bulk_create(
-            [RankChange(character=c, to_rank_id=c.rank_id, reason="EQdkp import") for c in made if c.rank_id],
-            batch_size=BATCH,
-        )
-        Character.history.bulk_history_create(made, batch_size=BATCH)
-    for plan, member, character, content, before in new:
-        data = {"main": plan.main_id, "name": member.name}
-        ctx.remember(Kind.MEMBER, member.id, character.pk or ctx.fake_id(), content, before=before, data=data)
-
-
-def _change_character(
-    ctx: Context, before: Known, member: r.LegacyMember, user_id: int, content: str, plan: PersonPlan
-) -> None:
-    """Bring a character up to date: attributes, and its name and person where these changed *there*.
-
-    What officers here decided of its name, owner or main stays until EQdkp changes the same. A character that was here
-    before the import is not written to at all.
-    """
-    character = Character.objects.filter(pk=before.key).first()
-    if character is None:
-        ctx.problem(
-            "members", member.id, "deleted_here", f"{member.name} was deleted in Guildhall; it is left so", held=True
-        )
-        return
-    ctx.look("members", member.id)
-    brought = LegacyRecord.objects.filter(pk=before.pk or 0).values_list("data", flat=True).first() or {}
-    data = {"main": plan.main_id, "name": member.name}
-    if before.created:
-        moved, renamed = brought.get("main") != plan.main_id, brought.get("name") != member.name
-        is_main = member is plan.main if moved else character.is_main
-        becomes = dict(
-            character_values(ctx, member), name=character.name, user_id=user_id if moved else character.user_id
-        )
-        if renamed and name_key(member.name) != character.name_key:
-            if not member.name or Character.objects.filter(name_key=name_key(member.name)).exists():
-                ctx.problem(
-                    "members", member.id, "name_taken", f"{character.name} is called {member.name or 'nothing'} now, "
-                    "a name that is taken here; it keeps its old one",
-                )  # fmt: skip
-                data["name"] = brought.get("name", "")
-            else:
-                becomes["name"] = member.name[:120]
-        ctx.note_change(before, _character_state(character), becomes)
-        if ctx.commit:
-            apply_character(character, becomes, is_main=is_main)
-    ctx.remember(Kind.MEMBER, member.id, before.object_id, content, before=before, created=before.created, data=data,
-                 same_row=True)  # fmt: skip
+def _store(made: Sequence[Character]) -> None:
+    """Store characters: mains first, so that twinks can name them; histories as if each had been made by hand."""
+    Character.objects.bulk_create([one for one in made if one.is_main], batch_size=BATCH)
+    here = {one.user_id: one for one in Character.objects.filter(is_main=True, user__isnull=False)}
+    twinks = [one for one in made if not one.is_main]
+    for character in twinks:
+        character.main_character = here.get(character.user_id)
+    Character.objects.bulk_create(twinks, batch_size=BATCH)
+    CharacterOwnership.objects.bulk_create(
+        [
+            CharacterOwnership(character=one, user_id=one.user_id, started_at=one.joined_at, reason="EQdkp import")
+            for one in made
+        ],
+        batch_size=BATCH,
+    )
+    RankChange.objects.bulk_create(
+        [RankChange(character=one, to_rank_id=one.rank_id, reason="EQdkp import") for one in made if one.rank_id],
+        batch_size=BATCH,
+    )
+    Character.history.bulk_history_create(list(made), batch_size=BATCH)
 
 
 def apply_character(character: Character, values: dict[str, Any], *, is_main: bool) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from guildhall.accounts.models import User
 from guildhall.core import clock, leases
@@ -24,6 +23,8 @@ from guildhall.eqdkp.legacy.snapshot import Snapshot
 from guildhall.eqdkp.models import ImportRun, LegacyChange, LegacyProblem, LegacyRecord
 from guildhall.points.history import HistoryRow
 from guildhall.points.ledger import unreversed_entries
+
+from .difference import Known
 
 Kind = LegacyRecord.Kind
 MAX_INTEGER = 2_147_483_647
@@ -47,40 +48,6 @@ Beat = Callable[[str, int, int], None]
 def fingerprint(*parts: object) -> str:
     """Return a short fingerprint of a legacy row as it was brought; equal exactly when nothing changed."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
-
-
-def first_date(dates: Iterable[dt.datetime | None]) -> dt.datetime:
-    """Return where rows without a date are put that no dated row precedes: at the first date there is, never at
-    today's.
-
-    A raid of old that counted as today's would count in everybody's attendance of the last days.
-    """
-    return next((date for date in dates if date is not None), None) or clock.now()
-
-
-@dataclass(slots=True)
-class Known:
-    """A record as it is in the database (or, in a dry run, as it would be)."""
-
-    pk: int | None
-    object_id: int | None
-    content: str
-    state: str
-    created: bool
-
-    @property
-    def key(self) -> int:
-        """Return the key of our row; 0, which no row has, where there is none."""
-        return self.object_id or 0
-
-    @property
-    def live(self) -> bool:
-        return self.state == LegacyRecord.State.LIVE and self.object_id is not None
-
-    @property
-    def here(self) -> bool:
-        """Return whether our row stands, also if the old system has deleted its own."""
-        return self.state in (LegacyRecord.State.LIVE, LegacyRecord.State.GONE) and self.object_id is not None
 
 
 @dataclass(slots=True)
@@ -126,7 +93,7 @@ class Context:
     simulated: dict[tuple[int, int, str], Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))
     _dry: dict[str, dict[int, Known]] = field(default_factory=lambda: defaultdict(dict))
     _maps: dict[str, dict[int, Known]] = field(default_factory=dict)
-    _new_records: list[tuple[str, int, int | None, str, bool, str, dict[str, Any]]] = field(default_factory=list)
+    _new_records: list[tuple[str, int, int | None, str, bool, str, dict[str, object]]] = field(default_factory=list)
     _raised: set[tuple[str, str, str]] = field(default_factory=set)
     _open: dict[str, set[str]] | None = None
     _looked: set[tuple[str, str]] = field(default_factory=set)
@@ -155,8 +122,15 @@ class Context:
             found.update({legacy_id: dry[legacy_id] for legacy_id in wanted if legacy_id in dry})
         return found
 
+    def live_ids(self, kind: str) -> list[int]:
+        """Return the ids of the rows of a kind that the old system had when they were last looked at."""
+        if kind in self._maps:
+            return [legacy_id for legacy_id, record in self._maps[kind].items() if record.live]
+        live = LegacyRecord.objects.filter(source=self.source, kind=kind, state=LegacyRecord.State.LIVE)
+        return list(live.values_list("legacy_id", flat=True).iterator())
+
     @staticmethod
-    def _load(rows: Any) -> dict[int, Known]:
+    def _load(rows: QuerySet[LegacyRecord]) -> dict[int, Known]:
         names = ("legacy_id", "pk", "object_id", "content", "state", "created")
         return {row[0]: Known(*row[1:]) for row in rows.values_list(*names).iterator(chunk_size=5000)}
 
@@ -164,6 +138,10 @@ class Context:
         """Return the row of ours that a legacy row of a small kind became; None where it was not brought."""
         found = self.known(kind).get(legacy_id)
         return found.object_id if found is not None and found.live else None
+
+    def pools_here(self, pools: Iterable[int]) -> list[int]:
+        """Return our pools for pools of the old system, without those that were not brought."""
+        return [found for found in (self.object_id(Kind.POOL, pool) for pool in pools) if found is not None]
 
     def person_of(self, member: int) -> int | None:
         """Return the person whose points a character's are; None for a character that does not exist."""
@@ -180,7 +158,7 @@ class Context:
         created: bool = True,
         state: str = LegacyRecord.State.LIVE,
         before: Known | None = None,
-        data: dict[str, Any] | None = None,
+        data: Mapping[str, object] | None = None,
         same_row: bool = False,
     ) -> None:
         """Note that a legacy row is a row of ours now; written with the batch (`flush`).
@@ -196,34 +174,20 @@ class Context:
             return
         if before is not None and before.pk is not None:
             if self.commit:
-                changes: dict[str, Any] = {"content": content, "state": state, "object_id": object_id}
+                changes: dict[str, object] = {"content": content, "state": state, "object_id": object_id}
                 if data is not None:
-                    changes["data"] = data
+                    changes["data"] = dict(data)
                 if not before.live and not same_row:
                     changes.update(run=self.run, created=created)
                 LegacyRecord.objects.filter(pk=before.pk).update(**changes)
             return
-        self._new_records.append((kind, legacy_id, object_id, content, created, state, data or {}))
+        self._new_records.append((kind, legacy_id, object_id, content, created, state, dict(data or {})))
 
-    def gone_there(self, kind: str, table: str, seen: Collection[int], words: str) -> None:
-        """Note which rows of a small kind the old system has deleted. Ours stay: people may use them by now."""
-        if self.snapshot.partial:
-            return
-        for legacy_id, before in list(self.known(kind).items()):
-            # A record without content stands for a row that was never there (an unknown event).
-            if not before.live or legacy_id in seen or not before.content:
-                continue
-            self.counts[table].gone += 1
-            self.problem(table, legacy_id, "deleted_there", words.format(legacy_id))
-            self.note_change(before, {}, {})
-            self.remember(kind, legacy_id, before.object_id, "", state=LegacyRecord.State.GONE, before=before,
-                          created=before.created)  # fmt: skip
-
-    def note_change(self, before: Known, was: dict[str, Any], becomes: dict[str, Any]) -> None:
+    def note_change(self, before: Known, was: Mapping[str, object], becomes: Mapping[str, object]) -> None:
         """Keep the state before a change, so that this run can be undone without the earlier one."""
         if self.commit and before.pk is not None:
             LegacyChange.objects.get_or_create(
-                run=self.run, record_id=before.pk, defaults={"before": was, "after": becomes}
+                run=self.run, record_id=before.pk, defaults={"before": dict(was), "after": dict(becomes)}
             )
 
     def fake_id(self) -> int:
@@ -243,7 +207,7 @@ class Context:
 
     # -- problems --------------------------------------------------------------------------------------------------
     def problem(
-        self, table: str, legacy_id: object, code: str, detail: str, *, held: bool = False, row: Any = None
+        self, table: str, legacy_id: object, code: str, detail: str, *, held: bool = False, row: object = None
     ) -> None:
         """Report a row that is broken or does not fit. ``held``: it is not brought; else it is, with a repair."""
         outcome = LegacyProblem.Outcome.HELD if held else LegacyProblem.Outcome.REPAIRED
@@ -284,7 +248,7 @@ class Context:
                 ("raid_attendees", entry) for entry in self._open["raid_attendees"] if entry.startswith(f"{number}:")
             }
 
-    def _open_problems(self) -> Any:
+    def _open_problems(self) -> QuerySet[LegacyProblem]:
         return LegacyProblem.objects.filter(source=self.source, run__is_commit=True, resolved_at=None)
 
     def settle_problems(self) -> None:
@@ -332,7 +296,7 @@ class Context:
             self._store_problems()
             return
         counted = {table: replace(counts) for table, counts in self.counts.items()}
-        seen, done = dict(self._problem_count), self._done
+        seen, done, problems = dict(self._problem_count), self._done, list(self.problems)
         first = True
 
         def whole() -> None:
@@ -345,7 +309,7 @@ class Context:
                 self._problem_count = defaultdict(int, seen)
                 self._done = done
                 self._maps.clear()
-                self.problems = []
+                self.problems = list(problems)
             first = False
             self._new_records = []
             work()

@@ -18,9 +18,10 @@ from django.db import connection
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.bulk import bulk_rows
+from guildhall.core.errors import BadInput
 from guildhall.core.money import ZERO
 from guildhall.eqdkp.legacy import rows as r
-from guildhall.eqdkp.models import ImportRun, LegacyRecord
+from guildhall.eqdkp.models import ImportRun
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.loot.names import clean_item_name, item_key
 from guildhall.loot.services import ensure_items
@@ -29,9 +30,12 @@ from guildhall.points.history import HistoryRow, post_history
 from guildhall.points.models import Bucket, DKPPool, EntryKind
 from guildhall.raids.models import Raid
 
-from .context import REASON, Context, Kind, Known, fingerprint, first_date
+from .context import REASON, Context, Kind, fingerprint
+from .dates import Dated, dated
+from .difference import Changed, Known
+from .documents import DocumentKind
+from .loop import bring
 
-BATCH = 2000
 _AWARD = (
     "document", "item_id", "item_name", "user_id", "character_id", "character_name", "raid_id", "pool_id",
     "points_spent", "awarded_at", "awarded_by_id", "source", "note", "created_at", "reversal_reason",
@@ -68,150 +72,151 @@ class AwardState:
 
 def import_items(ctx: Context) -> None:
     """Import every item of the snapshot; then reverse those that the old system no longer has."""
-    seen: set[int] = set()
-    last_date = [first_date(row.date for row in ctx.snapshot.rows(r.ITEMS))]
-    raid_dates = {raid.id: raid.date for raid in ctx.snapshot.rows(r.RAIDS)}
-
-    def chunks() -> Iterator[list[r.LegacyItem]]:
-        pending: list[r.LegacyItem] = []
-        for item in ctx.snapshot.rows(r.ITEMS):
-            if item.id in seen:
-                ctx.problem("items", item.id, "duplicate_id", f"item {item.id} is there twice", held=True, row=item)
-                continue
-            seen.add(item.id)
-            pending.append(item)
-            if len(pending) >= BATCH:
-                yield pending
-                pending = []
-        yield pending
-
-    for chunk in chunks():
-        if chunk:
-            start = last_date[0]
-            ctx.batch(lambda chunk=chunk, start=start: _batch(ctx, chunk, raid_dates, start, last_date))  # type: ignore[misc]
-    if not ctx.snapshot.partial:
-        gone(ctx, Kind.ITEM, "items", seen, _mark_reversed)
+    bring(Items(ctx))
 
 
-def _batch(
-    ctx: Context,
-    items: Sequence[r.LegacyItem],
-    raid_dates: dict[int, dt.datetime | None],
-    last_date: dt.datetime,
-    carry: list[dt.datetime],
-) -> None:
-    counts = ctx.counts["items"]
-    known = ctx.lookup(Kind.ITEM, [item.id for item in items])
-    raids = ctx.lookup(Kind.RAID, {item.raid_id for item in items if item.raid_id})
-    new: list[tuple[r.LegacyItem, AwardState, str, Known | None]] = []
-    for item in items:
-        counts.read += 1
-        pools = ctx.itempool_pools.get(item.itempool_id, [])
-        content = fingerprint(
+class Items(DocumentKind[r.LegacyItem, AwardState]):
+    """What people bought."""
+
+    kind = Kind.ITEM
+    table = r.ITEMS.name
+    called = "item"
+
+    def rows(self) -> Iterator[Dated[r.LegacyItem]]:
+        """Yield the items of the old system; one without a date gets its raid's."""
+        raid_dates = {raid.id: raid.date for raid in self.ctx.snapshot.rows(r.RAIDS)}
+        return dated(lambda: self.ctx.snapshot.rows(r.ITEMS), lambda item: raid_dates.get(item.raid_id))
+
+    def fingerprint(self, row: Dated[r.LegacyItem]) -> str:
+        """Return a fingerprint of an item with its person, its pools, and whether its raid stands."""
+        item, ctx = row.row, self.ctx
+        return fingerprint(
             item.name, item.member_id, ctx.mains.get(item.member_id), item.raid_id, item.value, item.date,
-            item.itempool_id, item.itempool_id in ctx.itempools, pools, item.game_id, is_there(raids, item.raid_id),
+            item.itempool_id, item.itempool_id in ctx.itempools, ctx.itempool_pools.get(item.itempool_id, []),
+            item.game_id, self.raid_stands(item.raid_id),
         )  # fmt: skip
-        date = item.date or raid_dates.get(item.raid_id) or last_date
-        last_date = item.date or last_date
-        before = known.get(item.id)
-        held_same = before is not None and before.state == LegacyRecord.State.HELD and before.content == content
-        if held_same or (before is not None and before.live and before.content == content):
-            counts.same += 1
-            continue
-        ctx.look("items", item.id)
-        state = _state(ctx, item, date, pools, raids)
-        if state is None:
-            if before is not None and before.live:
-                counts.gone += 1
-                _mark_reversed(ctx, item.id, before)
-            key = before.object_id if before is not None else None
-            ctx.remember(Kind.ITEM, item.id, key, content, state=LegacyRecord.State.HELD, before=before)
-        elif before is not None and (before.live or _undone_by_people(before)):
-            _change(ctx, item, state, content, before)
-        else:
-            counts.new += 1
-            new.append((item, state, content, before))
-    carry[0] = last_date
-    keys = _store(ctx, [state for _, state, _, _ in new])
-    for (item, state, content, before), key in zip(new, keys, strict=True):
-        ctx.remember(Kind.ITEM, item.id, key, content, before=before, data=_data(ctx, item, state))
-    ctx.progress("items", len(items))
 
-
-def is_there(raids: dict[int, Known], raid_id: int) -> bool:
-    """Return whether a raid that a row names stands: where it goes or comes, the row is looked at again."""
-    return raid_id in raids and raids[raid_id].live
-
-
-def _data(ctx: Context, item: r.LegacyItem, state: AwardState) -> dict[str, Any]:
-    return {"itempool": item.itempool_id, "game_id": item.game_id, "value": str(item.value)}
-
-
-def _state(
-    ctx: Context, item: r.LegacyItem, date: dt.datetime, pools: list[int], raids: dict[int, Known]
-) -> AwardState | None:
-    """Return what the item becomes, with everything odd about it reported; None where it cannot be brought."""
-    user_id = ctx.person_of(item.member_id)
-    if user_id is None:
-        ctx.problem(
-            "items", item.id, "member_missing",
-            f"“{item.name}” was bought by character {item.member_id}, which does not exist", held=True, row=item,
-        )  # fmt: skip
-        return None
-    try:
-        name = clean_item_name(item.name[:200])
-    except Exception:
-        name = f"Item {item.id}"
-        ctx.problem("items", item.id, "no_name", f"item {item.id} has no name; it is called {name}")
-    raid = raids.get(item.raid_id)
-    if item.raid_id and (raid is None or not raid.live):
-        ctx.problem(
-            "items", item.id, "raid_missing",
-            f"“{name}” belongs to raid {item.raid_id}, which does not exist; it was brought without a raid",
-        )  # fmt: skip
-    if item.date is None:
-        ctx.problem("items", item.id, "no_date", f"“{name}” has no date; it was put at {date:%Y-%m-%d %H:%M}")
-    ours = [pool for pool in (ctx.object_id(Kind.POOL, p) for p in pools) if pool is not None]
-    note = ""
-    if item.itempool_id not in ctx.itempools and ours:
-        ctx.problem(
-            "items", item.id, "itempool_missing",
-            f"“{name}” is of item pool {item.itempool_id}, which does not exist, but is linked to a pool still; it counts "
-            "there, as in EQdkp",
-        )  # fmt: skip
-    if not ours and (item.value or item.itempool_id not in ctx.itempools):
-        note = f"{item.value} in an item pool that counts nowhere"
-        ctx.problem(
-            "items", item.id, "counts_nowhere", f"“{name}” cost {note}; it is brought for nothing, as EQdkp counts"
+    def build(self, row: Dated[r.LegacyItem], before: Known | None) -> AwardState | None:
+        """Return the award that an item becomes; None where its buyer does not exist."""
+        item, ctx = row.row, self.ctx
+        user_id = ctx.person_of(item.member_id)
+        if user_id is None:
+            ctx.problem(
+                "items", item.id, "member_missing",
+                f"“{item.name}” was bought by character {item.member_id}, which does not exist", held=True, row=item,
+            )  # fmt: skip
+            return None
+        name = self._name(item)
+        ours = ctx.pools_here(ctx.itempool_pools.get(item.itempool_id, []))
+        if item.raid_id and not self.raid_stands(item.raid_id):
+            ctx.problem(
+                "items", item.id, "raid_missing",
+                f"“{name}” belongs to raid {item.raid_id}, which does not exist; it was brought without a raid",
+            )  # fmt: skip
+        if item.date is None:
+            ctx.problem("items", item.id, "no_date", f"“{name}” has no date; it was put at {row.at:%Y-%m-%d %H:%M}")
+        return AwardState(
+            item_name=name,
+            game_id=item.game_id[:40],
+            itempool_id=ctx.object_id(Kind.ITEM_POOL, item.itempool_id),
+            user_id=user_id,
+            character_id=ctx.object_id(Kind.MEMBER, item.member_id),
+            name=ctx.names[item.member_id][:120],
+            raid_id=self.raid_here(item.raid_id),
+            pools=ours,
+            points=item.value if ours else ZERO,
+            at=row.at,
+            note=self._report_price(item, name, counts=bool(ours)),
         )
-    if item.value < 0 and ours:
-        ctx.problem(
-            "items", item.id, "negative_price",
-            f"“{name}” has the price {item.value}; it is brought for nothing, with an entry of {-item.value} beside it",
-        )  # fmt: skip
-    return AwardState(
-        item_name=name,
-        game_id=item.game_id[:40],
-        itempool_id=ctx.object_id(Kind.ITEM_POOL, item.itempool_id),
-        user_id=user_id,
-        character_id=ctx.object_id(Kind.MEMBER, item.member_id),
-        name=ctx.names[item.member_id][:120],
-        raid_id=raid.object_id if raid is not None and raid.live else None,
-        pools=ours,
-        points=item.value if ours else ZERO,
-        at=date,
-        note=note,
-    )
 
+    def _name(self, item: r.LegacyItem) -> str:
+        try:
+            return clean_item_name(item.name[:200])
+        except BadInput:
+            name = f"Item {item.id}"
+            self.ctx.problem("items", item.id, "no_name", f"item {item.id} has no name; it is called {name}")
+            return name
 
-def _store(ctx: Context, states: Sequence[AwardState]) -> list[int]:
-    if not states:
-        return []
-    if not ctx.commit:
+    def _report_price(self, item: r.LegacyItem, name: str, *, counts: bool) -> str:
+        """Report a price that counts nowhere or is negative; returns what the award's note says of it."""
+        ctx, note = self.ctx, ""
+        if item.itempool_id not in ctx.itempools and counts:
+            ctx.problem(
+                "items", item.id, "itempool_missing",
+                f"“{name}” is of item pool {item.itempool_id}, which does not exist, but is linked to a pool still; it "
+                "counts there, as in EQdkp",
+            )  # fmt: skip
+        if not counts and (item.value or item.itempool_id not in ctx.itempools):
+            note = f"{item.value} in an item pool that counts nowhere"
+            ctx.problem(
+                "items", item.id, "counts_nowhere", f"“{name}” cost {note}; it is brought for nothing, as EQdkp counts"
+            )
+        if item.value < 0 and counts:
+            ctx.problem(
+                "items", item.id, "negative_price",
+                f"“{name}” has the price {item.value}; it is brought for nothing, with an entry of {-item.value} beside it",
+            )  # fmt: skip
+        return note
+
+    def data(self, row: r.LegacyItem) -> dict[str, object]:
+        """Return what of an item has no other place here."""
+        return {"itempool": row.itempool_id, "game_id": row.game_id, "value": str(row.value)}
+
+    def store(self, states: Sequence[AwardState]) -> list[int]:
+        """Write awards with their entries and return their keys in order; a dry run only counts what they move."""
+        if not states:
+            return []
+        if self.ctx.commit:
+            return store_awards(self.ctx.run, states, self.ctx.actor)
         nothing = UUID(int=0)
-        ctx.simulate(e for s in states if s.pools for e in _entries(s, nothing, max(s.points, ZERO), {}, 0))
-        return [ctx.fake_id() for _ in states]
-    return store_awards(ctx.run, states, ctx.actor)
+        self.ctx.simulate(e for s in states if s.pools for e in _entries(s, nothing, max(s.points, ZERO), {}, 0))
+        return [self.ctx.fake_id() for _ in states]
+
+    def change(self, step: Changed[Dated[r.LegacyItem], AwardState]) -> None:
+        """Reverse an award and write it anew, unless nothing that moves points changed, or people undid it."""
+        ctx, item, state, before = self.ctx, step.row.row, step.values, step.before
+        award = LootDistribution.objects.select_related("item").filter(pk=before.key).first()
+        if award is None:
+            ctx.problem(
+                "items", item.id, "deleted_here", f"“{item.name}” was deleted in Guildhall; it is left so", held=True
+            )
+            return
+        key = award.pk
+        if award.reversed_at is not None:
+            what = f"“{item.name}” changed in EQdkp, but its award was undone here"
+            ctx.problem("items", item.id, "reversed_here", what)
+        else:
+            was = state_of(award)
+            # What the catalogue says of the item is the same for every award of it, and no reason to move points.
+            if replace(was, game_id=state.game_id, itempool_id=state.itempool_id) == state:
+                self.counts.same += 1
+            else:
+                self.counts.changed += 1
+                ctx.note_change(before, was.as_json(), state.as_json())
+                self._reverse(award)
+                (again,) = self.store([state])
+                key = again if ctx.commit else key
+        ctx.remember(
+            self.kind, item.id, key, step.content, before=before, created=before.created, data=self.data(item)
+        )  # fmt: skip
+
+    def undone_by_people(self, before: Known) -> bool:
+        """Return whether officers here undid what the row was before it was excluded or deleted there."""
+        award = LootDistribution.objects.filter(pk=before.key, reversed_at__isnull=False).first()
+        return award is not None and award.reversed_by_import_id is None
+
+    def reverse(self, before: Known) -> None:
+        """Reverse an award that stands."""
+        award = LootDistribution.objects.select_related("item").filter(pk=before.key).first()
+        if award is not None and award.reversed_at is None:
+            self.ctx.note_change(before, state_of(award).as_json(), {})
+            self._reverse(award)
+
+    def _reverse(self, award: LootDistribution) -> None:
+        if self.ctx.commit:
+            mark_award_reversed(award, self.ctx.actor, REASON, by_import=self.ctx.run)
+        else:
+            self.ctx.simulate_reversal(documents_of(award))
 
 
 def store_awards(run: ImportRun, states: Sequence[AwardState], actor: User | None) -> list[int]:
@@ -314,42 +319,6 @@ def state_of(award: LootDistribution, run_pools: Sequence[int] | None = None) ->
     )  # fmt: skip
 
 
-def _undone_by_people(before: Known) -> bool:
-    """Return whether officers here undid what the row was before it was excluded or deleted there."""
-    award = LootDistribution.objects.filter(pk=before.key, reversed_at__isnull=False).first()
-    return award is not None and award.reversed_by_import_id is None
-
-
-def _change(ctx: Context, item: r.LegacyItem, state: AwardState, content: str, before: Known) -> None:
-    award = LootDistribution.objects.select_related("item").filter(pk=before.key).first()
-    data = _data(ctx, item, state)
-    if award is None:
-        ctx.problem(
-            "items", item.id, "deleted_here", f"“{item.name}” was deleted in Guildhall; it is left so", held=True
-        )
-        return
-    if award.reversed_at is not None:
-        ctx.problem("items", item.id, "reversed_here", f"“{item.name}” changed in EQdkp, but its award was undone here")
-        ctx.remember(Kind.ITEM, item.id, award.pk, content, before=before, created=before.created, data=data)
-        return
-    was = state_of(award)
-    # What the catalogue says of the item is the same for every award of it, and no reason to move points.
-    if replace(was, game_id=state.game_id, itempool_id=state.itempool_id) == state:
-        ctx.counts["items"].same += 1
-        ctx.remember(Kind.ITEM, item.id, award.pk, content, before=before, created=before.created, data=data)
-        return
-    ctx.counts["items"].changed += 1
-    ctx.note_change(before, was.as_json(), state.as_json())
-    key = award.pk
-    if ctx.commit:
-        mark_award_reversed(award, ctx.actor, REASON, by_import=ctx.run)
-        key = store_awards(ctx.run, [state], ctx.actor)[0]
-    else:
-        ctx.simulate_reversal(documents_of(award))
-        _store(ctx, [state])
-    ctx.remember(Kind.ITEM, item.id, key, content, before=before, created=before.created, data=data)
-
-
 def mark_award_reversed(
     award: LootDistribution, actor: User | None, reason: str, *, by_import: ImportRun | None
 ) -> None:
@@ -359,30 +328,3 @@ def mark_award_reversed(
     """
     import_id = by_import.pk if by_import is not None else None
     ledger.reverse_entries(documents=documents_of(award), actor=actor, reason=reason, import_id=import_id)
-
-
-def _mark_reversed(ctx: Context, legacy_id: int, before: Known) -> None:
-    award = LootDistribution.objects.select_related("item").filter(pk=before.key).first()
-    if award is not None and award.reversed_at is None:
-        ctx.note_change(before, state_of(award).as_json(), {})
-        if ctx.commit:
-            mark_award_reversed(award, ctx.actor, REASON, by_import=ctx.run)
-        else:
-            ctx.simulate_reversal(documents_of(award))
-
-
-def gone(ctx: Context, kind: str, table: str, seen: set[int], strike: Any) -> None:
-    """Reverse rows that were deleted in the old system."""
-    live = LegacyRecord.objects.filter(source=ctx.source, kind=kind, state=LegacyRecord.State.LIVE)
-    missing = [legacy_id for legacy_id in live.values_list("legacy_id", flat=True).iterator() if legacy_id not in seen]
-    for start in range(0, len(missing), 200):
-        part = missing[start : start + 200]
-
-        def work(part: list[int] = part) -> None:
-            for legacy_id, before in ctx.lookup(kind, part).items():
-                ctx.counts[table].gone += 1
-                ctx.look(table, legacy_id)
-                strike(ctx, legacy_id, before)
-                ctx.remember(kind, legacy_id, before.object_id, "", state=LegacyRecord.State.GONE, before=before)
-
-        ctx.batch(work)

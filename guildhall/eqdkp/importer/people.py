@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import unused_username
@@ -14,10 +14,13 @@ from guildhall.roster.models import Character
 from guildhall.roster.names import name_key
 
 from .characters import characters_here, import_characters
-from .context import Context, Kind, Known, fingerprint
+from .context import Context, Counts, Kind, fingerprint
+from .difference import Changed, Created, Known
+from .loop import RowKind, bring
 from .who_is_who import PersonPlan, plan_people
 
 BATCH = 500
+Data = dict[str, object]
 
 
 def import_people(ctx: Context) -> None:
@@ -27,8 +30,8 @@ def import_people(ctx: Context) -> None:
     ctx.names = {member.id: member.name or f"Character {member.id}" for plan in plans for member in plan.members}
     by_account = {plan.account: plan for plan in plans if plan.account is not None}
     existing = characters_here(plans)
-    _accounts(ctx, by_account, existing)
-    _persons(ctx, plans, existing)
+    bring(Accounts(ctx, by_account, existing))
+    bring(People(ctx, plans, existing))
     import_characters(ctx, plans, existing)
 
 
@@ -78,54 +81,91 @@ class _NewUsers:
         User.history.bulk_history_create(self.users, batch_size=BATCH)
 
 
-def _accounts(ctx: Context, by_account: dict[int, PersonPlan], existing: dict[str, Character]) -> None:
-    table, counts = r.USERS.name, ctx.counts[r.USERS.name]
+class Accounts(RowKind[r.LegacyUser, Data]):
+    """Accounts, as people who can be claimed. What is kept of one besides is `Data`."""
 
-    def work() -> None:
-        known = ctx.known(Kind.USER)
+    kind = Kind.USER
+    table = r.USERS.name
+    called = "account"
+    batch_size = None
+    always_built = True
+
+    def __init__(self, ctx: Context, plans: dict[int, PersonPlan], existing: dict[str, Character]) -> None:
+        super().__init__(ctx)
+        self.plans = plans
+        self.existing = existing
+        self.groups = _groups(ctx)
+
+    def rows(self) -> Iterable[r.LegacyUser]:
+        """Return the accounts of the old system."""
+        return self.ctx.snapshot.rows(r.USERS)
+
+    def fingerprint(self, row: r.LegacyUser) -> str:
+        """Return a fingerprint of what is brought of an account."""
+        return fingerprint(row.username, row.email, row.active, self.build(row, None))
+
+    def build(self, row: r.LegacyUser, before: Known | None) -> Data:
+        """Return what of an account has no other place here: whether it was away, and its groups."""
+        return {**_account_data(row), "groups": self.groups.get(row.id, [])}
+
+    def create(self, new: Sequence[Created[r.LegacyUser, Data]]) -> None:
+        """Make placeholders, except for accounts whose character somebody has here already."""
         fresh = _NewUsers()
-        pending: list[tuple[r.LegacyUser, User, str, Known | None]] = []
-        groups = _groups(ctx)
-        kept: dict[int, dict[str, Any]] = {}
-        for account in ctx.snapshot.rows(r.USERS):
-            counts.read += 1
-            ctx.look(table, account.id)
-            plan = by_account.get(account.id)
-            data = {**_account_data(account), "groups": groups.get(account.id, [])}
-            content = fingerprint(account.username, account.email, account.active, data)
-            before = known.get(account.id)
-            if before is not None and before.here:
-                counts.same += before.content == content
-                if before.content != content:
-                    counts.changed += 1
-                    _change_account(ctx, before, account, content, plan, data)
+        pending: list[tuple[Created[r.LegacyUser, Data], User]] = []
+        for step in new:
+            self.counts.new += 1
+            account, before, plan = step.row, step.before, self.plans.get(step.row.id)
+            here = _owner_here(self.ctx, plan, self.existing) if plan is not None else None
+            if (found := here or (before.object_id if before is not None else None)) is not None:
+                self.ctx.remember(
+                    self.kind, account.id, found, step.content, created=here is None, before=before, data=step.values
+                )
                 continue
-            counts.new += 1
-            here = _owner_here(ctx, plan, existing) if plan is not None else None
-            revived = before.object_id if before is not None and before.object_id else None
-            if here is not None or revived is not None:
-                ctx.remember(
-                    Kind.USER, account.id, here or revived, content, created=here is None, before=before, data=data
-                )  # fmt: skip
-                continue
-            kept[account.id] = data
             role = RoleGroup.MEMBER if plan is not None else RoleGroup.GUEST
-            shown = plan.main.name if plan is not None else account.username
-            user = fresh.add(
-                account.username, shown or f"Account {account.id}", account.email, role, account.registered
-            )
-            pending.append((account, user, content, before))
-        if ctx.commit:
+            shown = (plan.main.name if plan is not None else account.username) or f"Account {account.id}"
+            pending.append((step, fresh.add(account.username, shown, account.email, role, account.registered)))
+        if self.ctx.commit:
             fresh.store()
-        for account, user, content, before in pending:
-            ctx.remember(
-                Kind.USER, account.id, user.pk or ctx.fake_id(), content, before=before, data=kept[account.id]
-            )  # fmt: skip
-        there = {account.id for account in ctx.snapshot.rows(r.USERS)}
-        ctx.gone_there(Kind.USER, table, there, "account {} was deleted in EQdkp; the person stays here")
-        ctx.progress(table, counts.read)
+        for step, user in pending:
+            self.ctx.remember(
+                self.kind,
+                step.row.id,
+                user.pk or self.ctx.fake_id(),
+                step.content,
+                before=step.before,
+                data=step.values,
+            )
 
-    ctx.batch(work)
+    def change(self, step: Changed[r.LegacyUser, Data]) -> None:
+        """Follow a changed mail address or name, on people who are placeholders still: a claimed account is its
+        owner's."""
+        self.counts.changed += 1
+        account, before, plan = step.row, step.before, self.plans.get(step.row.id)
+        user = User.objects.filter(pk=before.key).first()
+        if user is not None and user.is_placeholder and before.created:
+            was = {"email": user.email, "display_name": user.display_name}
+            becomes = {
+                "email": account.email[:254] or user.email,
+                "display_name": (plan.main.name if plan is not None else account.username or user.display_name)[:80],
+            }
+            self.ctx.note_change(before, was, becomes)
+            if self.ctx.commit:
+                User.objects.filter(pk=user.pk).update(**becomes)
+        self.ctx.remember(
+            self.kind, account.id, before.object_id, step.content, before=before, created=before.created,
+            data=step.values, same_row=True,
+        )  # fmt: skip
+
+    def brought(self) -> list[int]:
+        """Return the ids of the accounts that were brought and not put back to what they were by undoing an import."""
+        known = self.ctx.known(self.kind)
+        return [legacy_id for legacy_id in super().brought() if known[legacy_id].content]
+
+    def vanish(self, legacy_id: int, before: Known) -> None:
+        """Report the deletion; the person stays."""
+        what = f"account {legacy_id} was deleted in EQdkp; the person stays here"
+        self.ctx.problem(self.table, legacy_id, "deleted_there", what)
+        self.ctx.note_change(before, {}, {})
 
 
 def _groups(ctx: Context) -> dict[int, list[str]]:
@@ -139,92 +179,107 @@ def _groups(ctx: Context) -> dict[int, list[str]]:
     return found
 
 
-def _account_data(account: r.LegacyUser) -> dict[str, Any]:
+def _account_data(account: r.LegacyUser) -> Data:
     """Return what of an account has no other place here: whether it was away."""
     away = account.away_until.isoformat() if account.away_until else None
     data = {"away_until": away, "away_note": account.away_note}
     return {name: value for name, value in data.items() if value}
 
 
-def _change_account(
-    ctx: Context, before: Known, account: r.LegacyUser, content: str, plan: PersonPlan | None, data: dict[str, Any]
-) -> None:
-    """Follow a changed mail address or name, on people who are placeholders still: a claimed account is its owner's."""
-    user = User.objects.filter(pk=before.key).first()
-    if user is not None and user.is_placeholder and before.created:
-        was = {"email": user.email, "display_name": user.display_name}
-        becomes = {
-            "email": account.email[:254] or user.email,
-            "display_name": (plan.main.name if plan is not None else account.username or user.display_name)[:80],
-        }
-        ctx.note_change(before, was, becomes)
-        if ctx.commit:
-            User.objects.filter(pk=user.pk).update(**becomes)
-    ctx.remember(
-        Kind.USER, account.id, before.object_id, content, before=before, created=before.created, data=data, same_row=True
-    )  # fmt: skip
+class People(RowKind[PersonPlan, PersonPlan]):
+    """Ties every person to a user: the account's, the one who has the character here already, or a new placeholder.
 
+    A person has no row of its own in the old system and nothing that could change; the record says by its content,
+    which is empty, only that the person was brought.
+    """
 
-def _persons(ctx: Context, plans: list[PersonPlan], existing: dict[str, Character]) -> None:
-    """Tie every person to a user: the account's, the one who has the character here already, or a new placeholder."""
+    kind = Kind.PERSON
+    table = ""
+    called = "person"
+    batch_size = None
+    deletions_first = True
 
-    def work() -> None:
-        known = ctx.known(Kind.PERSON)
+    def __init__(self, ctx: Context, plans: list[PersonPlan], existing: dict[str, Character]) -> None:
+        super().__init__(ctx)
+        self.plans = plans
+        self.existing = existing
+        self.follows_deletions = True
+        self._counts = Counts()
+
+    @property
+    def counts(self) -> Counts:
+        """Return counts that no report shows."""
+        return self._counts
+
+    def rows(self) -> Iterable[PersonPlan]:
+        """Return the persons to be."""
+        return self.plans
+
+    def fingerprint(self, row: PersonPlan) -> str:
+        """Return nothing: nothing of a person changes."""
+        return ""
+
+    def stands(self, before: Known) -> bool:
+        """Return whether the person is one still."""
+        return before.live
+
+    def build(self, row: PersonPlan, before: Known | None) -> PersonPlan:
+        """Return the person as planned."""
+        return row
+
+    def change(self, step: Changed[PersonPlan, PersonPlan]) -> None:
+        """Do nothing: a record put back to what it was is the same person still."""
+
+    def create(self, new: Sequence[Created[PersonPlan, PersonPlan]]) -> None:
+        """Tie new persons to users, no two to the same one, and open again those that undoing an import closed."""
+        known = self.ctx.known(self.kind)
+        used = {record.key for record in known.values() if record.live}
+        earlier = _earlier_persons(self.ctx, [step.row for step in new], known)
         fresh = _NewUsers()
-        pending: list[tuple[PersonPlan, User, Known | None]] = []
-        current = {plan.main_id for plan in plans}
-        used: set[int] = set()
-        for key, record in list(known.items()):
-            if not record.live:
-                continue
-            if key in current:
-                used.add(record.object_id or 0)
-            else:  # the main was changed: whoever takes its place is the same person
-                ctx.remember(Kind.PERSON, key, record.object_id, "", state=LegacyRecord.State.GONE, before=record,
-                             created=record.created)  # fmt: skip
-        earlier = _earlier_persons(ctx, plans, known)
-        for plan in plans:
-            before = known.get(plan.main_id)
-            if before is not None and before.live:
-                continue
-            found = next((person for person in earlier.get(plan.main_id, ()) if person not in used), None)
-            if found is None:
-                found = ctx.object_id(Kind.USER, plan.account) if plan.account is not None else None
-            if found is None or found in used:
-                here = _owner_here(ctx, plan, existing)
-                found = here if here is not None and here not in used else None
-            if found is None and before is not None and before.object_id and before.object_id not in used:
-                found = before.object_id  # was here before it was undone
+        pending: list[tuple[Created[PersonPlan, PersonPlan], User]] = []
+        for step in new:
+            plan = step.row
+            found = self._user_of(plan, step.before, earlier.get(plan.main_id, ()), used)
             if found is not None:
                 used.add(found)
-                ctx.remember(Kind.PERSON, plan.main_id, found, "", created=False, before=before)
+                self.ctx.remember(self.kind, plan.main_id, found, "", created=False, before=step.before)
                 continue
             shown = plan.main.name or f"Character {plan.main.id}"
-            user = fresh.add(shown, shown, "", RoleGroup.MEMBER, plan.main.created)
-            pending.append((plan, user, before))
-        if ctx.commit:
+            pending.append((step, fresh.add(shown, shown, "", RoleGroup.MEMBER, plan.main.created)))
+        if self.ctx.commit:
             fresh.store()
-        for plan, user, before in pending:
-            ctx.remember(Kind.PERSON, plan.main_id, user.pk or ctx.fake_id(), "", before=before)
-        if ctx.commit:
-            used_ids = [record.key for record in ctx.known(Kind.PERSON).values() if record.live]
-            User.objects.filter(pk__in=used_ids, is_placeholder=True, is_active=False, merged_into=None).update(
-                is_active=True
-            )
+        for step, user in pending:
+            self.ctx.remember(self.kind, step.row.id, user.pk or self.ctx.fake_id(), "", before=step.before)
+        if self.ctx.commit:
+            keys = [record.key for record in self.ctx.known(self.kind).values() if record.live]
+            closed = User.objects.filter(pk__in=keys, is_placeholder=True, is_active=False, merged_into=None)
+            closed.update(is_active=True)
 
-    ctx.batch(work)
+    def _user_of(
+        self, plan: PersonPlan, before: Known | None, earlier: Iterable[int], used: Collection[int]
+    ) -> int | None:
+        """Return the user that a person is: who had its characters' points, its account's, whoever has its character
+        here, or who it was before an import was undone."""
+        found = next((user for user in earlier if user not in used), None)
+        if found is None:
+            found = self.ctx.object_id(Kind.USER, plan.account) if plan.account is not None else None
+        if found is None or found in used:
+            here = _owner_here(self.ctx, plan, self.existing)
+            found = here if here is not None and here not in used else None
+        if found is None and before is not None and before.object_id and before.object_id not in used:
+            found = before.object_id
+        return found
 
 
 def _earlier_persons(ctx: Context, plans: list[PersonPlan], known: dict[int, Known]) -> dict[int, list[int]]:
-    """Return where a group has another main now: whoever had its characters' points so far, the main's first."""
-    new = [plan for plan in plans if not (plan.main_id in known and known[plan.main_id].live)]
+    """Return for new persons where a group has another main now: whoever had its characters' points so far, the main's first."""
     left = {key: record.key for key, record in known.items() if record.state == LegacyRecord.State.GONE and record.key}
-    if not new or not left:
+    if not plans or not left:
         return {}
     rows = LegacyRecord.objects.filter(source=ctx.source, kind=Kind.MEMBER).values_list("legacy_id", "data")
     before = {legacy_id: data.get("main") for legacy_id, data in rows.iterator()}
     found: dict[int, list[int]] = {}
-    for plan in new:
+    for plan in plans:
         mains = dict.fromkeys(before.get(member.id) for member in (plan.main, *plan.members))
         found[plan.main_id] = [left[main] for main in mains if main in left]
     return found

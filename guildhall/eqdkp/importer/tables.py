@@ -1,21 +1,24 @@
-"""Bringing a table whose rows become rows of ours one by one: the calendar, comments, the log."""
+"""Rows that become rows of ours one by one and move nothing: the calendar, comments, the log."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from django.db import connection, models
 
 from guildhall.core.money import MAX_POINTS
 from guildhall.eqdkp.calendar.services import MOST_HOURS
 from guildhall.eqdkp.legacy.rows import TableSpec
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyLog, LegacyRecord
+from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyLog
 
-from .context import MAX_INTEGER, Context, Known, fingerprint
+from .context import MAX_INTEGER, Context, fingerprint
+from .difference import Changed, Created, Known, RowT
+from .loop import RowKind
+from .named import Values, plain
 
-BATCH = 1000
 #: The most that each number of a row may be.
-LARGEST: dict[Any, dict[str, Any]] = {
+LARGEST: dict[type[models.Model], dict[str, Any]] = {
     CalendarEvent: {
         "deadline_hours": MOST_HOURS, "places": MAX_INTEGER, "calendar_number": MAX_INTEGER, "points": MAX_POINTS,
     },
@@ -24,102 +27,87 @@ LARGEST: dict[Any, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def import_table(
-    ctx: Context,
-    spec: TableSpec[Any],
-    kind: str,
-    build: Callable[[Any], dict[str, Any] | None],
-    model: Any,
-    *,
-    prepare: Callable[[Sequence[Any]], None] | None = None,
-) -> None:
-    """Bring a simple table: each row becomes the values of one of ours, or None where it is excluded.
+class TableKind(RowKind[RowT, Values]):
+    """Rows of a simple table: each becomes the values of one of ours.
 
-    Args:
-        build: the values; with an ``id`` they are for a row of ours that is there already, which takes them over.
-        prepare: sees the rows of a batch before any of them is built.
+    Values with an ``id`` are for a row of ours that is there already, which takes them over.
+
+    Attributes:
+        spec: the table.
+        model: what its rows become.
     """
-    counts = ctx.counts[spec.name]
-    rows: Iterator[Any] = iter(ctx.snapshot.rows(spec))
-    while chunk := list(islice(rows, BATCH)):
 
-        def work(chunk: Sequence[Any] = chunk) -> None:
-            if prepare is not None:
-                prepare(chunk)
-            _batch(ctx, spec, kind, build, model, chunk, counts)
+    spec: TableSpec[RowT]
+    model: ClassVar[type[models.Model]]
 
-        ctx.batch(work)
+    def __init__(self, ctx: Context) -> None:
+        super().__init__(ctx)
+        self.table = self.called = self.spec.name
 
+    def rows(self) -> Iterable[RowT]:
+        """Return the rows of the table."""
+        return self.ctx.snapshot.rows(self.spec)
 
-def _batch(
-    ctx: Context, spec: TableSpec[Any], kind: str, build: Any, model: Any, chunk: Sequence[Any], counts: Any
-) -> None:
-    known = ctx.lookup(kind, [row.id for row in chunk])
-    new: list[tuple[Any, dict[str, Any], str, Known | None]] = []
-    done: set[int] = set()
-    for row in chunk:
-        counts.read += 1
-        if row.id in done:
-            ctx.problem(spec.name, row.id, "duplicate_id", f"{spec.name} {row.id} is there twice", held=True, row=row)
-            continue
-        done.add(row.id)
-        content = fingerprint(row)
-        before = known.get(row.id)
-        if before is not None and before.content == content and before.state in ("live", "held"):
-            counts.same += 1
-            continue
-        ctx.look(spec.name, row.id)
-        values = build(row)
+    def fingerprint(self, row: RowT) -> str:
+        """Return a fingerprint of the whole row."""
+        return fingerprint(row)
+
+    def build(self, row: RowT, before: Known | None) -> Values | None:
+        """Return the values of our row, numbers that no database keeps put to 0; None where it is excluded."""
+        values = self.values(row)
         if values is not None:
-            _fit(ctx, spec, row.id, model, values)
-        if values is None:
-            ctx.remember(kind, row.id, None, content, state=LegacyRecord.State.HELD, before=before)
-            continue
-        if before is not None and before.here:  # also one that comes back after it was deleted
-            counts.changed += 1
-            current = model.objects.filter(pk=before.object_id).first()
-            if current is not None:
-                was = {key: getattr(current, key) for key in values}
-                ctx.note_change(before, plain(was), plain(values))
-                if ctx.commit:
-                    model.objects.filter(pk=current.pk).update(**values)
-            ctx.remember(kind, row.id, before.object_id, content, before=before, created=before.created, same_row=True)
-            continue
-        if (here := values.pop("id", None)) is not None:
-            counts.changed += 1
-            if ctx.commit:
-                model.objects.filter(pk=here).update(**values)
-            ctx.remember(kind, row.id, here, content, before=before, created=False)
-            continue
-        counts.new += 1
-        new.append((row, values, content, before))
-    keys = [ctx.fake_id() for _ in new]
-    if ctx.commit and new:
-        made = model.objects.bulk_create([model(**values) for _, values, _, _ in new], batch_size=500)
-        if made[0].pk is None:  # MySQL does not tell the keys of a bulk insert
-            made = [model.objects.create(**values) for _, values, _, _ in new]
-        keys = [row.pk for row in made]
-    for (row, _, content, before), key in zip(new, keys, strict=True):
-        ctx.remember(kind, row.id, key, content, before=before)
-    ctx.progress(spec.name, len(chunk))
+            self._fit(row.id, values)
+        return values
 
+    def values(self, row: RowT) -> Values | None:
+        """Return the values of our row; None where it is excluded."""
+        raise NotImplementedError
 
-def _fit(ctx: Context, spec: TableSpec[Any], legacy_id: int, model: Any, values: dict[str, Any]) -> None:
-    """Put 0 for numbers that no database keeps, and say so: one of them would stop the whole import on PostgreSQL."""
-    too_much = {
-        name: values[name] for name, most in LARGEST.get(model, {}).items() if abs(values.get(name) or 0) > most
-    }
-    if too_much:
-        said = ", ".join(f"{value} as {name.replace('_', ' ')}" for name, value in too_much.items())
-        ctx.problem(
-            spec.name, legacy_id, "out_of_range",
-            f"{spec.name} {legacy_id} has {said}: more than can be kept; it is 0 here",
-        )  # fmt: skip
-        values.update(dict.fromkeys(too_much, 0))
+    def _fit(self, legacy_id: int, values: Values) -> None:
+        """Put 0 for numbers that no database keeps, and say so: one of them would stop the whole import on PostgreSQL."""
+        largest = LARGEST.get(self.model, {})
+        too_much = {name: values[name] for name, most in largest.items() if abs(values.get(name) or 0) > most}
+        if too_much:
+            said = ", ".join(f"{value} as {name.replace('_', ' ')}" for name, value in too_much.items())
+            self.ctx.problem(
+                self.table, legacy_id, "out_of_range",
+                f"{self.table} {legacy_id} has {said}: more than can be kept; it is 0 here",
+            )  # fmt: skip
+            values.update(dict.fromkeys(too_much, 0))
 
+    def change(self, step: Changed[RowT, Values]) -> None:
+        """Write the values onto our row, also of one that comes back after it was deleted."""
+        self.counts.changed += 1
+        before, values = step.before, step.values
+        current = self.model._default_manager.filter(pk=before.object_id).first()
+        if current is not None:
+            was = {key: getattr(current, key) for key in values}
+            self.ctx.note_change(before, plain(was), plain(values))
+            if self.ctx.commit:
+                self.model._default_manager.filter(pk=current.pk).update(**values)
+        self.ctx.remember(
+            self.kind, step.row.id, before.object_id, step.content, before=before, created=before.created, same_row=True
+        )
 
-def plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value if isinstance(value, str | int | bool | dict | list | None) else str(value)
-        for key, value in values.items()
-    }
+    def create(self, new: Sequence[Created[RowT, Values]]) -> None:
+        """Insert new rows, and write those that take over one of ours."""
+        made: list[Created[RowT, Values]] = []
+        for step in new:
+            if (here := step.values.pop("id", None)) is None:
+                made.append(step)
+                continue
+            self.counts.changed += 1
+            if self.ctx.commit:
+                self.model._default_manager.filter(pk=here).update(**step.values)
+            self.ctx.remember(self.kind, step.row.id, here, step.content, before=step.before, created=False)
+        self.counts.new += len(made)
+        for step, key in zip(made, self._insert([step.values for step in made]), strict=True):
+            self.ctx.remember(self.kind, step.row.id, key, step.content, before=step.before)
+
+    def _insert(self, values: Sequence[Values]) -> list[int]:
+        if not self.ctx.commit:
+            return [self.ctx.fake_id() for _ in values]
+        manager = self.model._default_manager
+        if connection.features.can_return_rows_from_bulk_insert:
+            return [row.pk for row in manager.bulk_create([self.model(**one) for one in values], batch_size=500)]
+        return [manager.create(**one).pk for one in values]  # MySQL does not tell the keys of a bulk insert

@@ -26,6 +26,11 @@ class PersonPlan:
     account: int | None = None
 
     @property
+    def id(self) -> int:
+        """Return the id of the group."""
+        return self.main_id
+
+    @property
     def main(self) -> r.LegacyMember:
         """Return the character that is the main; the first of the group where the main itself belongs to another group."""
         return next((m for m in self.members if m.id == self.main_id), self.members[0])
