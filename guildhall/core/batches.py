@@ -21,6 +21,7 @@ from django.db.models import QuerySet
 
 from . import audit, clock, previews
 from .errors import BadInput, Conflict, NotFound
+from .ids import PoolId, UserId
 from .models import Batch
 from .transactions import use_case
 
@@ -42,7 +43,7 @@ def _nothing(batch: Batch) -> None:
     return None
 
 
-def _moves_no_points(batch: Batch) -> Mapping[tuple[int, int], Decimal]:
+def _moves_no_points(batch: Batch) -> Mapping[tuple[UserId, PoolId], Decimal]:
     return {}
 
 
@@ -70,7 +71,7 @@ class BatchKind:
     lock: Callable[[Batch], None] = _nothing
     why_not: str = ""
     marks_later: bool = False
-    changes: Callable[[Batch], Mapping[tuple[int, int], Decimal]] = _moves_no_points
+    changes: Callable[[Batch], Mapping[tuple[UserId, PoolId], Decimal]] = _moves_no_points
 
     @property
     def is_final(self) -> bool:
@@ -121,7 +122,7 @@ class BatchView:
         return "" if self.can_undo else "All of it has been undone already."
 
     @property
-    def changes(self) -> Mapping[tuple[int, int], Decimal]:
+    def changes(self) -> Mapping[tuple[UserId, PoolId], Decimal]:
         """Return what undoing it would change of points: signed amounts by user id and pool id."""
         return self.kind.changes(self.batch) if self.can_undo else {}
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from guildhall.core import clock
+from guildhall.core.ids import UserId
 from guildhall.core.money import ZERO
 from guildhall.loot import services as loot
 from guildhall.loot.models import Item, LootDistribution
@@ -124,7 +125,7 @@ def _found(season: Season) -> None:
             season.items[name] = loot.create_item(
                 name=name, category=category, rarity=rarity, item_pool=group, actor=officer
             )
-    people = [player.user.pk for player in season.guild.players if player.there_at(clock.now())]
+    people = [UserId(player.user.pk) for player in season.guild.players if player.there_at(clock.now())]
     for name, amount in (("Velious", "40"), ("Kunark", "25")):
         points.adjust_points(
             user_ids=people,
@@ -262,7 +263,7 @@ def _adjust(season: Season) -> None:
     player = rng.choice(there)
     good = rng.random() < 0.7
     points.adjust_points(
-        user_ids=[player.user.pk],
+        user_ids=[UserId(player.user.pk)],
         pool=season.pools["Velious"],
         amount=rng.choice(["5", "7.50", "10"]) if good else rng.choice(["-5", "-2.50"]),
         reason=rng.choice(_GOOD if good else _BAD),
@@ -288,7 +289,7 @@ def _mistakes(season: Season) -> None:
         loot.correct_award(award=wrong, user=buyer.user, reason="It went to the other warrior", actor=leader)
     loot.reverse_award(award=returned, actor=leader, reason="Cannot use it, given back")
     made = points.adjust_points(
-        user_ids=[guild.personas["member"].pk], pool=season.pools["Velious"], amount="-5", reason="Missed the count",
+        user_ids=[UserId(guild.personas["member"].pk)], pool=season.pools["Velious"], amount="-5", reason="Missed the count",
         actor=officer,
     )  # fmt: skip
     points.reverse_adjustment(adjustment=made[0], reason="Was there after all, see the log", actor=officer)

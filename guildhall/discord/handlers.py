@@ -5,6 +5,7 @@ from __future__ import annotations
 from guildhall.accounts.models import User
 from guildhall.accounts.services import MEMBER_CHANGED
 from guildhall.core import outbox
+from guildhall.core.ids import DiscordId
 from guildhall.core.models import OutboxMessage
 from guildhall.core.outbox import Lane
 
@@ -62,7 +63,7 @@ def member_changed(message: OutboxMessage) -> str:
     change = str(payload.get("change", ""))
     done = []
     if person.discord_id and sync.request_member_sync(
-        discord_id=person.discord_id, source="change", reason=_why(change, payload)
+        discord_id=DiscordId(person.discord_id), source="change", reason=_why(change, payload)
     ):
         done.append("sync")
     if change in standing.NEWS and not person.is_bot:

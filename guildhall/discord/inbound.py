@@ -21,6 +21,7 @@ from guildhall.accounts.models import User
 from guildhall.accounts.services import clean_discord_id
 from guildhall.core import clock
 from guildhall.core.errors import BadInput
+from guildhall.core.ids import DiscordId, UserId
 from guildhall.core.transactions import use_case
 
 from .models import DiscordMember, DiscordRole, DiscordSyncLog, InboundEvent
@@ -147,12 +148,16 @@ def _apply_roles(
     if now != before:
         answer["changes"].append("roles")
     mappings = active_mappings()
-    desired = desired_roles([person.pk], mappings=mappings).get(person.pk) if person else None
+    desired = desired_roles([person.pk], mappings=mappings).get(UserId(person.pk)) if person else None
     if desired is None:
         return
     roles = {role.role_id: role for role in DiscordRole.objects.all()}
     plan = make_plan(
-        discord_id=member.discord_id, desired=desired, actual=now, mapped=mapped_role_ids(mappings), roles=roles
+        discord_id=DiscordId(member.discord_id),
+        desired=desired,
+        actual=now,
+        mapped=mapped_role_ids(mappings),
+        roles=roles,
     )
     if not plan.changes:
         return
@@ -169,7 +174,7 @@ def _apply_roles(
 
 
 def _follow(discord_id: str, reason: str) -> str:
-    queued = request_member_sync(discord_id=discord_id, source="inbound", reason=reason)
+    queued = request_member_sync(discord_id=DiscordId(discord_id), source="inbound", reason=reason)
     return "sync_queued" if queued else "none"
 
 

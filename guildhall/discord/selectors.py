@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
+from guildhall.core.ids import DiscordId, UserId
 from guildhall.roster.models import Character
 
 from .models import DiscordMember, DiscordRole, DiscordRoleMapping, DiscordSyncLog
@@ -36,7 +37,7 @@ def roster_page(people: Sequence[User]) -> list[dict[str, Any]]:
     for character in rows.order_by("-is_main", "name"):
         owned[character.user_id or 0].append(character)
     desired = desired_roles(ids)
-    return [_roster_row(person, owned[person.pk], desired[person.pk].role_ids) for person in people]
+    return [_roster_row(person, owned[person.pk], desired[UserId(person.pk)].role_ids) for person in people]
 
 
 def _roster_row(person: User, characters: list[Character], role_ids: list[str]) -> dict[str, Any]:
@@ -138,7 +139,7 @@ _NOBODY: dict[str, Any] = {
 }
 
 
-def member_view(discord_id: str) -> dict[str, Any]:
+def member_view(discord_id: DiscordId) -> dict[str, Any]:
     """Return one Discord account: who it is here, what it holds, what it should hold, what differs.
 
     Raises:
@@ -149,7 +150,7 @@ def member_view(discord_id: str) -> dict[str, Any]:
     if member is None and person is None:
         raise NotFound(f"Nobody here has the Discord id {discord_id[:30]}.", code="unknown_user")
     mappings = active_mappings()
-    desired = desired_roles([person.pk], mappings=mappings).get(person.pk) if person else None
+    desired = desired_roles([person.pk], mappings=mappings).get(UserId(person.pk)) if person else None
     actual = list(member.role_ids) if member and member.in_server else []
     roles = {role.role_id: role for role in DiscordRole.objects.all()}
     plan = make_plan(

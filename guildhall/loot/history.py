@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
@@ -81,8 +82,8 @@ def record_past_awards(*, awards: Sequence[PastAward], actor: User | None) -> li
     _link_extra_pools(rows, awards)
     postings = [
         ledger.Posting(
-            user_id=award.user_id,
-            pool_id=pool_id,
+            user_id=UserId(award.user_id),
+            pool_id=PoolId(pool_id),
             kind=EntryKind.LOOT,
             amount=-award.points_spent + ZERO,
             occurred_at=award.awarded_at,

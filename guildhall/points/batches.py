@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from guildhall.core import batches
 from guildhall.core.batches import STANDING, UNDONE, BatchKind, BatchRow
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.models import Batch
 from guildhall.core.money import show_points
 
@@ -34,7 +35,8 @@ def _adjustments(batch: Batch) -> list[BatchRow]:
 
 
 def _lock_adjustments(batch: Batch) -> None:
-    ledger.lock_summaries(PointAdjustment.objects.filter(batch=batch.pk).values_list("user_id", "pool_id"))
+    rows = PointAdjustment.objects.filter(batch=batch.pk).values_list("user_id", "pool_id")
+    ledger.lock_summaries((UserId(user_id), PoolId(pool_id)) for user_id, pool_id in rows)
 
 
 def _undo_adjustments(batch: Batch, actor: Any, reason: str) -> None:

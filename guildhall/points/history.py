@@ -16,6 +16,7 @@ from uuid import UUID
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.bulk import bulk_rows
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO
 
 from . import ledger
@@ -49,7 +50,7 @@ def post_history(*, rows: Sequence[HistoryRow], actor: User | None) -> int:
         return 0
     sums: dict[Key, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
     for row in rows:
-        sums[row[0], row[1]][row[3]] += row[4]
+        sums[UserId(row[0]), PoolId(row[1])][row[3]] += row[4]
     summaries = lock_summaries(sums)
     ledger.refuse_closed(summaries.values())
     written = bulk_rows(LedgerEntry, _FIELDS, _entries(rows, actor))

@@ -24,6 +24,7 @@ from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
 from guildhall.core.fields import PointsField
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.models import Reversible
 from guildhall.core.money import ZERO, show_points
 
@@ -80,7 +81,19 @@ class Bucket(models.TextChoices):
     ADJUSTED = "adjusted"
 
 
-class LedgerEntry(models.Model):
+class OfPersonAndPool:
+    """Rows of one person in one pool."""
+
+    user_id: int
+    pool_id: int
+
+    @property
+    def key(self) -> tuple[UserId, PoolId]:
+        """Return whose it is and where: `ledger.Key`."""
+        return UserId(self.user_id), PoolId(self.pool_id)
+
+
+class LedgerEntry(OfPersonAndPool, models.Model):
     """One movement of points. Written by `ledger.post` and `ledger.reverse_entries`, and never changed."""
 
     id = models.BigAutoField(primary_key=True)
@@ -123,7 +136,7 @@ class LedgerEntry(models.Model):
         return f"#{self.pk} {self.kind} {self.amount}"
 
 
-class UserPointsSummary(models.Model):
+class UserPointsSummary(OfPersonAndPool, models.Model):
     """What a person has in a pool, kept in step with the ledger; the row to lock before spending.
 
     `held` is the sum of the person's `Hold`s in the pool, and what decides whether they can spend; `held_sealed` is the
@@ -178,7 +191,7 @@ class UserPointsSummary(models.Model):
         return found
 
 
-class Hold(models.Model):
+class Hold(OfPersonAndPool, models.Model):
     """Points tied up by a leading bid. One per person, pool and reference (an auction that charges several pools holds the
     amount in each); gone when the bid no longer leads or is settled."""
 

@@ -87,7 +87,7 @@ def bids_at_risk(changes: Mapping[Key, Decimal]) -> BidsAtRisk:
     )
     found = [
         BidAtRisk(
-            row.user_id, str(row.user), row.pool_id, row.pool.name, row.held_visible, row.balance + taken[row.user_id, row.pool_id]
+            row.user_id, str(row.user), row.pool_id, row.pool.name, row.held_visible, row.balance + taken[row.key]
         )
         for row in rows
         if (row.user_id, row.pool_id) in taken
@@ -110,5 +110,5 @@ def changes_of_entries(entries: Iterable[LedgerEntry] | QuerySet[LedgerEntry]) -
     """Return what undoing these entries, all of which stand, would change, by person and pool."""
     found: dict[Key, Decimal] = defaultdict(lambda: ZERO)
     for entry in entries:
-        found[entry.user_id, entry.pool_id] -= entry.amount
+        found[entry.key] -= entry.amount
     return dict(found)

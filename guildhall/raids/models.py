@@ -26,6 +26,7 @@ from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
 from guildhall.core.fields import PointsField
+from guildhall.core.ids import UserId
 from guildhall.core.models import Reversible
 from guildhall.core.money import ZERO
 from guildhall.points.models import DKPPool
@@ -260,6 +261,11 @@ class RaidAttendance(Reversible):
             models.Index(fields=["name_key"], name="attendance_of_name"),
             models.Index(fields=["user", "attendance_check"], name="attendance_of_person"),
         ]
+
+    @property
+    def person_id(self) -> UserId | None:
+        """Return who earned; None where the character belonged to nobody."""
+        return None if self.user_id is None else UserId(self.user_id)
 
     def __str__(self) -> str:
         return f"{self.character_name} at {self.attendance_check}: {self.status}"

@@ -21,6 +21,7 @@ from django.db.models import Sum
 
 from guildhall.core import previews
 from guildhall.core.errors import BadInput
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO, parse_points
 from guildhall.core.previews import Shown
 from guildhall.points.models import DKPPool, LedgerEntry
@@ -30,7 +31,7 @@ from guildhall.roster.names import name_key
 from guildhall.roster.selectors import Match, match_names
 
 from .models import AttendanceCheck, AttendanceStatus, RaidAttendance
-from .policy import Shares, amounts_for, shares_in_force
+from .policy import Amounts, Shares, amounts_for, shares_in_force
 
 MOST_ATTENDEES = 1000
 LONGEST_NAME = 120
@@ -85,25 +86,25 @@ class Planned:
     match: Match
     verdict: Verdict
     character: Character | None = None
-    amounts: dict[int, Decimal] = field(default_factory=dict)
+    amounts: Amounts = field(default_factory=dict)
     row: RaidAttendance | None = None
     credited_through: str = ""
-    paid: dict[int, Decimal] = field(default_factory=dict)
+    paid: Amounts = field(default_factory=dict)
     own: RaidAttendance | None = None
     is_amended: bool = False
 
     @property
-    def user_id(self) -> int | None:
+    def user_id(self) -> UserId | None:
         """Return whose character it is."""
-        return self.character.user_id if self.character else None
+        return UserId(self.character.user_id) if self.character and self.character.user_id else None
 
     def points(self, pools: Sequence[DKPPool]) -> Decimal:
         """Return the amount in the event's first pool."""
-        return self.amounts.get(pools[0].pk, ZERO) if pools else ZERO
+        return self.amounts.get(PoolId(pools[0].pk), ZERO) if pools else ZERO
 
     def posted(self, pools: Sequence[DKPPool]) -> Decimal:
         """Return what is posted in the event's first pool: the amount, less what was paid before it was raised."""
-        return self.points(pools) - (self.paid.get(pools[0].pk, ZERO) if pools else ZERO)
+        return self.points(pools) - (self.paid.get(PoolId(pools[0].pk), ZERO) if pools else ZERO)
 
 
 @dataclass(slots=True)
@@ -310,7 +311,7 @@ def _raise(rows: list[Planned], standing: Sequence[RaidAttendance], pools: Seque
     for row in candidates:
         was = row.row
         assert was is not None
-        row.paid = {**dict.fromkeys((pool.pk for pool in pools), ZERO), **paid.get(was.document, {})}
+        row.paid = {**dict.fromkeys((PoolId(pool.pk) for pool in pools), ZERO), **paid.get(was.document, {})}
         before = merit_of(was.status, row.paid, was.character)
         same = all(row.amounts.get(pool_id, ZERO) == amount for pool_id, amount in row.paid.items())
         if same or several[row.user_id] > 1 or _merit(row) >= before:
@@ -318,9 +319,9 @@ def _raise(rows: list[Planned], standing: Sequence[RaidAttendance], pools: Seque
             row.amounts, row.paid = {}, {}
 
 
-def amounts_of(rows: Iterable[RaidAttendance]) -> dict[UUID, dict[int, Decimal]]:
+def amounts_of(rows: Iterable[RaidAttendance]) -> dict[UUID, Amounts]:
     """Return what the ledger holds for each of these rows, by pool id. One query."""
-    found: dict[UUID, dict[int, Decimal]] = defaultdict(dict)
+    found: dict[UUID, Amounts] = defaultdict(dict)
     sums = (
         LedgerEntry.objects.filter(document__in=[row.document for row in rows])
         .order_by()
@@ -329,7 +330,7 @@ def amounts_of(rows: Iterable[RaidAttendance]) -> dict[UUID, dict[int, Decimal]]
     )
     for document, pool_id, total in sums:
         assert document is not None
-        found[document][pool_id] = total
+        found[document][PoolId(pool_id)] = total
     return found
 
 
@@ -369,7 +370,7 @@ def _merit(row: Planned) -> tuple[Any, ...]:
     return merit_of(row.attendee.status, row.amounts, row.character)
 
 
-def merit_of(status: str, amounts: Mapping[int, Decimal], character: Character | None) -> tuple[Any, ...]:
+def merit_of(status: str, amounts: Mapping[PoolId, Decimal], character: Character | None) -> tuple[Any, ...]:
     """Return the order in which characters stand for their person, the best first, whatever the order they come in:
     there before
     absent, then the sum of what they earn, the main before alts, at last the amounts pool by pool."""

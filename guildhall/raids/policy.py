@@ -11,11 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from guildhall.core.ids import PoolId
 from guildhall.core.money import ZERO, round_points
 from guildhall.points.models import AltPolicy, DKPPool
 from guildhall.roster.models import Character
 
 from .models import AttendanceStatus, StatusShare
+
+Amounts = dict[PoolId, Decimal]
+"""What somebody earns, by pool."""
 
 #: Percent of the points that a status earns where no `StatusShare` says otherwise.
 DEFAULT_SHARES: dict[str, Decimal] = {
@@ -92,9 +96,11 @@ def amounts_for(
     pools: Sequence[DKPPool],
     shares: Shares,
     given: Decimal | None = None,
-) -> dict[int, Decimal]:
+) -> Amounts:
     """Return what somebody earns in each of `pools`, by the pool's id, in the order of `pools`."""
     return {
-        pool.pk: amount_for(worth=worth, status=status, character=character, pool=pool, shares=shares, given=given)
+        PoolId(pool.pk): amount_for(
+            worth=worth, status=status, character=character, pool=pool, shares=shares, given=given
+        )
         for pool in pools
     }

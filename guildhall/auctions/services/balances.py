@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool, UserPointsSummary
@@ -39,7 +40,7 @@ class AvailableBalances:
         Raises:
             Stale: ``person_merged``: a bid that was read before the lock belongs to somebody else by now.
         """
-        locked = ledger.lock_summaries((user_id, pool.pk) for user_id in people for pool in pools)
+        locked = ledger.lock_summaries((UserId(user_id), PoolId(pool.pk)) for user_id in people for pool in pools)
         ledger.refuse_closed(locked.values())
         return cls(session, pools, locked, without_sealed)
 
@@ -57,7 +58,7 @@ class AvailableBalances:
             own: what their bid in this session ties up already, in each pool: theirs to bid again.
         """
         limiting = [pool for pool in self.pools if not pool.allow_negative] or self.pools
-        rows = [(pool, self.locked[(user_id, pool.pk)]) for pool in limiting]
+        rows = [(pool, self.locked[UserId(user_id), PoolId(pool.pk)]) for pool in limiting]
         return min(((pool, row, row.balance - self._held(row) + own) for pool, row in rows), key=lambda found: found[2])
 
     def free(self, user_id: int, own: Decimal = ZERO) -> Decimal:
@@ -77,7 +78,7 @@ class AvailableBalances:
         """Return whether running sealed auctions hold something of a person in a pool that limits them; never where
         that is left out of the reckoning."""
         limiting = [pool for pool in self.pools if not pool.allow_negative] or self.pools
-        rows = [self.locked[(user_id, pool.pk)] for pool in limiting]
+        rows = [self.locked[UserId(user_id), PoolId(pool.pk)] for pool in limiting]
         return not self.without_sealed and any(row.held != row.held_visible for row in rows)
 
     def refusal(
@@ -97,7 +98,7 @@ class AvailableBalances:
         ledger.set_holds(
             reference=self.session.pk,
             pools=self.pools,
-            amounts=amounts,
+            amounts={UserId(user_id): amount for user_id, amount in amounts.items()},
             locked=self.locked,
             sealed=self.session.is_sealed and self.session.status == Status.OPEN,
         )

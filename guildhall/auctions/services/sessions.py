@@ -12,6 +12,7 @@ from uuid import UUID
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, outbox
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.ids import PoolId
 from guildhall.core.money import ZERO, parse_points, round_points
 from guildhall.core.transactions import use_case
 from guildhall.loot.models import Item
@@ -138,7 +139,7 @@ def start_session(
         item = ensure_items([clean])[item_key(clean)]
     pools = pools_for(item=item, raid=raid, pool=pool)
     pool = pools[0]
-    ledger.open_pools([one.pk for one in pools])
+    ledger.open_pools([PoolId(one.pk) for one in pools])
     policy = policy_of(pool)
     mode = policy.mode if mode is None else mode
     if mode not in Mode.values:

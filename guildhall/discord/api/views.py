@@ -22,6 +22,7 @@ from guildhall.core.api.params import flag
 from guildhall.core.api.previews import previewed_anew
 from guildhall.core.api.views import APIView, GenericViewSet, ListAPIView, ModelViewSet
 from guildhall.core.errors import NotAllowed
+from guildhall.core.ids import DiscordId
 from guildhall.discord import selectors
 from guildhall.discord.client import DiscordConfig, default_client
 from guildhall.discord.connection import check_connection
@@ -165,7 +166,7 @@ class MemberView(APIView):
 
     @extend_schema(responses={200: MemberOutput})
     def get(self, request: Request, discord_id: str) -> Response:
-        return Response(selectors.member_view(discord_id))
+        return Response(selectors.member_view(DiscordId(discord_id)))
 
 
 class SyncRolesView(APIView):

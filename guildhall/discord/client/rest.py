@@ -20,6 +20,8 @@ from typing import Any
 
 import requests
 
+from guildhall.core.ids import DiscordId, RoleId
+
 from .call import Call
 from .config import DiscordConfig
 from .errors import (
@@ -109,11 +111,11 @@ class RestClient:
                 return
             after = str(found[-1]["user"]["id"])
 
-    def member(self, discord_id: str) -> dict[str, Any]:
+    def member(self, discord_id: DiscordId) -> dict[str, Any]:
         """Return one member. Raises `NotThere` when the person is not in the server."""
         return self._dict(Call("GET", "/guilds/{guild}/members/{user}", {"guild": self._guild, "user": discord_id}))
 
-    def add_role(self, discord_id: str, role_id: str, *, reason: str) -> None:
+    def add_role(self, discord_id: DiscordId, role_id: RoleId, *, reason: str) -> None:
         """Give one role; giving it twice is the same as once."""
         self._call(
             Call(
@@ -124,7 +126,7 @@ class RestClient:
             )
         )
 
-    def remove_role(self, discord_id: str, role_id: str, *, reason: str) -> None:
+    def remove_role(self, discord_id: DiscordId, role_id: RoleId, *, reason: str) -> None:
         """Take one role away; taking it twice is the same as once."""
         self._call(
             Call(
@@ -161,7 +163,7 @@ class RestClient:
             )
         )
 
-    def direct_message(self, discord_id: str, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, Any]:
+    def direct_message(self, discord_id: DiscordId, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, Any]:
         """Post to a person."""
         channel = self._dict(Call("POST", "/users/@me/channels", body={"recipient_id": discord_id}, repeatable=True))
         return self.create_message(str(channel["id"]), message, nonce=nonce)

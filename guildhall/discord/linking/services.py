@@ -27,6 +27,7 @@ from guildhall.accounts.services import (
 )
 from guildhall.core import clock, revisions
 from guildhall.core.errors import BadInput, Conflict, NotAllowed
+from guildhall.core.ids import DiscordId
 from guildhall.core.model_updates import set_fields
 from guildhall.core.transactions import use_case
 from guildhall.discord.models import DiscordMember, DiscordSyncLog, DiscordToken
@@ -242,7 +243,7 @@ def unlink_discord(*, user: User, actor: User | None, reason: str = "", by: Prin
     )
     user.session_epoch = locked.session_epoch
     request_member_sync(
-        discord_id=former, source="unlink", reason=reason or "unlinked", actor_id=actor.pk if actor else None
+        discord_id=DiscordId(former), source="unlink", reason=reason or "unlinked", actor_id=actor.pk if actor else None
     )
     announce_member_change(user_id=locked.pk, change="unlinked", before=former)
     revisions.bump("roster")

@@ -17,6 +17,7 @@ from guildhall.auctions.models import BidSession
 from guildhall.auctions.services.settlement import BID_SHORT
 from guildhall.auctions.services.voiding import BID_VOIDED
 from guildhall.core import clock, outbox
+from guildhall.core.ids import DiscordId
 from guildhall.core.models import OutboxMessage
 from guildhall.core.money import show_points
 from guildhall.core.outbox import Lane
@@ -90,7 +91,7 @@ def _notify(message: OutboxMessage, user_id: int, title: str, text: str, path: s
         return "sent before"
     with outbox_errors():
         answer = default_client().direct_message(
-            person.discord_id,
+            DiscordId(person.discord_id),
             made_of(Embed(title, text, GOLD, page(path))),
             nonce=f"{message.uid.hex[:16]}{row.pk}"[:25],
         )

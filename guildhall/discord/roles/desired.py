@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from django.db.models import QuerySet
 
 from guildhall.accounts.models import User
+from guildhall.core.ids import DiscordId, RoleId, UserId
 from guildhall.discord.models import DiscordRoleMapping
 from guildhall.roster.models import Character
 
@@ -24,9 +25,9 @@ Kind = DiscordRoleMapping.Kind
 class Desired:
     """The mapped roles that are due, each with why."""
 
-    user_id: int
-    discord_id: str | None
-    roles: Mapping[str, str] = field(default_factory=dict)
+    user_id: UserId
+    discord_id: DiscordId | None
+    roles: Mapping[RoleId, str] = field(default_factory=dict)
 
     @property
     def role_ids(self) -> list[str]:
@@ -39,9 +40,9 @@ def active_mappings() -> list[DiscordRoleMapping]:
     return list(DiscordRoleMapping.objects.filter(is_active=True).select_related("rank"))
 
 
-def mapped_role_ids(mappings: Iterable[DiscordRoleMapping] | None = None) -> set[str]:
+def mapped_role_ids(mappings: Iterable[DiscordRoleMapping] | None = None) -> set[RoleId]:
     """Return the roles that this system is the authority for; no other is ever touched."""
-    return {mapping.role_id for mapping in (active_mappings() if mappings is None else mappings)}
+    return {RoleId(mapping.role_id) for mapping in (active_mappings() if mappings is None else mappings)}
 
 
 def standing_character(characters: Iterable[Character]) -> Character | None:
@@ -56,7 +57,7 @@ def standing_character(characters: Iterable[Character]) -> Character | None:
 
 def desired_roles(
     user_ids: Collection[int] | None = None, *, mappings: list[DiscordRoleMapping] | None = None
-) -> dict[int, Desired]:
+) -> dict[UserId, Desired]:
     """Return what each of these people (None: everybody linked) should hold, by user id. Three queries, whatever their number."""
     mappings = active_mappings() if mappings is None else mappings
     people = User.objects.filter(pk__in=list(user_ids)) if user_ids is not None else linked_people()
@@ -67,7 +68,7 @@ def desired_roles(
         characters = characters.filter(user_id__in=[person.pk for person in people_list])
     for character in characters:
         owned[character.user_id or 0].append(character)
-    return {person.pk: _desired(person, owned[person.pk], mappings) for person in people_list}
+    return {UserId(person.pk): _desired(person, owned[person.pk], mappings) for person in people_list}
 
 
 def linked_people() -> QuerySet[User]:
@@ -77,14 +78,14 @@ def linked_people() -> QuerySet[User]:
 
 def _desired(person: User, characters: list[Character], mappings: list[DiscordRoleMapping]) -> Desired:
     if not person.discord_id or not person.is_active or person.merged_into_id or person.is_bot:
-        return Desired(person.pk, person.discord_id)
+        return Desired(UserId(person.pk), DiscordId(person.discord_id) if person.discord_id else None)
     standing = standing_character(characters)
     main = next((c for c in characters if c.is_main), standing)
-    due: dict[str, str] = {}
+    due: dict[RoleId, str] = {}
     for mapping in mappings:
         if _is_due(mapping, person, standing, main):
-            due.setdefault(mapping.role_id, mapping.meaning)
-    return Desired(person.pk, person.discord_id, due)
+            due.setdefault(RoleId(mapping.role_id), mapping.meaning)
+    return Desired(UserId(person.pk), DiscordId(person.discord_id), due)
 
 
 def _is_due(mapping: DiscordRoleMapping, person: User, standing: Character | None, main: Character | None) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guildhall.core import clock
+from guildhall.core.ids import DiscordId, RoleId, UserId
 from guildhall.core.previews import Shown, by_label
 from guildhall.discord.models import DiscordMember, DiscordRole
 
@@ -18,7 +19,7 @@ from .plans import Plan, make_plan
 class Stranger:
     """A member who holds mapped roles but is linked to nobody here. Reported; never stripped by a reconcile."""
 
-    discord_id: str
+    discord_id: DiscordId
     name: str
     role_names: list[str]
 
@@ -28,7 +29,7 @@ class Drift:
     """Where Discord and this system disagree, as of `seen` (ISO time of what is known of Discord)."""
 
     plans: list[Plan] = field(default_factory=list)
-    absent: list[int] = field(default_factory=list)
+    absent: list[UserId] = field(default_factory=list)
     strangers: list[Stranger] = field(default_factory=list)
     checked: int = 0
     seen: str | None = None
@@ -51,11 +52,11 @@ def compare(members: list[DiscordMember], roles: dict[str, DiscordRole]) -> Drif
     """Return desired against these members."""
     mappings = active_mappings()
     mapped = mapped_role_ids(mappings)
-    by_id = {member.discord_id: member for member in members}
+    by_id = {DiscordId(member.discord_id): member for member in members}
     report = Drift(seen=min((m.seen_at for m in members), default=clock.now()).isoformat())
     linked = set()
     for desired in desired_roles(mappings=mappings).values():
-        discord_id = desired.discord_id or ""
+        discord_id = desired.discord_id or DiscordId("")
         linked.add(discord_id)
         report.checked += 1
         member = by_id.get(discord_id)
@@ -66,10 +67,10 @@ def compare(members: list[DiscordMember], roles: dict[str, DiscordRole]) -> Drif
         if plan.changes:
             report.plans.append(plan)
     for member in members:
-        held = set(member.role_ids) & mapped
+        held = {RoleId(role_id) for role_id in member.role_ids} & mapped
         if member.discord_id not in linked and held and not member.is_bot:
             names = sorted(roles[r].name if r in roles else r for r in held)
-            report.strangers.append(Stranger(member.discord_id, str(member), names))
+            report.strangers.append(Stranger(DiscordId(member.discord_id), str(member), names))
     return report
 
 

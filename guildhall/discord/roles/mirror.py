@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from guildhall.core import clock
+from guildhall.core.ids import DiscordId, RoleId
 from guildhall.discord.client import RestClient
 from guildhall.discord.models import DiscordMember, DiscordRole, DiscordRoleMapping
 
@@ -28,7 +29,7 @@ def known_roles(client: RestClient, *, force: bool = False) -> dict[str, Discord
 def refresh_roles(client: RestClient) -> list[DiscordRole]:
     """Read all roles and the bot's own standing from Discord, and say of each role whether the bot can hand it out."""
     listed = client.roles()
-    bot = client.member(str(client.bot_user()["id"]))
+    bot = client.member(DiscordId(str(client.bot_user()["id"])))
     by_id = {str(role["id"]): role for role in listed}
     own = [by_id[str(i)] for i in bot["roles"] if str(i) in by_id]
     top = max((int(role["position"]) for role in own), default=0)
@@ -85,7 +86,7 @@ def _problem(role_id: str, name: str, position: int, managed: bool, top: int, ma
     return ""
 
 
-def note_role_problem(role_id: str, problem: str, *, deleted: bool = False) -> None:
+def note_role_problem(role_id: RoleId, problem: str, *, deleted: bool = False) -> None:
     """Remember what Discord said about a role, so that it is not tried again until something changes there."""
     DiscordRole.objects.filter(role_id=role_id).update(problem=problem, is_deleted=deleted)
 
@@ -118,7 +119,7 @@ def member_row(member: Mapping[str, Any], now: dt.datetime) -> DiscordMember:
     )
 
 
-def note_left(discord_id: str) -> None:
+def note_left(discord_id: DiscordId) -> None:
     """Record that the person is not in the server."""
     DiscordMember.objects.update_or_create(
         discord_id=discord_id, defaults={"in_server": False, "role_ids": [], "seen_at": clock.now()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from guildhall.core.ids import DiscordId, RoleId, UserId
 from guildhall.discord.models import DiscordRole, DiscordSyncLog
 
 from .desired import Desired
@@ -17,7 +18,7 @@ class Change:
     """One role to give or take; `blocked` says in words why the bot cannot."""
 
     action: str
-    role_id: str
+    role_id: RoleId
     role_name: str
     why: str
     blocked: str = ""
@@ -27,8 +28,8 @@ class Change:
 class Plan:
     """What differs for one Discord account."""
 
-    discord_id: str
-    user_id: int | None
+    discord_id: DiscordId
+    user_id: UserId | None
     changes: list[Change] = field(default_factory=list)
 
     @property
@@ -39,14 +40,14 @@ class Plan:
 
 def make_plan(
     *,
-    discord_id: str,
+    discord_id: DiscordId,
     desired: Desired | None,
     actual: Iterable[str],
-    mapped: Collection[str],
+    mapped: Collection[RoleId],
     roles: Mapping[str, DiscordRole],
 ) -> Plan:
     """Return the difference between desired and actual, over mapped roles alone."""
-    held = set(actual) & set(mapped)
+    held = {RoleId(role_id) for role_id in actual} & set(mapped)
     due = set(desired.roles) if desired else set()
     changes = []
     for role_id in sorted(held - due):
@@ -57,7 +58,7 @@ def make_plan(
     return Plan(discord_id, desired.user_id if desired else None, changes)
 
 
-def _change(action: str, role_id: str, why: str, roles: Mapping[str, DiscordRole]) -> Change:
+def _change(action: str, role_id: RoleId, why: str, roles: Mapping[str, DiscordRole]) -> Change:
     role = roles.get(role_id)
     if role is None:
         return Change(action, role_id, "", why, "There is no such role in the server. Map the rank to another role.")

@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 
 from guildhall.accounts.models import User
 from guildhall.core import clock, outbox, previews
+from guildhall.core.ids import DiscordId, RoleId, UserId
 from guildhall.core.transactions import use_case
 from guildhall.discord.client import DiscordConfig, Forbidden, NotThere, RestClient
 from guildhall.discord.client.errors import UNKNOWN_ROLE, as_text
@@ -35,7 +36,7 @@ Outcome = DiscordSyncLog.Outcome
 
 
 @use_case
-def request_member_sync(*, discord_id: str, source: str, reason: str = "", actor_id: int | None = None) -> bool:
+def request_member_sync(*, discord_id: DiscordId, source: str, reason: str = "", actor_id: int | None = None) -> bool:
     """Have one member's roles corrected soon. Says no, and queues nothing, where no bot is configured."""
     if not DiscordConfig.from_settings().has_bot:
         return False
@@ -85,7 +86,7 @@ def request_sync(
     ids = list(people.values_list("discord_id", flat=True))
     for discord_id in ids:
         request_member_sync(
-            discord_id=discord_id or "", source=source, reason=reason, actor_id=actor.pk if actor else None
+            discord_id=DiscordId(discord_id or ""), source=source, reason=reason, actor_id=actor.pk if actor else None
         )
     return len(ids)
 
@@ -109,7 +110,7 @@ class SyncResult:
 
 
 def sync_member(
-    *, discord_id: str, client: RestClient, source: str, reason: str = "", actor_id: int | None = None
+    *, discord_id: DiscordId, client: RestClient, source: str, reason: str = "", actor_id: int | None = None
 ) -> SyncResult:
     """Make one member's mapped roles what they should be. Calls Discord; never inside a request or a transaction.
 
@@ -128,11 +129,11 @@ def sync_member(
     row = member_row(member, clock.now())
     person = User.objects.filter(discord_id=discord_id).first()
     mappings = active_mappings()
-    desired = desired_roles([person.pk], mappings=mappings)[person.pk] if person else None
+    desired = desired_roles([person.pk], mappings=mappings)[UserId(person.pk)] if person else None
     plan = make_plan(
         discord_id=discord_id, desired=desired, actual=row.role_ids, mapped=mapped_role_ids(mappings), roles=roles
     )
-    held = set(row.role_ids)
+    held = {RoleId(role_id) for role_id in row.role_ids}
     log = _Log(discord_id, person, source, reason, actor_id)
     log.settle_open(held, plan)
     problems = []
@@ -153,7 +154,7 @@ def sync_member(
     return result
 
 
-def _apply(client: RestClient, log: _Log, change: Change, held: set[str]) -> str:
+def _apply(client: RestClient, log: _Log, change: Change, held: set[RoleId]) -> str:
     """Make one change, under its log row; returns the problem in words, empty when it is done."""
     entry = log.open(change)
     call = client.add_role if change.action == Action.ROLE_ADD else client.remove_role
@@ -176,14 +177,16 @@ def _apply(client: RestClient, log: _Log, change: Change, held: set[str]) -> str
 class _Log:
     """The log rows of one member's sync."""
 
-    def __init__(self, discord_id: str, person: User | None, source: str, reason: str, actor_id: int | None) -> None:
+    def __init__(
+        self, discord_id: DiscordId, person: User | None, source: str, reason: str, actor_id: int | None
+    ) -> None:
         self.discord_id = discord_id
         self.person = person
         self.source = source
         self.reason = reason
         self.actor_id = actor_id
 
-    def _key(self, role_id: str) -> str:
+    def _key(self, role_id: RoleId) -> str:
         return f"{self.discord_id}:{role_id}"
 
     def audit_reason(self, change: Change) -> str:
@@ -214,11 +217,11 @@ class _Log:
             outcome=outcome, detail=detail, finished_at=clock.now(), open_key=None
         )
 
-    def settle_open(self, held: set[str], plan: Plan) -> None:
+    def settle_open(self, held: set[RoleId], plan: Plan) -> None:
         """Finish what a killed worker began: done where Discord shows it, dropped where it is not wanted any more."""
         wanted = {(change.action, change.role_id) for change in plan.possible}
         for entry in DiscordSyncLog.objects.filter(discord_id=self.discord_id, open_key__isnull=False):
-            happened = (entry.role_id in held) == (entry.action == Action.ROLE_ADD)
+            happened = (RoleId(entry.role_id) in held) == (entry.action == Action.ROLE_ADD)
             if happened:
                 self.close(entry, Outcome.DONE)
             elif (entry.action, entry.role_id) not in wanted:
@@ -235,7 +238,7 @@ class _Log:
         self.close(entry, Outcome.REFUSED, change.blocked)
 
 
-def _close_all(discord_id: str, words: str) -> None:
+def _close_all(discord_id: DiscordId, words: str) -> None:
     DiscordSyncLog.objects.filter(discord_id=discord_id, open_key__isnull=False).update(
         outcome=Outcome.REFUSED, detail=words, finished_at=clock.now(), open_key=None
     )

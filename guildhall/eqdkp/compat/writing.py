@@ -12,6 +12,7 @@ from typing import Any
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import BadInput, NotFound
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.transactions import use_case
 from guildhall.loot.models import Item
 from guildhall.loot.services import NewAward, award_item, ensure_items
@@ -125,8 +126,10 @@ def add_item(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
         Item.objects.filter(pk=item.pk).update(**changes)
         item.refresh_from_db()
     if len(buyers) > 1:  # everybody's summaries at once, in the ledger's lock order, whatever the order of the names
-        pool_ids = list(item_pool.pools.values_list("pk", flat=True))
-        lock_summaries((buyer.user_id, pool) for buyer in buyers if buyer.user_id is not None for pool in pool_ids)
+        pool_ids = [PoolId(pk) for pk in item_pool.pools.values_list("pk", flat=True)]
+        lock_summaries(
+            (UserId(buyer.user_id), pool) for buyer in buyers if buyer.user_id is not None for pool in pool_ids
+        )
     awards = [
         award_item(
             award=NewAward(item=item, character=buyer, user=buyer.user, raid=raid, points_spent=value, awarded_at=at),
@@ -183,14 +186,14 @@ def add_adjustment(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
                 f"{character} belongs to nobody yet.", code="character_without_owner", attr="adjustment_members"
             )
     # Everybody's summaries at once, in the ledger's lock order, whatever the order of the names.
-    lock_summaries((c.user_id, pool.pk) for c in characters if c.user_id is not None for pool in pools)
+    lock_summaries((UserId(c.user_id), PoolId(pool.pk)) for c in characters if c.user_id is not None for pool in pools)
     first: dict[int, int] = {}
     for round_ in _rounds(characters):
         for pool in pools:
             made = adjust_points(
-                user_ids=list(round_), pool=pool, amount=value, reason=reason[:200],
+                user_ids=[UserId(user_id) for user_id in round_], pool=pool, amount=value, reason=reason[:200],
                 notes=f"{raid.name}, {raid.started_at:%Y-%m-%d}" if raid is not None else "",
-                character_names={user_id: character.name for user_id, character in round_.items()}, occurred_at=at,
+                character_names={UserId(user_id): character.name for user_id, character in round_.items()}, occurred_at=at,
                 actor=actor,
             )  # fmt: skip
             for row in made:

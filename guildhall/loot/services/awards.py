@@ -12,6 +12,7 @@ from uuid import UUID
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, outbox
 from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.loot.hooks import run_correction_hooks
@@ -97,7 +98,7 @@ def award_item(
     pools = award.pools or pools_for(item=item, raid=raid, pool=award.pool)
     price = parse_price(award.points_spent, pools)
     # Locked before the document is written, whose foreign key locks the buyer too: a merge takes them in this order.
-    locked = locked or ledger.lock_summaries((buyer.pk, one.pk) for one in pools)
+    locked = locked or ledger.lock_summaries((UserId(buyer.pk), PoolId(one.pk)) for one in pools)
     made = LootDistribution.objects.create(
         item=item,
         item_name=item.name,
@@ -147,8 +148,8 @@ def _announce(award: LootDistribution, *, after: LootDistribution) -> None:
 def _postings(award: LootDistribution, pools: Sequence[DKPPool], raid: Raid | None) -> list[ledger.Posting]:
     return [
         ledger.Posting(
-            user_id=award.user_id,
-            pool_id=pool.pk,
+            user_id=UserId(award.user_id),
+            pool_id=PoolId(pool.pk),
             kind=EntryKind.LOOT,
             amount=-award.points_spent + ZERO,
             occurred_at=award.awarded_at,
@@ -227,7 +228,8 @@ def correct_award(
     if raid is not None:
         raid = lock_raid(raid)
     # Both buyers at once, so that two corrections cannot wait for each other.
-    locked = ledger.lock_summaries((person, pool.pk) for person in {user.pk, award.user_id} for pool in pools)
+    both = {UserId(user.pk), UserId(award.user_id)}
+    locked = ledger.lock_summaries((person, PoolId(pool.pk)) for person in both for pool in pools)
     ledger.refuse_closed(locked.values())  # the award has changed hands by a merge since it was read: read it again
     _undo(award, actor, reason)
     now = clock.now()

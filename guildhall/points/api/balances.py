@@ -22,6 +22,7 @@ from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.filters import Ordering
 from guildhall.core.api.views import APIView, GenericViewSet
 from guildhall.core.errors import NotFound
+from guildhall.core.ids import PoolId, UserId
 from guildhall.points import selectors
 from guildhall.points.models import DKPPool, LedgerEntry, UserPointsSummary
 from guildhall.points.visibility import sees_sealed
@@ -97,7 +98,7 @@ class UserPointsView(APIView):
         sealed = at is None and sees_sealed(principal(request), person.pk)
         tag = etag_of(
             request,
-            selectors.ledger_version(user_id=person.pk, with_sealed=sealed),
+            selectors.ledger_version(user_id=UserId(person.pk), with_sealed=sealed),
             revisions.current("pools", "roster"),
             person.pk,
         )
@@ -134,7 +135,7 @@ class UserPoolPointsView(APIView):
         sealed = at is None and sees_sealed(principal(request), person.pk)
         tag = etag_of(
             request,
-            selectors.ledger_version(user_id=person.pk, pool_id=pool.pk, with_sealed=sealed),
+            selectors.ledger_version(user_id=UserId(person.pk), pool_id=PoolId(pool.pk), with_sealed=sealed),
             pool.name,
             person.pk,
         )
@@ -178,13 +179,16 @@ class UserPointHistoryView(ExportMixin, GenericViewSet[LedgerEntry]):
         """Return a person's movements, newest first, each with the balance that it left in its pool."""
         person = find_person(user_id=user_id)
         tag = etag_of(
-            request, selectors.ledger_version(user_id=person.pk), revisions.current("pools", "roster"), person.pk
+            request,
+            selectors.ledger_version(user_id=UserId(person.pk)),
+            revisions.current("pools", "roster"),
+            person.pk,
         )
         return conditional(request, tag, lambda: self._list(request, person.pk))
 
     def _list(self, request: Request, user_id: int) -> Any:
         entries = selectors.statement(
-            user_id=user_id,
+            user_id=UserId(user_id),
             since=params.moment(request, "since"),
             until=params.moment(request, "until"),
         )
@@ -240,7 +244,7 @@ class LeaderboardView(VisitorReadable, ExportMixin, GenericViewSet[UserPointsSum
         # Attendance is of the last 30 days, so a new day is news too.
         tag = etag_of(
             request,
-            selectors.ledger_version(pool_id=pool.pk),
+            selectors.ledger_version(pool_id=PoolId(pool.pk)),
             revisions.current("roster", "pools", "raids"),
             clock.now().date(),
         )

@@ -21,6 +21,7 @@ from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.previews import previewed_anew
 from guildhall.core.api.views import GenericViewSet
 from guildhall.core.errors import BadInput, NotFound, contradiction
+from guildhall.core.ids import UserId
 from guildhall.points import selectors, services
 from guildhall.points.models import EntryKind, LedgerEntry, PointAdjustment
 from guildhall.roster.selectors import find_person
@@ -219,5 +220,5 @@ def _entry(pk: int) -> dict[str, Any]:
     user_id = LedgerEntry.objects.filter(pk=pk).values_list("user_id", flat=True).first()
     if user_id is None:
         raise NotFound(f"There is no entry {pk}.", code="unknown_entry")
-    row = entry_rows(selectors.statement(user_id=user_id).filter(pk=pk), "balance_after").get()
+    row = entry_rows(selectors.statement(user_id=UserId(user_id)).filter(pk=pk), "balance_after").get()
     return dict(entry_row(row))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO
 
 from ..models import DKPPool, Hold, UserPointsSummary
@@ -19,7 +20,7 @@ def set_holds(
     *,
     reference: UUID,
     pools: Sequence[DKPPool],
-    amounts: Mapping[int, Decimal],
+    amounts: Mapping[UserId, Decimal],
     locked: dict[Key, UserPointsSummary],
     sealed: bool = False,
 ) -> None:
@@ -36,16 +37,16 @@ def set_holds(
         Conflict: ``person_merged``.
     """
     require_transaction()
-    refuse_closed(locked[(user_id, pool.pk)] for user_id in sorted(amounts) if amounts[user_id] for pool in pools)
+    refuse_closed(locked[user_id, PoolId(pool.pk)] for user_id in sorted(amounts) if amounts[user_id] for pool in pools)
     found = Hold.objects.filter(reference=reference, user_id__in=list(amounts))
-    holds = {(hold.user_id, hold.pool_id): hold for hold in found}
+    holds = {hold.key: hold for hold in found}
     gone: list[int] = []
     made: list[Hold] = []
     changed: list[Hold] = []
     touched: list[UserPointsSummary] = []
     unseen: list[UserPointsSummary] = []
     for user_id, pool in ((user_id, pool) for user_id in sorted(amounts) for pool in pools):
-        key = (user_id, pool.pk)
+        key = (user_id, PoolId(pool.pk))
         amount, row, hold = amounts[user_id], locked[key], holds.get(key)
         before = hold.amount if hold else ZERO
         was_sealed = hold is not None and hold.is_sealed
@@ -93,18 +94,18 @@ def release_holds(*, reference: UUID, locked: dict[Key, UserPointsSummary] | Non
     require_transaction()
     rows = dict(locked or {})
     holds = list(Hold.objects.filter(reference=reference))
-    while missing := {(hold.user_id, hold.pool_id) for hold in holds} - rows.keys():
+    while missing := {hold.key for hold in holds} - rows.keys():
         rows.update(lock_summaries(missing))
         # Read again under the lock: a hold may have changed, or changed hands, while we waited for its summary.
         holds = list(Hold.objects.filter(reference=reference))
     if not holds:
         return 0
     for hold in holds:
-        row = rows[(hold.user_id, hold.pool_id)]
+        row = rows[hold.key]
         row.held -= hold.amount
         row.held_sealed -= hold.amount if hold.is_sealed else ZERO
     Hold.objects.filter(reference=reference).delete()
-    freed = {(hold.user_id, hold.pool_id): hold.is_sealed for hold in holds}
+    freed = {hold.key: hold.is_sealed for hold in holds}
     store_summaries(
         [rows[key] for key in sorted(freed)], unseen=[rows[key] for key, was_sealed in freed.items() if was_sealed]
     )

@@ -12,11 +12,12 @@ from django.db import connection
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, Stale
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import MAX_POINTS
 
 from ..models import Bucket, UserPointsSummary
 
-Key = tuple[int, int]
+Key = tuple[UserId, PoolId]
 """A person and a pool: ``(user_id, pool_id)``."""
 
 BATCH = 1000
@@ -40,7 +41,7 @@ def lock_summaries(keys: Iterable[Key]) -> dict[Key, UserPointsSummary]:
     return found
 
 
-def _close_of_merged(user_ids: Collection[int]) -> None:
+def _close_of_merged(user_ids: Collection[UserId]) -> None:
     """Close summaries that were just created for people who are merged already: their merge knew no such pool."""
     # Locked, because a merge may be under way: it locks the two people for its whole length.
     people = User.objects.select_for_update().filter(pk__in=user_ids).order_by("pk")
@@ -50,7 +51,7 @@ def _close_of_merged(user_ids: Collection[int]) -> None:
 
 
 def _lock_existing(keys: Sequence[Key]) -> dict[Key, UserPointsSummary]:
-    by_pool: dict[int, list[int]] = defaultdict(list)
+    by_pool: dict[PoolId, list[UserId]] = defaultdict(list)
     for user_id, pool_id in keys:
         by_pool[pool_id].append(user_id)
     if not by_pool:
@@ -63,10 +64,10 @@ def _lock_existing(keys: Sequence[Key]) -> dict[Key, UserPointsSummary]:
         .order_by("pk")
     )
     wanted = set(keys)
-    return {(row.user_id, row.pool_id): row for row in rows if (row.user_id, row.pool_id) in wanted}
+    return {row.key: row for row in rows if row.key in wanted}
 
 
-def lock_pool(pool_id: int) -> None:
+def lock_pool(pool_id: PoolId) -> None:
     """Lock every summary in a pool, in primary-key order: for a change of the rules that postings in it go by."""
     rows = UserPointsSummary.objects.select_for_update().filter(pool_id=pool_id).order_by("pk")
     list(rows.values_list("pk", flat=True))
@@ -83,7 +84,7 @@ def refuse_closed(rows: Iterable[UserPointsSummary]) -> None:
         raise _merged(User.objects.select_related("merged_into").get(pk=closed.user_id))
 
 
-def lock_people(user_ids: Iterable[int | None]) -> None:
+def lock_people(user_ids: Iterable[UserId | None]) -> None:
     """Lock people themselves, after any summaries: for rows of theirs that come without an entry (an absence, a second
     character), for which no summary is locked. A merge locks the two people too.
 

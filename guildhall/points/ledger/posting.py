@@ -11,11 +11,12 @@ from uuid import UUID
 
 from guildhall.accounts.models import User
 from guildhall.core import clock, outbox
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO
 
 from ..models import Bucket, DKPPool, EntryKind, LedgerEntry, UserPointsSummary
 from .locks import BATCH, Key, apply_amount, lock_summaries, refuse_closed, require_transaction, store_summaries
-from .refusals import insufficient, open_pools
+from .refusals import insufficient, open_pools, pools_by_id
 
 TAKEN_WHILE_BIDDING = "points.taken_while_bidding"
 """Outbox topic: points were taken from people whose bids hold some. Payload: people, pairs of user_id and pool_id."""
@@ -37,8 +38,8 @@ class Posting:
     `document` is what the entry belongs to (undone as one), `context` what that is part of (a raid, a run, an import).
     """
 
-    user_id: int
-    pool_id: int
+    user_id: UserId
+    pool_id: PoolId
     kind: EntryKind
     amount: Decimal
     occurred_at: dt.datetime
@@ -92,12 +93,12 @@ def post(
     refuse_closed(rows[key] for key in sorted(keys))
     # Asked under the locks: whoever closes a pool locks every summary in it first.
     pool_ids = {posting.pool_id for posting in postings}
-    pools = open_pools(pool_ids) if require_open else DKPPool.objects.in_bulk(list(pool_ids))
+    pools = open_pools(pool_ids) if require_open else pools_by_id(pool_ids)
     if must_cover:
         _refuse_uncovered(postings, rows, pools, promised or {})
     entries = LedgerEntry.objects.bulk_create(list(_entries(postings, actor)), batch_size=BATCH)
     for entry in entries:
-        apply_amount(rows[(entry.user_id, entry.pool_id)], entry.bucket, entry.amount)
+        apply_amount(rows[entry.key], entry.bucket, entry.amount)
     store_summaries([rows[key] for key in sorted(keys)])
     announce_taken(rows, entries)
     return entries
@@ -112,7 +113,7 @@ def announce_taken(rows: Mapping[Key, UserPointsSummary], entries: Iterable[Ledg
     net: dict[Key, Decimal] = defaultdict(lambda: ZERO)
     for entry in entries:
         if entry.kind != EntryKind.LOOT:
-            net[(entry.user_id, entry.pool_id)] += entry.amount
+            net[entry.key] += entry.amount
     announce_net_taken(rows, net)
 
 
@@ -146,7 +147,7 @@ def _entries(postings: Sequence[Posting], actor: User | None) -> Iterable[Ledger
 def _refuse_uncovered(
     postings: Sequence[Posting],
     rows: dict[Key, UserPointsSummary],
-    pools: dict[int, DKPPool],
+    pools: Mapping[PoolId, DKPPool],
     promised: Mapping[Key, Decimal],
 ) -> None:
     outgoing: dict[Key, Decimal] = defaultdict(lambda: ZERO)

@@ -7,18 +7,24 @@ from decimal import Decimal
 from typing import Any
 
 from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.ids import PoolId
 from guildhall.core.money import ZERO, show_points
 
 from ..models import DKPPool, UserPointsSummary
 
 
-def open_pools(pool_ids: Collection[int]) -> dict[int, DKPPool]:
+def pools_by_id(pool_ids: Iterable[PoolId]) -> dict[PoolId, DKPPool]:
+    """Return the pools with these ids, those that there are."""
+    return {PoolId(pk): pool for pk, pool in DKPPool.objects.in_bulk(list(set(pool_ids))).items()}
+
+
+def open_pools(pool_ids: Collection[PoolId]) -> dict[PoolId, DKPPool]:
     """Return the pools with these ids.
 
     Raises:
         Conflict: ``pool_closed`` if one of them takes no points any more.
     """
-    pools = DKPPool.objects.in_bulk(list(set(pool_ids)))
+    pools = pools_by_id(pool_ids)
     refuse_closed_pools(pools.values())
     return pools
 

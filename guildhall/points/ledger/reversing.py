@@ -92,9 +92,9 @@ def reverse_entries(
         return []
     previews.require(digest, lambda: _reversal_shown(originals))
     written = _write_reversals(originals, actor, reason, occurred_at)
-    keys = {(entry.user_id, entry.pool_id) for entry in written}
+    keys = {entry.key for entry in written}
     for entry in written:
-        apply_amount(rows[(entry.user_id, entry.pool_id)], entry.bucket, entry.amount)
+        apply_amount(rows[entry.key], entry.bucket, entry.amount)
     store_summaries([rows[key] for key in sorted(keys)])
     announce_taken(rows, written)
     run_reversal_hooks({entry.document for entry in originals if entry.document}, actor, reason, import_id)
@@ -161,10 +161,10 @@ def _lock_unreversed(
         new = {entry.document for entry in found if entry.document} - documents
         lock_documents(new)
         documents |= new
-        keys = {(entry.user_id, entry.pool_id) for entry in found}
+        keys = {entry.key for entry in found}
         rows.update(lock_summaries(keys - rows.keys()))
         found = read()
-        if {(entry.user_id, entry.pool_id) for entry in found} <= rows.keys() and {
+        if {entry.key for entry in found} <= rows.keys() and {
             entry.document for entry in found if entry.document
         } <= documents:
             return found, rows

@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 
 from guildhall.core.errors import NotFound
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO
 from guildhall.points.models import Bucket, DKPPool, Hold, LedgerEntry, UserPointsSummary
 
@@ -148,7 +149,7 @@ def balances_in(*, pool: DKPPool, user_ids: Collection[int]) -> dict[int, Decima
     return dict(rows.values_list("user_id", "balance"))
 
 
-def holds_of(*, user_id: int, pool_id: int, with_sealed: bool = False) -> list[Hold]:
+def holds_of(*, user_id: UserId, pool_id: PoolId, with_sealed: bool = False) -> list[Hold]:
     """Return what ties up a person's points in a pool, the largest first. One query."""
     rows = Hold.objects.filter(user_id=user_id, pool_id=pool_id)
     return list((rows if with_sealed else rows.filter(is_sealed=False)).order_by("-amount", "pk"))
@@ -169,7 +170,7 @@ class Part:
     total: Decimal
 
 
-def explanation(*, user_id: int, pool_id: int, at: dt.datetime | None = None) -> list[Part]:
+def explanation(*, user_id: UserId, pool_id: PoolId, at: dt.datetime | None = None) -> list[Part]:
     """Return what a balance is made of (docs/architecture.md, "The ledger", 8): its entries by figure and kind; they add up to it.
 
     One query over the person's own entries in the pool.
@@ -182,7 +183,7 @@ def explanation(*, user_id: int, pool_id: int, at: dt.datetime | None = None) ->
     return sorted((Part(*row) for row in rows), key=lambda part: (order.index(part.bucket), part.kind))
 
 
-def ledger_version(*, pool_id: int | None = None, user_id: int | None = None, with_sealed: bool = False) -> str:
+def ledger_version(*, pool_id: PoolId | None = None, user_id: UserId | None = None, with_sealed: bool = False) -> str:
     """Return a text that changes with every change to a pool's summaries, or to a person's (to any, for None). One
     query.
 

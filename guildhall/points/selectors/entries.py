@@ -10,13 +10,14 @@ from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 
 from guildhall.core.errors import NotFound
 from guildhall.core.fields import PointsField
+from guildhall.core.ids import PoolId, UserId
 from guildhall.points.models import LedgerEntry, PointAdjustment, PointRule, PointRuleRun
 
 
 def statement(
     *,
-    user_id: int,
-    pool_id: int | None = None,
+    user_id: UserId,
+    pool_id: PoolId | None = None,
     kind: str = "",
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,

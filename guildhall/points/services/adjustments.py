@@ -13,6 +13,7 @@ from uuid import UUID
 from guildhall.accounts.models import User
 from guildhall.core import audit, batches, clock, outbox, previews
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import hooks, ledger
@@ -28,7 +29,7 @@ MOST_AT_ONCE = 5000
 class AdjustmentStep:
     """What an adjustment does to one person: the balance before and after."""
 
-    user_id: int
+    user_id: UserId
     display_name: str
     before: Decimal
     after: Decimal
@@ -50,26 +51,26 @@ class AdjustmentPreview:
     @property
     def changes(self) -> dict[ledger.Key, Decimal]:
         """Return what would be posted, by person and pool."""
-        return {(step.user_id, self.pool.pk): self.amount for step in self.steps}
+        return {(step.user_id, PoolId(self.pool.pk)): self.amount for step in self.steps}
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """An adjustment as it was asked for, checked."""
 
-    names: dict[int, str]
+    names: dict[UserId, str]
     pool: DKPPool
     amount: Decimal
     reason: str
     notes: str
     character_name: str
-    character_names: Mapping[int, str]
+    character_names: Mapping[UserId, str]
     occurred_at: dt.datetime | None
 
-    def written_under(self, user_id: int) -> str:
+    def written_under(self, user_id: UserId) -> str:
         return self.character_names.get(user_id, self.character_name)[:120]
 
-    def preview(self, balances: Mapping[int, Decimal]) -> AdjustmentPreview:
+    def preview(self, balances: Mapping[UserId, Decimal]) -> AdjustmentPreview:
         """Return what it would do to people who have these balances."""
         steps = [
             AdjustmentStep(user_id, name, before := balances.get(user_id, ZERO), before + self.amount)
@@ -85,13 +86,13 @@ class _Asked:
 
 def preview_adjustment(
     *,
-    user_ids: Sequence[int],
+    user_ids: Sequence[UserId],
     pool: DKPPool,
     amount: Any,
     reason: str,
     notes: str = "",
     character_name: str = "",
-    character_names: Mapping[int, str] | None = None,
+    character_names: Mapping[UserId, str] | None = None,
     occurred_at: dt.datetime | None = None,
 ) -> AdjustmentPreview:
     """Return what `adjust_points` with the same arguments would do. Nothing is stored; two queries.
@@ -102,17 +103,17 @@ def preview_adjustment(
     asked = _ask(user_ids, pool, amount, reason, notes, character_name, character_names, occurred_at)
     ledger.refuse_closed_pools([pool])
     rows = UserPointsSummary.objects.filter(pool=pool, user_id__in=list(asked.names))
-    return asked.preview(dict(rows.values_list("user_id", "balance")))
+    return asked.preview({UserId(user_id): balance for user_id, balance in rows.values_list("user_id", "balance")})
 
 
 def _ask(
-    user_ids: Sequence[int],
+    user_ids: Sequence[UserId],
     pool: DKPPool,
     amount: Any,
     reason: str,
     notes: str,
     character_name: str,
-    character_names: Mapping[int, str] | None,
+    character_names: Mapping[UserId, str] | None,
     occurred_at: dt.datetime | None,
 ) -> _Asked:
     value = check_amount(amount, pool=pool)
@@ -132,13 +133,13 @@ def _ask(
 @previews.executes_preview(preview_adjustment)
 def adjust_points(
     *,
-    user_ids: Sequence[int],
+    user_ids: Sequence[UserId],
     pool: DKPPool,
     amount: Any,
     reason: str,
     notes: str = "",
     character_name: str = "",
-    character_names: Mapping[int, str] | None = None,
+    character_names: Mapping[UserId, str] | None = None,
     occurred_at: dt.datetime | None = None,
     digest: str | None = None,
     actor: User | None,
@@ -162,9 +163,11 @@ def adjust_points(
     asked = _ask(user_ids, pool, amount, reason, notes, character_name, character_names, occurred_at)
     value, ids, now = asked.amount, list(asked.names), clock.now()
     # Lock first (docs/architecture.md, "The ledger", 3), then write document and entry.
-    locked = ledger.lock_summaries((user_id, pool.pk) for user_id in ids)
-    ledger.open_pools([pool.pk])
-    previews.require(digest, lambda: asked.preview({row.user_id: row.balance for row in locked.values()}).shown)
+    locked = ledger.lock_summaries((user_id, PoolId(pool.pk)) for user_id in ids)
+    ledger.open_pools([PoolId(pool.pk)])
+    previews.require(
+        digest, lambda: asked.preview({user_id: row.balance for (user_id, _), row in locked.items()}).shown
+    )
     batch = uuid.uuid4() if len(ids) > 1 else None
     adjustments = [
         PointAdjustment(
@@ -199,8 +202,8 @@ def adjust_points(
 
 def _posting(adjustment: PointAdjustment, asked: _Asked) -> ledger.Posting:
     return ledger.Posting(
-        user_id=adjustment.user_id,
-        pool_id=adjustment.pool_id,
+        user_id=UserId(adjustment.user_id),
+        pool_id=PoolId(adjustment.pool_id),
         kind=EntryKind.ADJUSTMENT,
         amount=adjustment.amount,
         occurred_at=adjustment.occurred_at,
@@ -211,7 +214,7 @@ def _posting(adjustment: PointAdjustment, asked: _Asked) -> ledger.Posting:
     )
 
 
-def _refuse_others_character(name: str, people: Mapping[int, str]) -> None:
+def _refuse_others_character(name: str, people: Mapping[UserId, str]) -> None:
     """Pass unless `name` is the character of somebody who is not adjusted; names that nobody has are kept as they
     are."""
     found = find_character(name) if name.strip() else None
@@ -224,7 +227,7 @@ def _refuse_others_character(name: str, people: Mapping[int, str]) -> None:
         )
 
 
-def _know_everybody(ids: Sequence[int]) -> dict[int, str]:
+def _know_everybody(ids: Sequence[UserId]) -> dict[UserId, str]:
     """Return the names of these people by id, in the order of `ids`."""
     if not ids:
         raise BadInput("Name at least one person.", code="required", attr="user_ids")

@@ -22,6 +22,7 @@ from guildhall.accounts.permissions import Principal
 from guildhall.accounts.services import announce_member_change, end_access
 from guildhall.core import batches, clock, previews, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.model_updates import set_fields
 from guildhall.core.money import ZERO
 from guildhall.core.transactions import use_case
@@ -82,7 +83,7 @@ def preview_merge(*, source: User, target: User, actor: User | None, by: Princip
     for row in UserPointsSummary.objects.filter(user__in=[source, target]).select_related("pool"):
         rows[row.pool.name][0 if row.user_id == source.pk else 1] = row.balance
         if row.user_id == source.pk:
-            changes[target.pk, row.pool_id] = row.balance
+            changes[UserId(target.pk), PoolId(row.pool_id)] = row.balance
     return MergePreview(
         source=source,
         target=target,
@@ -117,12 +118,12 @@ def _same_person() -> BadInput:
     return BadInput("These are the same person.", code="same_person", attr="source_user_id")
 
 
-def _lock_both(source: User, target: User) -> tuple[set[int], dict[int, User]]:
+def _lock_both(source: User, target: User) -> tuple[set[PoolId], dict[int, User]]:
     """Lock the two in every pool and then themselves; returns the pools' keys and the people by key."""
-    pools: set[int] = set()
+    pools: set[PoolId] = set()
     while True:
-        new = set(DKPPool.objects.values_list("pk", flat=True)) - pools
-        ledger.lock_summaries((person.pk, pk) for pk in new for person in (source, target))
+        new = {PoolId(pk) for pk in DKPPool.objects.values_list("pk", flat=True)} - pools
+        ledger.lock_summaries((UserId(person.pk), pk) for pk in new for person in (source, target))
         pools |= new
         both = User.objects.select_for_update().filter(pk__in=[source.pk, target.pk]).order_by("pk")
         people = {person.pk: person for person in both}
@@ -214,22 +215,22 @@ def merge_people(
     return merge
 
 
-def _move_points(source: User, target: User, pools: set[int]) -> int:
+def _move_points(source: User, target: User, pools: set[PoolId]) -> int:
     """Give the source's entries to the target in all of these pools, which are locked; returns how many there were."""
     moved = LedgerEntry.objects.filter(user=source).update(user=target)
     rows: dict[ledger.Key, UserPointsSummary] = {}
     owed: dict[ledger.Key, Decimal] = {}
     for pool_id in sorted(pools):
-        before = _recompute(source.pk, pool_id)[1]
-        rows[target.pk, pool_id], _ = _recompute(target.pk, pool_id)
-        owed[target.pk, pool_id] = before
+        theirs: ledger.Key = (UserId(target.pk), pool_id)
+        _, owed[theirs] = _recompute(UserId(source.pk), pool_id)
+        rows[theirs], _ = _recompute(*theirs)
     ledger.announce_net_taken(rows, owed)
     UserPointsSummary.objects.filter(user=source).update(is_closed=True)
     PointAdjustment.objects.filter(user=source).update(user=target)
     return moved
 
 
-def _recompute(user_id: int, pool_id: int) -> tuple[UserPointsSummary, Decimal]:
+def _recompute(user_id: UserId, pool_id: PoolId) -> tuple[UserPointsSummary, Decimal]:
     """Set a locked summary from its entries; `held` is not touched. Returns it, and the balance that it had."""
     sums = dict(
         LedgerEntry.objects.filter(user_id=user_id, pool_id=pool_id)

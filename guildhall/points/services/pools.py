@@ -12,6 +12,7 @@ from django.db.models import ProtectedError
 from guildhall.accounts.models import User
 from guildhall.core import audit, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.ids import PoolId
 from guildhall.core.model_updates import refuse_unknown_fields, update_model
 from guildhall.core.money import parse_points
 from guildhall.core.transactions import use_case
@@ -103,7 +104,7 @@ def update_pool(*, pool: DKPPool, actor: User | None, **changes: Unpack[PoolChan
     changes = _clean(changes)
     if {"is_active", "allow_negative", "decimal_places"} & changes.keys():
         # Whoever posts or spends holds their summary: they are done before the rules change, or go by the new ones.
-        ledger.lock_pool(pool.pk)
+        ledger.lock_pool(PoolId(pool.pk))
     locked = DKPPool.objects.select_for_update().get(pk=pool.pk)
     places = changes.get("decimal_places")
     if places is not None and places < locked.decimal_places and locked.entries.exists():

@@ -22,6 +22,7 @@ from django.db.models import Q
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core import audit, batches, clock, previews
 from guildhall.core.errors import BadInput, Conflict, contradiction
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.model_updates import update_model
 from guildhall.core.money import ZERO, round_points, show_points
 from guildhall.core.transactions import use_case
@@ -57,7 +58,7 @@ class RuleChanges(TypedDict, total=False):
 class RuleStep:
     """What a rule does to one person: the balance before, the change, the balance after, and the raids it looked at."""
 
-    user_id: int
+    user_id: UserId
     display_name: str
     before: Decimal
     change: Decimal
@@ -229,7 +230,7 @@ def change_for(rule: PointRule, balance: Decimal, raids: tuple[int, int] = (0, 0
     return amount * attended if rule.kind == kinds.RAID_BONUS else ZERO
 
 
-def _steps(rule: PointRule, balances: Mapping[int, Decimal], names: Mapping[int, str]) -> list[RuleStep]:
+def _steps(rule: PointRule, balances: Mapping[UserId, Decimal], names: Mapping[int, str]) -> list[RuleStep]:
     raids: Mapping[int, tuple[int, int]] = {}
     if rule.kind in PointRule.BY_ATTENDANCE:
         raids = hooks.attendance_over(list(balances), days=rule.days, pool=rule.pool)
@@ -242,7 +243,7 @@ def _steps(rule: PointRule, balances: Mapping[int, Decimal], names: Mapping[int,
     return steps
 
 
-def _newcomers(rule: PointRule, known: Collection[int]) -> dict[int, str]:
+def _newcomers(rule: PointRule, known: Collection[int]) -> dict[UserId, str]:
     """Return whom a bonus for everybody reaches although they have nothing in the pool yet: members, by id and name."""
     if rule.kind != PointRule.Kind.BONUS:
         return {}
@@ -254,7 +255,7 @@ def _newcomers(rule: PointRule, known: Collection[int]) -> dict[int, str]:
         members = members.filter(pk__in=active)
     if rule.scope == PointRule.Scope.INACTIVE:
         members = members.exclude(pk__in=active)
-    return {person.pk: str(person) for person in members.order_by("pk") if person.pk not in set(known)}
+    return {UserId(person.pk): str(person) for person in members.order_by("pk") if person.pk not in set(known)}
 
 
 def _reached(rule: PointRule) -> set[ledger.Key]:
@@ -262,7 +263,7 @@ def _reached(rule: PointRule) -> set[ledger.Key]:
     besides."""
     users = UserPointsSummary.objects.filter(_people(rule), pool_id=rule.pool_id).values_list("user_id", flat=True)
     people = list(users)
-    return {(user_id, rule.pool_id) for user_id in [*people, *_newcomers(rule, people)]}
+    return {(UserId(user_id), PoolId(rule.pool_id)) for user_id in [*people, *_newcomers(rule, people)]}
 
 
 def preview_rule(*, rule: PointRule) -> list[RuleStep]:
@@ -271,7 +272,7 @@ def preview_rule(*, rule: PointRule) -> list[RuleStep]:
     rows = list(UserPointsSummary.objects.filter(_people(rule), pool_id=rule.pool_id).select_related("user"))
     # A pool that allows negative balances limits no bid.
     bids = {} if rule.pool.allow_negative else {row.user_id: row.held_visible for row in rows}
-    balances = {row.user_id: row.balance for row in rows}
+    balances = {UserId(row.user_id): row.balance for row in rows}
     newcomers = _newcomers(rule, balances)
     names = {row.user_id: str(row.user) for row in rows} | newcomers
     steps = _steps(rule, balances | dict.fromkeys(newcomers, ZERO), names)
@@ -329,7 +330,7 @@ def run_rule(
     key = period_key(rule.period, at or now)
     if not rule.is_active:
         raise Conflict(f"The rule {rule} is switched off.", code="rule_inactive")
-    ledger.open_pools([rule.pool_id])
+    ledger.open_pools([PoolId(rule.pool_id)])
     run = _begin_run(rule, key, actor, now)
     locked: dict[ledger.Key, UserPointsSummary] = {}
     reached = _reached(rule)
@@ -338,7 +339,7 @@ def run_rule(
         # Asked again under the locks: a merge meanwhile may have given the balances to somebody who had none.
         reached = _reached(rule)
     rows = [locked[key] for key in sorted(reached)]
-    balances = {row.user_id: row.balance for row in rows if not row.is_closed}
+    balances = {UserId(row.user_id): row.balance for row in rows if not row.is_closed}
     names = {} if digest is None else {user.pk: str(user) for user in User.objects.filter(pk__in=balances)}
     steps = _steps(rule, balances, names)
     previews.require(digest, lambda: shown_of(rule, key, steps))
@@ -346,7 +347,7 @@ def run_rule(
         postings=[
             ledger.Posting(
                 user_id=step.user_id,
-                pool_id=rule.pool_id,
+                pool_id=PoolId(rule.pool_id),
                 kind=_ENTRY.get(rule.kind, EntryKind.DECAY),
                 amount=step.change,
                 occurred_at=now,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from guildhall.accounts.models import User
 from guildhall.core import previews
 from guildhall.core.errors import BadInput
+from guildhall.core.ids import UserId
 from guildhall.core.transactions import use_case
 from guildhall.points.models import DKPPool, PointAdjustment
 
@@ -56,7 +57,7 @@ def grant_start_points(*, pool: DKPPool, actor: User | None, digest: str | None 
     previews.require(digest, lambda: start_points_shown(locked, people))
     if not people:
         return []
-    ids = [person.pk for person in people]
+    ids = [UserId(person.pk) for person in people]
     given = adjust_points(user_ids=ids, pool=locked, amount=locked.start_points, reason=START_POINTS, actor=actor)
     # Anybody may write the same reason; who has had them is known by this alone.
     PointAdjustment.objects.filter(pk__in=[adjustment.pk for adjustment in given]).update(is_start_points=True)

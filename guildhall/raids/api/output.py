@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from guildhall.core.ids import PoolId
 from guildhall.core.money import show_points
 from guildhall.points.api.serializers import BidsAtRiskSerializer
 from guildhall.points.selectors import people_named
@@ -19,7 +20,7 @@ from guildhall.roster.selectors import Match
 from .serializers import UnmatchedSerializer
 
 
-def amounts(by_pool: Mapping[int, Decimal]) -> list[dict[str, Any]]:
+def amounts(by_pool: Mapping[PoolId, Decimal]) -> list[dict[str, Any]]:
     """Return amounts by pool."""
     return [{"dkp_pool_id": pool_id, "points": show_points(amount)} for pool_id, amount in by_pool.items()]
 

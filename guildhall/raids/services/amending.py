@@ -16,6 +16,7 @@ from uuid import UUID
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, previews
 from guildhall.core.errors import Conflict, NotFound
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
@@ -110,11 +111,11 @@ def post_differences(
             row.note = planned.attendee.note or row.note
             row.amended_at = clock.now()
         row.amounts = stored_amounts({**dict.fromkeys(change.before, ZERO), **change.after})
-        row.points = change.after.get(pools[0].pk, ZERO)
+        row.points = change.after.get(PoolId(pools[0].pk), ZERO)
     ledger.post(
         postings=[
             ledger.Posting(
-                user_id=change.user_id or 0,
+                user_id=change.user_id or UserId(0),
                 pool_id=pool_id,
                 kind=EntryKind.RAID,
                 amount=amount,

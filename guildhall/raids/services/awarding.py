@@ -22,12 +22,14 @@ from django.db import transaction
 from guildhall.accounts.models import User
 from guildhall.core import audit, batches, clock, previews
 from guildhall.core.errors import Conflict
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
 from guildhall.raids.models import AttendanceCheck, AttendanceUpload, Raid, RaidAttendance, UnmatchedName
 from guildhall.raids.parsers import AttendanceParse
 from guildhall.raids.planning import KEPT, Attendee, Plan, Planned, Verdict, clean_attendees, plan_attendance, shown_of
+from guildhall.raids.policy import Amounts
 from guildhall.raids.uploads import (
     Decisions,
     attendees_of,
@@ -41,7 +43,7 @@ from guildhall.raids.uploads import (
 from guildhall.roster.names import name_key
 
 from .locking import check_of, lock_raid, refuse_future
-from .rows import attendance_row, keep_unmatched, kept_of, postings_of, put_beside, store, stored_amounts
+from .rows import attendance_row, keep_unmatched, kept_of, postings_of, put_beside, read_amounts, store, stored_amounts
 from .standing import RAID_AWARDED, announce
 
 
@@ -50,13 +52,13 @@ class Credit:
     """Somebody with what they got: `points` is the amount in the event's first pool, `amounts` by pool id."""
 
     character_name: str
-    user_id: int | None
+    user_id: UserId | None
     status: str
     points: Decimal
-    amounts: Mapping[int, Decimal] = field(default_factory=dict)
+    amounts: Mapping[PoolId, Decimal] = field(default_factory=dict)
     attendance_id: int | None = None
     reason: str = ""
-    difference: Mapping[int, Decimal] = field(default_factory=dict)
+    difference: Mapping[PoolId, Decimal] = field(default_factory=dict)
     instead_of: str = ""
     """Of a raise: what was posted by pool id, and the character that had stood for the person."""
 
@@ -181,7 +183,7 @@ def _repeat(raid: Raid, check: AttendanceCheck, upload: AttendanceUpload, attend
         raid=raid,
         check=check,
         already_present=[
-            Credit(row.character_name, row.user_id, row.status, ZERO, attendance_id=row.pk, reason="committed_before")
+            Credit(row.character_name, row.person_id, row.status, ZERO, attendance_id=row.pk, reason="committed_before")
             for row in rows
         ],
         unmatched=list(
@@ -238,7 +240,7 @@ def carry_out(
     beside = [one.beside for one in changed if one.beside is not None]
     rows = [attendance_row(planned, plan, actor, upload) for planned in awards]
     postings = [posting for row, amounts in zip(rows, owed, strict=True) for posting in postings_of(row, amounts, raid)]
-    ledger.open_pools([pool.pk for pool in plan.pools])
+    ledger.open_pools([PoolId(pool.pk) for pool in plan.pools])
     ledger.post(postings=postings, actor=actor)
     paid = {posting.user_id for posting in postings}
     unpaid = [planned.user_id for planned in [*awards, *plan.of(Verdict.SECOND_CHARACTER)]]
@@ -281,7 +283,7 @@ class _Changed:
         assert planned.row is not None
         own = planned.own if planned.own is not planned.row else None
         self.planned, self.row = planned, planned.row
-        paid = planned.paid or {int(pool_id): Decimal(amount) for pool_id, amount in planned.row.amounts.items()}
+        paid = planned.paid or read_amounts(planned.row.amounts)
         self.before = kept_of(planned.row, stored_amounts(paid))
         self.own_before = kept_of(own) if own is not None else None
         self.beside: RaidAttendance | None = None
@@ -336,12 +338,12 @@ def _write_down(
     )
 
 
-def _less_paid(planned: Planned) -> dict[int, Decimal]:
+def _less_paid(planned: Planned) -> Amounts:
     """Return what is still to be posted for an award, by pool id: its amounts less what the row that it replaces was
     paid."""
     if planned.row is None:
         return planned.amounts
-    paid = planned.paid or {int(pool_id): Decimal(amount) for pool_id, amount in planned.row.amounts.items()}
+    paid = planned.paid or read_amounts(planned.row.amounts)
     owed = {
         pool_id: planned.amounts.get(pool_id, ZERO) - paid.get(pool_id, ZERO) for pool_id in {**paid, **planned.amounts}
     }
@@ -352,7 +354,7 @@ def _less_paid(planned: Planned) -> dict[int, Decimal]:
 def _credit(planned: Planned, row: RaidAttendance, plan: Plan, *, instead_of: str = "") -> Credit:
     return Credit(
         character_name=row.character_name,
-        user_id=row.user_id,
+        user_id=row.person_id,
         status=row.status,
         points=planned.points(plan.pools),
         amounts=planned.amounts,

@@ -131,7 +131,7 @@ def repay_check(*, check: AttendanceCheck, actor: User | None) -> int:
         change = Change(
             "changed",
             row.character_name,
-            row.user_id,
+            row.person_id,
             row.status,
             row.status,
             dict(paid.get(row.document, {})),

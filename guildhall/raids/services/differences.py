@@ -11,6 +11,7 @@ from uuid import UUID
 
 from guildhall.core import previews
 from guildhall.core.errors import NotFound
+from guildhall.core.ids import UserId
 from guildhall.core.money import ZERO
 from guildhall.points import ledger
 from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance, UnmatchedName
@@ -24,11 +25,9 @@ from guildhall.raids.planning import (
     merit_of,
     plan_attendance,
 )
-from guildhall.raids.policy import amounts_for
+from guildhall.raids.policy import Amounts, amounts_for
 from guildhall.roster.names import name_key
 from guildhall.roster.selectors import match_names
-
-Amounts = dict[int, Decimal]
 
 
 @dataclass(slots=True)
@@ -38,7 +37,7 @@ class Change:
 
     what: str
     character_name: str
-    user_id: int | None
+    user_id: UserId | None
     status_before: str | None
     status_after: str | None
     before: Amounts = field(default_factory=dict)
@@ -80,7 +79,7 @@ class Amendment:
         found: dict[ledger.Key, Decimal] = defaultdict(lambda: ZERO)
         for change in self.changes:
             for pool, amount in change.difference.items():
-                found[change.user_id or 0, pool] += amount
+                found[change.user_id or UserId(0), pool] += amount
         return dict(found)
 
     @property
@@ -264,7 +263,7 @@ def _removals(
         Change(
             what="removed",
             character_name=row.character_name,
-            user_id=row.user_id,
+            user_id=row.person_id,
             status_before=row.status,
             status_after=None,
             before=paid.get(row.document, {}),

@@ -25,6 +25,7 @@ from django.db.models import F, Q
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import BadInput, Conflict, NotAllowed, NotFound
+from guildhall.core.ids import UserId
 from guildhall.core.model_updates import update_model
 from guildhall.core.text import CONTROL_CHARACTER, has_control_characters
 from guildhall.core.transactions import use_case
@@ -82,7 +83,7 @@ def take_leave(
         NotAllowed: for somebody else without `for_others`.
     """
     _require_own(user.pk, actor, for_others)
-    ledger.lock_people([user.pk])
+    ledger.lock_people([UserId(user.pk)])
     if user.is_bot:
         raise BadInput(f"{user} is a bot and has no attendance; name a person.", code="not_a_person", attr="user_id")
     first = starts_on or today()
@@ -199,7 +200,7 @@ def _lock(leave: Leave) -> Leave:
         NotFound: ``unknown_leave``.
         Stale: ``person_merged`` where its person is being merged.
     """
-    ledger.lock_people(Leave.objects.filter(pk=leave.pk).values_list("user_id", flat=True))
+    ledger.lock_people(map(UserId, Leave.objects.filter(pk=leave.pk).values_list("user_id", flat=True)))
     locked = Leave.objects.select_for_update().filter(pk=leave.pk).first()
     if locked is None:
         raise NotFound(f"There is no leave {leave.pk}.", code="unknown_leave")

@@ -10,11 +10,13 @@ from django.db import IntegrityError, transaction
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import Stale
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO, show_points
 from guildhall.points import ledger
 from guildhall.points.models import EntryKind
 from guildhall.raids.models import AttendanceStatus, AttendanceUpload, Raid, RaidAttendance, UnmatchedName
 from guildhall.raids.planning import KEPT, Plan, Planned, Verdict
+from guildhall.raids.policy import Amounts
 from guildhall.roster.models import Character
 from guildhall.roster.names import name_key
 
@@ -75,16 +77,21 @@ def attendance_row(planned: Planned, plan: Plan, actor: User | None, upload: Att
     return row
 
 
-def stored_amounts(amounts: Mapping[int, Decimal]) -> dict[str, str]:
+def stored_amounts(amounts: Mapping[PoolId, Decimal]) -> dict[str, str]:
     """Return amounts by pool as `RaidAttendance.amounts` keeps them."""
     return {str(pool_id): show_points(amount) for pool_id, amount in amounts.items()}
 
 
-def postings_of(row: RaidAttendance, amounts: Mapping[int, Decimal], raid: Raid) -> list[ledger.Posting]:
+def read_amounts(amounts: Mapping[str, str]) -> Amounts:
+    """Return what `stored_amounts` made, as it was."""
+    return {PoolId(int(pool_id)): Decimal(amount) for pool_id, amount in amounts.items()}
+
+
+def postings_of(row: RaidAttendance, amounts: Mapping[PoolId, Decimal], raid: Raid) -> list[ledger.Posting]:
     assert row.user_id is not None
     return [
         ledger.Posting(
-            user_id=row.user_id,
+            user_id=UserId(row.user_id),
             pool_id=pool_id,
             kind=EntryKind.RAID,
             amount=amount,

@@ -24,17 +24,19 @@ from django.utils import timezone
 
 from guildhall.accounts.models import User
 from guildhall.core.batches import CHANGED, STANDING, UNDONE
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.models import Batch
 from guildhall.core.money import ZERO, show_points
 from guildhall.points.ledger import Key
 from guildhall.points.uncovered import changes_of_undoing
 from guildhall.raids.models import AttendanceStatus, AttendanceUpload, RaidAttendance
 from guildhall.raids.planning import amounts_of, pools_of
-from guildhall.raids.policy import amounts_for, shares_in_force
+from guildhall.raids.policy import Amounts, amounts_for, shares_in_force
 from guildhall.roster.models import Character
 
 from .amending import mark_rows, post_differences, take_off_rows
 from .differences import Change
+from .rows import read_amounts
 from .standing import RAID_AMENDED, announce
 
 Kept = Mapping[str, Any]
@@ -153,11 +155,11 @@ def _words(kept: Kept) -> str:
     return f"{AttendanceStatus(kept['status']).label}, {kept['points']}"
 
 
-def _amounts(kept: Kept) -> dict[int, Decimal]:
-    return _paid({int(pool_id): Decimal(amount) for pool_id, amount in kept["amounts"].items()})
+def _amounts(kept: Kept) -> Amounts:
+    return _paid(read_amounts(kept["amounts"]))
 
 
-def _paid(amounts: Mapping[int, Decimal]) -> dict[int, Decimal]:
+def _paid(amounts: Mapping[PoolId, Decimal]) -> Amounts:
     return {pool_id: amount for pool_id, amount in amounts.items() if amount != ZERO}
 
 
@@ -189,11 +191,10 @@ def _lowered(parts: Sequence[Part]) -> list[Change]:
                 worth=check.points, status=kept["status"], character=characters.get(kept["character_id"]),
                 pools=pools, shares=shares, given=_given_points(kept),
             )  # fmt: skip
-        pool_ids = [int(pool_id) for pool_id in kept["amounts"]]
         changes.append(
             Change(
-                "changed", row.character_name, row.user_id, row.status, kept["status"],
-                dict(now), {**dict.fromkeys(pool_ids, ZERO), **after}, row,
+                "changed", row.character_name, row.person_id, row.status, kept["status"],
+                dict(now), {**dict.fromkeys(read_amounts(kept["amounts"]), ZERO), **after}, row,
             )
         )  # fmt: skip
     return changes
@@ -206,7 +207,7 @@ def changes_of_undoing_attendance(batch: Batch) -> dict[Key, Decimal]:
     found = defaultdict(lambda: ZERO, changes_of_undoing(documents=whole))
     for change in _lowered(parts):
         for pool_id, amount in change.difference.items():
-            found[change.user_id or 0, pool_id] += amount
+            found[change.user_id or UserId(0), pool_id] += amount
     return dict(found)
 
 

@@ -13,6 +13,7 @@ from guildhall.accounts.permissions import Principal
 from guildhall.accounts.services import announce_member_change
 from guildhall.core import audit, clock, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound, Stale
+from guildhall.core.ids import CharacterId, UserId
 from guildhall.core.model_updates import refuse_unknown_fields, update_model
 from guildhall.core.transactions import use_case
 from guildhall.roster.classes import clean_class
@@ -48,7 +49,7 @@ class CharacterChanges(TypedDict, total=False):
 EDITABLE = tuple(CharacterChanges.__annotations__)
 
 
-def lock_character(character_id: int) -> Character:
+def lock_character(character_id: CharacterId) -> Character:
     """Return the character, locked for the rest of the transaction.
 
     Raises:
@@ -60,7 +61,7 @@ def lock_character(character_id: int) -> Character:
         raise NotFound(f"There is no character {character_id}.", code="unknown_character") from error
 
 
-def lock_people(*user_ids: int | None) -> dict[int, User]:
+def lock_people(*user_ids: UserId | None) -> dict[int, User]:
     """Lock these people in one order, before any character of theirs is locked, and return them by id.
 
     Raises:
@@ -79,7 +80,7 @@ def lock_people(*user_ids: int | None) -> dict[int, User]:
     return found
 
 
-def lock_with_owner(character_id: int, *others: int | None) -> tuple[Character, dict[int, User]]:
+def lock_with_owner(character_id: CharacterId, *others: UserId | None) -> tuple[Character, dict[int, User]]:
     """Return the character, with its owner and `others` (user ids): people first, then the character, all as they
     are now.
 
@@ -88,7 +89,7 @@ def lock_with_owner(character_id: int, *others: int | None) -> tuple[Character, 
         Stale: ``character_moved`` if it changed hands while its owner was being locked; ``person_merged``.
     """
     owner_id = Character.objects.filter(pk=character_id).values_list("user_id", flat=True).first()
-    people = lock_people(owner_id, *others)
+    people = lock_people(None if owner_id is None else UserId(owner_id), *others)
     locked = lock_character(character_id)
     if locked.user_id != owner_id:
         raise Stale(f"{locked} changed hands a moment ago. Nothing was stored; send it again.", code="character_moved")
@@ -197,7 +198,7 @@ def _main_of(
         BadInput: ``main_of_another``.
         Conflict: ``has_main``.
     """
-    lock_people(user.pk)  # two first characters at once must not both be mains
+    lock_people(UserId(user.pk))  # two first characters at once must not both be mains
     current = Character.objects.filter(user=user, is_main=True).first()
     if is_main and current is not None:
         raise Conflict(
@@ -222,11 +223,11 @@ def update_character(
         NotAllowed: ``role_beyond_yours`` where the character of somebody who may do more would be removed.
     """
     if changes.get("status") == Character.Status.REMOVED:
-        locked, people = lock_with_owner(character.pk)
+        locked, people = lock_with_owner(CharacterId(character.pk))
         if locked.status != Character.Status.REMOVED:
             _require_authority(by, actor, people)
     else:
-        locked = lock_character(character.pk)
+        locked = lock_character(CharacterId(character.pk))
     if "character_class" in changes and changes["character_class"] != locked.character_class:
         changes["character_class"] = clean_class(changes["character_class"])
     if "level" in changes:
@@ -261,7 +262,7 @@ def rename_character(*, character: Character, name: str, actor: User | None, by:
         Conflict: ``name_taken``.
     """
     name = clean_new_name(name)
-    locked, people = lock_with_owner(character.pk)
+    locked, people = lock_with_owner(CharacterId(character.pk))
     _require_authority(by, actor, people)
     former, key = locked.name, name_key(name)
     if Character.objects.filter(name_key=key).exclude(pk=locked.pk).exists():
@@ -330,7 +331,7 @@ def set_main(*, character: Character, actor: User | None) -> Character:
     Raises:
         BadInput: ``main_without_owner``.
     """
-    locked, _ = lock_with_owner(character.pk)
+    locked, _ = lock_with_owner(CharacterId(character.pk))
     if locked.user_id is None:
         raise BadInput(f"{locked} belongs to nobody; give it an owner first.", code="main_without_owner")
     _make_main(locked)
@@ -366,7 +367,7 @@ def reassign_character(
         NotAllowed: ``role_beyond_yours`` for the former or the new owner, ``account_scope_needed``.
         Conflict: ``same_owner``, ``person_merged``.
     """
-    locked, people = lock_with_owner(character.pk, user.pk if user else None)
+    locked, people = lock_with_owner(CharacterId(character.pk), UserId(user.pk) if user else None)
     _require_authority(by, actor, people)
     ids = sorted(people)
     former_id = locked.user_id

@@ -15,6 +15,7 @@ from guildhall.accounts.models import User
 from guildhall.accounts.services import announce_member_change
 from guildhall.core import audit, batches, clock, previews, revisions
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.ids import CharacterId
 from guildhall.core.model_updates import update_model
 from guildhall.core.transactions import use_case
 from guildhall.roster.models import Character, Rank, RankChange
@@ -135,7 +136,7 @@ def set_rank(
     batch: uuid.UUID | None = None,
 ) -> RankChange | None:
     """Give a character a rank; None if it has that rank already."""
-    locked = lock_character(character.pk)
+    locked = lock_character(CharacterId(character.pk))
     before = locked.rank
     if before == rank:
         return None

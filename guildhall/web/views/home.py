@@ -15,6 +15,7 @@ from guildhall.auctions.bid_notices import bid_notices_of
 from guildhall.auctions.selectors import running
 from guildhall.core import clock
 from guildhall.core.errors import NotFound
+from guildhall.core.ids import UserId
 from guildhall.eqdkp.calendar import selectors as calendar
 from guildhall.points import selectors as points
 from guildhall.raids.selectors import next_and_last
@@ -66,7 +67,7 @@ def home(request: HttpRequest) -> HttpResponse:
         ]
     if principal.can("points:read"):
         balances = points.balances_of(user_id=person.pk, with_sealed=True)
-        entries = list(points.statement(user_id=person.pk)[:RECENT])
+        entries = list(points.statement(user_id=UserId(person.pk))[:RECENT])
         context |= {
             "balances": balances,
             "uncovered": [row for row in balances if row.is_short],

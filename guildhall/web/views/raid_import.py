@@ -21,6 +21,7 @@ from django.urls import reverse
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, GuildhallError
+from guildhall.core.ids import PoolId
 from guildhall.core.money import ZERO, show_points
 from guildhall.raids import selectors as raid_selectors
 from guildhall.raids import services as raid_services
@@ -266,9 +267,9 @@ def _row(number: int, row: Planned, preview: Preview, decided: Decisions, who: d
         character=row.character.name if row.character else "",
         shown=shown.strip(),
         amounts=[
-            (pool.name, row.amounts[pool.pk] - row.paid.get(pool.pk, ZERO))
+            (pool.name, row.amounts[pool_id] - row.paid.get(pool_id, ZERO))
             for pool in preview.pools
-            if pool.pk in row.amounts
+            if (pool_id := PoolId(pool.pk)) in row.amounts
         ],
         suggestions=row.match.suggestions if row.verdict == Verdict.UNKNOWN else [],
         who=who.get(name, ""),

@@ -13,6 +13,7 @@ from django.urls import reverse
 from guildhall.accounts.models import User
 from guildhall.accounts.permissions import principal_of
 from guildhall.core import clock
+from guildhall.core.ids import PoolId, UserId
 from guildhall.points import selectors as points
 from guildhall.points import services as point_services
 from guildhall.points.ledger import preview_reversal
@@ -55,7 +56,9 @@ def _statement(request: HttpRequest, user_id: int) -> HttpResponse:
     at = as_moment(request.GET.get("at"), attr="at")
     balances = points.balances_of(user_id=person.pk, with_sealed=sees_sealed(principal_of(request), person.pk))
     chosen_pool = _chosen(balances, pool_id)
-    rows = points.statement(user_id=person.pk, pool_id=pool_id, kind=kind, until=at)
+    rows = points.statement(
+        user_id=UserId(person.pk), pool_id=None if pool_id is None else PoolId(pool_id), kind=kind, until=at
+    )
     listing = paginate(request, rows)
     entries = list(listing.object_list)
     context = {
@@ -98,8 +101,10 @@ def explain(request: HttpRequest, user_id: int, pool_id: int) -> HttpResponse:
         "pool": pool,
         "at": at,
         "balance": balance,
-        "parts": points.explanation(user_id=person.pk, pool_id=pool.pk, at=at),
-        "holds": [] if at else sources.holds(points.holds_of(user_id=person.pk, pool_id=pool.pk, with_sealed=sealed)),
+        "parts": points.explanation(user_id=UserId(person.pk), pool_id=PoolId(pool.pk), at=at),
+        "holds": []
+        if at
+        else sources.holds(points.holds_of(user_id=UserId(person.pk), pool_id=PoolId(pool.pk), with_sealed=sealed)),
     }
     return render(request, "web/explain.html", context)
 
@@ -135,9 +140,10 @@ def attendance(request: HttpRequest, user_id: int) -> HttpResponse:
 def statement_export(request: HttpRequest, user_id: int, file_format: str) -> HttpResponseBase:
     """Return the statement as a file, with the same filters."""
     person = find_person(user_id=user_id)
+    pool_id = as_number(request.GET.get("pool"), attr="pool", what="a pool")
     rows: Any = points.statement(
-        user_id=person.pk,
-        pool_id=as_number(request.GET.get("pool"), attr="pool", what="a pool"),
+        user_id=UserId(person.pk),
+        pool_id=None if pool_id is None else PoolId(pool_id),
         kind=chosen(request.GET.get("kind"), EntryKind.values),
         until=as_moment(request.GET.get("at"), attr="at"),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import show_points
 from guildhall.discord.interactions.context import Choices, Context, Reply
 from guildhall.discord.interactions.registry import INTEGER, USER, Option, command, completer
@@ -126,7 +127,7 @@ def history(context: Context) -> Reply:
     context.require_member()
     person = person_meant(context)
     pool = pool_meant(context) if context.text("pool") else None
-    rows: list[Any] = list(statement(user_id=person.pk, pool_id=pool.pk if pool else None)[:15])
+    rows: list[Any] = list(statement(user_id=UserId(person.pk), pool_id=PoolId(pool.pk) if pool else None)[:15])
     several = len({row.pool_id for row in rows}) > 1  # each balance is that of its own pool: say which
     listed = [
         f"{when(row.occurred_at, 'd')} **{row.amount:+.2f}** → {show_points(row.balance_after)} "
