@@ -9,25 +9,26 @@ from rest_framework import serializers
 
 from guildhall.accounts.models import APIKey
 from guildhall.accounts.permissions import SCOPES
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.models import AuditEvent
 
 SCOPES_HELP = "At least one of: " + ", ".join(SCOPES)
 
 
-class TokenInput(serializers.Serializer[Any]):
+class TokenInput(Serializer):
     """A username and its password."""
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False, write_only=True)
 
 
-class TokenSerializer(serializers.Serializer[Any]):
+class TokenSerializer(Serializer):
     """A new key of the person's, for `Authorization: Token <token>`."""
 
     token = serializers.CharField(help_text="shown in this answer alone; it expires, see the person's keys")
 
 
-class KeyInput(serializers.Serializer[Any]):
+class KeyInput(Serializer):
     """A new key: its name, what it may do, until when."""
 
     name = serializers.CharField(max_length=80)
@@ -82,14 +83,14 @@ class NewKeySerializer(KeySerializer):
         return str(self.context["plain"])
 
 
-class RotateInput(serializers.Serializer[Any]):
+class RotateInput(Serializer):
     """How long the old text still works beside the new one."""
 
     grace_seconds = serializers.IntegerField(required=False, default=0, min_value=0, max_value=86_400)
 
 
 @extend_schema_serializer(component_name="BotPermissions")
-class ScopesInput(serializers.Serializer[Any]):
+class ScopesInput(Serializer):
     """The scopes that replace a bot key's."""
 
     scopes = serializers.ListField(child=serializers.CharField(max_length=40), max_length=50, help_text=SCOPES_HELP)

@@ -14,6 +14,7 @@ from guildhall.accounts.api.permissions import principal
 from guildhall.auctions.chat.reader import MAX_LINES
 from guildhall.auctions.services.chat import Heard, apply_chat, read_chat, shown_event
 from guildhall.core.api.fields import PointsField
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import APIView
 from guildhall.core.errors import BadInput, TooLarge
 from guildhall.loot.services import find_raid
@@ -53,7 +54,7 @@ class ChatLines(serializers.ListField):
         return list(super().to_internal_value(data))
 
 
-class ChatInput(serializers.Serializer[Any]):
+class ChatInput(Serializer):
     """Lines of a log or of Discord, as `text` or `lines`."""
 
     text = ChatText(required=False)
@@ -81,7 +82,7 @@ class ChatInput(serializers.Serializer[Any]):
     )
 
 
-class AppliedOutput(serializers.Serializer[Any]):
+class AppliedOutput(Serializer):
     """What became of a line: what it made is named by its ids."""
 
     outcome = serializers.ChoiceField(choices=["applied", "refused", "skipped"])
@@ -121,7 +122,7 @@ class ItemsField(serializers.JSONField):
     """The items of an opening or a doubt."""
 
 
-class ChatEventOutput(serializers.Serializer[Any]):
+class ChatEventOutput(Serializer):
     """What a line says. Which fields there are beside the first ten goes by `kind` (`auctions/chat/events.py`)."""
 
     kind = serializers.ChoiceField(
@@ -173,7 +174,7 @@ class ChatEventOutput(serializers.Serializer[Any]):
     suggestions = serializers.ListField(child=serializers.CharField(), required=False)
 
 
-class ChatOutput(serializers.Serializer[Any]):
+class ChatOutput(Serializer):
     """What the lines say, in their order, and how often each kind came."""
 
     events = ChatEventOutput(many=True)

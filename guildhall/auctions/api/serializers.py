@@ -10,6 +10,7 @@ from rest_framework import serializers
 from guildhall.auctions.models import BiddingPolicy, BiddingRule, Disclosure, Mode, Status, TieBreak
 from guildhall.auctions.services import require_one_way
 from guildhall.core.api.fields import IdField, PointsField
+from guildhall.core.api.serializers import Serializer
 from guildhall.loot.api.serializers import AwardSerializer, refuse_other_item
 from guildhall.points.api.serializers import BalanceSerializer
 from guildhall.points.models import DKPPool
@@ -18,13 +19,13 @@ from guildhall.roster.models import CharacterClass, Rank
 PLACED_BY = "who placed it in the bidder's name, a bot or an officer; null where they did themselves"
 
 
-class SessionRef(serializers.Serializer[Any]):
+class SessionRef(Serializer):
     """Which session."""
 
     bid_session_id = serializers.CharField(max_length=64)
 
 
-class StartInput(serializers.Serializer[Any]):
+class StartInput(Serializer):
     """`POST /api/bidding/start-bid/`. What is left out comes from the pool's policy."""
 
     item_name = serializers.CharField(max_length=500, required=False)
@@ -88,7 +89,7 @@ class PlaceInput(SessionRef):
         return attrs
 
 
-class LeadSerializer(serializers.Serializer[Any]):
+class LeadSerializer(Serializer):
     """A leading bid."""
 
     user_id = serializers.IntegerField()
@@ -99,7 +100,7 @@ class LeadSerializer(serializers.Serializer[Any]):
     tier = serializers.IntegerField()
 
 
-class WinnerSerializer(serializers.Serializer[Any]):
+class WinnerSerializer(Serializer):
     """A winner; `amount` is the price by the mode's rule."""
 
     user_id = serializers.IntegerField()
@@ -113,7 +114,7 @@ class WinnerSerializer(serializers.Serializer[Any]):
     loot_id = serializers.IntegerField(allow_null=True)
 
 
-class ReferenceSerializer(serializers.Serializer[Any]):
+class ReferenceSerializer(Serializer):
     """What the item went for before, as it stood when bidding began."""
 
     awards = serializers.IntegerField()
@@ -125,7 +126,7 @@ class ReferenceSerializer(serializers.Serializer[Any]):
     trend_percent = PointsField(allow_null=True)
 
 
-class OwnBid(serializers.Serializer[Any]):
+class OwnBid(Serializer):
     """A standing bid of the caller's own, or of the person that a bot names. Nobody else sees it while it is sealed."""
 
     bid_id = serializers.IntegerField()
@@ -137,7 +138,7 @@ class OwnBid(serializers.Serializer[Any]):
     placed_by = serializers.CharField(allow_null=True, help_text=PLACED_BY)
 
 
-class SessionOutput(serializers.Serializer[Any]):
+class SessionOutput(Serializer):
     """A session (docs/api-contract.md). A sealed one shows neither names nor amounts while it runs, but for the caller's `own_bid`."""
 
     bid_session_id = serializers.UUIDField()
@@ -176,7 +177,7 @@ class SessionOutput(serializers.Serializer[Any]):
     server_time = serializers.DateTimeField()
 
 
-class BidOutput(serializers.Serializer[Any]):
+class BidOutput(Serializer):
     """A bid of the past, accepted, refused, voided by an officer or withdrawn by its bidder."""
 
     bid_id = serializers.IntegerField()
@@ -195,7 +196,7 @@ class BidOutput(serializers.Serializer[Any]):
     placed_by = serializers.CharField(allow_null=True, help_text=f"{PLACED_BY}; null in the bids of others")
 
 
-class AppliedRule(serializers.Serializer[Any]):
+class AppliedRule(Serializer):
     """A bidding rule as it stood at the start."""
 
     name = serializers.CharField()
@@ -215,7 +216,7 @@ class SessionDetail(SessionOutput):
     closed_at = serializers.DateTimeField(allow_null=True)
 
 
-class PlacedOutput(serializers.Serializer[Any]):
+class PlacedOutput(Serializer):
     """An accepted bid."""
 
     bid_id = serializers.IntegerField()
@@ -230,7 +231,7 @@ class PlacedOutput(serializers.Serializer[Any]):
     server_time = serializers.DateTimeField()
 
 
-class WinnerRef(serializers.Serializer[Any]):
+class WinnerRef(Serializer):
     """Which of a session's winners."""
 
     winner_discord_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
@@ -246,13 +247,13 @@ class AwardInput(SessionRef, WinnerRef):
     )
 
 
-class ReasonInput(serializers.Serializer[Any]):
+class ReasonInput(Serializer):
     """Why."""
 
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=300)
 
 
-class ExtendInput(serializers.Serializer[Any]):
+class ExtendInput(Serializer):
     """How much longer."""
 
     seconds = serializers.IntegerField()
@@ -279,13 +280,13 @@ class VoidInput(ReasonInput):
     discord_id = serializers.CharField(max_length=40)
 
 
-class WithdrawInput(serializers.Serializer[Any]):
+class WithdrawInput(Serializer):
     """Whose bid is withdrawn: the caller's unless a bot names somebody."""
 
     discord_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
 
 
-class MaxBidOutput(serializers.Serializer[Any]):
+class MaxBidOutput(Serializer):
     """How much somebody can bid."""
 
     discord_id = serializers.CharField()
@@ -297,7 +298,7 @@ class MaxBidOutput(serializers.Serializer[Any]):
     max_bid = PointsField()
 
 
-class ValidateInput(serializers.Serializer[Any]):
+class ValidateInput(Serializer):
     """`POST /api/discord/validate-bid/`."""
 
     discord_id = serializers.CharField(max_length=40)
@@ -307,7 +308,7 @@ class ValidateInput(serializers.Serializer[Any]):
     character_name = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=120)
 
 
-class ValidateOutput(serializers.Serializer[Any]):
+class ValidateOutput(Serializer):
     """Whether a bid would be accepted now; `code` and `reason` say why not."""
 
     valid = serializers.BooleanField()
@@ -319,7 +320,7 @@ class ValidateOutput(serializers.Serializer[Any]):
     available = PointsField()
 
 
-class HeardBid(serializers.Serializer[Any]):
+class HeardBid(Serializer):
     """A bid that a bot heard in its own auction."""
 
     discord_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=40)
@@ -328,7 +329,7 @@ class HeardBid(serializers.Serializer[Any]):
     at = serializers.DateTimeField(required=False, allow_null=True)
 
 
-class ResultInput(serializers.Serializer[Any]):
+class ResultInput(Serializer):
     """`POST /api/discord/bid-results/`."""
 
     discord_id = serializers.CharField(max_length=40)
@@ -344,7 +345,7 @@ class ResultInput(serializers.Serializer[Any]):
     )  # fmt: skip
 
 
-class AwardedOutput(serializers.Serializer[Any]):
+class AwardedOutput(Serializer):
     """What the winners got."""
 
     loot = AwardSerializer(many=True)
@@ -356,7 +357,7 @@ class StandingBid(OwnBid):
     bid_session_id = serializers.UUIDField()
 
 
-class PurseOutput(serializers.Serializer[Any]):
+class PurseOutput(Serializer):
     """What the caller has in each pool, and what they have bid in running sessions."""
 
     user_id = serializers.IntegerField()
@@ -364,7 +365,7 @@ class PurseOutput(serializers.Serializer[Any]):
     bids = StandingBid(many=True)
 
 
-class BalanceOutput(serializers.Serializer[Any]):
+class BalanceOutput(Serializer):
     """What somebody has, pool by pool."""
 
     discord_id = serializers.CharField()

@@ -27,6 +27,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.core.addresses import address_group, client_address
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.errors import BadInput, Stale
 from guildhall.core.idempotency import Outcome, run_idempotently
 from guildhall.core.transactions import is_retryable
@@ -38,7 +39,7 @@ SECRET_FIELDS = frozenset({"key", "link_token", "token"})
 WITHHELD = "withheld"
 
 
-class WithheldOutput(serializers.Serializer[Any]):
+class WithheldOutput(Serializer):
     """What a repeated answer leaves out, because it is shown once."""
 
     code = serializers.CharField(help_text="`secret_shown_once`")

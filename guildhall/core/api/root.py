@@ -14,11 +14,12 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from guildhall import __version__
+from guildhall.core.api.serializers import Serializer
 
 from .views import APIView
 
 
-class EndpointOutput(serializers.Serializer[Any]):
+class EndpointOutput(Serializer):
     """One path. `url` is null where the path has placeholders."""
 
     path = serializers.CharField()
@@ -26,7 +27,7 @@ class EndpointOutput(serializers.Serializer[Any]):
     methods = serializers.ListField(child=serializers.CharField())
 
 
-class RootOutput(serializers.Serializer[Any]):
+class RootOutput(Serializer):
     """Where the API is described, and all of its paths."""
 
     version = serializers.CharField(help_text="the version of this Guildhall")

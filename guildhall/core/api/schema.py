@@ -10,6 +10,8 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 
+from guildhall.core.api.serializers import Serializer
+
 from .contract import list_columns
 from .export import CSVRenderer, XLSXRenderer
 from .idempotency import HEADER, MAX_LENGTH
@@ -70,7 +72,7 @@ _WORDS = {
 }
 
 
-class ErrorItemSerializer(serializers.Serializer[Any]):
+class ErrorItemSerializer(Serializer):
     """One thing that is wrong: a stable code, words for a person, the field to blame, the figures behind it."""
 
     code = serializers.CharField(help_text="stable; programs may compare it")
@@ -79,7 +81,7 @@ class ErrorItemSerializer(serializers.Serializer[Any]):
     figures = serializers.DictField(required=False, help_text="the numbers behind a refusal; amounts as text")
 
 
-class ErrorSerializer(serializers.Serializer[Any]):
+class ErrorSerializer(Serializer):
     """Every error has this form, on every path."""
 
     type = serializers.ChoiceField(choices=["validation_error", "client_error", "server_error"])

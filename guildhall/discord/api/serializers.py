@@ -9,6 +9,7 @@ from rest_framework import serializers
 from guildhall.core.api.fields import AliasesMixin, IdField
 from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.previews import DigestField, ShownDigestField
+from guildhall.core.api.serializers import Serializer
 from guildhall.discord.inbound import EVENTS
 from guildhall.discord.models import Claim, DiscordRoleMapping, DiscordSyncLog
 from guildhall.roster.models import Rank
@@ -16,13 +17,13 @@ from guildhall.roster.models import Rank
 DISCORD_ID: dict[str, Any] = {"min_length": 5, "max_length": 20}
 
 
-class TokenInput(serializers.Serializer[Any]):
+class TokenInput(Serializer):
     """A Discord access token that was issued to this application."""
 
     access_token = serializers.CharField(max_length=500)
 
 
-class RosterCharacter(serializers.Serializer[Any]):
+class RosterCharacter(Serializer):
     """A character on the bot's roster."""
 
     id = serializers.IntegerField()
@@ -35,7 +36,7 @@ class RosterCharacter(serializers.Serializer[Any]):
     is_active = serializers.BooleanField()
 
 
-class PersonOutput(serializers.Serializer[Any]):
+class PersonOutput(Serializer):
     """A person, as `GET /api/users/me/` shows them."""
 
     id = serializers.IntegerField()
@@ -49,14 +50,14 @@ class PersonOutput(serializers.Serializer[Any]):
     characters = RosterCharacter(many=True)
 
 
-class TokenOutput(serializers.Serializer[Any]):
+class TokenOutput(Serializer):
     """Our token, and whose it is."""
 
     token = serializers.CharField()
     user = PersonOutput()
 
 
-class RosterMember(serializers.Serializer[Any]):
+class RosterMember(Serializer):
     """A person with characters, rank and the Discord roles that they should hold."""
 
     user_id = serializers.IntegerField()
@@ -71,7 +72,7 @@ class RosterMember(serializers.Serializer[Any]):
     role_ids = serializers.ListField(child=serializers.CharField())
 
 
-class ChangeOutput(serializers.Serializer[Any]):
+class ChangeOutput(Serializer):
     """One role that a member lacks or should not hold; `blocked` says why the bot cannot mend it."""
 
     discord_id = serializers.CharField()
@@ -116,7 +117,7 @@ class MappingSerializer(AliasesMixin, serializers.ModelSerializer[DiscordRoleMap
         return rank or None
 
 
-class RoleOutput(serializers.Serializer[Any]):
+class RoleOutput(Serializer):
     """A role of the server and what it stands for."""
 
     role_id = serializers.CharField()
@@ -131,7 +132,7 @@ class RoleOutput(serializers.Serializer[Any]):
     mappings = MappingSerializer(many=True)
 
 
-class SyncInput(serializers.Serializer[Any]):
+class SyncInput(Serializer):
     """Whose roles to correct: these people, or everybody. `dry_run` only answers what differs."""
 
     user_ids = serializers.ListField(
@@ -142,7 +143,7 @@ class SyncInput(serializers.Serializer[Any]):
     reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
 
 
-class SyncOutput(serializers.Serializer[Any]):
+class SyncOutput(Serializer):
     """For how many people a sync was queued; with `dry_run`, what would change."""
 
     queued = serializers.IntegerField()
@@ -151,7 +152,7 @@ class SyncOutput(serializers.Serializer[Any]):
     detail = serializers.CharField(required=False)
 
 
-class StrangerOutput(serializers.Serializer[Any]):
+class StrangerOutput(Serializer):
     """Somebody who holds mapped roles and is nobody here."""
 
     discord_id = serializers.CharField()
@@ -159,7 +160,7 @@ class StrangerOutput(serializers.Serializer[Any]):
     role_names = serializers.ListField(child=serializers.CharField())
 
 
-class DriftOutput(serializers.Serializer[Any]):
+class DriftOutput(Serializer):
     """Where Discord and this system disagree, as of `seen`."""
 
     seen = serializers.DateTimeField(allow_null=True)
@@ -169,7 +170,7 @@ class DriftOutput(serializers.Serializer[Any]):
     not_linked = StrangerOutput(many=True)
 
 
-class LinkInput(serializers.Serializer[Any]):
+class LinkInput(Serializer):
     """Who, and which Discord account."""
 
     user_id = serializers.IntegerField(min_value=1)
@@ -198,7 +199,7 @@ class SyncLogOutput(serializers.ModelSerializer[DiscordSyncLog]):
         return str(row.actor) if row.actor else None
 
 
-class MemberUpdateInput(serializers.Serializer[Any]):
+class MemberUpdateInput(Serializer):
     """What a bot saw. Fields that the event does not tell are left out."""
 
     event = serializers.ChoiceField(choices=EVENTS)
@@ -211,7 +212,7 @@ class MemberUpdateInput(serializers.Serializer[Any]):
     occurred_at = serializers.DateTimeField(required=False)
 
 
-class MemberUpdateOutput(serializers.Serializer[Any]):
+class MemberUpdateOutput(Serializer):
     """What the event led to."""
 
     event_id = serializers.CharField()
@@ -222,7 +223,7 @@ class MemberUpdateOutput(serializers.Serializer[Any]):
     action = serializers.ChoiceField(choices=["none", "reported", "sync_queued", "outdated"])
 
 
-class ClaimInput(serializers.Serializer[Any]):
+class ClaimInput(Serializer):
     """Either a character's name or the id of an imported person."""
 
     character_name = serializers.CharField(required=False, max_length=120)
@@ -255,20 +256,20 @@ class ClaimOutput(serializers.ModelSerializer[Claim]):
         return claim.code or None if mine and claim.state == Claim.State.OPEN else None
 
 
-class ClaimReasonInput(serializers.Serializer[Any]):
+class ClaimReasonInput(Serializer):
     """Why."""
 
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300, default="")
 
 
-class VerifyLogInput(serializers.Serializer[Any]):
+class VerifyLogInput(Serializer):
     """A log, as text or as a file, in which claim codes may have been spoken."""
 
     text = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     file = serializers.FileField(required=False)
 
 
-class CheckOutput(serializers.Serializer[Any]):
+class CheckOutput(Serializer):
     """One part of the connection."""
 
     name = serializers.CharField()
@@ -281,7 +282,7 @@ class CheckOutput(serializers.Serializer[Any]):
     channel_id = serializers.CharField(required=False, help_text="where the webhook posts")
 
 
-class VerifiedClaimOutput(serializers.Serializer[Any]):
+class VerifiedClaimOutput(Serializer):
     """A claim whose code was found, spoken by the right name."""
 
     claim_id = serializers.IntegerField()
@@ -290,7 +291,7 @@ class VerifiedClaimOutput(serializers.Serializer[Any]):
     proof = serializers.ChoiceField(choices=Claim.Proof.choices)
 
 
-class VerifyLogOutput(serializers.Serializer[Any]):
+class VerifyLogOutput(Serializer):
     """The claims that a log proves."""
 
     verified = VerifiedClaimOutput(many=True)

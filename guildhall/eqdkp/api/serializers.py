@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from guildhall.core.api.fields import AliasesMixin, IdField
 from guildhall.core.api.filters import MAX_ID
+from guildhall.core.api.serializers import Serializer
 from guildhall.eqdkp.calendar.services import MOST_HOURS, MOST_PLACES, deadline, takes_answers
 from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
 from guildhall.roster.models import Character
@@ -97,7 +98,7 @@ class DateSerializer(AliasesMixin, serializers.ModelSerializer[CalendarEvent]):
         return takes_answers(row)
 
 
-class AnswerInput(serializers.Serializer[Any]):
+class AnswerInput(Serializer):
     """Whether somebody comes. `character_id` is one of one's own; officers and bots answer for anybody."""
 
     character_id = IdField(source="character", queryset=Character.objects.exclude(status=Character.Status.REMOVED))
@@ -106,7 +107,7 @@ class AnswerInput(serializers.Serializer[Any]):
     role = serializers.IntegerField(required=False, min_value=0, max_value=10_000, default=0)
 
 
-class PlaceInput(serializers.Serializer[Any]):
+class PlaceInput(Serializer):
     """What whoever leads decides about an answer."""
 
     status = StatusField()

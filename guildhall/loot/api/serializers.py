@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from guildhall.core.api.fields import AliasesMixin, IdField, JSONObjectField, PointsField
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.errors import BadInput, contradiction
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.loot.names import item_key
@@ -77,7 +78,7 @@ def refuse_other_item(attrs: dict[str, Any]) -> None:
         raise contradiction("item_name", "item_id", f"{item_id} is {item.name}, not {name[:60]}.")
 
 
-class BuyerFields(serializers.Serializer[Any]):
+class BuyerFields(Serializer):
     """Who gets it: a character's name, a person, or both if they agree."""
 
     character_name = serializers.CharField(required=False, allow_blank=True, max_length=120)
@@ -108,13 +109,13 @@ class CorrectionInput(BuyerFields):
     reason = serializers.CharField(max_length=300)
 
 
-class ReasonInput(serializers.Serializer[Any]):
+class ReasonInput(Serializer):
     """Why something is undone."""
 
     reason = serializers.CharField(max_length=300)
 
 
-class PastPriceSerializer(serializers.Serializer[Any]):
+class PastPriceSerializer(Serializer):
     """One award in a price history."""
 
     award_id = serializers.IntegerField()
@@ -125,7 +126,7 @@ class PastPriceSerializer(serializers.Serializer[Any]):
     dkp_pool_id = serializers.IntegerField()
 
 
-class PriceReferenceSerializer(serializers.Serializer[Any]):
+class PriceReferenceSerializer(Serializer):
     """What an item went for (`loot.selectors.PriceReference`)."""
 
     item_id = serializers.IntegerField()

@@ -19,6 +19,7 @@ from guildhall.core.api.columns import FLAG, Column
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.previews import DigestField, ShownDigestField, previewed_anew
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import GenericViewSet
 from guildhall.core.errors import BadInput
 from guildhall.core.models import Batch
@@ -57,7 +58,7 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
         return batch.undone_at is not None
 
 
-class BatchRowSerializer(serializers.Serializer[Any]):
+class BatchRowSerializer(Serializer):
     """One part of a batch."""
 
     label = serializers.CharField()  # type: ignore[assignment]
@@ -92,7 +93,7 @@ class BatchUndoneSerializer(BatchDetailSerializer):
         read_only_fields = fields
 
 
-class UndoBatchInput(serializers.Serializer[Any]):
+class UndoBatchInput(Serializer):
     """Why; and the digest of the batch as it was seen."""
 
     reason = serializers.CharField(max_length=300)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts import throttle
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import APIView
 from guildhall.core.errors import TooManyRequests
 from guildhall.ops import selectors
@@ -20,7 +20,7 @@ from guildhall.ops import selectors
 _TEXT = "text/plain; charset=utf-8"
 
 
-class CheckSerializer(serializers.Serializer[Any]):
+class CheckSerializer(Serializer):
     """One thing looked at."""
 
     name = serializers.CharField()
@@ -29,7 +29,7 @@ class CheckSerializer(serializers.Serializer[Any]):
     figures = serializers.DictField(help_text="the numbers behind it")
 
 
-class HealthSerializer(serializers.Serializer[Any]):
+class HealthSerializer(Serializer):
     """Every check, and the worst of their states."""
 
     status = serializers.ChoiceField(choices=["ok", "warning", "failing"])

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from guildhall.core.api.fields import IdField, PointsField
 from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.previews import DigestField, ShownDigestField
+from guildhall.core.api.serializers import Serializer
 from guildhall.points.models import AltPolicy, DKPPool, EntryKind, PointAdjustment, PointRule, PointRuleRun
 from guildhall.points.services import AdjustmentPreview
 from guildhall.points.uncovered import bids_at_risk
@@ -33,7 +34,7 @@ class PoolSerializer(serializers.ModelSerializer[DKPPool]):
         read_only_fields = ["created_at"]
 
 
-class BalanceSerializer(serializers.Serializer[Any]):
+class BalanceSerializer(Serializer):
     """What a person has in a pool; `available` is `balance` less what their leading bids hold."""
 
     dkp_pool_id = serializers.IntegerField()
@@ -46,7 +47,7 @@ class BalanceSerializer(serializers.Serializer[Any]):
     available = PointsField()
 
 
-class UserPointsSerializer(serializers.Serializer[Any]):
+class UserPointsSerializer(Serializer):
     """A person's balances, the default pool first."""
 
     user_id = serializers.IntegerField()
@@ -55,7 +56,7 @@ class UserPointsSerializer(serializers.Serializer[Any]):
     pools = BalanceSerializer(many=True)
 
 
-class StandingSerializer(serializers.Serializer[Any]):
+class StandingSerializer(Serializer):
     """One row of the standings; equal balances share a rank."""
 
     rank = serializers.IntegerField()
@@ -73,7 +74,7 @@ class StandingSerializer(serializers.Serializer[Any]):
     )
 
 
-class EntrySerializer(serializers.Serializer[Any]):
+class EntrySerializer(Serializer):
     """One movement. `reverses` is the entry that it undoes, `reversed_by` the one that undid it."""
 
     id = serializers.IntegerField()
@@ -100,7 +101,7 @@ class StatementSerializer(EntrySerializer):
     balance_after = PointsField()
 
 
-class AdjustmentInput(serializers.Serializer[Any]):
+class AdjustmentInput(Serializer):
     """Points given or, with a negative amount, taken: from one person (`user_id`) or many (`user_ids`), all or none."""
 
     user_id = serializers.IntegerField(required=False, min_value=0)
@@ -123,7 +124,7 @@ class AdjustmentInput(serializers.Serializer[Any]):
     digest = DigestField()
 
 
-class AdjustmentStepSerializer(serializers.Serializer[Any]):
+class AdjustmentStepSerializer(Serializer):
     """What an adjustment would do to one person."""
 
     user_id = serializers.IntegerField()
@@ -132,7 +133,7 @@ class AdjustmentStepSerializer(serializers.Serializer[Any]):
     after = PointsField()
 
 
-class BidAtRiskSerializer(serializers.Serializer[Any]):
+class BidAtRiskSerializer(Serializer):
     """Somebody who leads in the open with more than they would have left in this pool."""
 
     user_id = serializers.IntegerField()
@@ -144,7 +145,7 @@ class BidAtRiskSerializer(serializers.Serializer[Any]):
     uncovered = PointsField()
 
 
-class BidsAtRiskSerializer(serializers.Serializer[Any]):
+class BidsAtRiskSerializer(Serializer):
     """Whose bids would not be covered any more, and what becomes of them. Who has bid in sealed auctions is not told."""
 
     people = BidAtRiskSerializer(many=True)
@@ -152,7 +153,7 @@ class BidsAtRiskSerializer(serializers.Serializer[Any]):
     what_happens = serializers.CharField(allow_blank=True, help_text="in words; empty where no bids are concerned")
 
 
-class AdjustmentPreviewSerializer(serializers.Serializer[Any]):
+class AdjustmentPreviewSerializer(Serializer):
     """What an adjustment would do, person by person. Send the same again with `digest` to post exactly that."""
 
     digest = ShownDigestField()
@@ -195,7 +196,7 @@ class AdjustmentSerializer(serializers.ModelSerializer[PointAdjustment]):
         return adjustment.notes if self.context.get("sees_notes") else ""
 
 
-class BulkAdjustmentSerializer(serializers.Serializer[Any]):
+class BulkAdjustmentSerializer(Serializer):
     """Many adjustments made in one go."""
 
     batch = serializers.UUIDField(allow_null=True)
@@ -203,13 +204,13 @@ class BulkAdjustmentSerializer(serializers.Serializer[Any]):
     results = AdjustmentSerializer(many=True)
 
 
-class ReasonInput(serializers.Serializer[Any]):
+class ReasonInput(Serializer):
     """Why something is undone; it is shown beside the reversal."""
 
     reason = serializers.CharField(max_length=300)
 
 
-class OwnerSerializer(serializers.Serializer[Any]):
+class OwnerSerializer(Serializer):
     """One stretch of a name's ownership."""
 
     user_id = serializers.IntegerField(allow_null=True)
@@ -220,7 +221,7 @@ class OwnerSerializer(serializers.Serializer[Any]):
     changed_by = serializers.CharField(allow_null=True)
 
 
-class NameEarningsSerializer(serializers.Serializer[Any]):
+class NameEarningsSerializer(Serializer):
     """What a name earned and spent for one person in one pool."""
 
     user_id = serializers.IntegerField()
@@ -235,7 +236,7 @@ class NameEarningsSerializer(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField()
 
 
-class AttributionSerializer(serializers.Serializer[Any]):
+class AttributionSerializer(Serializer):
     """Who owned a name when, and what it earned for whom."""
 
     character_name = serializers.CharField()
@@ -265,7 +266,7 @@ class RuleSerializer(serializers.ModelSerializer[PointRule]):
         read_only_fields = ["created_at"]
 
 
-class RuleStepSerializer(serializers.Serializer[Any]):
+class RuleStepSerializer(Serializer):
     """What a rule does to one person."""
 
     user_id = serializers.IntegerField()
@@ -281,7 +282,7 @@ class RuleStepSerializer(serializers.Serializer[Any]):
     )
 
 
-class RulePreviewSerializer(serializers.Serializer[Any]):
+class RulePreviewSerializer(Serializer):
     """What running a rule now would do. Send `digest` with the run to carry out exactly that."""
 
     digest = ShownDigestField()
@@ -307,13 +308,13 @@ class RuleRunSerializer(serializers.ModelSerializer[PointRuleRun]):
         read_only_fields = fields
 
 
-class DigestInput(serializers.Serializer[Any]):
+class DigestInput(Serializer):
     """The preview that is to be carried out, where there was one."""
 
     digest = DigestField()
 
 
-class StartPointsSerializer(serializers.Serializer[Any]):
+class StartPointsSerializer(Serializer):
     """Who gets (GET) or got (POST) a pool's start points. The POST takes the `digest` of the GET."""
 
     digest = ShownDigestField()
@@ -323,7 +324,7 @@ class StartPointsSerializer(serializers.Serializer[Any]):
     user_ids = serializers.ListField(child=serializers.IntegerField())
 
 
-class MergeInput(serializers.Serializer[Any]):
+class MergeInput(Serializer):
     """The person who turns out to be this one; `preview` shows what would move and changes nothing."""
 
     source_user_id = serializers.IntegerField(min_value=0)
@@ -332,7 +333,7 @@ class MergeInput(serializers.Serializer[Any]):
     digest = DigestField()
 
 
-class MergeBalanceSerializer(serializers.Serializer[Any]):
+class MergeBalanceSerializer(Serializer):
     """A pool's balances on both sides; afterwards the target has their sum."""
 
     dkp_pool = serializers.CharField()
@@ -340,7 +341,7 @@ class MergeBalanceSerializer(serializers.Serializer[Any]):
     target_balance = PointsField()
 
 
-class MergeSerializer(serializers.Serializer[Any]):
+class MergeSerializer(Serializer):
     """What a merge moves, or moved."""
 
     digest = ShownDigestField()

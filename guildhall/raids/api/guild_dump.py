@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from guildhall.accounts.api.permissions import principal
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.previews import DigestField, ShownDigestField, previewed_anew
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import APIView
 from guildhall.core.errors import BadInput
 from guildhall.raids.parsers import GuildDump
@@ -23,7 +24,7 @@ from guildhall.roster import services
 from guildhall.roster.services import DumpChoices, DumpDifference, DumpMember
 
 
-class GuildDumpInput(serializers.Serializer[Any]):
+class GuildDumpInput(Serializer):
     """The dump as `text` or `file`. Without `apply` nothing is stored; the rest says what of the difference to do."""
 
     text = serializers.CharField(required=False, trim_whitespace=False, max_length=4_000_000)
@@ -41,7 +42,7 @@ class GuildDumpInput(serializers.Serializer[Any]):
     )
 
 
-class DumpChangeSerializer(serializers.Serializer[Any]):
+class DumpChangeSerializer(Serializer):
     """One thing that differs."""
 
     field = serializers.CharField()
@@ -49,7 +50,7 @@ class DumpChangeSerializer(serializers.Serializer[Any]):
     after = serializers.CharField(allow_blank=True)
 
 
-class DumpStepSerializer(serializers.Serializer[Any]):
+class DumpStepSerializer(Serializer):
     """What the dump means for one name."""
 
     action = serializers.ChoiceField(choices=["add", "update", "bring_back", "missing"])
@@ -59,7 +60,7 @@ class DumpStepSerializer(serializers.Serializer[Any]):
     changes = DumpChangeSerializer(many=True)
 
 
-class GuildDumpSerializer(serializers.Serializer[Any]):
+class GuildDumpSerializer(Serializer):
     """The difference; `applied` says whether it was made. Names that are the same on both sides are only counted."""
 
     digest = ShownDigestField()

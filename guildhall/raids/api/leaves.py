@@ -16,6 +16,7 @@ from guildhall.accounts.models import User
 from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.fields import IdField
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import GenericViewSet
 from guildhall.raids import selectors, services
 from guildhall.raids.models import Leave
@@ -49,7 +50,7 @@ class LeaveSerializer(serializers.ModelSerializer[Leave]):
         return leave.reason if selectors.may_see_leave_reason(principal(self.context["request"]), leave) else None
 
 
-class LeaveInput(serializers.Serializer[Any]):
+class LeaveInput(Serializer):
     """A leave to be taken: from the day `starts_on` (today unless told) to `ends_on`, both included; null: open."""
 
     user_id = IdField(
@@ -62,7 +63,7 @@ class LeaveInput(serializers.Serializer[Any]):
     )
 
 
-class LeaveChangeInput(serializers.Serializer[Any]):
+class LeaveChangeInput(Serializer):
     """What may be changed about a leave."""
 
     starts_on = serializers.DateField(required=False)

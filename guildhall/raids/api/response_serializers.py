@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from guildhall.core.api.fields import PointsField
 from guildhall.core.api.previews import ShownDigestField
+from guildhall.core.api.serializers import Serializer
 from guildhall.points.api.serializers import BidsAtRiskSerializer
 from guildhall.raids.models import AttendanceStatus
 from guildhall.raids.planning import Verdict
@@ -16,21 +17,21 @@ from guildhall.raids.planning import Verdict
 from .serializers import RaidSerializer, ShareSerializer, UnmatchedSerializer
 
 
-class PoolAmountOutput(serializers.Serializer[Any]):
+class PoolAmountOutput(Serializer):
     """An amount in one pool."""
 
     dkp_pool_id = serializers.IntegerField()
     points = PointsField()
 
 
-class NoticeOutput(serializers.Serializer[Any]):
+class NoticeOutput(Serializer):
     """Something to look at before going on."""
 
     code = serializers.CharField()
     detail = serializers.CharField()
 
 
-class CreditOutput(serializers.Serializer[Any]):
+class CreditOutput(Serializer):
     """Somebody who was there, with what they got."""
 
     character_name = serializers.CharField()
@@ -51,7 +52,7 @@ class RaisedOutput(CreditOutput):
     )
 
 
-class AttendanceOutput(serializers.Serializer[Any]):
+class AttendanceOutput(Serializer):
     """What an award did."""
 
     raid_id = serializers.IntegerField()
@@ -71,7 +72,7 @@ class ResolvedOutput(AttendanceOutput):
     resolved = UnmatchedSerializer()
 
 
-class RaidReversedOutput(serializers.Serializer[Any]):
+class RaidReversedOutput(Serializer):
     """A raid that was undone, and the entries that did it."""
 
     raid = RaidSerializer()
@@ -79,7 +80,7 @@ class RaidReversedOutput(serializers.Serializer[Any]):
     entries = serializers.ListField(child=serializers.IntegerField())
 
 
-class BlockOutput(serializers.Serializer[Any]):
+class BlockOutput(Serializer):
     """One roster in an upload."""
 
     position = serializers.IntegerField()
@@ -92,7 +93,7 @@ class BlockOutput(serializers.Serializer[Any]):
     is_chosen = serializers.BooleanField()
 
 
-class _RecognisedOutput(serializers.Serializer[Any]):
+class _RecognisedOutput(Serializer):
     """A name of an upload, and whom it is taken for."""
 
     character_name = serializers.CharField()
@@ -119,7 +120,7 @@ class PreviewEntryOutput(_RecognisedOutput):
     is_anonymous = serializers.BooleanField()
 
 
-class PreviewTotalsOutput(serializers.Serializer[Any]):
+class PreviewTotalsOutput(Serializer):
     """How many names there are, also by verdict, and what would be paid in the event's first pool."""
 
     names = serializers.IntegerField()
@@ -132,7 +133,7 @@ class PreviewTotalsOutput(serializers.Serializer[Any]):
         }
 
 
-class PreviewOutput(serializers.Serializer[Any]):
+class PreviewOutput(Serializer):
     """What committing an upload would do. Send `digest` with the award to carry out exactly that."""
 
     digest = ShownDigestField()
@@ -159,7 +160,7 @@ class ParsedEntryOutput(_RecognisedOutput):
     rank = serializers.CharField(allow_null=True)
 
 
-class IgnoredLineOutput(serializers.Serializer[Any]):
+class IgnoredLineOutput(Serializer):
     """A line that gave no entry."""
 
     line = serializers.IntegerField()
@@ -168,7 +169,7 @@ class IgnoredLineOutput(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class ParsedOutput(serializers.Serializer[Any]):
+class ParsedOutput(Serializer):
     """The latest roster of a text or a file, and what else was in it."""
 
     format = serializers.CharField()
@@ -181,7 +182,7 @@ class ParsedOutput(serializers.Serializer[Any]):
     blocks = BlockOutput(many=True)
 
 
-class AmendmentChangeOutput(serializers.Serializer[Any]):
+class AmendmentChangeOutput(Serializer):
     """One person's part of an amendment."""
 
     what = serializers.ChoiceField(choices=["added", "removed", "changed", "unmatched"])
@@ -194,7 +195,7 @@ class AmendmentChangeOutput(serializers.Serializer[Any]):
     difference = PoolAmountOutput(many=True)
 
 
-class AmendmentOutput(serializers.Serializer[Any]):
+class AmendmentOutput(Serializer):
     """What an amendment did, or (`preview`) would do; `digest` is there with a preview, and null else."""
 
     digest = ShownDigestField(allow_null=True)
@@ -208,7 +209,7 @@ class AmendmentOutput(serializers.Serializer[Any]):
     bids_at_risk = BidsAtRiskSerializer(help_text="of a preview")
 
 
-class ExplainedRaidOutput(serializers.Serializer[Any]):
+class ExplainedRaidOutput(Serializer):
     """One raid of somebody's percentage."""
 
     raid_id = serializers.IntegerField()
@@ -222,7 +223,7 @@ class ExplainedRaidOutput(serializers.Serializer[Any]):
     statuses = serializers.ListField(child=serializers.CharField())
 
 
-class ExplanationOutput(serializers.Serializer[Any]):
+class ExplanationOutput(Serializer):
     """Why somebody's attendance is what it is."""
 
     user_id = serializers.IntegerField()
@@ -236,7 +237,7 @@ class ExplanationOutput(serializers.Serializer[Any]):
     raids = ExplainedRaidOutput(many=True)
 
 
-class EverywhereOutput(serializers.Serializer[Any]):
+class EverywhereOutput(Serializer):
     """The percentage of the points that each status earns where no pool has its own."""
 
     def get_fields(self) -> dict[str, Any]:
@@ -244,7 +245,7 @@ class EverywhereOutput(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(many=False)
-class SharesOutput(serializers.Serializer[Any]):
+class SharesOutput(Serializer):
     """What counts everywhere for each status, and the shares that somebody set."""
 
     everywhere = EverywhereOutput()

@@ -13,6 +13,7 @@ from guildhall.accounts.models import User
 from guildhall.core.api.fields import AliasesMixin, IdField, PointsField
 from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.previews import DigestField
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.errors import contradiction
 from guildhall.points.models import DKPPool
 from guildhall.raids.models import (
@@ -37,7 +38,7 @@ def _time(moment: dt.datetime | None) -> str | None:
     return text
 
 
-class PoolLinkSerializer(serializers.Serializer[Any]):
+class PoolLinkSerializer(Serializer):
     """One pool that an event pays into."""
 
     id = serializers.IntegerField(source="pool_id")
@@ -274,7 +275,7 @@ class UploadSerializer(serializers.ModelSerializer[AttendanceUpload]):
         fields = ["id", "check_id", "format", "file_name", "taken_at", "result", "created_at"]
 
 
-class AttendeeInput(serializers.Serializer[Any]):
+class AttendeeInput(Serializer):
     """One attendee. `points` is a worth for this person in place of the check's."""
 
     character_name = serializers.CharField(max_length=2000, trim_whitespace=True)
@@ -327,7 +328,7 @@ class BlocksField(serializers.JSONField):
         return data
 
 
-class DecisionsInput(serializers.Serializer[Any]):
+class DecisionsInput(Serializer):
     """What was decided on the preview: who is left out, forced, explained, late; which rosters count."""
 
     exclude = serializers.ListField(child=serializers.CharField(), required=False)
@@ -357,7 +358,7 @@ class NestedDecisions(DecisionsInput):
         return super().to_internal_value(data)
 
 
-class RosterInput(serializers.Serializer[Any]):
+class RosterInput(Serializer):
     """What the game wrote: as text, or as a file in a multipart form."""
 
     text = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
@@ -394,7 +395,7 @@ class AwardAttendanceInput(PreviewAttendanceInput):
         return attrs
 
 
-class AmendAttendanceInput(AliasesMixin, serializers.Serializer[Any]):
+class AmendAttendanceInput(AliasesMixin, Serializer):
     """How the attendance of a check should stand. With `partial` only these people change."""
 
     aliases = {"check_id": "check"}
@@ -414,13 +415,13 @@ class AmendAttendanceInput(AliasesMixin, serializers.Serializer[Any]):
         return attrs
 
 
-class RaidReasonInput(serializers.Serializer[Any]):
+class RaidReasonInput(Serializer):
     """Why."""
 
     reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
 
-class ResolveInput(serializers.Serializer[Any]):
+class ResolveInput(Serializer):
     """Who an unmatched name is, or that it is to be let pass."""
 
     character_id = serializers.IntegerField(required=False, allow_null=True)

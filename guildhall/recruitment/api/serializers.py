@@ -9,15 +9,16 @@ from rest_framework import serializers
 
 from guildhall.core.api.fields import IdField, PlainJSONField
 from guildhall.core.api.idempotency import WithheldOutput
+from guildhall.core.api.serializers import Serializer
 from guildhall.recruitment.models import ApplicationComment, ApplicationQuestion, ApplicationVote, RecruitmentPolicy
 
 
-class AnswerInput(serializers.Serializer[Any]):
+class AnswerInput(Serializer):
     question_id = serializers.IntegerField()
     answer = PlainJSONField(allow_null=True)
 
 
-class ApplicationInput(serializers.Serializer[Any]):
+class ApplicationInput(Serializer):
     """The PRD's fields (3.10.1). A draft (`draft: true`) needs an account and nothing else."""
 
     character_name = serializers.CharField(max_length=300, required=False, allow_blank=True)
@@ -53,7 +54,7 @@ class AnswerField(serializers.JSONField):
     """An answer, by its question's kind."""
 
 
-class GivenAnswer(serializers.Serializer[Any]):
+class GivenAnswer(Serializer):
     """An answer with its question as it was asked."""
 
     question_id = serializers.IntegerField()
@@ -62,7 +63,7 @@ class GivenAnswer(serializers.Serializer[Any]):
     answer = AnswerField(allow_null=True)
 
 
-class TallyOutput(serializers.Serializer[Any]):
+class TallyOutput(Serializer):
     """All votes by choice, the counted ones by choice, and what follows from them."""
 
     passes = serializers.IntegerField()
@@ -77,7 +78,7 @@ class TallyOutput(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
-class VoteRulesOutput(serializers.Serializer[Any]):
+class VoteRulesOutput(Serializer):
     """The rules that a vote is judged by."""
 
     quorum = serializers.IntegerField()
@@ -86,14 +87,14 @@ class VoteRulesOutput(serializers.Serializer[Any]):
     minimum_attendance = serializers.DecimalField(max_digits=5, decimal_places=2)
 
 
-class VoteResultOutput(serializers.Serializer[Any]):
+class VoteResultOutput(Serializer):
     """A tally and the rules it was judged by."""
 
     tally = TallyOutput()
     rules = VoteRulesOutput()
 
 
-class ApplicationOutput(serializers.Serializer[Any]):
+class ApplicationOutput(Serializer):
     """An application as the caller may see it; fields beyond the caller's tier are absent."""
 
     id = serializers.IntegerField()
@@ -132,25 +133,25 @@ class CreatedApplication(ApplicationOutput):
     withheld = WithheldOutput(required=False, help_text="only where the answer repeats one to the same Idempotency-Key")
 
 
-class TrialInput(serializers.Serializer[Any]):
+class TrialInput(Serializer):
     days = serializers.IntegerField(required=False, allow_null=True, min_value=-1000, max_value=100_000)
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
 
 
-class ReasonInput(serializers.Serializer[Any]):
+class ReasonInput(Serializer):
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=5000)
 
 
-class VotingInput(serializers.Serializer[Any]):
+class VotingInput(Serializer):
     hours = serializers.IntegerField(required=False, allow_null=True, min_value=-1000, max_value=100_000)
 
 
-class VoteInput(serializers.Serializer[Any]):
+class VoteInput(Serializer):
     vote = serializers.ChoiceField(choices=ApplicationVote.Choice.choices)
     comment = serializers.CharField(required=False, allow_blank=True)
 
 
-class OwnVoteOutput(serializers.Serializer[Any]):
+class OwnVoteOutput(Serializer):
     vote = serializers.CharField()
     comment = serializers.CharField()
     attendance_percentage = serializers.DecimalField(max_digits=5, decimal_places=2)
@@ -193,7 +194,7 @@ OfficerVoteOutput = type(
 )
 
 
-class VoteChangeOutput(serializers.Serializer[Any]):
+class VoteChangeOutput(Serializer):
     user_id = serializers.IntegerField()
     display_name = serializers.CharField()
     round = serializers.IntegerField()
@@ -203,7 +204,7 @@ class VoteChangeOutput(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
-class EligibilityOutput(serializers.Serializer[Any]):
+class EligibilityOutput(Serializer):
     user_id = serializers.IntegerField()
     display_name = serializers.CharField()
     role_group = serializers.CharField()
@@ -215,13 +216,13 @@ class EligibilityOutput(serializers.Serializer[Any]):
     days = serializers.IntegerField()
 
 
-class CommentInput(serializers.Serializer[Any]):
+class CommentInput(Serializer):
     body = serializers.CharField(allow_blank=True)
     kind = serializers.ChoiceField(choices=ApplicationComment.Kind.choices, default="note")
     visible_to_applicant = serializers.BooleanField(default=False)
 
 
-class CommentOutput(serializers.Serializer[Any]):
+class CommentOutput(Serializer):
     id = serializers.IntegerField()
     author = serializers.CharField(allow_null=True)
     kind = serializers.CharField()
@@ -230,7 +231,7 @@ class CommentOutput(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class StepOutput(serializers.Serializer[Any]):
+class StepOutput(Serializer):
     to = serializers.CharField()
     at = serializers.DateTimeField()
     changed_by = serializers.CharField(required=False, allow_null=True)
@@ -240,7 +241,7 @@ class StepOutput(serializers.Serializer[Any]):
         return {"from": serializers.CharField(allow_blank=True), **super().get_fields()}
 
 
-class AssignInput(serializers.Serializer[Any]):
+class AssignInput(Serializer):
     user_id = serializers.IntegerField(allow_null=True)
 
 
@@ -249,7 +250,7 @@ class ChoicesField(PlainJSONField):
     """A question's choices; what is not a list of texts is refused by the service, in its words."""
 
 
-class StatisticsOutput(serializers.Serializer[Any]):
+class StatisticsOutput(Serializer):
     """Figures on recruitment."""
 
     total = serializers.IntegerField()
@@ -280,7 +281,7 @@ class PolicySerializer(serializers.ModelSerializer[RecruitmentPolicy]):
         extra_kwargs = {name: {"required": False} for name in ("trial_rank", "member_rank", "intro")}
 
 
-class PerformanceOutput(serializers.Serializer[Any]):
+class PerformanceOutput(Serializer):
     days = serializers.IntegerField()
     days_left = serializers.IntegerField()
     attendance_percentage = serializers.DecimalField(max_digits=5, decimal_places=2)

@@ -15,6 +15,7 @@ from guildhall.core.api.fields import AliasesMixin
 from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.previews import DigestField, ShownDigestField, previewed_anew
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import APIView
 from guildhall.core.errors import BadInput
 from guildhall.roster import services
@@ -26,7 +27,7 @@ from .serializers import RankField
 KEEPERS = ("roster:write", "admin")
 
 
-class FindingSerializer(serializers.Serializer[Any]):
+class FindingSerializer(Serializer):
     """One thing out of order."""
 
     detail = serializers.CharField()
@@ -36,7 +37,7 @@ class FindingSerializer(serializers.Serializer[Any]):
     character_name = serializers.CharField(allow_null=True)
 
 
-class RosterAuditSerializer(serializers.Serializer[Any]):
+class RosterAuditSerializer(Serializer):
     """The findings by kind; `advice` says what to do about each kind."""
 
     total = serializers.IntegerField()
@@ -61,7 +62,7 @@ class RosterAuditView(APIView):
         return Response({"total": audit.total, "advice": ADVICE, **asdict(audit)})
 
 
-class BulkRankInput(AliasesMixin, serializers.Serializer[Any]):
+class BulkRankInput(AliasesMixin, Serializer):
     """Either `character_ids` and `rank`, or `undo` with the batch of an earlier update."""
 
     aliases = {"rank_id": "rank"}
@@ -85,7 +86,7 @@ class BulkRankInput(AliasesMixin, serializers.Serializer[Any]):
         return attrs
 
 
-class RankStepSerializer(serializers.Serializer[Any]):
+class RankStepSerializer(Serializer):
     """One character's part; `changes` is false where it has that rank already."""
 
     character_id = serializers.IntegerField()
@@ -95,7 +96,7 @@ class RankStepSerializer(serializers.Serializer[Any]):
     changes = serializers.BooleanField()
 
 
-class BulkRankSerializer(serializers.Serializer[Any]):
+class BulkRankSerializer(Serializer):
     """What was done, or would be. `batch` takes it back: send it as `undo`."""
 
     preview = serializers.BooleanField()

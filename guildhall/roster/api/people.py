@@ -17,6 +17,7 @@ from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core.api.contract import Contract
 from guildhall.core.api.fields import JSONObjectField
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import APIView, GenericViewSet
 from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_person
@@ -61,14 +62,14 @@ class MeSerializer(UserSerializer):
         return sorted(self.context["scopes"])
 
 
-class MeInput(serializers.Serializer[Any]):
+class MeInput(Serializer):
     """What people may change of themselves."""
 
     display_name = serializers.CharField(required=False, max_length=80)
     preferences = JSONObjectField(required=False)
 
 
-class NewUserInput(serializers.Serializer[Any]):
+class NewUserInput(Serializer):
     """Somebody who has not signed in yet."""
 
     display_name = serializers.CharField(max_length=80)
@@ -77,7 +78,7 @@ class NewUserInput(serializers.Serializer[Any]):
     role_group = serializers.ChoiceField(choices=RoleGroup.choices, required=False)
 
 
-class UserInput(serializers.Serializer[Any]):
+class UserInput(Serializer):
     """What an officer may change of a person."""
 
     display_name = serializers.CharField(required=False, max_length=80)

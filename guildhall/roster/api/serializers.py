@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from guildhall.accounts.models import User
 from guildhall.core.api.fields import AliasesMixin, IdField
+from guildhall.core.api.serializers import Serializer
 from guildhall.core.text import storable
 from guildhall.roster.models import Character, CharacterAlias, Rank, RankChange
 
@@ -84,7 +85,7 @@ class CharacterSerializer(serializers.ModelSerializer[Character]):
         return (user.display_name or user.username) if user else None
 
 
-class CharacterInput(AliasesMixin, serializers.Serializer[Any]):
+class CharacterInput(AliasesMixin, Serializer):
     """A character to be made or changed. `user` and `main_character` are ids, `rank` an id or a name."""
 
     aliases = {"user_id": "user", "main_character_id": "main_character", "rank_id": "rank"}
@@ -106,20 +107,20 @@ class CharacterInput(AliasesMixin, serializers.Serializer[Any]):
     )
 
 
-class ReassignInput(serializers.Serializer[Any]):
+class ReassignInput(Serializer):
     """Who gets the character (null for nobody), and why."""
 
     user_id = IdField(queryset=people(), allow_null=True)
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
-class RenameInput(serializers.Serializer[Any]):
+class RenameInput(Serializer):
     """The new name; the former one stays as an alias."""
 
     name = serializers.CharField(max_length=200)
 
 
-class AliasInput(serializers.Serializer[Any]):
+class AliasInput(Serializer):
     """Another name for a character."""
 
     name = serializers.CharField(max_length=120)
@@ -137,7 +138,7 @@ class AliasSerializer(serializers.ModelSerializer[CharacterAlias]):
         read_only_fields = fields
 
 
-class OwnershipSerializer(serializers.Serializer[Any]):
+class OwnershipSerializer(Serializer):
     """One stretch of a character's ownership; `ended_at` is null for the present one."""
 
     user_id = serializers.IntegerField(allow_null=True)
@@ -175,7 +176,7 @@ class MyCharacterSerializer(serializers.ModelSerializer[Character]):
         read_only_fields = fields
 
 
-class HierarchySerializer(serializers.Serializer[Any]):
+class HierarchySerializer(Serializer):
     """A person with their main and its alts (PRD 3.3.2)."""
 
     user_id = serializers.IntegerField(source="pk")
