@@ -25,7 +25,7 @@ from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
 from guildhall.raids.planning import Attendee, Verdict
 
 from .awarding import carry_out
-from .differences import Amendment, Change, compare, preview_shown, wanted_attendees
+from .differences import Amendment, Change, compare, wanted_attendees, what_is_shown
 from .locking import check_of, lock_raid, refuse_future
 from .rows import entry_description, store_changed, stored_amounts
 from .standing import RAID_AMENDED, announce
@@ -50,7 +50,7 @@ def preview_amendment(
     refuse_future(raid, at)
     wanted = wanted_attendees(attendees, partial, remove)
     changes, _ = compare(at, wanted, partial, remove)
-    return Amendment(raid, at, changes, is_preview=True, shown=preview_shown(at, wanted, partial, remove, changes))
+    return Amendment(raid, at, changes, is_preview=True, shown=what_is_shown(at, wanted, partial, remove, changes))
 
 
 @use_case
@@ -85,7 +85,7 @@ def amend_attendance(
     at = check_of(locked, check)
     refuse_future(locked, at)
     changes, plan = compare(at, wanted, partial, remove)
-    previews.require(digest, lambda: preview_shown(at, wanted, partial, remove, changes))
+    previews.require(digest, lambda: what_is_shown(at, wanted, partial, remove, changes))
     amendment = Amendment(locked, at, changes)
     _take_off([change.row for change in amendment.of("removed") if change.row], actor, reason or "taken off the list")
     post_differences(amendment.of("changed"), plan.pools, locked, actor)

@@ -273,7 +273,7 @@ def _removals(
     ]
 
 
-def preview_shown(
+def what_is_shown(
     check: AttendanceCheck,
     wanted: Sequence[Attendee],
     partial: bool,
