@@ -17,6 +17,7 @@ from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
+from guildhall.core.models import Leased
 from guildhall.roster.models import Rank
 
 
@@ -153,7 +154,7 @@ class DiscordSyncLog(models.Model):
         return f"{self.get_action_display()} {self.role_name} {self.discord_id}: {self.outcome}"
 
 
-class DiscordToken(models.Model):
+class DiscordToken(Leased):
     """A person's OAuth2 tokens, encrypted. Refreshed before they lapse; `problem` says why that stopped working."""
 
     user = models.OneToOneField(
@@ -164,7 +165,6 @@ class DiscordToken(models.Model):
     scopes = models.CharField(max_length=200, blank=True)
     expires_at = models.DateTimeField()
     refreshed_at = models.DateTimeField(default=clock.now)
-    leased_until = models.DateTimeField(null=True, blank=True, editable=False)
     problem = models.CharField(max_length=300, blank=True)
 
     def __str__(self) -> str:

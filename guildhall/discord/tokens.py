@@ -1,7 +1,8 @@
 """People's OAuth2 tokens: kept encrypted, refreshed before they lapse (allauth does neither).
 
-Invariant: a refresh token works once, so at most one worker uses it at a time: the row is leased by a
-compare-and-set before Discord is asked. What Discord answers is stored before anything else happens.
+Invariant: a refresh token works once, so at most one worker uses it at a time: the row is leased (`core.leases`) before
+Discord is asked, and new tokens end every lease. What Discord returns is stored before anything else happens, also where
+the lease was lost meanwhile: the token that was used is of no more use to anybody.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import datetime as dt
 import logging
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import F
 
 from guildhall.accounts.models import User
-from guildhall.core import clock
+from guildhall.core import clock, leases
 from guildhall.core.transactions import use_case
 
 from .client import DiscordError, Rejected, RestClient, TokenRefused
@@ -23,13 +24,12 @@ from .models import DiscordToken
 log = logging.getLogger(__name__)
 
 REFRESH_BEFORE = dt.timedelta(days=1)
-LEASE = dt.timedelta(minutes=2)
 SIGN_IN_AGAIN = "Discord does not renew this sign-in any more. The person signs in once more, and it works again."
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """What Discord's token endpoint answers, in clear, on its way to being encrypted."""
+    """What Discord's token endpoint returns, in clear, on its way to being encrypted."""
 
     access_token: str
     refresh_token: str
@@ -43,18 +43,19 @@ class TokenPair:
 @use_case
 def keep_tokens(*, user: User, tokens: TokenPair) -> DiscordToken:
     """Store a person's tokens, encrypted, in place of those before."""
+    values = {
+        "access_token": encrypt(tokens.access_token),
+        "refresh_token": encrypt(tokens.refresh_token),
+        "scopes": tokens.scopes[:200],
+        "expires_at": tokens.expires_at or clock.now(),
+        "refreshed_at": clock.now(),
+        "leased_until": None,
+        "problem": "",
+    }
     row, _ = DiscordToken.objects.update_or_create(
-        user=user,
-        defaults={
-            "access_token": encrypt(tokens.access_token),
-            "refresh_token": encrypt(tokens.refresh_token),
-            "scopes": tokens.scopes[:200],
-            "expires_at": tokens.expires_at or clock.now(),
-            "refreshed_at": clock.now(),
-            "leased_until": None,
-            "problem": "",
-        },
+        user=user, defaults={**values, "lease_token": F("lease_token") + 1}, create_defaults=values
     )
+    row.refresh_from_db(fields=["lease_token"])
     return row
 
 
@@ -73,24 +74,22 @@ def refresh_lapsing(*, client: RestClient, within: dt.timedelta = REFRESH_BEFORE
 
 def _refresh(row: DiscordToken, client: RestClient) -> bool:
     now = clock.now()
-    free = Q(leased_until=None) | Q(leased_until__lte=now)
-    mine = DiscordToken.objects.filter(free, pk=row.pk, refresh_token=row.refresh_token).update(
-        leased_until=now + LEASE
-    )
-    if not mine:
+    lease = leases.acquire(row)
+    if lease is None:
         return False
     try:
-        answer = client.refresh(decrypt(row.refresh_token))
+        with leases.holding(lease):
+            answer = client.refresh(decrypt(row.refresh_token))
     except (Rejected, CannotDecrypt):
-        DiscordToken.objects.filter(pk=row.pk).update(problem=SIGN_IN_AGAIN, leased_until=None)
+        lease.release(problem=SIGN_IN_AGAIN)
         return False
     except TokenRefused as error:
         log.warning("Discord refuses DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET: %s", error)
-        DiscordToken.objects.filter(pk=row.pk).update(leased_until=None)
+        lease.release()
         return False
     except DiscordError as error:
         log.info("refreshing a Discord token is put off: %s", error)
-        DiscordToken.objects.filter(pk=row.pk).update(leased_until=None)
+        lease.release()
         return False
     keep_tokens(
         user=row.user,

@@ -20,6 +20,7 @@ from django.db import models
 
 from guildhall.core import clock
 from guildhall.core.fields import PointsField
+from guildhall.core.models import Leased
 
 
 def make_key() -> str:
@@ -32,7 +33,7 @@ def make_key() -> str:
     return f"{digits[:12]}8{digits[13:]}"
 
 
-class ImportRun(models.Model):
+class ImportRun(Leased):
     """One import (or dry run) of one source, with its progress, its counts and its proof."""
 
     class State(models.TextChoices):
@@ -76,6 +77,11 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.origin or 'import'} ({self.get_state_display()})"
+
+    def save_outcome(self) -> None:
+        """Save everything but the lease, which is renewed meanwhile."""
+        fields = (field.name for field in self._meta.concrete_fields if not field.primary_key)
+        self.save(update_fields=[name for name in fields if name not in ("leased_until", "lease_token")])
 
     def document(self) -> uuid.UUID:
         """Return a new document id that says which run it came from: the run's key, then the variant and 60 random bits."""

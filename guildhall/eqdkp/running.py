@@ -1,74 +1,55 @@
 """Who works on which import, so that one runs at a time and an interrupted one is taken up again.
 
-Invariant: a run is opened and taken up under one lock (`exclusively`), and says in its settings who works on it. A worker's
-job is told by its lease alone (`core.leases`). A command's process is told by its machine, its number and when it was born,
-so that a number given out again is not taken for it; on another machine only signs of life tell.
-`tests/test_one_at_a_time.py` starts two at once.
+Invariant: a run is opened and taken up under one lock (`exclusively`), and leased while somebody works on it
+(`core.leases`): a worker's by its job's lease, a command's by its own. `tests/test_one_at_a_time.py` starts two at once.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import os
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
-from uuid import UUID
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypedDict
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
-from guildhall.core import clock, leases
+from guildhall.core import leases
+from guildhall.core.errors import Conflict
+from guildhall.core.leases import Lease
 from guildhall.core.models import QueuedJob, Revision
 
 from .models import ImportRun
 
 _MYSQL_LOST = {1053, 1927, 2002, 2003, 2006, 2013, 4031}
-STALE = dt.timedelta(minutes=2)
-_here: set[UUID] = set()
-_guard = threading.Lock()
+_POLL = 0.5  # seconds between two looks at a lease that may run out
 
 
-def this_worker() -> dict[str, Any]:
-    """Return what a run notes of the process that works on it."""
+class Worker(TypedDict, total=False):
+    """What a run's settings say of who works on it: the job whose lease stands for the run's, if it is one."""
+
+    job: int
+
+
+def this_worker() -> Worker:
+    """Return what a run notes of who works on it."""
     lease = leases.current()
-    if lease is not None and lease.model is QueuedJob:
-        return {"job": lease.pk}
-    return {"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())}
-
-
-def _born(pid: int) -> str:
-    """Return when a process of this machine began, in its kernel's own count; empty where it does not say."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+    return {"job": lease.pk} if lease is not None and lease.model is QueuedJob else {}
 
 
 def is_alive(run: ImportRun) -> bool:
     """Return whether somebody still works on a run that says it is under way."""
-    worker = run.settings.get("worker", {})
-    if (job := worker.get("job")) is not None:
-        lease = leases.current()
-        # Who holds the job's lease took over from whoever had it before.
-        is_ours = lease is not None and lease.model is QueuedJob and lease.pk == job
-        return not is_ours and leases.is_held(QueuedJob, job)
-    if worker.get("host") != socket.gethostname():
-        return run.beat_at is not None and clock.now() - run.beat_at < STALE
-    pid = int(worker.get("pid", 0))
-    if worker.get("born", "") != _born(pid):
-        return False
-    if pid == os.getpid():
-        return run.pk in _here
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return pid > 0
+    job = run.settings.get("worker", {}).get("job")
+    if job is None:
+        return leases.is_held(ImportRun, run.pk)
+    lease = leases.current()
+    # Who holds the job's lease took over from whoever had it before.
+    is_ours = lease is not None and lease.model is QueuedJob and lease.pk == job
+    return not is_ours and leases.is_held(QueuedJob, job)
+
+
+def is_interrupted(run: ImportRun) -> bool:
+    """Return whether somebody began to work on a run that says it is under way, and nobody does any more."""
+    return run.beat_at is not None and not is_alive(run)
 
 
 def busy() -> ImportRun | None:
@@ -98,13 +79,52 @@ def connection_lost(error: DatabaseError | InterfaceError) -> bool:
     return bool(cause.args) and cause.args[0] in _MYSQL_LOST
 
 
-def claim(run: ImportRun) -> None:
-    """Note that this process works on `run` from now on; call `release` when it is over."""
-    with _guard:
-        _here.add(run.pk)
+def lease_run(run: ImportRun) -> Lease | None:
+    """Lease a run that is stored, inside `exclusively`; None in a job, whose own lease stands for it.
+
+    Raises:
+        Conflict: ``import_running`` where somebody else works on it.
+    """
+    if this_worker():
+        return None
+    lease = leases.acquire(run)
+    if lease is None:
+        raise Conflict("Somebody else works on this import. Wait until it is done.", code="import_running")
+    return lease
 
 
-def release(run: ImportRun) -> None:
-    """End `claim`."""
-    with _guard:
-        _here.discard(run.pk)
+@contextmanager
+def working(lease: Lease | None) -> Iterator[None]:
+    """Work on a run under what `lease_run` returned, and give it back at the end.
+
+    Raises:
+        LeaseLost: in the block, where somebody else has taken it over.
+    """
+    if lease is None:
+        yield
+        return
+    try:
+        with leases.holding(lease):
+            yield
+    finally:
+        with suppress(DatabaseError, InterfaceError):  # the database may be away: then it runs out by itself
+            lease.release()
+
+
+def wait_for_killed(tell: Callable[[str], object]) -> None:
+    """Wait until the lease of a command that was killed has run out; return at once where it is renewed.
+
+    Args:
+        tell: called once, with why it takes a while.
+    """
+    run = busy()
+    if run is None or run.leased_until is None:
+        return
+    tell(
+        f"An import ({run.origin}) is running, or was killed a moment ago. Waiting for up to "
+        f"{leases.duration().total_seconds():.0f} s to see which."
+    )
+    until = run.leased_until
+    while run is not None and run.leased_until == until:
+        time.sleep(_POLL)
+        run = busy()

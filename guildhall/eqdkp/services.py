@@ -3,8 +3,7 @@
 - `check` reads a source and says what an import would do and what the proof would be; it writes the run's report only.
 - `commit` does it, in batches that stand or fall whole. Killed, it goes on where it was when it is called again with the
   same source: every batch finds the records of those before it.
-- One import runs at a time. A run whose worker is gone (its process no longer exists, or no sign of life for two
-  minutes) is taken over.
+- One import runs at a time. A run whose worker is gone (nobody renews its lease any more) is taken over.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from guildhall.accounts.models import User
 from guildhall.core import audit, batches, clock, leases, revisions
 from guildhall.core.errors import Conflict, GuildhallError
-from guildhall.core.leases import LeaseLost
+from guildhall.core.leases import Lease, LeaseLost
 from guildhall.core.models import Batch
 from guildhall.eqdkp.importer.adjustments import import_adjustments
 from guildhall.eqdkp.importer.calendar import import_calendar
@@ -37,7 +36,7 @@ from guildhall.eqdkp.legacy.points import LegacyPoints
 from guildhall.eqdkp.legacy.snapshot import Snapshot
 from guildhall.eqdkp.legacy.values import text
 from guildhall.eqdkp.models import ImportRun, LegacyProblem, LegacyRecord
-from guildhall.eqdkp.running import busy, claim, connection_lost, exclusively, release, this_worker
+from guildhall.eqdkp.running import busy, connection_lost, exclusively, lease_run, this_worker, working
 from guildhall.raids.models import RaidAttendance
 from guildhall.raids.services import refresh_attendance
 
@@ -71,8 +70,8 @@ def _refuse_busy(source: str) -> None:
 
 def begin(
     *, snapshot: Snapshot, commit: bool, source: str = "eqdkp", actor: User | None = None, run: ImportRun | None = None
-) -> ImportRun:
-    """Open a run for a source that was read, or take up the one that was interrupted with the same source.
+) -> tuple[ImportRun, Lease | None]:
+    """Return a run that is opened for a source that was read, or the interrupted one with the same source, and its lease.
 
     Raises:
         Conflict: ``import_running``; ``undo_interrupted`` where one was undone only half.
@@ -123,8 +122,7 @@ def begin(
                 size=run.total_rows,
                 actor=actor,
             )
-        claim(run)
-        return run
+        return run, lease_run(run)
 
 
 _COUNTED = {
@@ -172,12 +170,11 @@ def perform(
     Raises:
         Conflict: ``import_running``.
         GuildhallError: something in the data cannot be brought; what was committed before stays, and the run says so.
+        LeaseLost: this process stood still, and another one has taken the run over.
     """
-    run = begin(snapshot=snapshot, commit=commit, source=source, actor=actor, run=run)
-    try:
+    run, lease = begin(snapshot=snapshot, commit=commit, source=source, actor=actor, run=run)
+    with working(lease):
         return _perform(run, snapshot, commit, actor, beat)
-    finally:
-        release(run)
 
 
 def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | None, beat: Beat | None) -> ImportRun:
@@ -209,13 +206,13 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
         if isinstance(error, DatabaseError | InterfaceError):
             connection.close()  # it may be gone; the next query opens another
         with suppress(DatabaseError, InterfaceError):  # the database may be down: then the run is taken up as it stands
-            run.save()
+            run.save_outcome()
         raise
     run.counts = {table: counts.as_dict() for table, counts in ctx.counts.items()}
     run.state = ImportRun.State.DONE if commit else ImportRun.State.CHECKED
     run.done_rows, run.step, run.finished_at = run.total_rows, "", clock.now()
     with transaction.atomic():
-        run.save()
+        run.save_outcome()
         if commit:
             brought = sum(counts.new + counts.changed for counts in ctx.counts.values())
             audit.record(

@@ -8,8 +8,8 @@ import pytest
 
 from guildhall.accounts.models import User
 from guildhall.accounts.services import create_person
-from guildhall.core import clock
-from guildhall.discord.client import default_client
+from guildhall.core import clock, leases
+from guildhall.discord.client import Rejected, default_client
 from guildhall.discord.crypto import decrypt
 from guildhall.discord.models import DiscordToken
 from guildhall.discord.tokens import TokenPair, access_token_of, keep_tokens, reencrypt_all, refresh_lapsing
@@ -56,6 +56,28 @@ def test_a_leased_token_is_not_refreshed_by_a_second_worker(anna: User) -> None:
     with clock.frozen(clock.now() + dt.timedelta(days=6, hours=12)):
         DiscordToken.objects.update(leased_until=clock.now() + dt.timedelta(minutes=1))
         assert refresh_lapsing(client=default_client()) == (0, 1)
+
+
+def test_a_refresh_that_lost_its_lease_leaves_the_tokens_of_a_new_sign_in(
+    anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = default_client()
+    with clock.frozen(clock.now() + dt.timedelta(days=6, hours=12)):
+
+        def meanwhile(refresh_token: str) -> dict[str, object]:
+            keep_tokens(user=anna, tokens=TokenPair("new", "newer", clock.now() + dt.timedelta(days=7)))
+            raise Rejected("this refresh token was used")
+
+        monkeypatch.setattr(client, "refresh", meanwhile)
+        assert refresh_lapsing(client=client) == (0, 1)
+        row = DiscordToken.objects.get()
+        assert (decrypt(row.access_token), row.problem) == ("new", "")
+
+
+def test_a_token_that_was_refreshed_since_it_was_read_is_not_used_again(anna: User) -> None:
+    read = DiscordToken.objects.select_related("user").get()
+    keep_tokens(user=anna, tokens=TokenPair("new", "newer", clock.now() + dt.timedelta(days=7)))
+    assert leases.acquire(read) is None
 
 
 def test_a_refused_refresh_says_what_to_do_and_is_not_repeated(anna: User, fake_discord: FakeDiscordServer) -> None:

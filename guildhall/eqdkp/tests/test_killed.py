@@ -23,6 +23,7 @@ from .maker import big_guild
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = 10
+LEASE = 1  # seconds that nobody may take up what was killed
 
 #: Everything an import brings, without keys, ids and times of writing: the same for every way of getting there.
 STATE = {
@@ -107,7 +108,7 @@ class Site:
     def start(self, *arguments: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
         environment = {
             **os.environ, "GUILDHALL_VAR": str(self.folder), "GUILDHALL_IGNORE_ENV_FILE": "1", "DATABASE_URL": self.url,
-            "REDIS_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings",
+            "REDIS_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings", "LEASE_SECONDS": str(LEASE),
         }  # fmt: skip
         return subprocess.Popen(
             [sys.executable, *arguments], env=environment, cwd=ROOT, stdin=stdin, stdout=subprocess.PIPE,
@@ -143,6 +144,7 @@ class Site:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
                 killed += 1
+                time.sleep(LEASE)  # else it would be killed again while it waits
         return killed
 
     def state(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import InterfaceError, connection, connections
+from django.db.models import F
 
-from guildhall.core import clock
+from guildhall.core import clock, leases
 from guildhall.core.errors import Conflict
 from guildhall.eqdkp import running, services
+from guildhall.eqdkp.importer.context import Context
 from guildhall.eqdkp.legacy.dump import read_dump
-from guildhall.eqdkp.models import ImportRun
+from guildhall.eqdkp.models import ImportRun, LegacyProblem
 from guildhall.eqdkp.undo import undo_import
 from guildhall.points.models import LedgerEntry
 
@@ -52,9 +55,10 @@ def test_of_two_that_start_at_once_one_runs(tmp_path: Path) -> None:
         try:
             with read_dump(path) as snapshot:
                 together.wait(timeout=20)
-                run = services.begin(snapshot=snapshot, commit=True)
+                _, lease = services.begin(snapshot=snapshot, commit=True)
                 begun.wait(timeout=1)  # it goes on working while the other one asks
-                running.release(run)
+                assert lease is not None
+                lease.release()
                 outcomes.append("runs")
         except Conflict as error:
             begun.set()
@@ -71,13 +75,67 @@ def test_of_two_that_start_at_once_one_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_a_process_number_that_was_given_out_again_shuts_nobody_out(tmp_path: Path) -> None:
-    run = bring(sample_guild(), tmp_path)
-    worker = {**running.this_worker(), "pid": 1, "born": "1"}  # number 1 lives, but was born at another time
-    ImportRun.objects.filter(pk=run.pk).update(
-        state=ImportRun.State.RUNNING, beat_at=clock.now(), settings={**run.settings, "worker": worker}
-    )
-    equal(bring(sample_guild(), tmp_path))
+def test_an_import_that_was_killed_is_taken_up_once_its_lease_has_run_out(tmp_path: Path) -> None:
+    with clock.frozen(clock.now()) as held:
+        with read_dump(sample_guild().write(tmp_path / "guild.sql")) as snapshot:
+            killed, lease = services.begin(snapshot=snapshot, commit=True)
+        assert lease is not None
+        held.advance(leases.duration() - dt.timedelta(seconds=1))
+        with pytest.raises(Conflict, match="Another import is running"):
+            bring(sample_guild(), tmp_path)
+        assert not running.is_interrupted(killed)
+        held.advance(dt.timedelta(seconds=1))
+        assert running.is_interrupted(killed)
+        run = bring(sample_guild(), tmp_path)
+    equal(run)
+    assert run.pk == killed.pk
+    assert not lease.renew()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_that_was_taken_over_stops_and_writes_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(sample_guild().write(tmp_path / "guild.sql"))
+
+    def taken(context: Context) -> None:
+        ImportRun.objects.update(lease_token=F("lease_token") + 1, state=ImportRun.State.RUNNING)
+        context.batch(lambda: context.problem("raids", 1, "no_date", "never written"))
+
+    monkeypatch.setattr(services, "_STEPS", (taken,))
+    with pytest.raises(CommandError, match="another one has taken the import over") as raised:
+        call_command("import_eqdkp", path, "--commit", "--no-progress")
+    assert raised.value.returncode == 3
+    assert not LegacyProblem.objects.exists()
+    assert ImportRun.objects.get().state == ImportRun.State.RUNNING
+
+
+@pytest.mark.django_db
+def test_a_command_waits_for_a_lease_that_nobody_renews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with clock.frozen(clock.now()) as held:
+        with read_dump(sample_guild().write(tmp_path / "guild.sql")) as snapshot:
+            _, lease = services.begin(snapshot=snapshot, commit=True)
+        assert lease is not None
+        monkeypatch.setattr("guildhall.eqdkp.running.time.sleep", lambda _: held.advance(dt.timedelta(seconds=10)))
+        told: list[str] = []
+        running.wait_for_killed(told.append)
+        assert running.busy() is None
+        assert "was killed a moment ago. Waiting for up to 60 s" in told[0]
+        running.wait_for_killed(told.append)  # nothing to wait for
+        assert len(told) == 1
+
+        again = leases.acquire(ImportRun.objects.get())
+        assert again is not None
+        began = clock.now()
+
+        def meanwhile(_: float) -> None:
+            held.advance(dt.timedelta(seconds=10))
+            again.renew()
+
+        monkeypatch.setattr("guildhall.eqdkp.running.time.sleep", meanwhile)
+        running.wait_for_killed(told.append)
+        assert running.busy() is not None
+        assert clock.now() - began == dt.timedelta(seconds=10)
 
 
 @pytest.mark.django_db

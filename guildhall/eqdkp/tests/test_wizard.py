@@ -161,9 +161,8 @@ def test_two_officers_who_press_at_once_import_once(officer: Client) -> None:
 
 def test_an_import_whose_worker_died_says_so_and_does_not_seem_to_go_on(officer: Client) -> None:
     run = upload(officer, sample_guild().sql())
-    worker = {**running.this_worker(), "pid": 1, "born": "1"}
     ImportRun.objects.filter(pk=run.pk).update(
-        state=ImportRun.State.RUNNING, settings={**run.settings, "worker": worker}
+        state=ImportRun.State.RUNNING, beat_at=clock.now(), settings={**run.settings, "worker": {"job": 0}}
     )
     page = officer.get(f"{PAGE}{run.pk}/").content.decode()
     assert "has stopped" in page

@@ -17,7 +17,7 @@ from guildhall.core.errors import Conflict, NotFound
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.importer.context import UNDO_REASON, Beat
 from guildhall.eqdkp.models import ImportRun, LegacyChange, LegacyProblem, LegacyRecord
-from guildhall.eqdkp.running import busy, claim, exclusively, release, this_worker
+from guildhall.eqdkp.running import busy, exclusively, lease_run, this_worker, working
 from guildhall.points import ledger
 from guildhall.raids.services.standing import attendance_changed
 
@@ -50,6 +50,7 @@ def undo_import(*, run: ImportRun, actor: User | None = None, beat: Beat | None 
     Raises:
         Conflict: ``already_undone``; ``import_running``; ``later_import`` where a later import changed what this one
             brought (take that back first).
+        LeaseLost: this process stood still, and another one has taken the run over.
     """
     with exclusively():
         run = ImportRun.objects.select_for_update().get(pk=run.pk)
@@ -75,12 +76,10 @@ def undo_import(*, run: ImportRun, actor: User | None = None, beat: Beat | None 
         run.beat_at = clock.now()
         run.settings = {**run.settings, "worker": this_worker()}
         run.save()
-        claim(run)
-    try:
-        undo = _Undo(run, actor, beat)
+        lease = lease_run(run)
+    undo = _Undo(run, actor, beat)
+    with working(lease):
         undo.perform()
-    finally:
-        release(run)
     return undo.done
 
 
@@ -101,7 +100,7 @@ class _Undo:
             records_of(self.run).update(state=LegacyRecord.State.UNDONE)
             LegacyProblem.objects.filter(run=self.run).delete()
             self.run.state, self.run.finished_at = ImportRun.State.UNDONE, clock.now()
-            self.run.save()
+            self.run.save_outcome()
             why = str(self.run.settings.get("undo_reason") or "import undone")
             batches.mark_undone(batch_id=self.run.pk, actor=self.actor, reason=why)
             audit.record(

@@ -49,7 +49,7 @@ def import_run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         wizard.start_undo(run=run, actor=me(request))
         return go("eqdkp-import", run.pk, message="Taking it back has begun.")
 
-    stuck = run.state in _AT_WORK and bool(run.settings.get("worker")) and not running.is_alive(run)
+    stuck = run.state in _AT_WORK and running.is_interrupted(run)
     for form, action in ((start, begin), (undo, back)):
         if form.sent and (response := form.run(action)) is not None:
             return response

@@ -13,10 +13,11 @@ from django.db import DatabaseError, InterfaceError
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import GuildhallError
+from guildhall.core.leases import LeaseLost
 from guildhall.eqdkp.import_issues import issues_of_run
 from guildhall.eqdkp.legacy.source import open_source
 from guildhall.eqdkp.models import ImportRun
-from guildhall.eqdkp.running import connection_lost
+from guildhall.eqdkp.running import connection_lost, wait_for_killed
 from guildhall.eqdkp.services import perform
 from guildhall.eqdkp.undo import find_run, undo_import
 
@@ -104,6 +105,12 @@ class Command(BaseCommand):
                 "where it was.",
                 returncode=3,
             ) from error
+        except LeaseLost as error:
+            raise CommandError(
+                "This process stood still for too long, and another one has taken the import over; --list says how far "
+                "it is.",
+                returncode=3,
+            ) from error
         except KeyboardInterrupt as error:
             raise CommandError(
                 "Interrupted. What was done so far stays; run the same command again and it goes on where it was.",
@@ -116,6 +123,8 @@ class Command(BaseCommand):
             return
         actor = self._actor(options["actor"])
         bar = None if options["no_progress"] else ProgressBar(sys.stderr)
+        if options["undo"] or options["commit"]:
+            wait_for_killed(self.stderr.write)
         if options["undo"]:
             done = undo_import(run=find_run(options["undo"], source=options["source"]), actor=actor, beat=bar)
             if bar is not None:
