@@ -26,6 +26,7 @@ from guildhall.accounts.services import create_api_key, create_person, get_or_cr
 from guildhall.auctions.api.stream_view import running_sessions
 from guildhall.auctions.models import BidHistory, BidSession, StreamEvent
 from guildhall.auctions.services import (
+    BidRequest,
     award_session,
     cancel_session,
     close_session,
@@ -386,7 +387,9 @@ def test_an_officer_cannot_work_it_out_by_bidding_in_somebodys_name(scenario: Sc
     def refused(session: BidSession, **values: Any) -> GuildhallError:
         with pytest.raises(GuildhallError) as error:
             place_bid(
-                **{"session_id": session.pk, "amount": None, "bidder": scenario.bidder, "actor": officer, **values}
+                request=BidRequest(
+                    **{"session_id": session.pk, "amount": None, "bidder": scenario.bidder, "actor": officer, **values}
+                )
             )
         return error.value
 
@@ -400,7 +403,9 @@ def test_an_officer_cannot_work_it_out_by_bidding_in_somebodys_name(scenario: Sc
     assert short.figures["available"] == "56.00"
     with pytest.raises(GuildhallError):
         withdraw_bid(session_id=cloak.pk, bidder=scenario.bidder, actor=officer)
-    placed = place_bid(session_id=scenario.ring.pk, amount="6", bidder=scenario.bidder, actor=officer)
+    placed = place_bid(
+        session_id=scenario.ring.pk, request=BidRequest(amount="6"), bidder=scenario.bidder, actor=officer
+    )
     assert str(placed.available_after) == "55.00"
 
 

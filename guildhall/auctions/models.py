@@ -232,7 +232,12 @@ class BidSession(models.Model):
 
     def takes_bids(self, now: dt.datetime) -> bool:
         """Return whether a bid at `now` is in time."""
-        return self.status == Status.OPEN and self.paused_at is None and now < self.ends_at
+        return takes_bids(self.status, self.paused_at, self.ends_at, now)
+
+
+def takes_bids(status: str, paused_at: dt.datetime | None, ends_at: dt.datetime, now: dt.datetime) -> bool:
+    """Return whether a bid at `now` is in time in a session that stands so."""
+    return status == Status.OPEN and paused_at is None and now < ends_at
 
 
 class ItemBid(models.Model):

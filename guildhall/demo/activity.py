@@ -121,7 +121,9 @@ def auction(*, season: Season, now: dt.datetime) -> dict[str, int]:
         for number, player in enumerate(rich[:4]):
             held.set(now - dt.timedelta(minutes=25 - 5 * number))
             if balances.get(player.user.pk, ZERO) >= bid:
-                auctions.place_bid(session_id=crown.pk, amount=bid, bidder=player.user, actor=player.user)
+                auctions.place_bid(
+                    session_id=crown.pk, request=auctions.BidRequest(amount=bid), bidder=player.user, actor=player.user
+                )
                 bid += 15
     return {"auctions": 2}
 

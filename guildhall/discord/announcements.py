@@ -6,8 +6,8 @@ announcement handled twice (a worker was killed in between) leads to nothing new
 
 from __future__ import annotations
 
+from guildhall.auctions.services.closing import AUCTION_CLOSED
 from guildhall.auctions.services.sessions import AUCTION_CANCELLED, AUCTION_OPENED
-from guildhall.auctions.services.settlement import AUCTION_CLOSED
 from guildhall.core import outbox
 from guildhall.core.models import OutboxMessage
 from guildhall.core.transactions import use_case

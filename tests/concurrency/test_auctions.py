@@ -20,7 +20,7 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.auctions.models import BidHistory, BidSession, ItemBid, SessionWinner, StreamEvent
-from guildhall.auctions.services import close_due, close_session, place_bid, start_session
+from guildhall.auctions.services import BidRequest, close_due, close_session, place_bid, start_session
 from guildhall.core.errors import GuildhallError
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.services import create_item
@@ -192,7 +192,7 @@ def _settle_what_is_left() -> None:
 def test_many_close_one_session_and_it_is_decided_once(guild: Any, in_threads: Any) -> None:
     pool, people, _ = guild
     session = start_session(item_name="One", pool=pool, minimum_bid=1, increment=1, duration_seconds=600, actor=None)
-    place_bid(session_id=session.pk, amount=50, bidder=people[0], actor=None)
+    place_bid(session_id=session.pk, request=BidRequest(amount=50), bidder=people[0], actor=None)
     from guildhall.auctions.services import award_session
 
     def work(number: int) -> Any:
@@ -226,7 +226,7 @@ def test_bids_at_the_bell_are_in_or_out_and_never_both(guild: Any, in_threads: A
         while True:
             try:
                 placed = place_bid(
-                    session_id=session.pk, amount=None, steps=1, bidder=people[number % BIDDERS], actor=None
+                    session_id=session.pk, request=BidRequest(steps=1), bidder=people[number % BIDDERS], actor=None
                 )
                 mine.append(placed.bid.pk)
             except GuildhallError as refusal:

@@ -12,7 +12,7 @@ import pytest
 
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.auctions.models import BidSession, SessionWinner, StreamEvent
-from guildhall.auctions.services import award_session, close_due, place_bid, start_session
+from guildhall.auctions.services import BidRequest, award_session, close_due, place_bid, start_session
 from guildhall.core.models import OutboxMessage
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import DKPPool, Hold, UserPointsSummary
@@ -30,13 +30,13 @@ import django
 django.setup()
 from django.conf import settings
 settings.ALLOWED_HOSTS = ["*"]
-from guildhall.auctions.services import settlement
-honest = settlement.announce
+from guildhall.auctions.services import closing
+honest = closing.announce
 def announce(*args, **values):
     honest(*args, **values)
     print("in the middle", flush=True)
     time.sleep(120)
-settlement.announce = announce
+closing.announce = announce
 if sys.argv[1] == "worker":
     from guildhall.auctions.tasks import close_due_sessions
     close_due_sessions()
@@ -69,7 +69,7 @@ def session() -> Any:
         item_name="Cloak", pool=pool, minimum_bid=1, increment=1, duration_seconds=5, anti_snipe_seconds=0, actor=None
     )
     for amount, person in enumerate(people, start=10):
-        place_bid(session_id=made.pk, amount=amount, bidder=person, actor=None)
+        place_bid(session_id=made.pk, request=BidRequest(amount=amount), bidder=person, actor=None)
     return made
 
 

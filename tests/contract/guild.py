@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
 from guildhall.accounts.services import create_person
-from guildhall.auctions.services import place_bid
+from guildhall.auctions.services import BidRequest, place_bid
 from guildhall.core import clock
 from guildhall.core.models import OutboxMessage
 from guildhall.discord.models import Claim, DiscordMember, DiscordRole, DiscordSyncLog
@@ -173,7 +173,7 @@ def _auctions(guild: Guild) -> None:
     guild.keep("sealed", "/api/bidding/start-bid/", body, "bid_session_id")
     bidder = User.objects.get(discord_id="90000000000000001")
     ids["bidder"] = bidder.pk
-    place_bid(session_id=ids["sealed"], amount=15, bidder=bidder, actor=bidder)
+    place_bid(session_id=ids["sealed"], request=BidRequest(amount=15), bidder=bidder, actor=bidder)
     guild.post(f"/api/bidding/{ids['paused']}/pause/")
     for name in ("closed", "awarded"):
         guild.post("/api/bidding/close-bid/", {"bid_session_id": ids[name]})

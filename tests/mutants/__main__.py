@@ -93,12 +93,12 @@ def main() -> int:
             begun = time.monotonic()
             problem = judge(root, guard)
             took = time.monotonic() - begun
-            print(f"{number:3}/{len(guards)} {guard.name} ({took:.0f} s): {problem or 'missed'}", flush=True)
+            print(f"{number:3}/{len(guards)} {guard.name} ({took:.0f} s): {problem or 'noticed'}", flush=True)
             if problem:
                 failed.append(guard)
     for guard in skipped:
         print(f"skipped {guard.name}: {without_server}")
-    print(f"{len(guards)} guards taken out, {len(guards) - len(failed)} missed by a test, {len(failed)} not")
+    print(f"{len(guards)} guards taken out, {len(guards) - len(failed)} noticed by a test, {len(failed)} not")
     required = os.environ.get("REQUIRE_SERVICES", "") not in ("", "0")
     return 1 if failed or (skipped and required) else 0
 

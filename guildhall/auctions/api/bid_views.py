@@ -74,15 +74,17 @@ class PlaceBidView(APIView):
         try:
             placed = services.place_bid(
                 session_id=data["bid_session_id"],
-                amount=data.get("amount"),
+                request=services.BidRequest(
+                    amount=data.get("amount"),
+                    bidder_name=str(discord_id or "")[:40],
+                    character_name=data.get("character_name") or "",
+                    all_in=data["all_in"],
+                    steps=data.get("steps"),
+                    replace=data["replace"],
+                    sees_sealed=sees_sealed(caller, bidder.pk if bidder else None),
+                ),
                 bidder=bidder,
-                bidder_name=str(discord_id or "")[:40],
-                character_name=data.get("character_name") or "",
                 actor=caller.user,
-                all_in=data["all_in"],
-                steps=data.get("steps"),
-                replace=data["replace"],
-                sees_sealed=sees_sealed(caller, bidder.pk if bidder else None),
             )
         except GuildhallError as error:
             self.refusal = getattr(error, "refusal", None)

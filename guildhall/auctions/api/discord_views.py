@@ -157,11 +157,13 @@ def _check(person: User | None, data: dict[str, Any], pool: DKPPool, session: Bi
     if session is not None:
         services.try_bid(
             session_id=session.pk,
-            amount=data["amount"],
+            request=services.BidRequest(
+                amount=data["amount"],
+                bidder_name=data["discord_id"],
+                character_name=data.get("character_name") or "",
+                sees_sealed=sealed,
+            ),
             bidder=person,
-            bidder_name=data["discord_id"],
-            character_name=data.get("character_name") or "",
-            sees_sealed=sealed,
         )
         return
     bidder = person or people.bidder_or_refusal(data["discord_id"])

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.auctions.models import BiddingPolicy, BiddingRule, Disclosure, Mode, Status, TieBreak
-from guildhall.auctions.services import require_one_way
+from guildhall.auctions.services import BidRequest, require_one_way
 from guildhall.core.api.fields import IdField, PointsField
 from guildhall.core.api.serializers import Serializer
 from guildhall.loot.api.serializers import AwardSerializer, refuse_other_item
@@ -85,7 +85,7 @@ class PlaceInput(SessionRef):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Require one of `amount`, `all_in` and `steps`."""
-        require_one_way(amount=attrs.get("amount"), all_in=attrs["all_in"], steps=attrs.get("steps"))
+        require_one_way(BidRequest(amount=attrs.get("amount"), all_in=attrs["all_in"], steps=attrs.get("steps")))
         return attrs
 
 

@@ -1,17 +1,19 @@
-"""Every change to auctions: `sessions` (start to cancel), `bids` (place), `judging` (whether a bid is good), `voiding`,
-`refusals` (kept in the history), `settlement` (close, award, undo, pass on),
-`results` (auctions that a bot ran itself), `rules` (who may bid). One verb each, one transaction."""
+"""Every change to auctions: `sessions` (start to cancel), `bids` (place), `voiding`, `refusals` (kept in the history),
+`closing` (close, pass on), `awarding` (award, undo), `results` (auctions that a bot ran itself), `rules` (who may bid). One
+verb each, one transaction. What is decided from what was read under the locks is in `auctions/decisions/`."""
 
+from ..decisions.bid import BidRequest, require_one_way
+from .awarding import award_session, undo_award
 from .bids import PlacedBid, check_funds, place_bid, try_bid
-from .judging import require_one_way
+from .closing import close_due, close_session, pass_winner
 from .refusals import Refusal, keep_refusal
 from .results import ReportedBid, record_bid_result
 from .rules import delete_rule, save_policy, save_rule
 from .sessions import cancel_session, check_tie_breaks, extend_session, pause_session, resume_session, start_session
-from .settlement import award_session, close_due, close_session, pass_winner, undo_award
 from .voiding import void_bid, withdraw_bid
 
 __all__ = [
+    "BidRequest",
     "PlacedBid",
     "Refusal",
     "ReportedBid",

@@ -1,35 +1,37 @@
 """Placing a bid.
 
 Invariant: the session is locked, then the summaries of everybody whose holds may change, in one call; then the bid is
-judged on the locked figures; then history, standing bid, holds and event are written, in that transaction. What is free
-is ``balance - held`` across every session, in the pool that has the least of those that are charged (`balances`), so nobody
-can promise the same point twice.
+decided on what was read under these locks (`decisions.bid`); then history, standing bid, holds and event are written, in
+that transaction. What is free is ``balance - held`` across every session, in the pool that has the least of those that are
+charged (`decisions.funds`), so nobody can promise the same point twice.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, GuildhallError
-from guildhall.core.ids import PoolId
-from guildhall.core.money import ZERO, parse_points, show_points
+from guildhall.core.money import parse_points, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool, UserPointsSummary
+from guildhall.roster.models import Character
 
+from ..decisions.bid import Actor, BidDecision, BidRequest, BidState, decide_bid, require_one_way
+from ..decisions.funds import unit
 from ..models import BidHistory, BidSession, ItemBid
-from ..selectors import present
+from ..selectors import pools_of, present, session_by_id
 from ..visibility import hidden_code
-from .balances import unit
-from .judging import Wish, judge_bid, rank, require_one_way
+from .balances import LockedBalances, read_funds
+from .reading import bidder_state, session_state, standing_bids
 from .refusals import REFUSALS, Refusal, keep_refusal
 from .sessions import emit_session, lock_session
 
@@ -45,74 +47,38 @@ class PlacedBid:
     shown: dict[str, Any]
 
 
-def place_bid(
-    *,
-    session_id: Any,
-    amount: Any,
-    bidder: User | None,
-    bidder_name: str = "",
-    character_name: str = "",
-    actor: User | None,
-    all_in: bool = False,
-    steps: int | None = None,
-    raise_by: Decimal | None = None,
-    replace: bool = False,
-    spoken: bool = False,
-    sees_sealed: bool = False,
-) -> PlacedBid:
+def place_bid(*, session_id: Any, request: BidRequest, bidder: User | None, actor: User | None) -> PlacedBid:
     """Bid for `bidder` in a session.
 
     A standing bid that counts (one that leads, any one in a sealed session) never goes down by accident: a bid that would
-    rank below it is refused unless `replace` says that it is meant. What is as high leaves its place in the order alone.
+    rank below it is refused unless ``request.replace`` says that it is meant. What is as high leaves its place in the
+    order alone.
 
     Args:
-        amount: how much, None with one of the other three: `all_in` (everything they have, as far as the rules let them),
-            `steps` (so many increments) or `raise_by` (so many points) above the bid to beat: the last that leads in an
-            open session, one's own in a sealed one; the minimum where there is none.
-        bidder: None for somebody whom nobody here knows; refused, and kept under `bidder_name`.
-        character_name: the character it is for; the bidder's main unless named.
+        request: how much, and for which character.
+        bidder: None for somebody whom nobody here knows; refused, and kept under ``request.bidder_name``.
         actor: who sent it.
-        replace: put it in the place of a higher one of theirs (sealed sessions).
-        spoken: the bidder's own words, which `actor` only brings (a log of chat). In a sealed session an officer in
-            person is not believed that: invented lines would find out what somebody has bid.
-        sees_sealed: whether whoever reads the answer may know what sealed auctions hold (`points.visibility`).
 
     Raises:
         BadInput: ``insufficient_points``, ``below_minimum``, ``below_increment``, ``lower_than_standing``,
             ``session_closed``, ``unknown_bidder``, ``not_eligible``, ``too_many_decimals``, ``not_a_number``,
-            ``out_of_range``; ``contradiction`` for more than one of the four, ``required`` for none.
+            ``out_of_range``; ``contradiction`` for an amount that is said in several ways, ``required`` for none.
         NotFound: ``unknown_session``.
         NotAllowed: ``amount_required`` for an officer in person who does not say how much somebody else bids.
         Conflict: ``pool_closed``; ``bid_is_theirs`` for an officer in person who would change what somebody else has bid
             in a sealed session.
     """
-    require_one_way(amount=amount, all_in=all_in, steps=steps, raise_by=raise_by)
-    wish = Wish(
-        amount=amount,
-        all_in=all_in,
-        steps=steps,
-        raise_by=raise_by,
-        replace=replace,
-        spoken=spoken,
-        sees_sealed=sees_sealed,
-    )
+    require_one_way(request)
     try:
-        return _place_bid(
-            session_id=session_id,
-            wish=wish,
-            bidder=bidder,
-            bidder_name=bidder_name,
-            character_name=character_name,
-            actor=actor,
-        )
+        return _place_bid(session_id=session_id, request=request, bidder=bidder, actor=actor)
     except GuildhallError as error:
         if error.code in REFUSALS:
             refusal = Refusal(
                 session_id=session_id,
                 user=bidder,
-                bidder=(bidder_name or str(bidder or ""))[:120],
-                character_name=character_name[:120],
-                amount=error.figures.get("amount", amount),
+                bidder=(request.bidder_name or str(bidder or ""))[:120],
+                character_name=request.character_name[:120],
+                amount=error.figures.get("amount", request.amount),
                 code=hidden_code(error.code) if getattr(error, "only_sealed", False) else error.code,
                 at=clock.now(),
                 placed_by=actor,
@@ -125,90 +91,80 @@ def place_bid(
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """A session, its standing bids and everybody's summaries, under their locks."""
+
+    session: BidSession
+    pools: list[DKPPool]
+    bids: list[ItemBid]
+    balances: LockedBalances
+    bidder: User
+    character: Character | None
+
+
 @use_case
-def _place_bid(
-    *, session_id: Any, wish: Wish, bidder: User | None, bidder_name: str, character_name: str, actor: User | None
-) -> PlacedBid:
+def _place_bid(*, session_id: Any, request: BidRequest, bidder: User | None, actor: User | None) -> PlacedBid:
     session = lock_session(session_id)
     now = clock.now()  # read under the lock: whoever waited for it is judged by when their turn came
-    judged = judge_bid(session, wish, bidder, bidder_name, character_name, actor, now)
-    assert bidder is not None  # `judge_bid` refuses nobody
-    value, character, standing, mine = judged.value, judged.character, judged.standing, judged.mine
-    before = {bid.user_id for bid in standing if bid.leads}
-    bid = mine or ItemBid(session=session, user=bidder)
-    if mine is None:
-        standing.append(bid)
-    # The same again does not lose its place among equal bids.
-    same = mine is not None and session.is_sealed and (mine.amount, mine.tier) == (value, judged.verdict.tier)
-    bid.character, bid.character_name = character, character.name if character else ""
-    if not same:
-        # No place in the order of arrival yet: the new bid ranks behind every equal one.
-        bid.amount, bid.tier, bid.placed_at = value, judged.verdict.tier, now
-        bid.latest_id = None  # type: ignore[assignment]
-    leading = [] if session.is_sealed else rank(standing)[: session.quantity]
-    after = {other.user_id for other in leading}
+    pools, bids = pools_of(session), standing_bids(session)
+    who, character = bidder_state(session, bidder, request)
+    state = BidState(session_state(session, pools, bids), who, None, Actor(actor.pk, actor.is_bot) if actor else None)
+    balances = LockedBalances.lock(session, pools, _whose_holds(state))
+    decision = decide_bid(replace(state, funds=balances.funds()), request, now)
+    assert bidder is not None  # `decide_bid` refuses nobody
+    return _write(_Locked(session, pools, bids, balances, bidder, character), decision, request, now, actor)
+
+
+def _whose_holds(state: BidState) -> set[int]:
+    """Return whose holds a bid may change: the bidder's and, in an open session, those of whoever leads now."""
+    if state.bidder is None or not state.bidder.takes_part:
+        return set()
+    return {state.bidder.user_id, *(() if state.session.is_sealed else state.session.leaders)}
+
+
+def _write(
+    locked: _Locked, decision: BidDecision, request: BidRequest, now: dt.datetime, actor: User | None
+) -> PlacedBid:
+    """Write an accepted bid, in the caller's transaction."""
+    session, bidder = locked.session, locked.bidder
+    rows = {bid.user_id: bid for bid in locked.bids}
+    bid = rows.setdefault(bidder.pk, ItemBid(session=session, user=bidder))
+    bid.character, bid.character_name = locked.character, locked.character.name if locked.character else ""
     entry = BidHistory.objects.create(
         session=session,
         user=bidder,
         bidder=str(bidder)[:120],
         character_name=bid.character_name,
-        amount=value,
-        tier=judged.verdict.tier,
+        amount=decision.amount,
+        tier=decision.tier,
         at=now,
-        available_before=judged.free,
-        took_lead=bidder.pk in after and bidder.pk not in before,
+        available_before=decision.free,
+        took_lead=decision.took_lead,
         placed_by=actor,
     )
-    if not same:
-        bid.latest = entry
-    _save_bids(bid, standing, leading)
-    judged.balances.hold(_holds(session, bid, before, leading))
+    if not decision.keeps_place:
+        bid.amount, bid.tier, bid.placed_at, bid.latest = decision.amount, decision.tier, now, entry
+    bid.leads = decision.leads
+    bid.save()
+    if decision.lost_lead:
+        ItemBid.objects.filter(session=session, user__in=decision.lost_lead).update(leads=False)
+    locked.balances.hold(decision.holds)
     session.bids_count += 1
-    if after != before:
-        _reset_clock(session, now)
+    session.ends_at, session.anti_snipes = decision.ends_at, decision.anti_snipes
     session.save(update_fields=["bids_count", "ends_at", "anti_snipes"])
-    shown = present(session, _with_people(leading, bidder), [], [pool.pk for pool in judged.pools[1:]])
+    leading = _with_people([rows[one.user_id] for one in decision.leading], bidder)
+    shown = present(session, leading, [], [pool.pk for pool in locked.pools[1:]])
     told = {} if session.is_sealed else {"bid": _told(entry, bidder)}
     emit_session(shown, session.pk, "bid", **told)
-    left = judged.balances if wish.sees_sealed else judged.balances.as_others_see()
+    left = locked.balances.funds()
     return PlacedBid(
         bid=entry,
         session=session,
-        available_after=left.free(bidder.pk),
-        leads=bidder.pk in after,
+        available_after=(left if request.sees_sealed else left.as_others_see()).free(bidder.pk),
+        leads=decision.leads,
         shown=shown,
     )
-
-
-def _save_bids(bid: ItemBid, standing: Sequence[ItemBid], leading: Sequence[ItemBid]) -> None:
-    """Write the new bid and whose bids no longer lead."""
-    out = [other.pk for other in standing if other is not bid and other.leads and other not in leading]
-    risen = [other.pk for other in leading if other is not bid and not other.leads]
-    bid.leads = bid in leading
-    bid.save()
-    if out:
-        ItemBid.objects.filter(pk__in=out).update(leads=False)
-    if risen:
-        ItemBid.objects.filter(pk__in=risen).update(leads=True)
-    for other in standing:
-        other.leads = other in leading
-
-
-def _holds(session: BidSession, bid: ItemBid, before: set[int], leading: Sequence[ItemBid]) -> dict[int, Decimal]:
-    """Return what the session ties up from now on of everybody whose hold may change."""
-    if session.is_sealed:
-        return {bid.user_id: bid.amount}
-    held = {other.user_id: other.amount for other in leading}
-    return {user_id: held.get(user_id, ZERO) for user_id in before | {bid.user_id}}
-
-
-def _reset_clock(session: BidSession, now: dt.datetime) -> None:
-    """Extend the session (anti-snipe): a change of the lead near the end gives the others a whole window, a limited
-    number of times."""
-    window = dt.timedelta(seconds=session.anti_snipe_seconds)
-    if window and session.anti_snipes < session.anti_snipe_limit and session.ends_at - now < window:
-        session.ends_at = now + window
-        session.anti_snipes += 1
 
 
 def _with_people(leading: Sequence[ItemBid], bidder: User) -> list[ItemBid]:
@@ -231,34 +187,22 @@ def _told(entry: BidHistory, bidder: User) -> dict[str, Any]:
     }
 
 
-@use_case
-def try_bid(
-    *,
-    session_id: Any,
-    amount: Any,
-    bidder: User | None,
-    bidder_name: str = "",
-    character_name: str = "",
-    sees_sealed: bool = False,
-) -> Decimal:
-    """Return what would be bid if this bid were placed now. It is judged on locked rows like any other, and nothing
-    is kept.
+def try_bid(*, session_id: Any, request: BidRequest, bidder: User | None) -> Decimal:
+    """Return what would be bid if this bid were placed now. It is decided as any other, on figures that are read without
+    a lock, and nothing is written: a bid that comes between may change the answer.
 
-    Args:
-        sees_sealed: whether the caller may know what sealed auctions hold (`points.visibility`). For one who may not the
-            bid is judged as if they held nothing: what would be refused only because of them is not.
+    Where ``request.sees_sealed`` is False the bid is decided as if running sealed auctions held nothing: what would be
+    refused only because of them is not.
 
     Raises:
         as `place_bid`.
     """
-    wish = Wish(amount=amount, sees_sealed=sees_sealed)
-    with transaction.atomic():
-        session = lock_session(session_id)
-        judged = judge_bid(
-            session, wish, bidder, bidder_name, character_name, None, clock.now(), without_sealed=not sees_sealed
-        )
-        transaction.set_rollback(True)  # summaries that were made to be locked
-    return judged.value
+    session = session_by_id(session_id)
+    pools, bids = pools_of(session), standing_bids(session)
+    who, _ = bidder_state(session, bidder, request)
+    state = BidState(session_state(session, pools, bids), who, None)
+    state = replace(state, funds=read_funds(pools, _whose_holds(state)))
+    return decide_bid(state, request, clock.now(), without_sealed=not request.sees_sealed).amount
 
 
 def check_funds(*, bidder: User, pool: DKPPool, amount: Any, sees_sealed: bool = False) -> Decimal:
@@ -269,7 +213,7 @@ def check_funds(*, bidder: User, pool: DKPPool, amount: Any, sees_sealed: bool =
         BadInput: an amount's codes, ``below_minimum``, ``insufficient_points``.
         Conflict: ``pool_closed``.
     """
-    ledger.open_pools([PoolId(pool.pk)])
+    ledger.open_pools([pool.pk])
     value = parse_points(amount, places=pool.decimal_places)
     least = unit([pool])
     if value < least:

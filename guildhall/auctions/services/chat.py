@@ -31,13 +31,15 @@ from guildhall.roster.models import Character, CharacterAlias
 from guildhall.roster.selectors import find_character
 
 from .. import chat
+from ..decisions.bid import BidRequest
 from ..models import BidSession, ChatLine, Status
 from ..selectors import running
+from .awarding import award_session, undo_award
 from .bids import place_bid
+from .closing import close_session
 from .refusals import keep_refusal
 from .results import record_bid_result
 from .sessions import cancel_session, start_session
-from .settlement import award_session, close_session, undo_award
 from .voiding import withdraw_bid
 
 SAME_LINE = dt.timedelta(seconds=3)
@@ -347,15 +349,17 @@ def _bid(event: chat.Bid, session: BidSession | None, actor: User | None, sees_s
     sees = sees_sealed or (actor is not None and owner is not None and actor.pk == owner.pk)
     placed = place_bid(
         session_id=session.pk,
-        amount=event.amount,
-        raise_by=event.increment,
-        spoken=True,
-        sees_sealed=sees,
+        request=BidRequest(
+            amount=event.amount,
+            raise_by=event.increment,
+            spoken=True,
+            sees_sealed=sees,
+            bidder_name=event.character_name,
+            character_name=event.character_name if character is None else character.name,
+            all_in=event.all_in,
+        ),
         bidder=owner,
-        bidder_name=event.character_name,
-        character_name=event.character_name if character is None else character.name,
         actor=actor,
-        all_in=event.all_in,
     )
     told = {"amount": show_points(placed.bid.amount)} if sees or not session.is_sealed else {}
     return {"bid_session_id": str(session.pk), "bid_id": placed.bid.pk, **told, "leads": placed.leads}

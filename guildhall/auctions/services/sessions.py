@@ -24,10 +24,10 @@ from guildhall.points.models import DKPPool
 from guildhall.raids.models import Raid
 
 from .. import stream
+from ..decisions.funds import places, unit
 from ..eligibility import snapshot
 from ..models import BiddingRule, BidSession, Mode, SessionWinner, Status, TieBreak
 from ..selectors import policy_of, present_one, session_uuid, shown_reference
-from .balances import places, unit
 
 AUCTION_OPENED = "auction.opened"
 """Outbox topic: bidding has begun. Payload: bid_session_id."""

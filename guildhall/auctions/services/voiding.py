@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, outbox
 from guildhall.core.errors import Conflict, NotAllowed, NotFound
-from guildhall.core.money import ZERO, show_points
+from guildhall.core.money import show_points
 from guildhall.core.transactions import use_case
 
+from ..decisions.removal import decide_removal, people_concerned
 from ..models import BidHistory, BidSession, ItemBid, Status
 from ..selectors import pools_of
-from .balances import AvailableBalances
-from .judging import rank
+from .balances import LockedBalances
+from .reading import session_state, standing_bids
 from .sessions import announce, lock_session
 
 BID_VOIDED = "auction.bid_voided"
@@ -85,16 +85,15 @@ def _take_out(
             f"A bid on {session.item_name} stands, as others bid against it. Ask an officer to void it if it was a mistake.",
             code="open_bid_stands",
         )
-    standing = list(ItemBid.objects.filter(session=session))
-    gone = next((bid for bid in standing if bid.user_id == user.pk), None)
+    bids = standing_bids(session)
+    gone = next((bid for bid in bids if bid.user_id == user.pk), None)
     if gone is None:
         raise NotFound(f"{user} has no bid on {session.item_name}.", code="no_bid")
-    people = [user.pk] if session.is_sealed else [bid.user_id for bid in standing]
-    balances = AvailableBalances.lock(session, pools_of(session), people)
-    rest = [bid for bid in standing if bid is not gone]
-    leading = [] if session.is_sealed else _who_can_pay(session, rest, balances)
-    held = {bid.user_id: bid.amount for bid in leading}
-    balances.hold({user_id: held.get(user_id, ZERO) for user_id in people})
+    pools = pools_of(session)
+    state = session_state(session, pools, bids)
+    balances = LockedBalances.lock(session, pools, people_concerned(state, user.pk))
+    removal = decide_removal(state, balances.funds(), user.pk)
+    balances.hold(removal.holds)
     BidHistory.objects.create(
         session=session,
         user=user,
@@ -108,18 +107,6 @@ def _take_out(
         placed_by=actor,
     )
     gone.delete()
-    for bid in rest:
-        leads = bid in leading
-        if bid.leads != leads:
-            ItemBid.objects.filter(pk=bid.pk).update(leads=leads)
-            bid.leads = leads
+    for user_id, leads in removal.changed.items():
+        ItemBid.objects.filter(session=session, user=user_id).update(leads=leads)
     return session, gone
-
-
-def _who_can_pay(session: BidSession, bids: Sequence[ItemBid], balances: AvailableBalances) -> list[ItemBid]:
-    """Return the best bids whose bidders still have the points; one that was outbid has been free to spend them since."""
-    leading: list[ItemBid] = []
-    for bid in rank(bids):
-        if len(leading) < session.quantity and (bid.leads or balances.covers(bid.user_id, bid.amount)):
-            leading.append(bid)
-    return leading

@@ -7,7 +7,7 @@ from typing import Any
 
 from guildhall.accounts.models import User
 from guildhall.auctions.models import BidSession
-from guildhall.auctions.services import PlacedBid, place_bid, start_session
+from guildhall.auctions.services import BidRequest, PlacedBid, place_bid, start_session
 from guildhall.core.errors import GuildhallError
 from guildhall.loot.tests.build import alt, balance, person, pool, raid
 
@@ -24,13 +24,13 @@ def session(item: str = "Cloak of Flames", **values: Any) -> BidSession:
 
 def bid(of: BidSession, who: User, amount: Any, **values: Any) -> PlacedBid:
     """A bid by `who` for their main."""
-    return place_bid(session_id=of.pk, amount=amount, bidder=who, actor=who, **values)
+    return place_bid(session_id=of.pk, request=BidRequest(amount=amount, **values), bidder=who, actor=who)
 
 
 def refused(of: BidSession, who: User | None, amount: Any, **values: Any) -> GuildhallError:
     """A bid that must be refused; answers the refusal."""
     try:
-        place_bid(session_id=of.pk, amount=amount, bidder=who, actor=who, **values)
+        place_bid(session_id=of.pk, request=BidRequest(amount=amount, **values), bidder=who, actor=who)
     except GuildhallError as error:
         return error
     raise AssertionError(f"{who}'s bid of {amount} was accepted")

@@ -9,6 +9,7 @@ import pytest
 
 from guildhall.auctions.models import BidHistory, BidSession, ItemBid
 from guildhall.auctions.services import (
+    BidRequest,
     bids,
     cancel_session,
     close_session,
@@ -280,7 +281,7 @@ def test_taking_back_a_bid_lets_the_next_lead_who_can_still_pay(pool: Any, aeli:
 
 def test_trying_a_bid_out_keeps_nothing(pool: Any, aeli: Any) -> None:
     cloak = session()
-    assert try_bid(session_id=cloak.pk, amount=40, bidder=aeli) == 40
+    assert try_bid(session_id=cloak.pk, request=BidRequest(amount=40), bidder=aeli) == 40
     assert balance(aeli, pool) == "100.00/0.00"
     assert not BidHistory.objects.exists()
 

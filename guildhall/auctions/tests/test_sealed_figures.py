@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from guildhall.accounts.models import User
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.auctions.models import BidHistory, BidSession
-from guildhall.auctions.services import award_session, close_session, keep_refusal, place_bid
+from guildhall.auctions.services import BidRequest, award_session, close_session, keep_refusal, place_bid
 from guildhall.core.errors import GuildhallError
 from guildhall.points.services import adjust_points, merge_people
 
@@ -175,7 +175,7 @@ def test_a_bidder_sees_who_bid_in_their_name(aeli: User, borel: User) -> None:
     officer = create_person(display_name="Boss", role_group="officer")
     for mode in ("sealed", "open"):
         cloak = session(item=f"{mode} cloak", mode=mode)
-        place_bid(session_id=cloak.pk, amount=17, bidder=aeli, actor=officer)
+        place_bid(session_id=cloak.pk, request=BidRequest(amount=17), bidder=aeli, actor=officer)
         shown = client(aeli).get(f"/api/bidding/{cloak.pk}/").json()
         assert (shown["own_bid"]["placed_by"], shown["bids"][0]["placed_by"]) == ("Boss", "Boss")
         (row,) = client(aeli).get(f"/api/bidding/{cloak.pk}/bids/").json()["results"]

@@ -14,7 +14,7 @@ from django.db.models import Q
 from guildhall.accounts.models import User
 from guildhall.auctions.bid_notices import shortfall_of
 from guildhall.auctions.models import BidSession
-from guildhall.auctions.services.settlement import BID_SHORT
+from guildhall.auctions.services.closing import BID_SHORT
 from guildhall.auctions.services.voiding import BID_VOIDED
 from guildhall.core import clock, outbox
 from guildhall.core.ids import DiscordId

@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from guildhall.accounts.services import set_role_group
-from guildhall.auctions.services import close_session, place_bid, start_session
+from guildhall.auctions.services import BidRequest, close_session, place_bid, start_session
 from guildhall.core import clock, outbox
 from guildhall.core.models import OutboxMessage
 from guildhall.discord import deliveries
@@ -110,7 +110,7 @@ def test_an_auction_is_one_message_with_buttons_until_it_is_over(guild: Guild, c
     (shown,) = channels.raw("auctions")
     assert [b["label"] for b in shown["components"][0]["components"]] == ["+1 step", "Bid…", "All in"]
     assert follow_auctions() == 0
-    place_bid(session_id=session.pk, amount="15", bidder=user, actor=user)
+    place_bid(session_id=session.pk, request=BidRequest(amount="15"), bidder=user, actor=user)
     assert follow_auctions() == 1
     assert "**15.00** Anna" in channels["auctions"][0]
     assert follow_auctions() == 0
@@ -127,7 +127,7 @@ def test_a_sealed_auction_shows_no_amount_and_no_name(guild: Guild, channels: Ch
     session = start_session(
         actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600, mode="sealed"
     )
-    place_bid(session_id=session.pk, amount="17", bidder=user, actor=user)
+    place_bid(session_id=session.pk, request=BidRequest(amount="17"), bidder=user, actor=user)
     deliver()
     follow_auctions()
     (text,) = channels["auctions"]

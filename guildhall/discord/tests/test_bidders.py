@@ -11,7 +11,7 @@ from django.test import Client
 
 from guildhall.accounts.models import User
 from guildhall.auctions.models import BidSession, ItemBid
-from guildhall.auctions.services import award_session, close_session, place_bid, start_session, void_bid
+from guildhall.auctions.services import BidRequest, award_session, close_session, place_bid, start_session, void_bid
 from guildhall.core.models import OutboxMessage
 from guildhall.discord.messages import bidders
 from guildhall.discord.messages.embeds import escape
@@ -51,7 +51,7 @@ def auction(mode: str = "sealed", minimum: int = 5) -> BidSession:
 
 
 def bid(session: BidSession, who: User, amount: int) -> None:
-    place_bid(session_id=session.pk, amount=amount, bidder=who, actor=who, sees_sealed=True)
+    place_bid(session_id=session.pk, request=BidRequest(amount=amount, sees_sealed=True), bidder=who, actor=who)
 
 
 def told(talk: Talk, who: Person) -> list[str]:

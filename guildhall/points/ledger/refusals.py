@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.ids import PoolId
 from guildhall.core.money import ZERO, show_points
 
-from ..models import DKPPool, UserPointsSummary
+from ..models import DKPPool
 
 
 def pools_by_id(pool_ids: Iterable[PoolId]) -> dict[PoolId, DKPPool]:
@@ -57,12 +57,23 @@ class InsufficientPoints(BadInput):
     only_sealed = False
 
 
+class FiguresOfPool(Protocol):
+    """What a person has in a pool: a locked summary, or the values read from one."""
+
+    @property
+    def balance(self) -> Decimal: ...
+    @property
+    def held(self) -> Decimal: ...
+    @property
+    def held_visible(self) -> Decimal: ...
+
+
 def insufficient(
     *,
     who: Any,
     pool: DKPPool,
     wanted: Decimal,
-    row: UserPointsSummary,
+    row: FiguresOfPool,
     own_hold: Decimal = ZERO,
     sees_sealed: bool = False,
     all_in: bool = False,

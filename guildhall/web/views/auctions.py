@@ -83,12 +83,14 @@ def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
         try:
             services.place_bid(
                 session_id=session.pk,
-                amount=change.cleaned_data["amount"],
+                request=services.BidRequest(
+                    amount=change.cleaned_data["amount"],
+                    character_name=change.cleaned_data["character_name"],
+                    replace=change.cleaned_data["replace"],
+                    sees_sealed=True,
+                ),
                 bidder=person,
-                character_name=change.cleaned_data["character_name"],
                 actor=person,
-                replace=change.cleaned_data["replace"],
-                sees_sealed=True,
             )
         except BadInput as error:
             if error.code != "lower_than_standing" or not session.is_sealed:

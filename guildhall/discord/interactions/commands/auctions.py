@@ -9,9 +9,8 @@ from django.db.models import Q
 from guildhall.accounts.models import User
 from guildhall.auctions.models import BidSession, Mode, SessionWinner
 from guildhall.auctions.selectors import awarded_copies, own_bids, present_one, running, session_balance
-from guildhall.auctions.services import PlacedBid, place_bid, withdraw_bid
+from guildhall.auctions.services import BidRequest, PlacedBid, close_session, place_bid, undo_award, withdraw_bid
 from guildhall.auctions.services.sessions import cancel_session, start_session
-from guildhall.auctions.services.settlement import close_session, undo_award
 from guildhall.core.errors import BadInput, NotAllowed, NotFound
 from guildhall.core.money import show_points
 from guildhall.discord.interactions.context import Answer, Choices, Context, Form, Reply
@@ -83,7 +82,10 @@ def _bid_or_ask(person: User, session: BidSession, *, character: str = "", **wis
     """Place a bid; where a higher one of theirs stands in a sealed auction, ask first whether a lower one is meant."""
     try:
         placed = place_bid(
-            session_id=session.pk, bidder=person, character_name=character, actor=person, sees_sealed=True, **wish
+            session_id=session.pk,
+            request=BidRequest(character_name=character, sees_sealed=True, **wish),
+            bidder=person,
+            actor=person,
         )
     except BadInput as error:
         custom_id = f"bid:{session.pk}:replace:{error.figures.get('amount')}:{character}"
@@ -136,7 +138,7 @@ def bid_pressed(context: Context, parts: list[str]) -> Answer:
     what = ":".join(parts[1:])
     if what == "step":
         return _placed(
-            place_bid(session_id=session.pk, amount=None, bidder=person, actor=person, steps=1, sees_sealed=True)
+            place_bid(session_id=session.pk, request=BidRequest(steps=1, sees_sealed=True), bidder=person, actor=person)
         )
     if what == "form":
         return Form(
@@ -154,7 +156,9 @@ def bid_pressed(context: Context, parts: list[str]) -> Answer:
         return Reply(message(embed, components=[button_row(yes)]))
     if what == "allin:yes":
         answer = _placed(
-            place_bid(session_id=session.pk, amount=None, bidder=person, actor=person, all_in=True, sees_sealed=True)
+            place_bid(
+                session_id=session.pk, request=BidRequest(all_in=True, sees_sealed=True), bidder=person, actor=person
+            )
         )
         return Reply({**answer.message, "components": []}, edits=True)
     if what == "mine":
@@ -164,12 +168,9 @@ def bid_pressed(context: Context, parts: list[str]) -> Answer:
     if what.startswith("replace:"):
         lower = place_bid(
             session_id=session.pk,
-            amount=parts[2],
+            request=BidRequest(amount=parts[2], character_name=":".join(parts[3:]), replace=True, sees_sealed=True),
             bidder=person,
-            character_name=":".join(parts[3:]),
             actor=person,
-            replace=True,
-            sees_sealed=True,
         )
         return Reply({**_placed(lower).message, "components": []}, edits=True)
     raise NotFound("This button is out of date. Use the command again.", code="unknown_button")
