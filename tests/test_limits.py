@@ -15,18 +15,11 @@ LONGEST_FUNCTION = 60
 """Lines from `def` to the end, the docstring not counted."""
 MOST_PARAMETERS = 10
 
-LONG_MODULES = {
-    "guildhall/auctions/services/settlement.py": 557,
-}
+LONG_MODULES: dict[str, int] = {}
 LONG_FUNCTIONS = {
-    "guildhall/auctions/services/results.py:record_bid_result": 78,
-    "guildhall/auctions/services/sessions.py:start_session": 79,
     "guildhall/eqdkp/importer/characters.py:import_characters": 68,
 }
-MANY_PARAMETERS = {
-    "guildhall/auctions/services/bids.py:place_bid": 12,
-    "guildhall/auctions/services/sessions.py:start_session": 14,
-}
+MANY_PARAMETERS: dict[str, int] = {}
 
 
 def modules() -> Iterator[tuple[str, str]]:

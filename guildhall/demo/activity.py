@@ -108,13 +108,27 @@ def auction(*, season: Season, now: dt.datetime) -> dict[str, int]:
     players = [player for player in guild.players if player.there_at(now)]
     with clock.frozen(now - dt.timedelta(minutes=30)) as held:
         crown = auctions.start_session(
-            item=season.items["Crown of Frozen Embers"], pool=pool, minimum_bid=10, increment=5,
-            duration_seconds=86_000, mode="open", actor=guild.leader,
-        )  # fmt: skip
+            session=auctions.NewSession(
+                item=season.items["Crown of Frozen Embers"],
+                pool=pool,
+                minimum_bid=10,
+                increment=5,
+                duration_seconds=86_000,
+                mode="open",
+            ),
+            actor=guild.leader,
+        )
         auctions.start_session(
-            item=season.items["Talisman of Ashen Wings"], pool=pool, minimum_bid=5, duration_seconds=43_000,
-            mode="sealed", raid=raid if raid.reversed_at is None else None, actor=guild.leader,
-        )  # fmt: skip
+            session=auctions.NewSession(
+                item=season.items["Talisman of Ashen Wings"],
+                pool=pool,
+                minimum_bid=5,
+                duration_seconds=43_000,
+                mode="sealed",
+                raid=raid if raid.reversed_at is None else None,
+            ),
+            actor=guild.leader,
+        )
         balances = balances_in(pool=pool, user_ids=[player.user.pk for player in players])
         rich = sorted(players, key=lambda player: -balances.get(player.user.pk, ZERO))
         bid = 20

@@ -20,7 +20,7 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.auctions.models import BidHistory, BidSession, ItemBid, SessionWinner, StreamEvent
-from guildhall.auctions.services import BidRequest, close_due, close_session, place_bid, start_session
+from guildhall.auctions.services import BidRequest, NewSession, close_due, close_session, place_bid, start_session
 from guildhall.core.errors import GuildhallError
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.services import create_item
@@ -88,13 +88,15 @@ def test_a_night_of_thousands_of_bids(guild: Any, in_threads: Any) -> None:
     sessions = [
         str(
             start_session(
-                item_name=f"Item {number}",  # each fourth counts in both pools
-                minimum_bid=1,
-                increment=1,
-                duration_seconds=3600,
-                quantity=1 + number % 2,
-                mode=["open", "open", "sealed", "second_price"][number % 4],
-                anti_snipe_seconds=0,
+                session=NewSession(
+                    item_name=f"Item {number}",
+                    minimum_bid=1,
+                    increment=1,
+                    duration_seconds=3600,
+                    quantity=1 + number % 2,
+                    mode=["open", "open", "sealed", "second_price"][number % 4],
+                    anti_snipe_seconds=0,
+                ),
                 actor=None,
             ).pk
         )
@@ -191,7 +193,9 @@ def _settle_what_is_left() -> None:
 
 def test_many_close_one_session_and_it_is_decided_once(guild: Any, in_threads: Any) -> None:
     pool, people, _ = guild
-    session = start_session(item_name="One", pool=pool, minimum_bid=1, increment=1, duration_seconds=600, actor=None)
+    session = start_session(
+        session=NewSession(item_name="One", pool=pool, minimum_bid=1, increment=1, duration_seconds=600), actor=None
+    )
     place_bid(session_id=session.pk, request=BidRequest(amount=50), bidder=people[0], actor=None)
     from guildhall.auctions.services import award_session
 
@@ -211,7 +215,10 @@ def test_many_close_one_session_and_it_is_decided_once(guild: Any, in_threads: A
 def test_bids_at_the_bell_are_in_or_out_and_never_both(guild: Any, in_threads: Any) -> None:
     pool, people, _ = guild
     session = start_session(
-        item_name="Bell", pool=pool, minimum_bid=1, increment=1, duration_seconds=5, anti_snipe_seconds=0, actor=None
+        session=NewSession(
+            item_name="Bell", pool=pool, minimum_bid=1, increment=1, duration_seconds=5, anti_snipe_seconds=0
+        ),
+        actor=None,
     )
     done = threading.Event()
 

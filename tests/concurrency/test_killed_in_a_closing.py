@@ -12,7 +12,7 @@ import pytest
 
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.auctions.models import BidSession, SessionWinner, StreamEvent
-from guildhall.auctions.services import BidRequest, award_session, close_due, place_bid, start_session
+from guildhall.auctions.services import BidRequest, NewSession, award_session, close_due, place_bid, start_session
 from guildhall.core.models import OutboxMessage
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import DKPPool, Hold, UserPointsSummary
@@ -66,7 +66,10 @@ def session() -> Any:
     people = [create_person(display_name=f"Bidder{number}", discord_id=f"8000000{number:03}") for number in range(3)]
     adjust_points(user_ids=[person.pk for person in people], pool=pool, amount=100, reason="bidder_balance", actor=None)
     made = start_session(
-        item_name="Cloak", pool=pool, minimum_bid=1, increment=1, duration_seconds=5, anti_snipe_seconds=0, actor=None
+        session=NewSession(
+            item_name="Cloak", pool=pool, minimum_bid=1, increment=1, duration_seconds=5, anti_snipe_seconds=0
+        ),
+        actor=None,
     )
     for amount, person in enumerate(people, start=10):
         place_bid(session_id=made.pk, request=BidRequest(amount=amount), bidder=person, actor=None)

@@ -54,11 +54,13 @@ class StartBidView(APIView):
         data = given(StartInput, request)
         item_id, pool_id = data.pop("item_id", None), data.pop("dkp_pool_id", None)
         session = services.start_session(
+            session=services.NewSession(
+                item=item_by_id(item_id) if item_id is not None else None,
+                raid=find_raid(data.pop("raid_id", None)),
+                pool=pool_or_default(pool_id) if pool_id is not None else None,
+                **data,
+            ),
             actor=actor,
-            item=item_by_id(item_id) if item_id is not None else None,
-            raid=find_raid(data.pop("raid_id", None)),
-            pool=pool_or_default(pool_id) if pool_id is not None else None,
-            **data,
         )
         return Response(people.shown_session(request, session), status=201)
 

@@ -9,11 +9,20 @@ from .closing import close_due, close_session, pass_winner
 from .refusals import Refusal, keep_refusal
 from .results import ReportedBid, record_bid_result
 from .rules import delete_rule, save_policy, save_rule
-from .sessions import cancel_session, check_tie_breaks, extend_session, pause_session, resume_session, start_session
+from .sessions import (
+    NewSession,
+    cancel_session,
+    check_tie_breaks,
+    extend_session,
+    pause_session,
+    resume_session,
+    start_session,
+)
 from .voiding import void_bid, withdraw_bid
 
 __all__ = [
     "BidRequest",
+    "NewSession",
     "PlacedBid",
     "Refusal",
     "ReportedBid",

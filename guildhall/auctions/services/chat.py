@@ -39,7 +39,7 @@ from .bids import place_bid
 from .closing import close_session
 from .refusals import keep_refusal
 from .results import record_bid_result
-from .sessions import cancel_session, start_session
+from .sessions import NewSession, cancel_session, start_session
 from .voiding import withdraw_bid
 
 SAME_LINE = dt.timedelta(seconds=3)
@@ -300,12 +300,14 @@ def _open(event: chat.Opened, actor: User | None, raid: Raid | None, pool: DKPPo
         if item is not None and running().filter(item=item).exists():
             raise _Skip("already_open", f"{one.name} is on auction already.")
         started = start_session(
-            item_name=one.name,
-            raid=raid,
-            pool=pool,
-            minimum_bid=event.minimum,
-            duration_seconds=event.duration,
-            quantity=one.quantity,
+            session=NewSession(
+                item_name=one.name,
+                raid=raid,
+                pool=pool,
+                minimum_bid=event.minimum,
+                duration_seconds=event.duration,
+                quantity=one.quantity,
+            ),
             actor=actor,
         )
         made.append(str(started.pk))

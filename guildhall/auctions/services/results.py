@@ -16,7 +16,7 @@ from guildhall.core import clock
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.money import show_points
 from guildhall.core.transactions import use_case
-from guildhall.loot.models import LootDistribution
+from guildhall.loot.models import Item, LootDistribution
 from guildhall.loot.names import clean_item_name, item_key
 from guildhall.loot.selectors import price_reference
 from guildhall.loot.services import NewAward, award_item, ensure_items, parse_price, pools_for, resolve_buyer
@@ -75,26 +75,7 @@ def record_bid_result(
         if before is not None:
             return _recorded(before, user, price)
     now = clock.now()
-    session = BidSession(
-        item=item,
-        item_name=item.name,
-        raid=raid,
-        pool=pool,
-        mode=Mode.OPEN,
-        status=Status.AWARDED,
-        minimum_bid=0,
-        increment=0,
-        started_at=min([bid.at for bid in bids if bid.at], default=now),
-        ends_at=now,
-        seed=secrets.token_hex(16),
-        price_reference=shown_reference(price_reference(item=item, pool_id=pool.pk)),
-        bids_count=len(bids) or 1,
-        trace=[{"step": "reported", "by": str(actor or "system"), "at": now.isoformat()}],
-        external_reference=reference,
-        started_by=actor,
-        closed_at=now,
-        closed_by=actor,
-    )
+    session = _session_of(item, raid, pool, bids, reference, actor, now)
     try:
         with transaction.atomic():
             session.save(force_insert=True)
@@ -129,6 +110,38 @@ def record_bid_result(
     )
     announce(session, "awarded", change="reported", awarded=[user.pk])
     return award
+
+
+def _session_of(
+    item: Item,
+    raid: Raid | None,
+    pool: DKPPool,
+    bids: Sequence[ReportedBid],
+    reference: str | None,
+    actor: User | None,
+    now: dt.datetime,
+) -> BidSession:
+    """Return the session that the report stands for, not saved yet."""
+    return BidSession(
+        item=item,
+        item_name=item.name,
+        raid=raid,
+        pool=pool,
+        mode=Mode.OPEN,
+        status=Status.AWARDED,
+        minimum_bid=0,
+        increment=0,
+        started_at=min([bid.at for bid in bids if bid.at], default=now),
+        ends_at=now,
+        seed=secrets.token_hex(16),
+        price_reference=shown_reference(price_reference(item=item, pool_id=pool.pk)),
+        bids_count=len(bids) or 1,
+        trace=[{"step": "reported", "by": str(actor or "system"), "at": now.isoformat()}],
+        external_reference=reference,
+        started_by=actor,
+        closed_at=now,
+        closed_by=actor,
+    )
 
 
 def _recorded(session: BidSession, user: User, price: Decimal) -> LootDistribution:

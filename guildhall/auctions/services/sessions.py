@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from guildhall.accounts.models import User
@@ -26,7 +27,7 @@ from guildhall.raids.models import Raid
 from .. import stream
 from ..decisions.funds import places, unit
 from ..eligibility import snapshot
-from ..models import BiddingRule, BidSession, Mode, SessionWinner, Status, TieBreak
+from ..models import BiddingPolicy, BiddingRule, BidSession, Mode, SessionWinner, Status, TieBreak
 from ..selectors import policy_of, present_one, session_uuid, shown_reference
 
 AUCTION_OPENED = "auction.opened"
@@ -102,98 +103,112 @@ def check_tie_breaks(value: Any) -> list[str]:
     return chain
 
 
-@use_case
-def start_session(
-    *,
-    actor: User | None,
-    item_name: str = "",
-    item: Item | None = None,
-    raid: Raid | None = None,
-    pool: DKPPool | None = None,
-    minimum_bid: Any = None,
-    increment: Any = None,
-    duration_seconds: Any = None,
-    quantity: Any = 1,
-    mode: str | None = None,
-    anti_snipe_seconds: Any = None,
-    anti_snipe_limit: Any = None,
-    tie_breaks: Any = None,
-    note: str = "",
-) -> BidSession:
-    """Open an item for bids. What is not said comes from the pool's `BiddingPolicy`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """What is to be put up for bids. What is None comes from the pool's `BiddingPolicy`.
 
-    Args:
-        item_name: a name not in the catalogue yet makes the item.
+    Attributes:
+        item, item_name: the item; a name that is not in the catalogue yet makes one.
         pool: the one pool where bids are held and the price is paid; else all those that an award would charge
             (`loot.services.pools_for`), the first of them the main one.
+        minimum_bid, increment: points.
         quantity: how many identical items there are.
+    """
+
+    item_name: str = ""
+    item: Item | None = None
+    raid: Raid | None = None
+    pool: DKPPool | None = None
+    minimum_bid: Any = None
+    increment: Any = None
+    duration_seconds: Any = None
+    quantity: Any = 1
+    mode: str | None = None
+    anti_snipe_seconds: Any = None
+    anti_snipe_limit: Any = None
+    tie_breaks: Any = None
+    note: str = ""
+
+
+@use_case
+def start_session(*, session: NewSession, actor: User | None) -> BidSession:
+    """Open an item for bids.
 
     Raises:
         BadInput: ``invalid_choice``, ``invalid``, ``out_of_range``, an amount's codes.
         Conflict: ``pool_closed``, ``raid_reversed``.
     """
+    raid, item = session.raid, session.item
     if raid is not None and raid.reversed_at is not None:
         raise Conflict(f"{raid} was undone; nothing can be auctioned in it.", code="raid_reversed", attr="raid_id")
     if item is None:
-        clean = clean_item_name(item_name)
+        clean = clean_item_name(session.item_name)
         item = ensure_items([clean])[item_key(clean)]
-    pools = pools_for(item=item, raid=raid, pool=pool)
-    pool = pools[0]
+    pools = pools_for(item=item, raid=raid, pool=session.pool)
     ledger.open_pools([PoolId(one.pk) for one in pools])
-    policy = policy_of(pool)
-    mode = policy.mode if mode is None else mode
-    if mode not in Mode.values:
-        raise BadInput(f"“{mode}” is not a mode; choose {', '.join(Mode.values)}.", code="invalid_choice", attr="mode")
     now = clock.now()
-    seconds = whole(
-        policy.duration_seconds if duration_seconds is None else duration_seconds,
-        attr="duration_seconds",
-        least=SHORTEST,
-        most=LONGEST,
-    )
-    session = BidSession.objects.create(
+    policy = policy_of(pools[0])
+    seconds = _number(session, policy, "duration_seconds", SHORTEST, LONGEST)
+    made = BidSession.objects.create(
         item=item,
         item_name=item.name,
         raid=raid,
-        pool=pool,
-        mode=mode,
-        minimum_bid=_figure(policy.minimum_bid, minimum_bid, "minimum_bid", pools),
-        increment=_figure(policy.increment, increment, "increment", pools),
-        quantity=whole(quantity, attr="quantity", least=1, most=MOST_ITEMS),
+        pool=pools[0],
         started_at=now,
         ends_at=now + dt.timedelta(seconds=seconds),
-        anti_snipe_seconds=whole(
-            policy.anti_snipe_seconds if anti_snipe_seconds is None else anti_snipe_seconds,
-            attr="anti_snipe_seconds",
-            least=0,
-            most=3600,
-        ),
-        anti_snipe_limit=whole(
-            policy.anti_snipe_limit if anti_snipe_limit is None else anti_snipe_limit,
-            attr="anti_snipe_limit",
-            least=0,
-            most=1000,
-        ),
-        all_in_breaks_increment=policy.all_in_breaks_increment,
-        tie_breaks=check_tie_breaks(policy.tie_breaks if tie_breaks is None else tie_breaks),
-        disclosure=policy.disclosure,
         rules=_rules_for(pools),
         seed=secrets.token_hex(16),
-        price_reference=shown_reference(price_reference(item=item, pool_id=pool.pk)),
-        note=note[:300],
+        price_reference=shown_reference(price_reference(item=item, pool_id=pools[0].pk)),
+        note=session.note[:300],
         started_by=actor,
+        **_terms(session, policy, pools),
     )
     if len(pools) > 1:
-        session.extra_pools.set(pools[1:])
+        made.extra_pools.set(pools[1:])
     audit.record(
         action="auctions.start",
-        summary=f"bidding on {session.item_name} in {', '.join(map(str, pools))}, {session.mode}, {seconds} s",
+        summary=f"bidding on {made.item_name} in {', '.join(map(str, pools))}, {made.mode}, {seconds} s",
         actor=actor,
-        target=session,
+        target=made,
     )
-    announce_outside(session, AUCTION_OPENED)
-    announce(session, "session", change="opened")
-    return session
+    announce_outside(made, AUCTION_OPENED)
+    announce(made, "session", change="opened")
+    return made
+
+
+class _Terms(TypedDict):
+    mode: str
+    minimum_bid: Decimal
+    increment: Decimal
+    quantity: int
+    anti_snipe_seconds: int
+    anti_snipe_limit: int
+    all_in_breaks_increment: bool
+    tie_breaks: list[str]
+    disclosure: str
+
+
+def _terms(asked: NewSession, policy: BiddingPolicy, pools: Sequence[DKPPool]) -> _Terms:
+    """Return what a session begins with: what is asked for, else what the policy says, within the limits."""
+    mode = policy.mode if asked.mode is None else asked.mode
+    if mode not in Mode.values:
+        raise BadInput(f"“{mode}” is not a mode; choose {', '.join(Mode.values)}.", code="invalid_choice", attr="mode")
+    return _Terms(
+        mode=mode,
+        minimum_bid=_figure(policy.minimum_bid, asked.minimum_bid, "minimum_bid", pools),
+        increment=_figure(policy.increment, asked.increment, "increment", pools),
+        quantity=whole(asked.quantity, attr="quantity", least=1, most=MOST_ITEMS),
+        anti_snipe_seconds=_number(asked, policy, "anti_snipe_seconds", 0, 3600),
+        anti_snipe_limit=_number(asked, policy, "anti_snipe_limit", 0, 1000),
+        all_in_breaks_increment=policy.all_in_breaks_increment,
+        tie_breaks=check_tie_breaks(policy.tie_breaks if asked.tie_breaks is None else asked.tie_breaks),
+        disclosure=policy.disclosure,
+    )
+
+
+def _number(asked: NewSession, policy: BiddingPolicy, attr: str, least: int, most: int) -> int:
+    given = getattr(asked, attr)
+    return whole(getattr(policy, attr) if given is None else given, attr=attr, least=least, most=most)
 
 
 def _figure(default: Decimal | int, given: Any, attr: str, pools: Sequence[DKPPool]) -> Decimal:

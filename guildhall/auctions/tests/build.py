@@ -7,7 +7,7 @@ from typing import Any
 
 from guildhall.accounts.models import User
 from guildhall.auctions.models import BidSession
-from guildhall.auctions.services import BidRequest, PlacedBid, place_bid, start_session
+from guildhall.auctions.services import BidRequest, NewSession, PlacedBid, place_bid, start_session
 from guildhall.core.errors import GuildhallError
 from guildhall.loot.tests.build import alt, balance, person, pool, raid
 
@@ -19,7 +19,7 @@ NIGHT = dt.datetime(2026, 11, 23, 20, 0, tzinfo=dt.UTC)
 def session(item: str = "Cloak of Flames", **values: Any) -> BidSession:
     """A running session of two minutes, minimum and increment 1, without anti-snipe unless asked for."""
     values = {"minimum_bid": 1, "increment": 1, "duration_seconds": 120, "anti_snipe_seconds": 0, **values}
-    return start_session(item_name=item, actor=None, **values)
+    return start_session(session=NewSession(item_name=item, **values), actor=None)
 
 
 def bid(of: BidSession, who: User, amount: Any, **values: Any) -> PlacedBid:

@@ -9,6 +9,7 @@ import pytest
 from guildhall.auctions.models import BidSession, SessionWinner
 from guildhall.auctions.selectors import bidder_balance, present_one, session_balance
 from guildhall.auctions.services import (
+    NewSession,
     award_session,
     cancel_session,
     close_session,
@@ -129,7 +130,7 @@ def test_amounts_have_no_more_decimals_than_the_coarsest_pool(cloak: Any, main: 
     whole = build.pool("Whole points", decimal_places=0)
     cloak.item_pool.pools.set([main, whole])
     save_policy(pool=main, minimum_bid="2.5", increment="0.5", actor=None)
-    running = start_session(item=cloak, anti_snipe_seconds=0, actor=None)
+    running = start_session(session=NewSession(item=cloak, anti_snipe_seconds=0), actor=None)
     assert (str(running.minimum_bid), str(running.increment)) == ("3.00", "1.00")
     aeli = rich("Aeli", {main: 10, whole: 10})
     assert refused(running, aeli, "5.5").code == "too_many_decimals"
@@ -205,7 +206,7 @@ def test_a_closed_pool_among_them_takes_no_bids(cloak: Any, second: Any, aeli: A
         assert refused(running, aeli, 5).code == "pool_closed"
         return
     with pytest.raises(Conflict) as refusal:
-        start_session(item=cloak, actor=None)
+        start_session(session=NewSession(item=cloak), actor=None)
     assert refusal.value.code == "pool_closed"
     assert not BidSession.objects.exists()
 

@@ -137,7 +137,7 @@ def test_a_rule_that_makes_no_sense_is_refused(values: dict[str, Any], attr: str
 
 
 def test_a_pools_policy_is_what_sessions_start_with(pool: Any, aeli: Any) -> None:
-    from guildhall.auctions.services import start_session
+    from guildhall.auctions.services import NewSession, start_session
 
     save_policy(
         pool=pool,
@@ -149,7 +149,7 @@ def test_a_pools_policy_is_what_sessions_start_with(pool: Any, aeli: Any) -> Non
         anti_snipe_seconds=7,
         tie_breaks=["attendance", "roll"],
     )
-    made = start_session(item_name="Cloak", actor=None)
+    made = start_session(session=NewSession(item_name="Cloak"), actor=None)
     assert (made.mode, str(made.minimum_bid), made.anti_snipe_seconds) == ("sealed", "10.00", 7)
     assert (made.tie_breaks, (made.ends_at - made.started_at).total_seconds()) == (["attendance", "roll"], 60)
     with pytest.raises(BadInput):

@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from guildhall.accounts.services import set_role_group
-from guildhall.auctions.services import BidRequest, close_session, place_bid, start_session
+from guildhall.auctions.services import BidRequest, NewSession, close_session, place_bid, start_session
 from guildhall.core import clock, outbox
 from guildhall.core.models import OutboxMessage
 from guildhall.discord import deliveries
@@ -106,7 +106,9 @@ def test_an_award_is_struck_through_when_it_is_undone(guild: Guild, channels: Ch
 def test_an_auction_is_one_message_with_buttons_until_it_is_over(guild: Guild, channels: Channels) -> None:
     user, account, _ = guild.join("Anna")
     adjust_points(user_ids=[user.pk], pool=DKPPool.objects.get(), amount=50, reason="x", actor=None)
-    session = start_session(actor=None, item_name="Cloak of Flames", minimum_bid=5, increment=5, duration_seconds=600)
+    session = start_session(
+        session=NewSession(item_name="Cloak of Flames", minimum_bid=5, increment=5, duration_seconds=600), actor=None
+    )
     (shown,) = channels.raw("auctions")
     assert [b["label"] for b in shown["components"][0]["components"]] == ["+1 step", "Bid…", "All in"]
     assert follow_auctions() == 0
@@ -125,7 +127,8 @@ def test_a_sealed_auction_shows_no_amount_and_no_name(guild: Guild, channels: Ch
     user, _, _ = guild.join("Anna")
     adjust_points(user_ids=[user.pk], pool=DKPPool.objects.get(), amount=50, reason="x", actor=None)
     session = start_session(
-        actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600, mode="sealed"
+        session=NewSession(item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600, mode="sealed"),
+        actor=None,
     )
     place_bid(session_id=session.pk, request=BidRequest(amount="17"), bidder=user, actor=user)
     deliver()
@@ -236,7 +239,7 @@ def test_nothing_is_given_up_where_no_channel_is_set_up(fake_discord: FakeDiscor
     user, _, character = guild.join("Anna")
     adjust_points(user_ids=[user.pk], pool=DKPPool.objects.get(), amount=50, reason="x", actor=None)
     award_item(award=NewAward(item_name="Cloak", character_name=character.name, points_spent=3), actor=None)
-    start_session(actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600)
+    start_session(session=NewSession(item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600), actor=None)
     apply(user=None, character_name="Finnius", character_class="Bard", level=60, availability="x", timezone="CET",
           discord_username="finn")  # fmt: skip
     deliver()
@@ -244,7 +247,9 @@ def test_nothing_is_given_up_where_no_channel_is_set_up(fake_discord: FakeDiscor
 
 
 def test_a_deleted_message_is_shown_again(guild: Guild, channels: Channels) -> None:
-    session = start_session(actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600)
+    session = start_session(
+        session=NewSession(item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600), actor=None
+    )
     deliver()
     channels.fake.state.messages[channels.ids["auctions"]].clear()
     close_session(session_id=session.pk, actor=None)
@@ -266,7 +271,9 @@ def test_with_a_channels_id_the_bot_itself_posts_once_though_the_connection_is_c
     settings.DISCORD_WEBHOOK_AUCTIONS = channels.ids["auctions"]
     channels.fake.faults.cut_after_rate = 0.5
     channels.fake.faults.only = "/channels/"
-    session = start_session(actor=None, item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600)
+    session = start_session(
+        session=NewSession(item_name="Cloak", minimum_bid=5, increment=5, duration_seconds=600), actor=None
+    )
     deliver()
     channels.fake.faults.reset()
     OutboxMessage.objects.filter(state="pending").update(due_at=clock.now())

@@ -11,7 +11,15 @@ from django.test import Client
 
 from guildhall.accounts.models import User
 from guildhall.auctions.models import BidSession, ItemBid
-from guildhall.auctions.services import BidRequest, award_session, close_session, place_bid, start_session, void_bid
+from guildhall.auctions.services import (
+    BidRequest,
+    NewSession,
+    award_session,
+    close_session,
+    place_bid,
+    start_session,
+    void_bid,
+)
 from guildhall.core.models import OutboxMessage
 from guildhall.discord.messages import bidders
 from guildhall.discord.messages.embeds import escape
@@ -46,7 +54,10 @@ def rich(guild: Guild, name: str, amount: int = 100) -> tuple[User, Person]:
 
 def auction(mode: str = "sealed", minimum: int = 5) -> BidSession:
     return start_session(
-        actor=None, item_name="Cloak *of* Flames", minimum_bid=minimum, increment=5, mode=mode, duration_seconds=600
+        session=NewSession(
+            item_name="Cloak *of* Flames", minimum_bid=minimum, increment=5, mode=mode, duration_seconds=600
+        ),
+        actor=None,
     )
 
 
@@ -187,7 +198,9 @@ def test_each_pool_is_told_of_by_itself(talk: Talk, guild: Guild) -> None:
     other = DKPPool.objects.create(name="Second")
     adjust_points(user_ids=[anna.pk], pool=other, amount=50, reason="x", actor=None)
     bid(auction(), anna, 90)
-    second = start_session(actor=None, item_name="Ring", pool=other, minimum_bid=5, increment=5, mode="sealed")
+    second = start_session(
+        session=NewSession(item_name="Ring", pool=other, minimum_bid=5, increment=5, mode="sealed"), actor=None
+    )
     bid(second, anna, 40)
     deliver()
     OutboxMessage.objects.create(
@@ -301,7 +314,7 @@ def test_withdraw_is_ones_own_alone(talk: Talk, guild: Guild) -> None:
 def awarded(guild: Guild) -> User:
     """Anna has two cloaks, for 40 and for 25."""
     anna, _ = rich(guild, "Anna")
-    session = start_session(actor=None, item_name="Cloak", minimum_bid=5, increment=5, quantity=2)
+    session = start_session(session=NewSession(item_name="Cloak", minimum_bid=5, increment=5, quantity=2), actor=None)
     bid(session, anna, 40)
     close_session(session_id=session.pk, actor=None)
     award_session(session_id=session.pk, actor=None)

@@ -14,7 +14,7 @@ import guildhall.discord
 from guildhall.accounts.models import User
 from guildhall.accounts.services import deactivate_person
 from guildhall.auctions.models import BidSession, ItemBid
-from guildhall.auctions.services import start_session
+from guildhall.auctions.services import NewSession, start_session
 from guildhall.core import clock
 from guildhall.core.api.errors import api_not_found
 from guildhall.discord.interactions.registry import commands, definitions
@@ -176,7 +176,9 @@ def test_link_makes_a_guest_of_a_stranger_and_takes_a_claim(talk: Talk, guild: G
 
 @pytest.fixture
 def cloak(guild: Guild) -> BidSession:
-    return start_session(actor=None, item_name="Cloak of Flames", minimum_bid=5, increment=5, duration_seconds=600)
+    return start_session(
+        session=NewSession(item_name="Cloak of Flames", minimum_bid=5, increment=5, duration_seconds=600), actor=None
+    )
 
 
 def test_bidding_by_command_button_and_form(talk: Talk, guild: Guild, cloak: BidSession) -> None:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from guildhall.accounts.models import User
-from guildhall.auctions.services import start_session
+from guildhall.auctions.services import NewSession, start_session
 from guildhall.core.errors import Conflict
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.models import CalendarEvent, ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
@@ -185,7 +185,9 @@ def test_a_raid_that_an_auction_speaks_of_stays_whole(tmp_path: Path) -> None:
     """Nothing was awarded at it here, yet an auction was held: the raid keeps its check and its date."""
     run = bring(sample_guild(), tmp_path)
     raid = Raid.objects.get(pk=ours("raid", 2))
-    session = start_session(item_name="Cloak of Flames", raid=raid, pool=DKPPool.objects.first(), actor=None)
+    session = start_session(
+        session=NewSession(item_name="Cloak of Flames", raid=raid, pool=DKPPool.objects.first()), actor=None
+    )
     done = undo_import(run=run)
     assert any(f"raid {raid}" in text for text in done.kept)
     raid.refresh_from_db()
@@ -200,7 +202,9 @@ def test_a_batch_with_rows_that_stay_loses_all_the_others(tmp_path: Path) -> Non
     run = bring(guild, tmp_path)
     kept = set(Raid.objects.order_by("?").values_list("pk", flat=True)[:3])
     for raid in Raid.objects.filter(pk__in=kept):
-        start_session(item_name="Cloak of Flames", raid=raid, pool=DKPPool.objects.first(), actor=None)
+        start_session(
+            session=NewSession(item_name="Cloak of Flames", raid=raid, pool=DKPPool.objects.first()), actor=None
+        )
     undo_import(run=run)
     assert set(Raid.objects.values_list("pk", flat=True)) == kept
     assert AttendanceCheck.objects.count() == len(kept)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from guildhall.auctions.models import BiddingPolicy, Disclosure, TieBreak
-from guildhall.auctions.services import save_policy, start_session
+from guildhall.auctions.services import NewSession, save_policy, start_session
 from guildhall.points.models import DKPPool
 from guildhall.points.services import create_pool
 
@@ -72,7 +72,7 @@ def test_an_empty_guild_is_told_to_make_a_pool() -> None:
 
 
 def test_it_is_changed_and_a_running_auction_keeps_what_it_began_with(guild: Guild) -> None:
-    running = start_session(item_name="Cloak", actor=guild.officer)
+    running = start_session(session=NewSession(item_name="Cloak"), actor=guild.officer)
     client = browser(guild.officer)
     shown = client.get(address(guild)).content.decode()
     assert all(f'value="{value}"' in shown for value in Disclosure.values)
@@ -83,7 +83,7 @@ def test_it_is_changed_and_a_running_auction_keeps_what_it_began_with(guild: Gui
     assert policy.all_in_breaks_increment is False
     running.refresh_from_db()
     assert (running.mode, running.disclosure) == ("open", "winners")
-    assert start_session(item_name="Ring", actor=guild.officer).disclosure == "amounts"
+    assert start_session(session=NewSession(item_name="Ring"), actor=guild.officer).disclosure == "amounts"
     assert "without names" in client.get("/officers/bidding/").content.decode()
 
 
@@ -115,7 +115,7 @@ def test_what_the_api_refuses_is_refused_here_and_what_was_typed_stays(
 
 
 def test_a_lower_sealed_bid_is_refused_in_the_words_of_the_page(guild: Guild) -> None:
-    running = start_session(item_name="Cloak", mode="sealed", minimum_bid=1, actor=guild.officer)
+    running = start_session(session=NewSession(item_name="Cloak", mode="sealed", minimum_bid=1), actor=guild.officer)
     client, path = browser(guild.member), f"/auctions/{running.pk}/"
     assert client.post(path, {"form": "change", "once": "a", "amount": "18"}).status_code == 302
     answer = client.post(path, {"form": "change", "once": "b", "amount": "3"})

@@ -80,18 +80,10 @@ def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
 
     def raise_or_lower() -> Done:
         principal_of(request).require("bidding:write")
+        asked = {name: change.cleaned_data[name] for name in ("amount", "character_name", "replace")}
+        bid = services.BidRequest(**asked, sees_sealed=True)
         try:
-            services.place_bid(
-                session_id=session.pk,
-                request=services.BidRequest(
-                    amount=change.cleaned_data["amount"],
-                    character_name=change.cleaned_data["character_name"],
-                    replace=change.cleaned_data["replace"],
-                    sees_sealed=True,
-                ),
-                bidder=person,
-                actor=person,
-            )
+            services.place_bid(session_id=session.pk, request=bid, bidder=person, actor=person)
         except BadInput as error:
             if error.code != "lower_than_standing" or not session.is_sealed:
                 raise

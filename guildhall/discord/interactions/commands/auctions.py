@@ -10,7 +10,7 @@ from guildhall.accounts.models import User
 from guildhall.auctions.models import BidSession, Mode, SessionWinner
 from guildhall.auctions.selectors import awarded_copies, own_bids, present_one, running, session_balance
 from guildhall.auctions.services import BidRequest, PlacedBid, close_session, place_bid, undo_award, withdraw_bid
-from guildhall.auctions.services.sessions import cancel_session, start_session
+from guildhall.auctions.services.sessions import NewSession, cancel_session, start_session
 from guildhall.core.errors import BadInput, NotAllowed, NotFound
 from guildhall.core.money import show_points
 from guildhall.discord.interactions.context import Answer, Choices, Context, Form, Reply
@@ -200,14 +200,16 @@ def start(context: Context) -> Reply:
     """Start a session; the channel's own message follows through the webhook."""
     person = auctioneer(context)
     session = start_session(
+        session=NewSession(
+            item_name=context.text("item"),
+            pool=pool_meant(context) if context.text("pool") else None,
+            minimum_bid=context.text("minimum") or None,
+            increment=context.text("increment") or None,
+            duration_seconds=context.options.get("duration"),
+            quantity=context.options.get("quantity") or 1,
+            mode=context.text("mode") or None,
+        ),
         actor=person,
-        item_name=context.text("item"),
-        pool=pool_meant(context) if context.text("pool") else None,
-        minimum_bid=context.text("minimum") or None,
-        increment=context.text("increment") or None,
-        duration_seconds=context.options.get("duration"),
-        quantity=context.options.get("quantity") or 1,
-        mode=context.text("mode") or None,
     )
     return Reply(auction_message(session_id=str(session.pk)) or message(Embed(escape(session))), public=True)
 
