@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool
@@ -60,7 +61,7 @@ class Funds:
         Args:
             own: what their bid in this session holds already, in each pool: theirs to bid again.
         """
-        rows = [(pool, self.figures[(user_id, pool.pk)]) for pool in self.limiting]
+        rows = [(pool, self.figures[UserId(user_id), PoolId(pool.pk)]) for pool in self.limiting]
         return min(((pool, row, row.balance - self._held(row) + own) for pool, row in rows), key=lambda found: found[2])
 
     def _held(self, row: Figures) -> Decimal:
@@ -77,7 +78,7 @@ class Funds:
     def has_sealed(self, user_id: int) -> bool:
         """Return whether running sealed auctions hold something of a person in a pool that limits them; never where
         that is left out."""
-        rows = [self.figures[(user_id, pool.pk)] for pool in self.limiting]
+        rows = [self.figures[UserId(user_id), PoolId(pool.pk)] for pool in self.limiting]
         return not self.without_sealed and any(row.held_sealed for row in rows)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import Conflict
+from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.loot.models import LootDistribution
@@ -98,7 +99,9 @@ def _serve(
     if session.raid is not None:
         lock_raid(session.raid)  # before the summaries, as whoever undoes the raid does
     balances = LockedBalances.lock(session, pools, [row.user_id for row in due])
-    promised = {(row.user_id, pool.pk): row.amount for row in due if row.state == State.WON for pool in pools}
+    promised = {
+        (UserId(row.user_id), PoolId(pool.pk)): row.amount for row in due if row.state == State.WON for pool in pools
+    }
     # Freed first, taken next: between the two nobody else can see it.
     balances.hold({row.user_id: ZERO for row in due})
     for row in due:
@@ -206,7 +209,7 @@ def undo_award(
             figures={"awards": choices},
         )
     charged = pools_of(session)
-    ledger.lock_summaries((award.user_id, pool.pk) for award in awards for pool in charged)
+    ledger.lock_summaries((UserId(award.user_id), PoolId(pool.pk)) for award in awards for pool in charged)
     for award in awards:
         reverse_award(award=award, actor=actor, reason=reason)  # its winner follows by `documents.follow_reversals`
     session.refresh_from_db()

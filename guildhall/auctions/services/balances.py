@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from guildhall.core.ids import PoolId, UserId
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool, UserPointsSummary
 
@@ -32,7 +33,7 @@ class LockedBalances:
         Raises:
             Stale: ``person_merged``: a bid that was read before the lock belongs to somebody else by now.
         """
-        locked = ledger.lock_summaries((user_id, pool.pk) for user_id in people for pool in pools)
+        locked = ledger.lock_summaries((UserId(user_id), PoolId(pool.pk)) for user_id in people for pool in pools)
         ledger.refuse_closed(locked.values())
         return cls(session, pools, locked)
 
@@ -46,7 +47,7 @@ class LockedBalances:
         ledger.set_holds(
             reference=self.session.pk,
             pools=self.pools,
-            amounts=amounts,
+            amounts={UserId(user_id): amount for user_id, amount in amounts.items()},
             locked=self.locked,
             sealed=self.session.is_sealed and self.session.status == Status.OPEN,
         )
@@ -57,10 +58,9 @@ def read_funds(pools: Sequence[DKPPool], people: Iterable[int]) -> Funds:
     query."""
     ids = list(people)
     rows = UserPointsSummary.objects.filter(user__in=ids, pool__in=pools)
-    found = {(row.user_id, row.pool_id): _figures(row) for row in rows}
-    return Funds(
-        pools, {(user_id, pool.pk): found.get((user_id, pool.pk), Figures()) for user_id in ids for pool in pools}
-    )
+    found = {(UserId(row.user_id), PoolId(row.pool_id)): _figures(row) for row in rows}
+    keys = [(UserId(user_id), PoolId(pool.pk)) for user_id in ids for pool in pools]
+    return Funds(pools, {key: found.get(key, Figures()) for key in keys})
 
 
 def _figures(row: UserPointsSummary) -> Figures:

@@ -19,6 +19,7 @@ from django.db import connection
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, GuildhallError
+from guildhall.core.ids import PoolId
 from guildhall.core.money import parse_points, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
@@ -213,7 +214,7 @@ def check_funds(*, bidder: User, pool: DKPPool, amount: Any, sees_sealed: bool =
         BadInput: an amount's codes, ``below_minimum``, ``insufficient_points``.
         Conflict: ``pool_closed``.
     """
-    ledger.open_pools([pool.pk])
+    ledger.open_pools([PoolId(pool.pk)])
     value = parse_points(amount, places=pool.decimal_places)
     least = unit([pool])
     if value < least:
