@@ -14,11 +14,10 @@ LONGEST_MODULE = 500
 LONGEST_FUNCTION = 60
 """Lines from `def` to the end, the docstring not counted."""
 MOST_PARAMETERS = 10
+MOST_ANY = 1573
 
 LONG_MODULES: dict[str, int] = {}
-LONG_FUNCTIONS = {
-    "guildhall/eqdkp/importer/characters.py:import_characters": 68,
-}
+LONG_FUNCTIONS: dict[str, int] = {}
 MANY_PARAMETERS: dict[str, int] = {}
 
 
@@ -75,3 +74,22 @@ def test_no_function_is_long() -> None:
 
 def test_no_function_has_many_parameters() -> None:
     check(above(((name, parameters(node)) for name, node in functions()), MOST_PARAMETERS), MANY_PARAMETERS)
+
+
+def test_no_function_takes_changes_of_any_type() -> None:
+    """What may be set is a `TypedDict` (``**changes: Unpack[…]``), which mypy and the code read alike."""
+    loose = [
+        name
+        for name, node in functions()
+        if node.args.kwarg is not None and node.args.kwarg.arg in ("changes", "columns")
+        if isinstance(node.args.kwarg.annotation, ast.Name) and node.args.kwarg.annotation.id == "Any"
+    ]
+    assert loose == []
+
+
+def test_any_is_not_used_more_than_it_was() -> None:
+    """Lower `MOST_ANY` when there are fewer: `object` where nothing is known, else the type itself."""
+    found = sum(
+        isinstance(node, ast.Name) and node.id == "Any" for _, text in modules() for node in ast.walk(ast.parse(text))
+    )
+    assert MOST_ANY - 25 <= found <= MOST_ANY

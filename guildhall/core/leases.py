@@ -85,16 +85,16 @@ class Lease:
     lost: bool = False
     renewed: float = field(default_factory=time.monotonic)
 
-    def write(self, **changes: Any) -> bool:
+    def write(self, **columns: object) -> bool:
         """Update the row unless the lease is lost; return whether it was updated."""
         rows = self.model._default_manager.filter(pk=self.pk, lease_token=self.token)
-        if not rows.update(**changes):
+        if not rows.update(**columns):
             self.lost = True
         return not self.lost
 
-    def release(self, **changes: Any) -> bool:
-        """Give the row back, with the outcome in `changes`; return whether it was still ours."""
-        return self.write(leased_until=None, **changes)
+    def release(self, **columns: object) -> bool:
+        """Give the row back, with the outcome in `columns`; return whether it was still ours."""
+        return self.write(leased_until=None, **columns)
 
     def renew(self) -> bool:
         """Let the lease last for its whole length from now on; return whether it is still ours."""
@@ -139,14 +139,14 @@ class Lease:
         raise LeaseLost(f"the lease of {self.model.__name__} {self.pk} ran out, and another worker has it")
 
 
-def acquire(row: Leased, **changes: Any) -> Lease | None:
-    """Lease `row` as it was read, and write `changes`; None if it is not free, or was leased since it was read.
+def acquire(row: Leased, **columns: object) -> Lease | None:
+    """Lease `row` as it was read, and write `columns`; None if it is not free, or was leased since it was read.
 
     A compare-and-set that counts its rows. The token goes up at each lease, so one that was given back since shows too.
     """
     token = row.lease_token + 1
     rows = type(row)._default_manager.filter(free(), pk=row.pk, lease_token=row.lease_token)
-    if not rows.update(lease_token=token, leased_until=_in_database(duration()), **changes):
+    if not rows.update(lease_token=token, leased_until=_in_database(duration()), **columns):
         return None
     return Lease(type(row), row.pk, token)
 

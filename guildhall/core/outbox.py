@@ -17,7 +17,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.db import connection, models, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
@@ -205,7 +205,19 @@ def backoff(attempts: int) -> dt.timedelta:
     return full * share
 
 
-def _finish(message: OutboxMessage, how: str, **changes: Any) -> str:
+class Outcome(TypedDict, total=False):
+    """What a delivery leaves in its message's row."""
+
+    state: str
+    outcome: str
+    last_error: str
+    attempts: int
+    delivered_at: dt.datetime
+    due_at: dt.datetime
+    payload: dict[str, Any]
+
+
+def _finish(message: OutboxMessage, how: str, **changes: Unpack[Outcome]) -> str:
     """Write the outcome and return `how`; ``lost`` where the lease is not ours any more: another's outcome stands."""
     if "state" in changes and any(name in message.payload for name in _secrets.get(message.topic, ())):
         changes["payload"] = _without_secrets(message)
@@ -234,8 +246,10 @@ def deliver(message: OutboxMessage) -> str:
         log.warning("the delivery of outbox message %s (%s) was stopped: %s", message.pk, message.topic, lost)
         return "lost"
     except NotSent as why:
-        changes = {"state": State.SKIPPED, "outcome": str(why)[:500], "last_error": ""}
-        return _finish(message, "skipped", attempts=attempts, delivered_at=clock.now(), **changes)
+        return _finish(
+            message, "skipped", state=State.SKIPPED, outcome=str(why)[:500], last_error="", attempts=attempts,
+            delivered_at=clock.now(),
+        )  # fmt: skip
     except PermanentFailure as error:
         return _finish(message, "dead", state=State.DEAD, attempts=attempts, last_error=str(error)[:2000])
     except RetryLater as error:
@@ -245,8 +259,10 @@ def deliver(message: OutboxMessage) -> str:
     except Exception as error:  # a handler's bug must not stop the queue; it is kept, logged and retried
         log.exception("outbox message %s (%s) failed", message.pk, message.topic)
         return _put_off(message, attempts, now + backoff(attempts), f"{type(error).__name__}: {error}")
-    changes = {"state": State.DELIVERED, "outcome": (outcome or "")[:500], "last_error": ""}
-    return _finish(message, "delivered", attempts=attempts, delivered_at=clock.now(), **changes)
+    return _finish(
+        message, "delivered", state=State.DELIVERED, outcome=(outcome or "")[:500], last_error="", attempts=attempts,
+        delivered_at=clock.now(),
+    )  # fmt: skip
 
 
 def _put_off(message: OutboxMessage, attempts: int, due_at: dt.datetime, reason: str) -> str:

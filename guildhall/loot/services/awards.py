@@ -253,21 +253,26 @@ def correct_award(
     if len(pools) > 1:
         made.extra_pools.set(pools[1:])
     ledger.post(postings=_postings(made, pools, raid), actor=actor, must_cover=price > 0)
-    audit.record(
-        action="loot.correct_award",
-        summary=f"{award}, {show_points(award.points_spent)} → {name or user}, {show_points(price)}: {reason}",
-        actor=actor,
-        target=made,
-        data={
-            "award_id": award.pk,
-            "before": {"user_id": award.user_id, "points_spent": show_points(award.points_spent)},
-            "after": {"user_id": user.pk, "points_spent": show_points(price)},
-        },
-    )
+    _record_correction(award, made, actor, reason)
     run_correction_hooks(award, made)
     _announce(made, after=award)
     award.refresh_from_db()
     return made
+
+
+def _record_correction(award: LootDistribution, made: LootDistribution, actor: User | None, reason: str) -> None:
+    before, after = show_points(award.points_spent), show_points(made.points_spent)
+    audit.record(
+        action="loot.correct_award",
+        summary=f"{award}, {before} → {made.character_name or made.user}, {after}: {reason}",
+        actor=actor,
+        target=made,
+        data={
+            "award_id": award.pk,
+            "before": {"user_id": award.user_id, "points_spent": before},
+            "after": {"user_id": made.user_id, "points_spent": after},
+        },
+    )
 
 
 def _right_buyer(
