@@ -16,7 +16,7 @@ app.autodiscover_tasks()
 
 
 @app.on_after_configure.connect
-def send_the_schedule_through_the_leases(sender: Any, **kwargs: Any) -> None:
+def send_the_schedule_through_the_leases(sender: Any, **kwargs: object) -> None:
     """Wrap every entry of `CELERY_BEAT_SCHEDULE`; one that waited longer than a minute for a worker is dropped."""
     sender.conf.beat_schedule = {
         name: {

@@ -14,7 +14,7 @@ LONGEST_MODULE = 500
 LONGEST_FUNCTION = 60
 """Lines from `def` to the end, the docstring not counted."""
 MOST_PARAMETERS = 10
-MOST_ANY = 1573
+MOST_ANY = 1141
 
 LONG_MODULES: dict[str, int] = {}
 LONG_FUNCTIONS: dict[str, int] = {}

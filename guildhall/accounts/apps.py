@@ -19,7 +19,7 @@ class AccountsConfig(AppConfig):
         post_migrate.connect(_ensure_groups, dispatch_uid="accounts.ensure_groups")
 
 
-def _ensure_groups(app_config: Any, using: str, **kwargs: Any) -> None:
+def _ensure_groups(app_config: Any, using: str, **kwargs: object) -> None:
     """Give each app's permissions, which exist after its migration, to the groups that mirror the roles."""
     from .services import ensure_groups
 

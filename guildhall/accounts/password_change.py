@@ -35,7 +35,7 @@ class _View(PasswordChangeView):
     success_url = reverse_lazy("admin:password_change_done")
     template_name = admin.site.password_change_template or "registration/password_change_form.html"
 
-    def get_form_kwargs(self) -> dict[str, Any]:
+    def get_form_kwargs(self) -> dict[str, object]:
         return {**super().get_form_kwargs(), "request": self.request}
 
 

@@ -24,13 +24,13 @@ from .services.rules import RuleValues, check_rule
 class _ReadOnly:
     """Rows that services write and people read."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -41,7 +41,7 @@ class RuleForm(ModelForm):
         model = BiddingRule
         fields = tuple(RuleValues.__annotations__)
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         cleaned = super().clean() or {}
         if not self.errors:
             try:
@@ -60,7 +60,7 @@ class BiddingRuleAdmin(SimpleHistoryAdmin, ModelAdmin):
     list_filter = ["pool", "effect", "is_active"]
     filter_horizontal = ["ranks"]
 
-    def save_model(self, request: HttpRequest, obj: BiddingRule, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: BiddingRule, form: ModelForm, change: bool) -> None:
         saved = services.save_rule(
             actor=request.user,  # type: ignore[arg-type]
             rule=obj if change else None,
@@ -68,7 +68,7 @@ class BiddingRuleAdmin(SimpleHistoryAdmin, ModelAdmin):
         )
         obj.pk = saved.pk
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+    def save_related(self, request: HttpRequest, form: ModelForm, formsets: object, change: bool) -> None:
         """Do nothing: the service has written the ranks already."""
 
     def delete_model(self, request: HttpRequest, obj: BiddingRule) -> None:
@@ -110,7 +110,7 @@ class BiddingPolicyAdmin(SimpleHistoryAdmin, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: BiddingPolicy | None = None) -> list[str]:
         return ["pool"] if obj else []
 
-    def save_model(self, request: HttpRequest, obj: BiddingPolicy, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: BiddingPolicy, form: ModelForm, change: bool) -> None:
         values = dict(form.cleaned_data)
         pool = values.pop("pool", None) or obj.pool
         obj.pk = services.save_policy(pool=pool, actor=request.user, **values).pk  # type: ignore[arg-type]
@@ -151,7 +151,7 @@ class BidSessionAdmin(ConcealsFields, _ReadOnly, ModelAdmin):
     actions = ["pause", "resume", "close", "award", "undo", "cancel"]
 
     def _each(
-        self, request: HttpRequest, queryset: QuerySet[BidSession], act: Callable[..., Any], **values: Any
+        self, request: HttpRequest, queryset: QuerySet[BidSession], act: Callable[..., object], **values: object
     ) -> None:
         if not (request.user.is_superuser or request.user.has_perm("auctions.change_bidsession")):
             self.message_user(request, "Auctions are run by officers.", messages.ERROR)

@@ -41,7 +41,7 @@ class Verdict:
     tier_rule: str = ""
 
 
-def snapshot(rule: BiddingRule) -> dict[str, Any]:
+def snapshot(rule: BiddingRule) -> dict[str, object]:
     """Return a rule as a session keeps it. Prefetch `ranks`."""
     return {
         "id": rule.pk,
@@ -60,12 +60,12 @@ def snapshot(rule: BiddingRule) -> dict[str, Any]:
     }
 
 
-def asks_attendance(rules: Iterable[Mapping[str, Any]]) -> bool:
+def asks_attendance(rules: Iterable[Mapping[str, object]]) -> bool:
     """Return whether any rule needs the bidder's attendance."""
     return any(rule["attendance_below"] is not None for rule in rules)
 
 
-def _folded(values: Iterable[Any]) -> set[str]:
+def _folded(values: Iterable[object]) -> set[str]:
     return {str(value).casefold() for value in values}
 
 

@@ -107,7 +107,7 @@ def resolve(
     return Resolution(ranking, winners, trace)
 
 
-def _shown(bid: Candidate) -> dict[str, Any]:
+def _shown(bid: Candidate) -> dict[str, object]:
     return {"user_id": bid.user_id, "name": bid.name, "amount": show_points(bid.amount)}
 
 
@@ -162,7 +162,7 @@ def _untie(equal: list[Candidate], rules: list[str], seed: str, trace: list[dict
     return [bid for group in groups for bid in _untie(group, rest, seed, trace)]
 
 
-def _roll_off(equal: list[Candidate], seed: str, round_number: int, trace: list[dict[str, Any]]) -> list[Candidate]:
+def _roll_off(equal: list[Candidate], seed: str, round_number: int, trace: list[dict[str, object]]) -> list[Candidate]:
     rolls = {bid.user_id: roll(seed, bid.user_id, round_number) for bid in equal}
     ordered = sorted(equal, key=lambda bid: -rolls[bid.user_id])
     trace.append(
@@ -177,8 +177,8 @@ def _roll_off(equal: list[Candidate], seed: str, round_number: int, trace: list[
 
 
 def _tie(
-    equal: Sequence[Candidate], ordered: Sequence[Candidate], rule: str, values: dict[str, Any], decided: bool = True
-) -> dict[str, Any]:
+    equal: Sequence[Candidate], ordered: Sequence[Candidate], rule: str, values: dict[str, object], decided: bool = True
+) -> dict[str, object]:
     return {
         "step": "tie",
         "amount": show_points(equal[0].amount),

@@ -152,7 +152,7 @@ def winners(sessions: Iterable[UUID]) -> dict[UUID, list[SessionWinner]]:
     return found
 
 
-def only_winner(session_id: Any) -> User:
+def only_winner(session_id: UUID | str) -> User:
     """Return the one winner who is not served yet. Two queries.
 
     Raises:
@@ -166,7 +166,7 @@ def only_winner(session_id: Any) -> User:
     return rows[0].user
 
 
-def shown_bid(bid: ItemBid) -> dict[str, Any]:
+def shown_bid(bid: ItemBid) -> dict[str, object]:
     """Return a leading bid as everybody sees it."""
     return {
         "user_id": bid.user_id,
@@ -178,7 +178,7 @@ def shown_bid(bid: ItemBid) -> dict[str, Any]:
     }
 
 
-def shown_winner(winner: SessionWinner, *, with_bid: bool = True) -> dict[str, Any]:
+def shown_winner(winner: SessionWinner, *, with_bid: bool = True) -> dict[str, object]:
     """Return a winner; `amount` is the price. `bid_amount` is what they bid, None where that is not told
     (`visibility`)."""
     return {
@@ -194,7 +194,7 @@ def shown_winner(winner: SessionWinner, *, with_bid: bool = True) -> dict[str, A
     }
 
 
-def own_bids(user_id: int | None, sessions: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+def own_bids(user_id: int | None, sessions: Iterable[UUID]) -> dict[UUID, dict[str, object]]:
     """Return a person's standing bids in these sessions, for themselves and their bot. One query; none for nobody."""
     if user_id is None:
         return {}
@@ -202,7 +202,7 @@ def own_bids(user_id: int | None, sessions: Iterable[UUID]) -> dict[UUID, dict[s
     return {bid.session_id: shown_own_bid(bid) for bid in rows}
 
 
-def shown_own_bid(bid: ItemBid) -> dict[str, Any]:
+def shown_own_bid(bid: ItemBid) -> dict[str, object]:
     """Return a standing bid as its bidder sees it."""
     return {
         "bid_id": bid.latest_id,
@@ -221,7 +221,7 @@ def present(
     won: Sequence[SessionWinner],
     extra: Sequence[int],
     own: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return a session as docs/api-contract.md pins it, amounts and times JSON-ready. While sealed it shows no amount and no name.
 
     Args:
@@ -299,7 +299,7 @@ def present_one(session: BidSession, *, viewer_id: int | None = None) -> dict[st
     return present_many([session], viewer_id=viewer_id)[0]
 
 
-def present_detail(session: BidSession, *, viewer_id: int | None = None) -> dict[str, Any]:
+def present_detail(session: BidSession, *, viewer_id: int | None = None) -> dict[str, object]:
     """Return one session with its bids and, once it is over, how it was decided. Six queries."""
     over = session.status != Status.OPEN
     shown = present_one(session, viewer_id=viewer_id)
@@ -322,7 +322,7 @@ def item_bid_history(item: Item, *, viewer_id: int | None = None) -> QuerySet[Bi
     return visibility.bids_seen_by(viewer_id).filter(session__item=item, outcome=BidHistory.Outcome.ACCEPTED)
 
 
-def shown_history(bid: BidHistory) -> dict[str, Any]:
+def shown_history(bid: BidHistory) -> dict[str, object]:
     """Return a bid of the past, of `visibility.bids_seen_by`; without who bid where that is not told."""
     named = bool(getattr(bid, "is_named", True))
     return {
@@ -343,7 +343,7 @@ def shown_history(bid: BidHistory) -> dict[str, Any]:
     }
 
 
-def shown_reference(reference: PriceReference) -> dict[str, Any]:
+def shown_reference(reference: PriceReference) -> dict[str, object]:
     """Return a price reference as a session keeps it."""
 
     def points(value: Decimal | None) -> str | None:

@@ -87,7 +87,7 @@ def _announce() -> None:
             log.warning("the stream's Redis cannot be reached; readers poll", exc_info=True)
 
 
-_redis_client: Any = None
+_redis_client: object = None
 
 
 def _redis() -> Any:
@@ -352,7 +352,7 @@ def event_text(event: Event) -> bytes:
 def subscribe(
     *,
     resume_from: int | None,
-    snapshot: Callable[[], dict[str, Any]],
+    snapshot: Callable[[], dict[str, object]],
     limit: int,
     seconds: float = STREAM_SECONDS,
     person: str = "",
@@ -419,7 +419,7 @@ def _replaced_text() -> bytes:
 
 
 def _flow(
-    resume_from: int | None, snapshot: Callable[[], dict[str, Any]], seconds: float, place: Place
+    resume_from: int | None, snapshot: Callable[[], dict[str, object]], seconds: float, place: Place
 ) -> Iterator[bytes]:
     until = time.monotonic() + seconds
     yield b"retry: 1000\n\n"

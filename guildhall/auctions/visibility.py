@@ -119,7 +119,9 @@ def shown_trace(session: BidSession, winners: Iterable[SessionWinner], viewer_id
     return [step for step in steps if step is not None]
 
 
-def _step(step: Mapping[str, Any], won: set[int], viewer_id: int | None, session: BidSession) -> dict[str, Any] | None:
+def _step(
+    step: Mapping[str, Any], won: set[int], viewer_id: int | None, session: BidSession
+) -> dict[str, object] | None:
     """Return a step without what is not told; None where nothing is left of it."""
     kind, with_amounts = step.get("step"), shows_amounts(session)
     known = won if viewer_id is None else won | {viewer_id}
@@ -144,7 +146,9 @@ def _step(step: Mapping[str, Any], won: set[int], viewer_id: int | None, session
     return dict(step)
 
 
-def _bid(bid: Mapping[str, Any], known: set[int], session: BidSession, *, with_amounts: bool) -> dict[str, Any] | None:
+def _bid(
+    bid: Mapping[str, object], known: set[int], session: BidSession, *, with_amounts: bool
+) -> dict[str, object] | None:
     if session.mode == Mode.SEALED and bid["user_id"] in known:
         return dict(bid)
     return {"user_id": None, "name": None, "amount": bid["amount"]} if with_amounts else None

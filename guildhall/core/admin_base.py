@@ -44,7 +44,7 @@ class ConcealsFields:
 
     concealed: tuple[str, ...] = ()
 
-    def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_exclude(self, request: HttpRequest, obj: object = None) -> list[str]:
         return [*(super().get_exclude(request, obj) or ()), *self.concealed]  # type: ignore[misc]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -59,11 +59,11 @@ class ReadOnlyAdmin(GuildhallAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         # The list stays open to those who may act on it; a row's own page is read-only.
         return obj is None and bool(super().has_change_permission(request, obj))
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -71,13 +71,13 @@ class ServiceForm(ModelForm):
     """A form that saves by calling `perform`, once everything else about it is right."""
 
     actor: Any = None
-    saved: Any = None
+    saved: object = None
 
-    def perform(self, values: dict[str, Any]) -> Model:
+    def perform(self, values: dict[str, object]) -> Model:
         """Call the service with what was entered; `values` are the changed fields (all of them for a new row)."""
         raise NotImplementedError
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         cleaned: dict[str, Any] = super().clean() or {}
         for name, value in list(cleaned.items()):  # a refused one is taken out
             if isinstance(value, str) and has_control_characters(value):
@@ -110,10 +110,10 @@ class ServiceAdmin(GuildhallAdmin):
         form.actor = request.user  # the class is made anew for each request
         return form
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: object, form: ModelForm, change: bool) -> None:
         """Nothing: the form's service has saved it."""
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 

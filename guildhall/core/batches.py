@@ -67,7 +67,7 @@ class BatchKind:
     label: str
     scopes: tuple[str, ...]
     rows: Callable[[Batch], list[BatchRow]]
-    undo: Callable[[Batch, Any, str], None] | None = None
+    undo: Callable[[Batch, object, str], None] | None = None
     lock: Callable[[Batch], None] = _nothing
     why_not: str = ""
     marks_later: bool = False

@@ -118,7 +118,7 @@ def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
     raise ValueError(f"{model.__name__} has no field {name}")
 
 
-def _prepare(chunk: list[Sequence[Any]], active: list[tuple[int, Convert]]) -> list[list[Any]]:
+def _prepare(chunk: list[Sequence[object]], active: list[tuple[int, Convert]]) -> list[list[Any]]:
     prepared = []
     for row in chunk:
         values = list(row)

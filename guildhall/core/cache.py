@@ -173,12 +173,12 @@ def _tally() -> _Tally | _RedisTally:
     return found
 
 
-def _fault_tolerant(name: str, empty: Callable[[], Any]) -> Any:
+def _fault_tolerant(name: str, empty: Callable[[], object]) -> Any:
     """Return `RedisCache`'s method `name`, returning what an empty cache would (`empty()`) while Redis is away."""
     plain = getattr(RedisCache, name)
 
     @functools.wraps(plain)
-    def method(self: RedisCache, *args: Any, **options: Any) -> Any:
+    def method(self: RedisCache, *args: object, **options: object) -> object:
         try:
             return plain(self, *args, **options)
         except RedisError as error:
@@ -219,7 +219,7 @@ class FaultTolerantRedisCache(RedisCache):
             _say(error)
             return default
 
-    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+    def incr(self, key: object, delta: int = 1, version: int | None = None) -> int:
         try:
             return int(super().incr(key, delta, version))
         except RedisError as error:

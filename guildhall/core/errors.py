@@ -31,7 +31,7 @@ class GuildhallError(Exception):
         *,
         code: str | None = None,
         attr: str | None = None,
-        figures: Mapping[str, Any] | None = None,
+        figures: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(detail)
         self.code = code or self.default_code

@@ -96,7 +96,7 @@ class PointsField(forms.Field):
         except BadInput as error:
             raise ValidationError(error.detail, code=error.code) from error
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: Any) -> object:
         return show_points(value) if isinstance(value, Decimal) else value
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -153,7 +153,7 @@ class MomentField(forms.Field):
         except BadInput as error:
             raise ValidationError(error.detail, code=error.code) from error
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: Any) -> object:
         return timezone.localtime(value).strftime("%Y-%m-%dT%H:%M") if isinstance(value, dt.datetime) else value
 
 
@@ -170,7 +170,7 @@ class DayField(forms.Field):
         except BadInput as error:
             raise ValidationError(error.detail, code=error.code) from error
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: Any) -> object:
         return value.isoformat() if isinstance(value, dt.date) else value
 
 
@@ -233,10 +233,10 @@ class RowField(ChoiceField):
         first = [] if self.empty is None else [("", self.empty)]
         self.choices = [*first, *((pk, label(row)) for pk, row in self.rows.items())]
 
-    def clean(self, value: Any) -> Any:
+    def clean(self, value: Any) -> object:
         return self.rows.get(super().clean(value))
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: Any) -> object:
         return str(value.pk) if isinstance(value, models.Model) else value
 
 
@@ -250,7 +250,7 @@ class RowsField(ChoicesField):
         self.rows = {str(row.pk): row for row in rows}
         self.choices = [(pk, label(row)) for pk, row in self.rows.items()]
 
-    def clean(self, value: Any) -> list[Any]:
+    def clean(self, value: Any) -> list[object]:
         return [self.rows[pk] for pk in dict.fromkeys(super().clean(value))]
 
 

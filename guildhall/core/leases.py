@@ -57,7 +57,7 @@ class _DatabaseNow(Now):
         return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
 
 
-def _in_database(after: dt.timedelta = dt.timedelta(0)) -> Any:
+def _in_database(after: dt.timedelta = dt.timedelta(0)) -> object:
     """Return the moment `after` now, by the database's clock.
 
     SQLite's clock is this machine's, and the clock that a test holds counts everywhere.

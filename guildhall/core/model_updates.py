@@ -117,7 +117,7 @@ def refuse_unknown_fields(given: Iterable[str], fields: type) -> None:
         )
 
 
-def set_fields(instance: models.Model, values: Mapping[str, Any], *, fields: type | None = None) -> None:
+def set_fields(instance: models.Model, values: Mapping[str, object], *, fields: type | None = None) -> None:
     """Set plain fields of a row without saving it, each brought into its column's type.
 
     Args:
@@ -137,7 +137,7 @@ def field_names(fields: type) -> frozenset[str]:
     return frozenset(fields.__required_keys__ | fields.__optional_keys__)  # type: ignore[attr-defined] # a TypedDict's
 
 
-def _typed(instance: models.Model, name: str, value: Any) -> Any:
+def _typed(instance: models.Model, name: str, value: Any) -> object:
     """Return a value as its column keeps it."""
     column = instance._meta.get_field(name)
     if not isinstance(column, models.Field):
@@ -164,7 +164,7 @@ def _is_many_to_many(instance: models.Model, name: str) -> bool:
     return any(link.name == name for link in instance._meta.many_to_many)
 
 
-def _stored(instance: models.Model) -> dict[str, Any]:
+def _stored(instance: models.Model) -> dict[str, object]:
     """Return the values of a row by column; not those that the database or `save` fills in."""
     return {
         column.attname: copy.deepcopy(getattr(instance, column.attname))
@@ -174,7 +174,7 @@ def _stored(instance: models.Model) -> dict[str, Any]:
 
 
 def _difference(
-    instance: models.Model, old: Mapping[str, Any], written: frozenset[str], known: frozenset[str]
+    instance: models.Model, old: Mapping[str, object], written: frozenset[str], known: frozenset[str]
 ) -> Difference:
     """Return what changed of the named fields; of a related row that it replaces, the row itself. A new row has no `before`."""
     before: dict[str, Any] = {}
@@ -234,7 +234,7 @@ def _save(
         raise conflict() from error
 
 
-def _as_texts(values: Mapping[str, Any]) -> dict[str, Any]:
+def _as_texts(values: Mapping[str, object]) -> dict[str, object]:
     return {
         name: [str(one) for one in value] if isinstance(value, list) else str(value) for name, value in values.items()
     }

@@ -106,7 +106,7 @@ def _topics_of(lane: Lane) -> Q:
 def put(
     *,
     topic: str,
-    payload: dict[str, Any],
+    payload: dict[str, object],
     order_key: str = "",
     dedupe_key: str = "",
     target: models.Model | None = None,
@@ -225,7 +225,7 @@ def _finish(message: OutboxMessage, how: str, **changes: Unpack[Outcome]) -> str
     return how if lease.release(**changes) else "lost"
 
 
-def _without_secrets(message: OutboxMessage) -> dict[str, Any]:
+def _without_secrets(message: OutboxMessage) -> dict[str, object]:
     secrets = _secrets.get(message.topic, ())
     return {name: value for name, value in message.payload.items() if name not in secrets}
 

@@ -114,7 +114,7 @@ def what_changed(before: Mapping[str, Any], shown: Shown) -> str:
     return "; ".join(f"{words}: {_names(labels)}" for words, labels in parts if labels)
 
 
-def by_label(rows: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def by_label(rows: Iterable[tuple[str, Any]]) -> dict[str, object]:
     """Return `Shown.rows` made of labels and values, also where two rows have the same label."""
     found: dict[str, Any] = {}
     seen: Counter[str] = Counter()
@@ -134,7 +134,7 @@ def _hash(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     """Return `value` as JSON that is the same whenever it means the same."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -152,7 +152,7 @@ def _plain(value: Any) -> Any:
 _commits: dict[str, str] = {}
 
 
-def executes_preview(preview: Callable[..., Any] | str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def executes_preview(preview: Callable[..., object] | str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Say of a use case that it carries out what `preview` (or the function of that dotted name) shows.
 
     It must take `digest` (None: not previewed).

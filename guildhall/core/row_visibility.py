@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import models
 
 M = TypeVar("M", bound=models.Model)
-Rows = Callable[[Any], models.Q]
+Rows = Callable[[object], models.Q]
 
 
 class RowVisibility:
@@ -25,7 +25,7 @@ class RowVisibility:
         self._rules.append(rows)
         return rows
 
-    def visible_to(self, reader: Any, records: models.QuerySet[M]) -> models.QuerySet[M]:
+    def visible_to(self, reader: object, records: models.QuerySet[M]) -> models.QuerySet[M]:
         """Return `records` without what the apps keep back from `reader`, a person who is signed in."""
         for rows in self._rules:
             records = records.exclude(rows(reader))

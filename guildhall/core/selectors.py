@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -13,7 +12,7 @@ from .models import AuditEvent
 
 def audit_events(
     *,
-    reader: Any,
+    reader: object,
     search: str = "",
     app: str = "",
     actor_id: int | None = None,

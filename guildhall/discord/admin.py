@@ -22,13 +22,13 @@ class ReadOnly(ModelAdmin):
 
     list_per_page = 50
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -44,7 +44,7 @@ class MappingAdmin(ModelAdmin):
     fields = _FIELDS
     list_per_page = 50
 
-    def save_model(self, request: HttpRequest, obj: DiscordRoleMapping, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: DiscordRoleMapping, form: object, change: bool) -> None:
         values: dict[str, Any] = {name: getattr(obj, name) for name in _FIELDS}
         actor = request.user if isinstance(request.user, User) else None
         try:

@@ -31,7 +31,7 @@ class Check:
     detail: str
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return {"name": self.name, "state": self.state, "detail": self.detail, **self.facts}
 
 

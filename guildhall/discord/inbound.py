@@ -66,7 +66,7 @@ def authority() -> str:
 
 
 @use_case
-def receive_member_update(*, update: MemberUpdate, actor: User | None) -> dict[str, Any]:
+def receive_member_update(*, update: MemberUpdate, actor: User | None) -> dict[str, object]:
     """Take in one event; the same one again answers the same and does nothing.
 
     Returns:
@@ -99,7 +99,7 @@ def receive_member_update(*, update: MemberUpdate, actor: User | None) -> dict[s
     return answer
 
 
-def _apply_update(update: MemberUpdate, discord_id: str, actor: User | None) -> dict[str, Any]:
+def _apply_update(update: MemberUpdate, discord_id: str, actor: User | None) -> dict[str, object]:
     person = User.objects.filter(discord_id=discord_id).first()
     member, _ = DiscordMember.objects.select_for_update().get_or_create(discord_id=discord_id)
     answer: dict[str, Any] = {

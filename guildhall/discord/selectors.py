@@ -40,7 +40,7 @@ def roster_page(people: Sequence[User]) -> list[dict[str, Any]]:
     return [_roster_row(person, owned[person.pk], desired[UserId(person.pk)].role_ids) for person in people]
 
 
-def _roster_row(person: User, characters: list[Character], role_ids: list[str]) -> dict[str, Any]:
+def _roster_row(person: User, characters: list[Character], role_ids: list[str]) -> dict[str, object]:
     standing = standing_character(characters)
     main = next((c for c in characters if c.is_main), None)
     return {
@@ -69,10 +69,10 @@ def _roster_row(person: User, characters: list[Character], role_ids: list[str]) 
     }
 
 
-def roles_with_meaning() -> list[dict[str, Any]]:
+def roles_with_meaning() -> list[dict[str, object]]:
     """Return every role that the bot saw, highest first, with what it stands for; mapped ones that are gone
     included."""
-    meanings: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    meanings: dict[str, list[dict[str, object]]] = defaultdict(list)
     for mapping in DiscordRoleMapping.objects.select_related("rank"):
         meanings[mapping.role_id].append(mapping_json(mapping))
     shown = []
@@ -114,7 +114,7 @@ def roles_with_meaning() -> list[dict[str, Any]]:
     return shown
 
 
-def mapping_json(mapping: DiscordRoleMapping) -> dict[str, Any]:
+def mapping_json(mapping: DiscordRoleMapping) -> dict[str, object]:
     """Return a mapping as the API shows it."""
     return {
         "id": mapping.pk,
@@ -128,7 +128,7 @@ def mapping_json(mapping: DiscordRoleMapping) -> dict[str, Any]:
     }
 
 
-_NOBODY: dict[str, Any] = {
+_NOBODY: dict[str, object] = {
     "user_id": None,
     "display_name": "",
     "role_group": "",
@@ -139,7 +139,7 @@ _NOBODY: dict[str, Any] = {
 }
 
 
-def member_view(discord_id: DiscordId) -> dict[str, Any]:
+def member_view(discord_id: DiscordId) -> dict[str, object]:
     """Return one Discord account: who it is here, what it holds, what it should hold, what differs.
 
     Raises:

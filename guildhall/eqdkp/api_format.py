@@ -98,7 +98,7 @@ def _xml_nodes(key: str, value: Any, depth: int, out: list[str]) -> None:
         tag = f"i{tag}"
     pad = "  " * depth
     if isinstance(value, Mapping):
-        children: list[tuple[str, Any]] = [(str(k), v) for k, v in value.items()]
+        children: list[tuple[str, object]] = [(str(k), v) for k, v in value.items()]
     elif isinstance(value, Sequence) and not isinstance(value, str):
         children = [(str(index), item) for index, item in enumerate(value)]
     else:
@@ -129,7 +129,7 @@ def _lua_string(value: str) -> str:
 
 def _lua(value: Any) -> str:
     if isinstance(value, Mapping):
-        pairs: list[tuple[str, Any]] = [(str(k), v) for k, v in value.items()]
+        pairs: list[tuple[str, object]] = [(str(k), v) for k, v in value.items()]
     elif isinstance(value, Sequence) and not isinstance(value, str):
         pairs = [(str(index), item) for index, item in enumerate(value)]
     else:
@@ -161,7 +161,7 @@ def clean_text(value: str) -> str:
     return _NO_TEXT.sub("", value)
 
 
-def _element_value(element: Element, depth: int = 0) -> Any:
+def _element_value(element: Element, depth: int = 0) -> object:
     if depth > _DEEPEST:
         raise BadInput("The body is nested too deeply.", code="malformed_input")
     children = list(element)
@@ -198,7 +198,7 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _no_constant(text: str) -> Any:
+def _no_constant(text: str) -> object:
     raise ValueError(f"{text} is not a number")
 
 

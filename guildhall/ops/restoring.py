@@ -234,7 +234,7 @@ def _load(archive: zipfile.ZipFile, model: type[models.Model], manifest: dict[st
     return count
 
 
-def _places(model: type[models.Model], columns: Any) -> list[int]:
+def _places(model: type[models.Model], columns: object) -> list[int]:
     """Return where in a row of the backup each column of ours stands."""
     wanted = columns_of(model)
     known = {str(field.column) for field in model._meta.concrete_fields}
@@ -254,7 +254,7 @@ def _reader(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
     return field.to_python
 
 
-def _inserter(table: str, fields: list[models.Field[Any, Any]]) -> Callable[[list[list[Any]]], None]:
+def _inserter(table: str, fields: list[models.Field[Any, Any]]) -> Callable[[list[list[object]]], None]:
     """Inserts rows exactly as they are: no `auto_now`, no `save`, no signal."""
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
@@ -273,7 +273,7 @@ def _inserter(table: str, fields: list[models.Field[Any, Any]]) -> Callable[[lis
     return insert
 
 
-def _renumber(model: type[models.Model], manifest: dict[str, Any]) -> Callable[[list[Any]], list[Any]]:
+def _renumber(model: type[models.Model], manifest: dict[str, Any]) -> Callable[[list[object]], list[object]]:
     """Return rows that point to content types or permissions are told the numbers that those have in this database."""
     places: dict[int, dict[str, int]] = {}
     for index, field in enumerate(stored_fields(model)):
@@ -283,7 +283,7 @@ def _renumber(model: type[models.Model], manifest: dict[str, Any]) -> Callable[[
                 there: dict[str, str] = manifest["numbered_by_django"][target._meta.db_table]
                 places[index] = {number: here[name] for number, name in there.items()}
 
-    def renumber(row: list[Any]) -> list[Any]:
+    def renumber(row: list[Any]) -> list[object]:
         for index, numbers in places.items():
             if row[index] is not None:
                 row[index] = numbers[str(row[index])]

@@ -106,7 +106,7 @@ class UserPointsSummaryAdmin(ConcealsFields, ReadOnlyAdmin):
         return row.held_visible
 
     @admin.action(description="Adjust the points of the selected people…", permissions=["change"])
-    def adjust(self, request: HttpRequest, queryset: QuerySet[UserPointsSummary]) -> Any:
+    def adjust(self, request: HttpRequest, queryset: QuerySet[UserPointsSummary]) -> object:
         pools = set(queryset.values_list("pool_id", flat=True))
         if len(pools) != 1:
             self.message_user(request, "Select people of one pool (use the filter).", messages.ERROR)

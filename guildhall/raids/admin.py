@@ -49,7 +49,7 @@ class ByService(ModelAdmin):
             self.message_user(request, error.detail, messages.ERROR)
             return redirect(request.get_full_path())
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+    def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
         """Do nothing more: the service has written everything already; the forms are asked only for what the log of
         changes says."""
         for formset in formsets:
@@ -71,7 +71,7 @@ class ByService(ModelAdmin):
             self.message_user(request, error.detail, messages.ERROR)
             return redirect("../")
 
-    def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
+    def revert_disabled(self, request: HttpRequest, obj: object = None) -> bool:
         """Return True: an old version is restored by hand, because a button would bypass the services."""
         return True
 
@@ -79,13 +79,13 @@ class ByService(ModelAdmin):
 class ReadOnly(ModelAdmin):
     """Shown, never written here."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         # The list must be open to those who may use its actions; the form is read-only.
         return obj is None and super().has_change_permission(request, obj)
 
@@ -118,7 +118,7 @@ class EventForm(ModelForm):
             raise forms.ValidationError("There is an event of this name already.")
         return name
 
-    def for_service(self) -> dict[str, Any]:
+    def for_service(self) -> dict[str, object]:
         """Return what `create_event` and `update_event` take."""
         values = dict(self.cleaned_data)
         own, others = values.pop("own_pool"), list(values.pop("other_pools"))
@@ -168,7 +168,7 @@ class ItemPoolAdmin(SimpleHistoryAdmin, ByService):
     search_fields = ["name"]
     fields = ["name", "description", "pools"]
 
-    def save_model(self, request: HttpRequest, obj: ItemPool, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: ItemPool, form: ModelForm, change: bool) -> None:
         saved = services.save_item_pool(
             item_pool=obj if change else None,
             name=form.cleaned_data["name"],
@@ -191,7 +191,7 @@ class CheckInline(TabularInline):
     extra = 0
     can_delete = False
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -322,10 +322,10 @@ class UnmatchedNameAdmin(ByService):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: UnmatchedName, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: UnmatchedName, form: ModelForm, change: bool) -> None:
         if form.cleaned_data.get("character"):
             services.resolve_unmatched(
                 unmatched=obj,

@@ -121,7 +121,7 @@ class Plan:
         return [row for row in self.rows if row.verdict in verdicts]
 
 
-def clean_attendees(attendees: Iterable[Any]) -> list[Attendee]:
+def clean_attendees(attendees: Iterable[object]) -> list[Attendee]:
     """Return attendees as they came (dicts or `Attendee`s), checked; a line that repeats another is left out.
 
     Raises:
@@ -366,11 +366,11 @@ def _once_a_character(rows: list[Planned]) -> None:
             down.add(row.character)
 
 
-def _merit(row: Planned) -> tuple[Any, ...]:
+def _merit(row: Planned) -> tuple[object, ...]:
     return merit_of(row.attendee.status, row.amounts, row.character)
 
 
-def merit_of(status: str, amounts: Mapping[PoolId, Decimal], character: Character | None) -> tuple[Any, ...]:
+def merit_of(status: str, amounts: Mapping[PoolId, Decimal], character: Character | None) -> tuple[object, ...]:
     """Return the order in which characters stand for their person, the best first, whatever the order they come in:
     there before
     absent, then the sum of what they earn, the main before alts, at last the amounts pool by pool."""
@@ -382,7 +382,7 @@ def merit_of(status: str, amounts: Mapping[PoolId, Decimal], character: Characte
     )
 
 
-def shown_of(plan: Plan, *, mark: str, remember: bool, is_repeat: bool, asked: Any = None) -> Shown:
+def shown_of(plan: Plan, *, mark: str, remember: bool, is_repeat: bool, asked: object = None) -> Shown:
     """Return what the preview of an upload shows.
 
     Args:

@@ -190,7 +190,7 @@ def preview_attendance(
     parse: AttendanceParse,
     check: AttendanceCheck | int | None = None,
     decisions: Decisions | None = None,
-    asked: Any = None,
+    asked: object = None,
 ) -> Preview:
     """Return what `commit_parsed_attendance` would do with the same arguments: each name with its verdict and what
     it would earn.

@@ -38,10 +38,10 @@ class ReadOnlyInline(TabularInline):
     extra = 0
     can_delete = False
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -190,5 +190,5 @@ class RecruitmentPolicyAdmin(SimpleHistoryAdmin, ServiceAdmin):
         may = super().has_add_permission(request) and selectors.may_edit_policy(principal_of(request))
         return may and not RecruitmentPolicy.objects.exists()
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return super().has_change_permission(request, obj) and selectors.may_edit_policy(principal_of(request))

@@ -46,7 +46,7 @@ class Rules:
             minimum_attendance=Decimal(kept["minimum_attendance"]),
         )
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """JSON-ready, percentages as text."""
         return {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(self).items()}
 
@@ -72,7 +72,7 @@ class Tally:
     def counted(self) -> int:
         return self.counted_passes + self.counted_fails + self.counted_recycles
 
-    def as_trace(self, rules: Rules) -> dict[str, Any]:
+    def as_trace(self, rules: Rules) -> dict[str, object]:
         """JSON-ready: the figures and the rules, to be kept with the decision and shown with it."""
         return {"tally": asdict(self) | {"total": self.total, "counted": self.counted}, "rules": rules.as_json()}
 

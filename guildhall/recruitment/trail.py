@@ -24,12 +24,12 @@ def _own(reader: Any) -> list[str]:
 
 
 @audit.exclude_rows
-def own_applications(reader: Any) -> Q:
+def own_applications(reader: object) -> Q:
     """Return the rows of the audit trail about `reader`'s own applications. One query."""
     return Q(target_type=Application._meta.label_lower, target_id__in=_own(reader))
 
 
 @outbox.exclude_rows
-def own_messages(reader: Any) -> Q:
+def own_messages(reader: object) -> Q:
     """Return the messages about `reader`'s own applications, by the row that they name as their target. One query."""
     return Q(target_type=Application._meta.label_lower, target_id__in=_own(reader))

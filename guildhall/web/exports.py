@@ -40,7 +40,7 @@ def table(*, name: str, file_format: str, columns: Sequence[str], rows: Iterable
     return response
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     if isinstance(value, Decimal):
         return f"{value:.2f}"
     if isinstance(value, dt.datetime):
@@ -48,7 +48,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _harmless(value: Any) -> Any:
+def _harmless(value: Any) -> object:
     return spreadsheet_text(value) if isinstance(value, str) else value
 
 

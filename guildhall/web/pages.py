@@ -76,7 +76,7 @@ def page(
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
-        def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def wrapper(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             with timezone.override(guild_zone()):
                 try:
                     principal = principal_of(request)
@@ -139,7 +139,7 @@ class Done:
     level: str = "success"
 
 
-def go(name: str, *args: Any, message: str, query: Mapping[str, Any] | None = None, fragment: str = "") -> Done:
+def go(name: str, *args: object, message: str, query: Mapping[str, object] | None = None, fragment: str = "") -> Done:
     """Return `Done`, at the page called `name` (of this app)."""
     url = reverse(f"web:{name}", args=args)
     if query:

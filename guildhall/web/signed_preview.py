@@ -7,7 +7,6 @@ Invariant: what is committed is what was previewed. The rosters travel in the fo
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from django.core import signing
 
@@ -42,7 +41,7 @@ def pack(parse: AttendanceParse, file_name: str) -> str:
     return signing.dumps(data, salt=SALT, compress=True)
 
 
-def _block(block: RosterBlock) -> dict[str, Any]:
+def _block(block: RosterBlock) -> dict[str, object]:
     return {
         **{name: getattr(block, name) for name in _BLOCK},
         "taken_at": _text(block.taken_at),

@@ -61,7 +61,7 @@ class Guildhall:
         """
         await self._post("/api/discord/webhooks/member-update/", body, idempotency_key=body["event_id"])
 
-    async def _post(self, path: str, body: dict[str, Any], *, idempotency_key: str) -> dict[str, Any]:
+    async def _post(self, path: str, body: dict[str, object], *, idempotency_key: str) -> dict[str, Any]:
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=aiohttp.ClientTimeout(total=30))
         attempt = 0

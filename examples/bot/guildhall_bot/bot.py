@@ -66,7 +66,7 @@ class Bot(discord.Client):
         self.guildhall = guildhall
         self.last_handled = LastHandled(config.state_file)
         self.queues: dict[int, asyncio.Queue[discord.Message]] = {}
-        self.member_events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.member_events: asyncio.Queue[dict[str, object]] = asyncio.Queue()
         self.newest: dict[int, int] = defaultdict(int)
         self._waiting: dict[int, list[discord.Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -53,7 +53,7 @@ class VisitorReadable:
             request, self.visitor_section
         )
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         if not visitors.is_visitor(request):
             return
@@ -102,7 +102,7 @@ def shown(data: Any, fields: Collection[str]) -> Any:
     return data
 
 
-def _blank(value: Any) -> Any:
+def _blank(value: Any) -> object:
     if isinstance(value, str):
         return ""
     if isinstance(value, list | tuple):

@@ -126,7 +126,7 @@ class PersonChanges(TypedDict, total=False):
 
     display_name: str
     email: str
-    preferences: dict[str, Any]
+    preferences: dict[str, object]
 
 
 @use_case
@@ -194,7 +194,7 @@ def password_was_set(*, user: User) -> None:
     )
 
 
-def refuse_own_role(given: Any) -> None:
+def refuse_own_role(given: object) -> None:
     """Refuse a change of one's own role or standing in a change of one's own profile.
 
     Raises:
@@ -206,6 +206,6 @@ def refuse_own_role(given: Any) -> None:
 
 
 @receiver(password_changed, dispatch_uid="accounts.password_changed")
-def note_password(user: User, **kwargs: Any) -> None:
+def note_password(user: User, **kwargs: object) -> None:
     """Call `password_was_set` for a password that was set, by whatever way."""
     password_was_set(user=user)

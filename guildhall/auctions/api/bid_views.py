@@ -32,7 +32,7 @@ def keeping_refusals(handler: Callable[..., Response]) -> Callable[..., Response
     """Around `idempotent`: a refused bid was rolled back with its transaction; it is put on the record after it."""
 
     @functools.wraps(handler)
-    def wrapper(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def wrapper(view: Any, request: Request, *args: object, **kwargs: object) -> Response:
         view.refusal = None
         try:
             return handler(view, request, *args, **kwargs)
@@ -92,7 +92,7 @@ class PlaceBidView(APIView):
         return Response(shown_placed(placed), status=201)
 
 
-def shown_placed(placed: services.PlacedBid) -> dict[str, Any]:
+def shown_placed(placed: services.PlacedBid) -> dict[str, object]:
     """Return an accepted bid as docs/api-contract.md pins it."""
     return {
         "bid_id": placed.bid.pk,

@@ -44,7 +44,7 @@ class ChatLines(serializers.ListField):
 
     child = ChatText()
 
-    def to_internal_value(self, data: Any) -> list[Any]:
+    def to_internal_value(self, data: Any) -> list[object]:
         if isinstance(data, list) and len(data) > MAX_LINES:
             raise TooLarge(
                 f"These are more than {MAX_LINES:,} lines. Send those of the raid alone.",

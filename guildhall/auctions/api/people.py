@@ -71,7 +71,7 @@ def own_bid_of(request: Request) -> int | None:
     return find_person(discord_id=text).pk
 
 
-def shown_session(request: Request, session: BidSession) -> dict[str, Any]:
+def shown_session(request: Request, session: BidSession) -> dict[str, object]:
     """Return a session for the caller, with their own bid."""
     return present_one(session, viewer_id=caller_id(request))
 

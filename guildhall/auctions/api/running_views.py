@@ -109,7 +109,7 @@ class SessionActionView(APIView):
     def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
         raise NotImplementedError
 
-    def handle(self, request: Request, bid_session_id: str, serializer: type[Any] = ReasonInput) -> Response:
+    def handle(self, request: Request, bid_session_id: str, serializer: type[object] = ReasonInput) -> Response:
         """Check, act, answer the session."""
         actor = people.runs_auctions(request)
         return Response(people.shown_session(request, self.act(bid_session_id, actor, given(serializer, request))))

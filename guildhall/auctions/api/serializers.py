@@ -44,7 +44,7 @@ class StartInput(Serializer):
     )
     note = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         refuse_other_item(attrs)
         return attrs
 
@@ -53,10 +53,10 @@ class StartInput(Serializer):
 class AnyAmount(serializers.Field[Any, Any, Any, Any]):
     """An amount that the service reads, so that its refusal comes with the session's own figures."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> object:
         return data
 
-    def to_representation(self, value: Any) -> Any:
+    def to_representation(self, value: Any) -> object:
         return value
 
 
@@ -83,7 +83,7 @@ class PlaceInput(SessionRef):
     )
     character_name = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=120)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
         """Require one of `amount`, `all_in` and `steps`."""
         require_one_way(BidRequest(amount=attrs.get("amount"), all_in=attrs["all_in"], steps=attrs.get("steps")))
         return attrs

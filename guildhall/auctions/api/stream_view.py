@@ -25,7 +25,7 @@ RETRY_SECONDS = 15
 PARAMETERS = {"last_event_id": Parameter("last_event_id")}
 
 
-def running_sessions() -> dict[str, Any]:
+def running_sessions() -> dict[str, object]:
     """Return every running session and those that wait to be awarded: what a new subscriber begins with."""
     return {"sessions": present_many([*running(), *awaiting_award()[:50]]), "server_time": clock.now()}
 
@@ -52,7 +52,7 @@ def _resume_from(request: HttpRequest) -> int | None:
     return int(text)
 
 
-def describe_stream(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+def describe_stream(result: dict[str, Any], **_: object) -> dict[str, object]:
     """Return the stream's place in the schema (a hook of drf-spectacular, which sees no plain views). Its refusals are those
     of the list of running sessions, and 503."""
     like = result["paths"]["/api/bidding/active/"]["get"]

@@ -59,11 +59,11 @@ class SessionFilter(django_filters.FilterSet):
         model = BidSession
         fields: list[str] = []
 
-    def filter_status(self, rows: Any, name: str, value: str) -> Any:
+    def filter_status(self, rows: Any, name: str, value: str) -> object:
         """Return sessions that have this status now, by the clock."""
         return rows.filter(selectors.having_status(value))
 
-    def filter_pool(self, rows: Any, name: str, value: int) -> Any:
+    def filter_pool(self, rows: Any, name: str, value: int) -> object:
         """Return sessions that charge this pool, as the main one or beside it."""
         return rows.filter(selectors.charging(value))
 

@@ -125,7 +125,7 @@ def _longest_first(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(words, key=len, reverse=True))
 
 
-def _read(name: str, value: Any) -> Any:
+def _read(name: str, value: Any) -> object:
     if name in ("comment", "take_symbol"):
         if isinstance(value, str) and 0 < len(value) <= 10:
             return value
@@ -152,7 +152,7 @@ def _read(name: str, value: Any) -> Any:
     return frozenset(texts) if name in ("grammars", "bid_channels", "officer_channels", "fillers") else tuple(texts)
 
 
-def _listed(name: str, value: Any) -> list[Any]:
+def _listed(name: str, value: Any) -> list[object]:
     if not isinstance(value, list | tuple | set | frozenset):
         raise _bad(name, "a list of texts")
     return list(value)

@@ -128,7 +128,7 @@ def _columns(view: Any, serializer_class: Any) -> dict[str, Column]:
     return found
 
 
-def _kind(field: Any) -> str | None:
+def _kind(field: object) -> str | None:
     for classes, kind in (
         (serializers.BooleanField, FLAG),
         ((serializers.IntegerField, serializers.PrimaryKeyRelatedField), NUMBER),
@@ -338,7 +338,7 @@ def _sort_key(name: str, column: Column) -> Callable[[Mapping[str, Any]], Any]:
     return key
 
 
-def _plain(value: Any, column: Column) -> Any:
+def _plain(value: Any, column: Column) -> object:
     """Return a row's value as something to compare: rows may be written for JSON already."""
     if value is None or isinstance(value, Model):
         return None if value is None else str(value)

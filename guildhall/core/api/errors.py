@@ -52,7 +52,7 @@ class ExceptionHandler(BaseHandler):
 class ExceptionFormatter(BaseFormatter):
     """A `GuildhallError` in the common form: each of its faults with its `attr` and `figures`."""
 
-    def format_error_response(self, error_response: Any) -> Any:
+    def format_error_response(self, error_response: Any) -> object:
         formatted = super().format_error_response(error_response)
         source = getattr(self.exc, "source", None)
         if isinstance(source, GuildhallError):
@@ -60,12 +60,12 @@ class ExceptionFormatter(BaseFormatter):
         return formatted
 
 
-def error_body(error: GuildhallError) -> dict[str, Any]:
+def error_body(error: GuildhallError) -> dict[str, object]:
     """Return the common form for `error`, where no DRF view is involved."""
     return {"type": "client_error", "errors": [_item(fault) for fault in error.faults]}
 
 
-def _item(fault: GuildhallError) -> dict[str, Any]:
+def _item(fault: GuildhallError) -> dict[str, object]:
     item: dict[str, Any] = {"code": fault.code, "detail": fault.detail, "attr": fault.attr}
     if fault.figures:
         item["figures"] = fault.figures
@@ -73,7 +73,7 @@ def _item(fault: GuildhallError) -> dict[str, Any]:
 
 
 @csrf_exempt
-def api_not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
+def api_not_found(request: HttpRequest, *args: object, **kwargs: object) -> JsonResponse:
     """Return JSON 404 for every path under /api/ that does not exist."""
     slash = "" if request.path.endswith("/") else " Paths end with a slash."
     detail = f"There is nothing at {request.path[:200]}.{slash} GET /api/schema/ lists every path."

@@ -15,13 +15,13 @@ EXAMPLES_FILE = Path(__file__).with_name("examples.json")
 
 
 @functools.cache
-def examples() -> dict[str, dict[str, Any]]:
+def examples() -> dict[str, dict[str, object]]:
     """Return the answers by operation, such as ``get /api/raids/``, and status."""
     found: dict[str, dict[str, Any]] = json.loads(EXAMPLES_FILE.read_text(encoding="utf-8"))
     return found
 
 
-def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+def add_examples(result: dict[str, Any], **_: object) -> dict[str, object]:
     """Put each example on the answer it is of (a hook of drf-spectacular)."""
     for operation, by_status in examples().items():
         method, path = operation.split(" ")

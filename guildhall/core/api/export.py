@@ -28,7 +28,7 @@ from .renderers import OrjsonRenderer
 MOST_ROWS = 200_000
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> object:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -93,7 +93,7 @@ class XLSXRenderer(_TableRenderer):
         return out.getvalue()
 
 
-def _xlsx(value: Any) -> Any:
+def _xlsx(value: Any) -> object:
     if isinstance(value, dt.datetime):  # a workbook knows no time zones; these are UTC
         return value.astimezone(dt.UTC).replace(tzinfo=None)
     if isinstance(value, Decimal | int | float | dt.date):

@@ -63,7 +63,7 @@ class IdField(serializers.PrimaryKeyRelatedField[Any]):
         "incorrect_type": "An id of a {what} is a whole number, not {data_type}.",
     }
 
-    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+    def fail(self, key: str, **kwargs: object) -> NoReturn:
         """Refuse, naming what the id would be of."""
         queryset = self.get_queryset()
         what = "row" if queryset is None else queryset.model._meta.verbose_name
@@ -74,7 +74,7 @@ class IdField(serializers.PrimaryKeyRelatedField[Any]):
         own = {name: value for name, value in kwargs.items() if name in MANY_RELATION_KWARGS}
         return ManyIds(child_relation=cls(*args, **kwargs), **own)
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> object:
         if isinstance(data, str) and (number := parse_digits(data)) is not None:
             data = number
         if isinstance(data, bool) or not isinstance(data, int):
@@ -110,7 +110,7 @@ class JSONObjectField(PlainJSONField):
         "too_large": f"This may have {MOST_JSON} characters.",
     }
 
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
+    def to_internal_value(self, data: Any) -> dict[str, object]:
         value = super().to_internal_value(data)
         if not isinstance(value, dict):
             self.fail("not_an_object")
@@ -148,7 +148,7 @@ class AliasesMixin:
             fields[alias] = type(field)(*field._args, **{**options, "required": False, "help_text": f"as `{name}`"})
         return fields
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> object:
         """Return what the serializer does, each alias read as the field that it stands for.
 
         Raises:

@@ -71,7 +71,7 @@ def _fingerprint(request: Request) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     if hasattr(value, "chunks"):  # an uploaded file: what counts is what is in it
         digest = hashlib.sha256()
         for chunk in value.chunks():
@@ -97,7 +97,7 @@ def idempotent(handler: Callable[..., Response]) -> Callable[..., Response]:
     """
 
     @functools.wraps(handler)
-    def wrapper(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def wrapper(view: Any, request: Request, *args: object, **kwargs: object) -> Response:
         key = request.headers.get(HEADER, "").strip()
         if not key:
             return handler(view, request, *args, **kwargs)
@@ -156,11 +156,11 @@ def _passing(response: Response) -> bool:
     return response.status_code in (401, 403, 429) or response.status_code >= 500
 
 
-def without_secrets(body: Any) -> Any:
+def without_secrets(body: object) -> object:
     """Return a JSON-ready answer as it may be stored: without the fields of `SECRET_FIELDS`, which ``withheld`` names."""
     left_out: set[str] = set()
 
-    def clean(node: Any) -> Any:
+    def clean(node: object) -> object:
         if isinstance(node, dict):
             left_out.update(name for name, value in node.items() if name in SECRET_FIELDS and value)
             return {name: clean(value) for name, value in node.items() if name not in SECRET_FIELDS}
@@ -178,7 +178,7 @@ def without_secrets(body: Any) -> Any:
     return found
 
 
-def _json(data: Any) -> Any:
+def _json(data: Any) -> object:
     from rest_framework.utils.encoders import JSONEncoder
 
     return json.loads(json.dumps(data, cls=JSONEncoder))

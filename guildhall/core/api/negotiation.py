@@ -34,7 +34,7 @@ class Negotiation(DefaultContentNegotiation):
 class Metadata(BaseMetadata):
     """What OPTIONS answers: the same for everybody, without a look at the database. Fields are in the schema."""
 
-    def determine_metadata(self, request: Request, view: Any) -> dict[str, Any]:
+    def determine_metadata(self, request: Request, view: Any) -> dict[str, object]:
         return {
             "name": view.get_view_name(),
             "description": view.get_view_description(),

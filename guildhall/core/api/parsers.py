@@ -65,14 +65,14 @@ class _Objects:
     def __init__(self) -> None:
         self.left = MOST_OBJECTS
 
-    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def __call__(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
         self.left -= 1
         if self.left < 0:
             raise ValueError(f"the body has more than {MOST_OBJECTS:,} objects; send it in several calls")
         return _object(pairs)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()

@@ -13,7 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from guildhall.core.money import show_points
 
 
-def _default(value: Any) -> Any:
+def _default(value: Any) -> object:
     if isinstance(value, Decimal):
         return show_points(value)
     if isinstance(value, Promise):

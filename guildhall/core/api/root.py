@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 from drf_spectacular.generators import EndpointEnumerator
 from drf_spectacular.utils import extend_schema
@@ -39,12 +38,12 @@ class RootOutput(Serializer):
 class _Endpoints(EndpointEnumerator):
     """The API's views, and plain Django views under /api/ that name their methods in `api_methods` (the stream)."""
 
-    def should_include_endpoint(self, path: str, callback: Any) -> bool:
+    def should_include_endpoint(self, path: str, callback: object) -> bool:
         if hasattr(callback, "api_methods"):
             return True
         return bool(super().should_include_endpoint(path, callback))
 
-    def get_allowed_methods(self, callback: Any) -> list[str]:
+    def get_allowed_methods(self, callback: object) -> list[str]:
         found: list[str] = getattr(callback, "api_methods", None) or super().get_allowed_methods(callback)  # type: ignore[no-untyped-call]
         return found
 

@@ -23,7 +23,7 @@ IDEMPOTENCY = (
     "with the same key. A secret (`link_token`) is in the first answer alone."
 )
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
-_EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
+_EXAMPLES: dict[str, tuple[str, dict[str, object]]] = {
     "400": ("validation_error", {"code": "required", "detail": "This field is required.", "attr": "reason"}),
     "401": (
         "client_error",
@@ -99,7 +99,7 @@ class GuildhallSchema(AutoSchema):
         """DELETE takes no body unless its `extend_schema` declares one."""
         return None if self.method == "DELETE" else super().get_request_serializer()
 
-    def map_renderers(self, attribute: str) -> list[Any]:
+    def map_renderers(self, attribute: str) -> list[object]:
         """Return drf-spectacular's renderers; a list can be had as CSV and XLSX too (`export.py`)."""
         found: list[Any] = super().map_renderers(attribute)
         if list_columns(self) is not None:
@@ -139,7 +139,7 @@ class GuildhallSchema(AutoSchema):
             operation["description"] = f"{text}\n\nSigning in is enough; no scope is needed.".strip()
         return operation
 
-    def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
+    def _get_serializer_name(self, serializer: object, direction: object, bypass_extensions: bool = False) -> str:
         """Return the component's name with its app's: two apps may both have a `ReasonInput`."""
         name: str = super()._get_serializer_name(serializer, direction, bypass_extensions)
         serializer_class = serializer if isinstance(serializer, type) else type(serializer)
@@ -180,7 +180,7 @@ class GuildhallSchema(AutoSchema):
         handlers = [getattr(self.view, name, None) for name in names if name]
         return any(getattr(handler, mark, False) for handler in handlers)
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, object]:
         found: dict[str, Any] = super()._get_response_bodies(direction=direction)  # type: ignore[arg-type]
         if direction != "response" or not self.path.startswith("/api/"):
             return found
@@ -196,7 +196,7 @@ class GuildhallSchema(AutoSchema):
             statuses += ["409", "415"]
         return sorted(statuses)
 
-    def _error_response(self, status: str) -> dict[str, Any]:
+    def _error_response(self, status: str) -> dict[str, object]:
         component = self.resolve_serializer(ErrorSerializer, "response")
         kind, item = _EXAMPLES[status]
         return {

@@ -42,13 +42,13 @@ class StrictView:
 
     # A list's columns (`columns.py`); here so that an `@action` may have its own.
     column_paths: Any = {}
-    column_aliases: Any = {}
-    hidden_columns: Any = {}
-    own_parameters: Any = frozenset()
-    ordering: Any = None
-    ordering_fields: Any = None
+    column_aliases: object = {}
+    hidden_columns: object = {}
+    own_parameters: object = frozenset()
+    ordering: object = None
+    ordering_fields: object = None
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         """Do what DRF does, then refuse unknown parameters and fields.
 
         Raises:
@@ -108,7 +108,7 @@ class StrictView:
             callback = SimpleNamespace(cls=type(self), initkwargs={}, actions=actions)
         return contract_of(callback, method)
 
-    def _present(self, request: Request) -> Any:
+    def _present(self, request: Request) -> object:
         """Return what GET at this URL answers to this caller, as JSON; None where there is no such answer."""
         handler_name = (getattr(self, "action_map", None) or {"get": "get"}).get("get")
         if handler_name is None or not hasattr(self, handler_name):

@@ -29,7 +29,7 @@ class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
     """One's own claims; for officers and bots, everybody's."""
 
     @property
-    def required_scopes(self) -> Any:
+    def required_scopes(self) -> object:
         """Return the scopes: one's own claims need one's own account's, deciding on claims needs linking's."""
         decides = {"approve": "discord:write", "refuse": "discord:write", "verify_log": "raids:write"}
         reads = ("account:read", "discord:read")

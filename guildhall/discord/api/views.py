@@ -54,7 +54,7 @@ from .serializers import (
 )
 
 
-def person_json(person: User) -> dict[str, Any]:
+def person_json(person: User) -> dict[str, object]:
     """Return a person as `GET /api/users/me/` shows them (docs/api-contract.md, "Accounts")."""
     row = selectors.roster_page([person])[0]
     return {
@@ -199,7 +199,7 @@ class SyncRolesView(APIView):
         return Response(answer, status=202)
 
 
-def _role_sync(user_ids: list[int] | None) -> dict[str, Any]:
+def _role_sync(user_ids: list[int] | None) -> dict[str, object]:
     found = preview_role_sync(user_ids=user_ids)
     return {"queued": 0, "changes": found.changes, "digest": found.digest}
 

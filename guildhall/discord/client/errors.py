@@ -36,7 +36,7 @@ class DiscordError(Exception):
         status: int = 0,
         code: int = 0,
         retry_after: float | None = None,
-        body: Any = None,
+        body: object = None,
     ) -> None:
         super().__init__(message)
         self.message = message

@@ -143,7 +143,7 @@ class RestClient:
         """Return a channel that the bot can see."""
         return self._dict(Call("GET", "/channels/{channel}", {"channel": channel_id}))
 
-    def create_message(self, channel_id: str, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, Any]:
+    def create_message(self, channel_id: str, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, object]:
         """Post to a channel. With a `nonce` (at most 25 characters) Discord itself drops a repeat, so it is retried."""
         body = _message(message)
         if nonce:
@@ -152,7 +152,7 @@ class RestClient:
             Call("POST", "/channels/{channel}/messages", {"channel": channel_id}, body=body, repeatable=bool(nonce))
         )
 
-    def edit_message(self, channel_id: str, message_id: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    def edit_message(self, channel_id: str, message_id: str, message: Mapping[str, Any]) -> dict[str, object]:
         """Change a message of the bot's own."""
         return self._dict(
             Call(
@@ -163,17 +163,19 @@ class RestClient:
             )
         )
 
-    def direct_message(self, discord_id: DiscordId, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, Any]:
+    def direct_message(
+        self, discord_id: DiscordId, message: Mapping[str, Any], *, nonce: str = ""
+    ) -> dict[str, object]:
         """Post to a person."""
         channel = self._dict(Call("POST", "/users/@me/channels", body={"recipient_id": discord_id}, repeatable=True))
         return self.create_message(str(channel["id"]), message, nonce=nonce)
 
-    def webhook_info(self, kind: str) -> dict[str, Any]:
+    def webhook_info(self, kind: str) -> dict[str, object]:
         """Return what the webhook for `kind` is and where it posts."""
         webhook, token = self.config.webhook(kind)
         return self._dict(Call("GET", "/webhooks/{webhook}/{token}", {"webhook": webhook, "token": token}, bot=False))
 
-    def execute_webhook(self, kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    def execute_webhook(self, kind: str, message: Mapping[str, Any]) -> dict[str, object]:
         """Post through the webhook for `kind` and answer the message (`wait=true`)."""
         webhook, token = self.config.webhook(kind)
         return self._dict(
@@ -187,7 +189,7 @@ class RestClient:
             )
         )
 
-    def edit_webhook_message(self, kind: str, message_id: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    def edit_webhook_message(self, kind: str, message_id: str, message: Mapping[str, Any]) -> dict[str, object]:
         """Change a message that the webhook for `kind` posted."""
         webhook, token = self.config.webhook(kind)
         return self._dict(
@@ -202,7 +204,7 @@ class RestClient:
 
     # -- interactions and commands --------------------------------------------------------------------------------
 
-    def edit_original(self, application_id: str, token: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    def edit_original(self, application_id: str, token: str, message: Mapping[str, Any]) -> dict[str, object]:
         """Fill in the answer to a deferred interaction (within its fifteen minutes)."""
         return self._dict(
             Call(
@@ -214,7 +216,7 @@ class RestClient:
             )
         )
 
-    def put_commands(self, commands: list[dict[str, Any]], *, guild_only: bool) -> list[dict[str, Any]]:
+    def put_commands(self, commands: list[dict[str, object]], *, guild_only: bool) -> list[dict[str, object]]:
         """Replace the application's commands, in the server alone (at once) or everywhere."""
         if not self.config.client_id:
             raise NotConfigured("DISCORD_CLIENT_ID is not set: it is the application's id.")
@@ -262,7 +264,7 @@ class RestClient:
             raise NotConfigured("DISCORD_GUILD_ID is not set: it is the id of your Discord server.")
         return self.config.guild_id
 
-    def _dict(self, call: Call) -> dict[str, Any]:
+    def _dict(self, call: Call) -> dict[str, object]:
         answer = self._call(call)
         if not isinstance(answer, dict):
             raise Unavailable(f"{call.route} answered something else than an object")
@@ -274,7 +276,7 @@ class RestClient:
             raise Unavailable(f"{call.route} answered something else than a list")
         return answer
 
-    def _call(self, call: Call) -> Any:
+    def _call(self, call: Call) -> object:
         """Return the answer to a call, with its retries."""
         if call.with_bot:
             self._check_token()
@@ -319,7 +321,7 @@ class RestClient:
             self._local.session = session
         return self._local.session  # type: ignore[no-any-return]
 
-    def _send(self, ticket: Ticket, call: Call, url: str, headers: dict[str, str]) -> Any:
+    def _send(self, ticket: Ticket, call: Call, url: str, headers: dict[str, str]) -> object:
         response: requests.Response | None = None
         try:
             response = self._session().request(
@@ -423,7 +425,7 @@ class RestClient:
             self._store.forget("circuit")
 
 
-def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+def _message(message: Mapping[str, Any]) -> dict[str, object]:
     """Return the body of a message; nobody is mentioned unless the message says so itself."""
     return {"allowed_mentions": NO_MENTIONS, **message}
 

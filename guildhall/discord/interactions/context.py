@@ -111,7 +111,7 @@ class Later:
     """The work takes longer than Discord waits: the worker does it and fills the answer in."""
 
     task: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, object] = field(default_factory=dict)
     public: bool = False
 
 

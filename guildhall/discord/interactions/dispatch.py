@@ -35,7 +35,7 @@ def refusal(text: str, *, address: str = "") -> dict[str, Any]:
     return message(Embed("That did not work", escape(text), RED), components=components)
 
 
-def dispatch(interaction: Mapping[str, Any]) -> dict[str, Any]:
+def dispatch(interaction: Mapping[str, Any]) -> dict[str, object]:
     """Return the callback body for an interaction that has been verified and is not a ping."""
     kind = interaction.get("type")
     try:
@@ -85,7 +85,7 @@ def _complete(found: registry.Command, context: Context) -> Choices:
     return completer(context, context.text(context.focused)[:100]) if completer else Choices([])
 
 
-def _shown(answer: Answer) -> dict[str, Any]:
+def _shown(answer: Answer) -> dict[str, object]:
     if isinstance(answer, Choices):
         choices = [{"name": cut(shown, CHOICE), "value": value[:CHOICE]} for shown, value in answer.choices[:25]]
         return {"type": CHOICES, "data": {"choices": choices}}
@@ -117,7 +117,7 @@ def _shown(answer: Answer) -> dict[str, Any]:
 
 
 @use_case
-def _put_follow_up(answer: Later, interaction: Mapping[str, Any]) -> None:
+def _put_follow_up(answer: Later, interaction: Mapping[str, object]) -> None:
     outbox.put(
         topic=FOLLOW_UP,
         payload={

@@ -11,7 +11,7 @@ from .context import Answer, Choices, Context
 Handler = Callable[[Context], Answer]
 Pressed = Callable[[Context, list[str]], Answer]
 Completer = Callable[[Context, str], Choices]
-LaterTask = Callable[..., dict[str, Any]]
+LaterTask = Callable[..., dict[str, object]]
 
 STRING, INTEGER, BOOLEAN, USER, NUMBER, ATTACHMENT = 3, 4, 5, 6, 10, 11
 
@@ -28,7 +28,7 @@ class Option:
     complete: str = ""
     least: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         body: dict[str, Any] = {"name": self.name, "description": self.description, "type": self.kind}
         if self.required:
             body["required"] = True
@@ -56,7 +56,7 @@ class Command:
         options = self.subcommands[subcommand][1] if subcommand in self.subcommands else self.options
         return next((option for option in options if option.name == name), None)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the definition as Discord takes it: in the guild alone, required options first."""
         body: dict[str, Any] = {"name": self.name, "description": self.description, "type": 1, "contexts": [0]}
         if self.subcommands:
@@ -69,7 +69,7 @@ class Command:
         return body
 
 
-def _json(options: list[Option]) -> list[dict[str, Any]]:
+def _json(options: list[Option]) -> list[dict[str, object]]:
     return [option.as_json() for option in sorted(options, key=lambda option: not option.required)]
 
 
@@ -144,6 +144,6 @@ def later(name: str) -> Callable[[LaterTask], LaterTask]:
     return register
 
 
-def definitions() -> list[dict[str, Any]]:
+def definitions() -> list[dict[str, object]]:
     """Return all commands as `PUT /applications/{id}/commands` takes them."""
     return [found.as_json() for found in sorted(commands.values(), key=lambda c: c.name)]

@@ -15,7 +15,6 @@ import datetime as dt
 import re
 import secrets
 from collections.abc import Iterable
-from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -205,7 +204,7 @@ def codes_in(lines: Iterable[str]) -> list[tuple[str, str]]:
 
 
 @use_case
-def verify_claims_from_log(*, text: str, principal: Principal) -> list[dict[str, Any]]:
+def verify_claims_from_log(*, text: str, principal: Principal) -> list[dict[str, object]]:
     """Look for spoken codes in a log and settle the claims they prove.
 
     Returns:

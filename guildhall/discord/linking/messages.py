@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from guildhall.accounts.access_history import as_text, on_access_event
 from guildhall.accounts.models import User
 from guildhall.core.models import AuditEvent
@@ -13,7 +11,7 @@ from guildhall.discord.models import Claim
 
 
 @builder("claim_decided")
-def claim_decided(*, claim_id: int) -> dict[str, Any] | None:
+def claim_decided(*, claim_id: int) -> dict[str, object] | None:
     """Return the message that a claim was approved or refused."""
     claim = Claim.objects.select_related("character", "person").filter(pk=claim_id).first()
     if claim is None or claim.state not in (Claim.State.APPROVED, Claim.State.REFUSED):
@@ -25,7 +23,7 @@ def claim_decided(*, claim_id: int) -> dict[str, Any] | None:
 
 
 @builder("access_changed")
-def access_changed(*, event_id: int) -> dict[str, Any] | None:
+def access_changed(*, event_id: int) -> dict[str, object] | None:
     """Return the message that somebody's access was changed: what, when, by whom, and what to do if they did not
     expect it."""
     event = AuditEvent.objects.select_related("actor").filter(pk=event_id).first()

@@ -39,7 +39,7 @@ class Profile:
         return self.global_name or self.username or f"Discord {self.id}"
 
 
-def avatar_url(discord_id: str, avatar: Any) -> str:
+def avatar_url(discord_id: str, avatar: object) -> str:
     """Return the picture's address, empty where the account has none."""
     if not avatar:
         return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -49,7 +48,7 @@ def exchange_sent_token(request: HttpRequest, *, access_token: str, client: Rest
     return found
 
 
-def verify_claims_from_sent_log(request: HttpRequest, *, text: str, principal: Principal) -> list[dict[str, Any]]:
+def verify_claims_from_sent_log(request: HttpRequest, *, text: str, principal: Principal) -> list[dict[str, object]]:
     """Do what `claims.verify_claims_from_log` does, but codes that belong to no claim count as guesses of whoever
     sent the log.
 

@@ -35,7 +35,7 @@ def find_session(session_id: str) -> BidSession | None:
         return None
 
 
-def post_key(session_id: Any) -> str:
+def post_key(session_id: object) -> str:
     """Return the key under which a session's message is known."""
     return f"auction:{session_id}"
 
@@ -83,7 +83,7 @@ def auction(*, session_id: str) -> dict[str, Any] | None:
     return message(embed, components=[button_row(*buttons)] if session.paused_at is None else [])
 
 
-def _decided(session: BidSession, shown: dict[str, Any], name: str, address: str) -> dict[str, Any]:
+def _decided(session: BidSession, shown: dict[str, Any], name: str, address: str) -> dict[str, object]:
     winners = [
         f"**{escape(w['character_name'] or w['display_name'])}** {mention(w['discord_id'])} for **{w['amount']}**"
         for w in shown["winners"]

@@ -7,8 +7,6 @@ already that somebody has bid.
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import Q
 
 from guildhall.accounts.models import User
@@ -41,7 +39,7 @@ def connect() -> None:
 
 
 @outbox.exclude_rows
-def kept_from(reader: Any) -> Q:
+def kept_from(reader: object) -> Q:
     """Return the rows that other readers must not see: these messages are for the bidder alone."""
     return Q(topic__in=TOPICS)
 

@@ -66,7 +66,7 @@ class Embed:
             self.fields.append((name, text, inline))
         return self
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the embed as Discord takes it, within its lengths, the sum of all texts included."""
         body: dict[str, Any] = {"title": cut(self.title, TITLE), "color": self.color}
         footer = cut(self.footer or str(getattr(settings, "GUILD_NAME", "Guildhall")), FOOTER // 8)
@@ -132,7 +132,7 @@ def _size(embed: dict[str, Any]) -> int:
     return len(embed["title"]) + len(embed.get("description", "")) + len(embed["footer"]["text"]) + fields
 
 
-def button(label: str, custom_id: str, *, style: int = 2, disabled: bool = False) -> dict[str, Any]:
+def button(label: str, custom_id: str, *, style: int = 2, disabled: bool = False) -> dict[str, object]:
     """Return a button that comes back as an interaction. Styles: 1 blurple, 2 grey, 3 green, 4 red."""
     return {
         "type": 2,
@@ -143,7 +143,7 @@ def button(label: str, custom_id: str, *, style: int = 2, disabled: bool = False
     }
 
 
-def link_button(label: str, url: str) -> dict[str, Any]:
+def link_button(label: str, url: str) -> dict[str, object]:
     """Return a button that opens a page."""
     return {"type": 2, "style": 5, "label": cut(label, BUTTON_LABEL), "url": url}
 

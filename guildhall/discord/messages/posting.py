@@ -7,7 +7,6 @@ of it; only then can a message appear twice (webhooks know no idempotency key), 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.db import models
 
@@ -21,7 +20,7 @@ from guildhall.discord.models import DiscordPost
 POST = "discord.post"
 DIRECT = "discord.direct_message"
 
-Builder = Callable[..., dict[str, Any] | None]
+Builder = Callable[..., dict[str, object] | None]
 _builders: dict[str, Builder] = {}
 
 
@@ -44,7 +43,7 @@ def post(
     order_key: str = "",
     edits: bool = False,
     target: models.Model | None = None,
-    **arguments: Any,
+    **arguments: object,
 ) -> bool:
     """Have the message that `build` makes posted through the webhook for `kind`, once for `key`.
 
@@ -101,7 +100,7 @@ def deliver_post(message: OutboxMessage) -> str:
 
 
 @use_case
-def direct_message(*, discord_id: str, build: str, key: str, **arguments: Any) -> bool:
+def direct_message(*, discord_id: str, build: str, key: str, **arguments: object) -> bool:
     """Have a person told something in a direct message, once for `key`."""
     if not DiscordConfig.from_settings().has_bot:
         return False

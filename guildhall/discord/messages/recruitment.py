@@ -66,7 +66,7 @@ def application(*, application_id: int) -> dict[str, Any] | None:
 
 
 @builder("trial")
-def trial(*, application_id: int, news: str) -> dict[str, Any] | None:
+def trial(*, application_id: int, news: str) -> dict[str, object] | None:
     """Return the message that a trial begins, nears its end, or is over (PRD 3.10.3: the summary is posted when a
     trial is accepted)."""
     found = _find(application_id)
@@ -142,7 +142,7 @@ APPLICANT_NOTICES = frozenset(_TO_APPLICANT)
 
 
 @builder("to_applicant")
-def to_applicant(*, application_id: int, news: str, comment_id: int | None = None) -> dict[str, Any] | None:
+def to_applicant(*, application_id: int, news: str, comment_id: int | None = None) -> dict[str, object] | None:
     """Return what the applicant is told in a direct message. Never a word about votes."""
     found = _find(application_id)
     if found is None:

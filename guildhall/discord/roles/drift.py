@@ -74,7 +74,7 @@ def compare(members: list[DiscordMember], roles: dict[str, DiscordRole]) -> Drif
     return report
 
 
-def plan_json(plan: Plan) -> list[dict[str, Any]]:
+def plan_json(plan: Plan) -> list[dict[str, object]]:
     """Return the changes of a plan as the API shows them."""
     return [
         {

@@ -91,7 +91,7 @@ def note_role_problem(role_id: RoleId, problem: str, *, deleted: bool = False) -
     DiscordRole.objects.filter(role_id=role_id).update(problem=problem, is_deleted=deleted)
 
 
-def store_members(members: Iterable[Mapping[str, Any]], *, everybody: bool) -> list[DiscordMember]:
+def store_members(members: Iterable[Mapping[str, object]], *, everybody: bool) -> list[DiscordMember]:
     """Write members as Discord listed them; with `everybody`, who is not listed has left. Few statements."""
     now = clock.now()
     rows = [member_row(member, now) for member in members]

@@ -40,7 +40,7 @@ class AccountAdapter(DefaultAccountAdapter):
 class SocialAdapter(DefaultSocialAccountAdapter):
     """Sign-in and linking through Discord."""
 
-    def list_apps(self, request: HttpRequest, provider: Any = None, client_id: Any = None) -> list[SocialApp]:
+    def list_apps(self, request: HttpRequest, provider: object = None, client_id: object = None) -> list[SocialApp]:
         """Return the one application that the environment names; none while it is not set."""
         config = DiscordConfig.from_settings()
         if provider not in (None, "discord") or not config.has_sign_in:
@@ -105,11 +105,11 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         query = f"?{urlencode({'next': wanted})}" if wanted else ""
         raise ImmediateHttpResponse(HttpResponseRedirect(resolve_url(target) + query))
 
-    def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:
+    def validate_disconnect(self, account: SocialAccount, accounts: object) -> None:
         """Unlinking goes through our own page, which keeps the record; allauth's is closed."""
         raise self.validation_error("no_password")
 
-    def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
+    def get_connect_redirect_url(self, request: HttpRequest, socialaccount: object) -> str:
         return "/"
 
 

@@ -53,7 +53,7 @@ class GuildhallDiscordProvider(DiscordProvider):
     oauth2_adapter_class = GuildhallDiscordAdapter
     pkce_enabled_default = True
 
-    def extract_email_addresses(self, data: dict[str, Any]) -> list[Any]:
+    def extract_email_addresses(self, data: dict[str, Any]) -> list[object]:
         """None: an address at Discord is not an identity here; `signing_in` stores it on the person."""
         return []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 from urllib.parse import urlencode
 
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
@@ -24,7 +23,7 @@ def _where_set_up(view: View) -> View:
     """Back to the sign-in page, with a word why, where no Discord application is set."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not DiscordConfig.from_settings().has_sign_in:
             messages.error(request, "Signing in with Discord is not set up here.")
             return HttpResponseRedirect(resolve_url(settings.LOGIN_URL))
@@ -37,7 +36,7 @@ def _by_a_button(view: View) -> View:
     """Return a link cannot begin a sign-in (somebody else could have written it): it leads to the page with the button."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if request.method == "POST":
             return view(request, *args, **kwargs)
         query = {"next": request.GET["next"]} if request.GET.get("next") else {}

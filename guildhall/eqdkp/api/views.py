@@ -30,7 +30,7 @@ from .serializers import AnswerInput, DateSerializer, PlaceInput, SignupSerializ
 class CalendarViewSet(VisitorReadable, ModelViewSet[CalendarEvent]):
     """The calendar. Planning needs `raids:write`; answering for oneself `raids:signup`."""
 
-    required_scopes: Any = {
+    required_scopes: object = {
         "GET": "raids:read", "POST": "raids:write", "PUT": "raids:write", "PATCH": "raids:write",
         "DELETE": "raids:write",
     }  # fmt: skip
@@ -46,7 +46,7 @@ class CalendarViewSet(VisitorReadable, ModelViewSet[CalendarEvent]):
     queryset = CalendarEvent.objects.none()
     lookup_value_regex = ID_PATTERN
     column_paths: Any = {}
-    hidden_columns: Any = {
+    hidden_columns: object = {
         "deadline": "counted from starts_at and deadline_hours", "takes_answers": "told by the clock, at the moment of the answer",
     }  # fmt: skip
     search_fields = ["title", "notes"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock
@@ -80,7 +80,7 @@ def _check(date: CalendarEvent) -> None:
     _require_characters(date.leaders)
 
 
-def _require_characters(ids: Collection[Any]) -> None:
+def _require_characters(ids: Collection[object]) -> None:
     known = set(Character.objects.filter(pk__in=list(ids)).values_list("pk", flat=True)) if ids else set()
     missing = [str(pk) for pk in ids if pk not in known]
     if missing:

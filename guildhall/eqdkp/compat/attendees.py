@@ -23,7 +23,7 @@ class _AttendeeRows(Aggregate):
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         return self.as_sql(compiler, connection, function="JSON_GROUP_ARRAY", **extra)
 
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> object:
         return self.as_sql(compiler, connection, template="JSON_AGG(%(expressions)s)::text", **extra)
 
 

@@ -46,7 +46,7 @@ def _leaders(events: Iterable[CalendarEvent], caller: Caller) -> dict[int, str]:
     return {pk: ", ".join(names) for pk, names in leaders_of(events, for_visitor=not caller.known).items()}
 
 
-def calevents_list(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
+def calevents_list(site: Site, params: Params, caller: Caller) -> dict[str, object]:
     """Return the next dates: raids only unless ``raids_only=0``, ten unless ``number`` says otherwise."""
     raids_only = not ("raids_only" in params and digits(params["raids_only"]) == 0)
     count = digits(params.get("number", "0"))
@@ -62,7 +62,7 @@ def calevents_list(site: Site, params: Params, caller: Caller) -> dict[str, Any]
             counted[signup.status] += 1
             if person is not None and signup.character is not None and signup.character.user_id == person.pk:
                 mine = signup.status
-        states: dict[str, Any] = {
+        states: dict[str, object] = {
             f"status{key}": {"id": key, "name": name, "count": counted[key]} for key, name in statuses()
         }
         number = numbers.old(event.pk)
@@ -96,7 +96,7 @@ def find_event(site: Site, wanted: int) -> CalendarEvent | None:
     return CalendarEvent.objects.filter(pk=key or 0).first()
 
 
-def calevents_details(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
+def calevents_details(site: Site, params: Params, caller: Caller) -> dict[str, object]:
     """Return one date with everybody who signed up.
 
     Raises:
@@ -139,7 +139,7 @@ def calevents_details(site: Site, params: Params, caller: Caller) -> dict[str, A
     return answer
 
 
-def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, Any]:
+def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, object]:
     person = caller.person
     signups = list(event.signups.select_related("character__rank").order_by("pk"))
     mine = next((s for s in signups if person and s.character and s.character.user_id == person.pk), None)
@@ -163,7 +163,7 @@ def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, An
 
 def _states(
     site: Site, event: CalendarEvent, signups: Iterable[CalendarSignup], caller: Caller
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, object]]:
     """Return who signed up, by their answer and by class or role."""
     members = site.numbers(Kind.MEMBER)
     hidden = set() if caller.known else hidden_ids({s.character_id for s in signups if s.character_id is not None})
@@ -200,10 +200,10 @@ def _states(
     return states
 
 
-def _own_characters(site: Site, mine: CalendarSignup | None, caller: Caller) -> dict[str, dict[str, Any]]:
+def _own_characters(site: Site, mine: CalendarSignup | None, caller: Caller) -> dict[str, dict[str, object]]:
     """Return the caller's own characters, with whether each is signed up; none for a visitor."""
     members = site.numbers(Kind.MEMBER)
-    chars: dict[str, dict[str, Any]] = {}
+    chars: dict[str, dict[str, object]] = {}
     for character in Character.objects.filter(user=caller.person).order_by("name") if caller.person else ():
         chars[f"char:{members.old(character.pk)}"] = {
             "id": members.old(character.pk),
@@ -219,7 +219,7 @@ def _own_characters(site: Site, mine: CalendarSignup | None, caller: Caller) -> 
     return chars
 
 
-def _own_status(site: Site, mine: CalendarSignup | None) -> dict[str, Any]:
+def _own_status(site: Site, mine: CalendarSignup | None) -> dict[str, object]:
     """Return how the caller answered."""
     status: dict[str, Any] = {
         "status": mine.status if mine is not None else -1,
@@ -237,7 +237,7 @@ def _own_status(site: Site, mine: CalendarSignup | None) -> dict[str, Any]:
     return status
 
 
-def _comments(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, Any]:
+def _comments(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, object]:
     """Return the comments of a date; none for a visitor."""
     comments = LegacyComment.objects.filter(calendar_event=event).order_by("written_at", "pk") if caller.known else ()
     number = site.numbers(Kind.CALENDAR_EVENT).old(event.pk)
@@ -254,7 +254,7 @@ def _comments(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, Any
     return {"count": len(rows), "page": "viewcalraid", "attachid": number, "comments": rows or None}
 
 
-def _signup_row(site: Site, signup: CalendarSignup, caller: Caller) -> dict[str, Any]:
+def _signup_row(site: Site, signup: CalendarSignup, caller: Caller) -> dict[str, object]:
     character = signup.character
     assert character is not None
     return {

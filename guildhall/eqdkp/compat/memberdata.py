@@ -20,7 +20,7 @@ from .site import Kind, Site, number, stamp
 
 #: Up to so many characters only their people's rows are read.
 _FEW = 50
-_Rows = dict[int, dict[str, Any]]
+_Rows = dict[int, dict[str, object]]
 
 
 def items_of(site: Site, characters: list[Character], owners: Owners) -> _Rows:

@@ -51,7 +51,7 @@ def data(site: Site, params: Params) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _user_row(site: Site, user: User, *, see_mail: bool) -> dict[str, Any]:
+def _user_row(site: Site, user: User, *, see_mail: bool) -> dict[str, object]:
     picture = user.avatar_url or f"{site.address}static/web/avatar.svg"
     return {
         "user_id": site.numbers(Kind.USER).old(user.pk), "username": user.username, "user_login_key": None,
@@ -84,7 +84,7 @@ def me(site: Site, person: User) -> dict[str, Any]:
     return {"data": _user_row(site, person, see_mail=True), "status": 1}
 
 
-def role_rows(site: Site, character: Character, flag: str) -> dict[str, Any]:
+def role_rows(site: Site, character: Character, flag: str) -> dict[str, object]:
     """Return the roles in a raid, with `flag` 1 at the one that the character usually has."""
     default = digits(character.profile.get("eqdkp", {}).get("role", 0)) if isinstance(character.profile, dict) else 0
     return {f"role:{key}": {"id": key, "name": name, flag: int(key == default)} for key, name in site.roles}
@@ -105,7 +105,7 @@ def _group_rows(site: Site) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def user_chars(site: Site, params: Params, person: User | None) -> dict[str, Any]:
+def user_chars(site: Site, params: Params, person: User | None) -> dict[str, object]:
     """Return the characters of one account (``userid``), else of the person whose key it is."""
     wanted = digits(params.get("userid", "0"))
     key = site.numbers(Kind.USER).ours(wanted) if wanted else (person.pk if person is not None else None)
@@ -127,7 +127,7 @@ def user_chars(site: Site, params: Params, person: User | None) -> dict[str, Any
     return {"chars": chars or None, "status": 1}
 
 
-def character_fields(site: Site, params: Params) -> dict[str, Any]:
+def character_fields(site: Site, params: Params) -> dict[str, object]:
     """Return the fields that `character` takes in a POST. (The recorded installation fails here; ours answers.)"""
     ranks = site.numbers(Kind.RANK)
     return {
@@ -141,7 +141,7 @@ def character_fields(site: Site, params: Params) -> dict[str, Any]:
     }
 
 
-def _member_row(site: Site, character: Character) -> dict[str, Any]:
+def _member_row(site: Site, character: Character) -> dict[str, object]:
     number_ = site.numbers(Kind.MEMBER).old(character.pk)
     return {
         "id": number_, "name": character.name, "name_export": character.name, "main": character.is_main,
@@ -153,7 +153,7 @@ def _member_row(site: Site, character: Character) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def search(site: Site, params: Params) -> dict[str, Any]:
+def search(site: Site, params: Params) -> dict[str, object]:
     """Accounts or characters: ``in`` is username, userid, charname (also for none), charid, or auth_account, which finds
     the characters of a Discord id. ``direct`` is what is exactly meant, ``relevant`` what has it in its name."""
     where = params.get("in", "charname")
@@ -165,8 +165,8 @@ def search(site: Site, params: Params) -> dict[str, Any]:
 def _users(site: Site, wanted: str) -> _Found:
     if not wanted:
         return {}, {}
-    direct: dict[str, Any] = {}
-    relevant: dict[str, Any] = {}
+    direct: dict[str, object] = {}
+    relevant: dict[str, object] = {}
     named = Q(username__icontains=wanted) | Q(display_name__icontains=wanted)
     for row in User.objects.filter(named, is_bot=False).order_by("pk"):
         exact = wanted.lower() in (row.username.lower(), row.display_name.lower())
@@ -179,7 +179,7 @@ def _user_by_number(site: Site, wanted: str) -> _Found:
     return (_account(site, found) if found is not None else {}), {}
 
 
-def _account(site: Site, user: User) -> dict[str, Any]:
+def _account(site: Site, user: User) -> dict[str, object]:
     number = site.numbers(Kind.USER).old(user.pk)
     return {f"user:{number}": {"user_id": number, "username": user.username}}
 
@@ -203,7 +203,7 @@ def _characters_of_discord_id(site: Site, wanted: str) -> _Found:
     return (_member_rows(site, [c for c in roster() if c.user_id == owner.pk]) if owner is not None else {}), {}
 
 
-def _member_rows(site: Site, characters: list[Character]) -> dict[str, Any]:
+def _member_rows(site: Site, characters: list[Character]) -> dict[str, object]:
     members = site.numbers(Kind.MEMBER)
     return {f"member:{members.old(character.pk)}": _member_row(site, character) for character in characters}
 

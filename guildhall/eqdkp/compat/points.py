@@ -142,7 +142,7 @@ def _filtered(site: Site, roster: list[Character], params: Params) -> list[Chara
     return roster
 
 
-def _pool_list(site: Site, pools: list[DKPPool]) -> dict[str, Any]:
+def _pool_list(site: Site, pools: list[DKPPool]) -> dict[str, object]:
     numbers, events = site.numbers(Kind.POOL), site.numbers(Kind.EVENT)
     links: dict[int, list[Event]] = defaultdict(list)
     for link in EventPool.objects.select_related("event").order_by("pk"):

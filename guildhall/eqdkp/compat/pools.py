@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 from guildhall.raids.models import ItemPool
 
 from .site import Kind, Site
 
 
-def item_pool_rows(site: Site) -> dict[int, dict[str, Any]]:
+def item_pool_rows(site: Site) -> dict[int, dict[str, object]]:
     """Return every item pool by its old number. One query."""
     numbers = site.numbers(Kind.ITEM_POOL)
     rows = {

@@ -31,7 +31,7 @@ from .site import NATIVE, digits
 
 WINDOW = dt.timedelta(minutes=10)
 LONGEST_NAME = 200
-Answer = dict[str, Any]
+Answer = dict[str, object]
 
 
 def call_idempotently(

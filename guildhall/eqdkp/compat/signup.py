@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import BadInput, Conflict
@@ -20,7 +19,7 @@ Status = CalendarSignup.Status
 _MOST = 2**31 - 1
 
 
-def _number(body: Mapping[str, Any], field: str) -> int:
+def _number(body: Mapping[str, object], field: str) -> int:
     """Return the number of a role or group; 0 for none.
 
     Raises:
@@ -33,7 +32,7 @@ def _number(body: Mapping[str, Any], field: str) -> int:
 
 
 @use_case
-def raid_signup(*, site: Site, body: Mapping[str, Any], actor: User, for_others: bool) -> dict[str, Any]:
+def raid_signup(*, site: Site, body: Mapping[str, object], actor: User, for_others: bool) -> dict[str, object]:
     """Sign a character up for a planned raid, or change its answer.
 
     Raises:

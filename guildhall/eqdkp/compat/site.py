@@ -34,7 +34,7 @@ class Numbers:
         self.source = source
 
     @cached_property
-    def _rows(self) -> list[tuple[int, int, dict[str, Any]]]:
+    def _rows(self) -> list[tuple[int, int, dict[str, object]]]:
         rows = LegacyRecord.objects.filter(
             source=self.source, kind=self.kind, state=LegacyRecord.State.LIVE, object_id__isnull=False
         )
@@ -91,7 +91,7 @@ class Site:
         return configured if configured != "Guildhall" else str(self.settings.get("guildtag") or configured)
 
     @property
-    def game(self) -> dict[str, Any]:
+    def game(self) -> dict[str, object]:
         return {
             "name": self.settings.get("default_game", "eq"),
             "version": self.settings.get("game_version", ""),
@@ -173,7 +173,7 @@ def digits(value: Any) -> int:
     return sign * int(found[:18]) if found.isascii() and found else 0
 
 
-def as_list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[object]:
     """Return one or several values of a body field, as JSON and XML have them."""
     if value in (None, "", {}):
         return []

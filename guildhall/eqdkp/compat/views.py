@@ -30,26 +30,26 @@ log = logging.getLogger(__name__)
 _XML = "text/html; charset=UTF-8"  # what `exchange.php` calls its XML
 
 Params = Mapping[str, str]
-Reader = Callable[[Site, Params, Caller], Mapping[str, Any]]
-Writer = Callable[..., dict[str, Any]]
+Reader = Callable[[Site, Params, Caller], Mapping[str, object]]
+Writer = Callable[..., dict[str, object]]
 
 
-def _points(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _points(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     caller.may_read("points:read", Section.STANDINGS)
     return points.points(site, params, caller)
 
 
-def _raids(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _raids(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     caller.may_read("raids:read", Section.RAIDS)
     return raids.raids(site, params, caller)
 
 
-def _events(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _events(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     caller.may_read("raids:read", Section.RAIDS)
     return raids.events(site, params)
 
 
-def _me(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _me(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     if not caller.known:
         raise NotAllowed("access denied")
     if caller.person is None:
@@ -57,32 +57,32 @@ def _me(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
     return people.me(site, caller.person)
 
 
-def _user(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _user(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     caller.need("roster:read")
     return people.user(site, params, see_mail="roster:write" in caller.scopes)
 
 
-def _user_chars(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _user_chars(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     caller.need("roster:read")
     return people.user_chars(site, params, caller.person)
 
 
-def _search(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _search(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     caller.need("roster:read")
     return people.search(site, params)
 
 
-def _character_fields(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _character_fields(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     caller.need("roster:read")
     return people.character_fields(site, params)
 
 
-def _dates(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _dates(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     caller.may_read("raids:read", Section.CALENDAR)
     return calendar.calevents_list(site, params, caller)
 
 
-def _date(site: Site, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _date(site: Site, params: Params, caller: Caller) -> Mapping[str, object]:
     caller.may_read("raids:read", Section.CALENDAR)
     return calendar.calevents_details(site, params, caller)
 
@@ -106,7 +106,7 @@ class _TestOnly(Exception):
     """Everything was done; now it is rolled back."""
 
 
-def _write(name: str, site: Site, request: HttpRequest, caller: Caller) -> Mapping[str, Any]:
+def _write(name: str, site: Site, request: HttpRequest, caller: Caller) -> Mapping[str, object]:
     function, scopes = WRITERS[name]
     actor = caller.need(*scopes)
     body = parse_body(_body(request))
@@ -155,7 +155,7 @@ def _answer(request: HttpRequest, params: Params, caller: Caller) -> Mapping[str
     return {"status": 0, "error": "function not found"}
 
 
-def _failure(error: GuildhallError) -> dict[str, Any]:
+def _failure(error: GuildhallError) -> dict[str, object]:
     found: dict[str, Any] = {"status": 0, "error": error.detail}
     if error.attr:
         found["info"] = error.attr

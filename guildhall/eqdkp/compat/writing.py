@@ -59,7 +59,7 @@ def _name_of(value: str) -> str:
 
 
 @use_case
-def add_raid(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
+def add_raid(*, site: Site, body: Body, actor: User) -> dict[str, object]:
     """Add a raid with who was there. Returns ``raid_id``, and ``unmatched`` where numbers were named that nobody has.
 
     Raises:
@@ -100,7 +100,7 @@ def _item_pool(site: Site, body: Body) -> ItemPool:
 
 
 @use_case
-def add_item(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
+def add_item(*, site: Site, body: Body, actor: User) -> dict[str, object]:
     """Add an item for each buyer, at the price. Returns ``item_id``: a number, or several where several bought.
 
     Raises:
@@ -165,7 +165,7 @@ def _adjusted_pools(site: Site, body: Body, raid: Raid | None) -> list[DKPPool]:
 
 
 @use_case
-def add_adjustment(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
+def add_adjustment(*, site: Site, body: Body, actor: User) -> dict[str, object]:
     """Give or take points, in every pool in which the event counts. Returns ``adjustment_id``, one a character.
 
     Raises:
@@ -215,7 +215,7 @@ def _rounds(characters: list[Character]) -> list[dict[int, Character]]:
 
 
 @use_case
-def add_event(*, site: Site, body: Body, actor: User) -> dict[str, Any]:
+def add_event(*, site: Site, body: Body, actor: User) -> dict[str, object]:
     """Add a kind of raid, in the pool that is named, else in the default one. Returns ``event_id``.
 
     Raises:

@@ -39,7 +39,7 @@ _BYTES_OF_AN_ELEMENT = 9
 _MAX_UNDECIDED = 12
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> dict[str, object]:
     try:
         with path.open("rb") as probe:
             packed = probe.read(2) == b"\x1f\x8b"
@@ -82,7 +82,7 @@ def _load(path: Path) -> dict[str, Any]:
 _REPEATED = {"player", "raid", "event", "multidkp_points", "multidkp_pool", "itempool", "item", "adjustment"}
 
 
-def _from_xml(element: Element) -> Any:
+def _from_xml(element: Element) -> object:
     """Return the JSON shape of an XML answer: repeated children get numbered keys, ``<i0>`` lists become lists."""
     children = list(element)
     if not children:

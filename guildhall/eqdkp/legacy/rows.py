@@ -476,4 +476,4 @@ SPECS: tuple[TableSpec[Any], ...] = (
     POOLS, ITEM_POOLS, POOL_ITEM_POOLS, EVENTS, POOL_EVENTS, RAIDS, ATTENDEES, ITEMS, ADJUSTMENTS,
     CALENDARS, CALENDAR_EVENTS, SIGNUPS, GUESTS, COMMENTS, LOGS,
 )  # fmt: skip
-SPEC_BY_NAME: dict[str, TableSpec[Any]] = {spec.name: spec for spec in SPECS}
+SPEC_BY_NAME: dict[str, TableSpec[object]] = {spec.name: spec for spec in SPECS}

@@ -82,7 +82,7 @@ def records_of(run: ImportRun, kind: str | None = None) -> models.QuerySet[Legac
 
 
 def delete(
-    model: type[models.Model], keys: Collection[Any], before: Callable[[Collection[Any]], object] | None = None
+    model: type[models.Model], keys: Collection[object], before: Callable[[Collection[Any]], object] | None = None
 ) -> set[Any]:
     """Delete the rows of `model` with these keys, after `before(keys)`; returns the keys of those that something
     refers to.
@@ -175,7 +175,7 @@ class Removal:
             self.say(kind, min(start + BATCH, len(keys)), len(keys))
 
     @staticmethod
-    def _one_by_one(work: Callable[[Any], bool]) -> Callable[[str, dict[Any, LegacyRecord]], Collection[Any]]:
+    def _one_by_one(work: Callable[[object], bool]) -> Callable[[str, dict[object, LegacyRecord]], Collection[object]]:
         return lambda kind, records: [key for key in records if work(key)]
 
     def _raids(self, kind: str, records: dict[Any, LegacyRecord]) -> Collection[Any]:
@@ -222,7 +222,7 @@ class Removal:
             self.done.kept.append(f"character {characters[key]}: {why}")
         return [key for key in free if key not in stuck]
 
-    def _simple(self, kind: str, records: dict[Any, LegacyRecord]) -> Collection[Any]:
+    def _simple(self, kind: str, records: dict[object, LegacyRecord]) -> Collection[object]:
         model = MODELS[kind]
         rows = model._default_manager.in_bulk(list(records))
         used, why = set[Any](), ""

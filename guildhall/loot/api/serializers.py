@@ -95,7 +95,7 @@ class AwardInput(BuyerFields):
     awarded_at = serializers.DateTimeField(required=False, allow_null=True)
     note = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         if not attrs.get("item_name") and not attrs.get("item_id"):
             raise BadInput("Say what it is: item_name, or item_id.", code="required", attr="item_name")
         refuse_other_item(attrs)

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from guildhall.accounts.models import User
@@ -201,7 +200,7 @@ def correct_award(
     user: User | None = None,
     character: Character | None = None,
     character_name: str = "",
-    points_spent: Any = None,
+    points_spent: object = None,
 ) -> LootDistribution:
     """Put right a wrong buyer or a wrong price: the award is undone and made anew, in one transaction.
 

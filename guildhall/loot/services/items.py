@@ -26,7 +26,7 @@ class ItemDetails(TypedDict, total=False):
     item_pool: ItemPool | None
     rarity: str
     game_id: str
-    metadata: dict[str, Any]
+    metadata: dict[str, object]
     is_active: bool
 
 

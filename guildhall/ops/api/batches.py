@@ -109,7 +109,7 @@ class BatchFilter(django_filters.FilterSet):
     until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lte")
     is_undone = django_filters.BooleanFilter(field_name="undone_at", lookup_expr="isnull", exclude=True)
 
-    def filter_kind(self, rows: Any, name: str, value: str) -> Any:
+    def filter_kind(self, rows: Any, name: str, value: str) -> object:
         """Return batches of this kind.
 
         Raises:
@@ -182,7 +182,7 @@ class BatchViewSet(GenericViewSet[Batch]):
 _OUTCOME = {"undone": "undone_now", "left": "left"}
 
 
-def _detail(batch: Batch) -> dict[str, Any]:
+def _detail(batch: Batch) -> dict[str, object]:
     view = batches.preview_undo_batch(batch=batch)
     return {
         **BatchSerializer(batch).data,

@@ -280,7 +280,7 @@ class LeaderboardView(VisitorReadable, ExportMixin, GenericViewSet[UserPointsSum
         return [standing_row(standing) for standing in selectors.standings(rows=queryset, consecutive=False)]
 
 
-def standing_row(standing: selectors.Standing) -> dict[str, Any]:
+def standing_row(standing: selectors.Standing) -> dict[str, object]:
     """Return a standing as `StandingSerializer` writes it."""
     return {name: getattr(standing, name) for name in selectors.Standing.__dataclass_fields__}
 

@@ -88,7 +88,7 @@ class DKPPoolViewSet(VisitorReadable, ModelViewSet[DKPPool]):
     def _start_points(self, pk: str) -> Response:
         return Response(self._due(selectors.pool_or_default(int(pk))))
 
-    def _due(self, pool: DKPPool) -> Any:
+    def _due(self, pool: DKPPool) -> object:
         people = services.preview_start_points(pool=pool)
         digest = services.start_points_shown(pool, people).digest
         return self._answer(pool, [person.pk for person in people], digest)
@@ -203,7 +203,7 @@ def digest_of(request: Request) -> str | None:
     return digest
 
 
-def _rule_preview(rule: PointRule) -> Any:
+def _rule_preview(rule: PointRule) -> object:
     steps = services.preview_rule(rule=rule)
     found = {
         "digest": services.shown_now(rule, steps).digest,
@@ -259,7 +259,7 @@ class MergeView(APIView):
         return Response(_merge(plan, merged=not data["preview"]))
 
 
-def _merge(plan: services.MergePreview, *, merged: bool) -> Any:
+def _merge(plan: services.MergePreview, *, merged: bool) -> object:
     return MergeSerializer(
         {
             "digest": plan.digest,

@@ -133,7 +133,7 @@ class PointAdjustmentViewSet(mixins.ListModelMixin, GenericViewSet[PointAdjustme
             "occurred_at": data.get("occurred_at"),
         }
 
-        def preview() -> Any:
+        def preview() -> object:
             return AdjustmentPreviewSerializer(services.preview_adjustment(**asked)).data
 
         if data["preview"]:
@@ -216,7 +216,7 @@ class EntryViewSet(GenericViewSet[LedgerEntry]):
         return Response(_entry(LedgerEntry.objects.get(reverses_id=reversal.reverses_id).pk), status=201)
 
 
-def _entry(pk: int) -> dict[str, Any]:
+def _entry(pk: int) -> dict[str, object]:
     user_id = LedgerEntry.objects.filter(pk=pk).values_list("user_id", flat=True).first()
     if user_id is None:
         raise NotFound(f"There is no entry {pk}.", code="unknown_entry")

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Count, Q, Sum
 
@@ -43,7 +42,7 @@ class Balance:
     def available(self) -> Decimal:
         return self.balance - self.held
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the fields of docs/api-contract.md, amounts as `Decimal`."""
         return {
             "dkp_pool_id": self.dkp_pool_id,

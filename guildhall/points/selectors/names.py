@@ -40,7 +40,7 @@ class Attribution:
 
     character_name: str
     character_id: int | None
-    owners: list[dict[str, Any]] = field(default_factory=list)
+    owners: list[dict[str, object]] = field(default_factory=list)
     earnings: list[NameEarnings] = field(default_factory=list)
 
 
@@ -53,7 +53,7 @@ def attribution(*, name: str) -> Attribution:
     character = find_character(name)
     names = [character.name] if character else [name]
     signed = {"earned": Bucket.EARNED, "spent": Bucket.SPENT, "adjusted": Bucket.ADJUSTED}
-    sums: dict[str, Any] = {
+    sums: dict[str, object] = {
         label: Sum(
             Case(When(bucket=bucket, then=F("amount")), default=Value(ZERO, output_field=PointsField())),
             output_field=PointsField(),

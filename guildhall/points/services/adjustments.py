@@ -109,7 +109,7 @@ def preview_adjustment(
 def _ask(
     user_ids: Sequence[UserId],
     pool: DKPPool,
-    amount: Any,
+    amount: object,
     reason: str,
     notes: str,
     character_name: str,

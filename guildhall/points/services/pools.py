@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import ProtectedError
@@ -40,7 +40,7 @@ class PoolChanges(PoolDetails, total=False):
     name: str
 
 
-def check_amount(amount: Any, *, pool: DKPPool, attr: str = "amount") -> Decimal:
+def check_amount(amount: object, *, pool: DKPPool, attr: str = "amount") -> Decimal:
     """Return `amount` as points of `pool`, to the pool's number of places.
 
     Raises:

@@ -104,7 +104,7 @@ class ExplainAttendanceView(APIView):
 class StatusShareView(GenericViewSet[StatusShare]):
     """How much of the points each status earns."""
 
-    required_scopes: dict[str, Any] = {
+    required_scopes: dict[str, object] = {
         "GET": "raids:read",
         **dict.fromkeys(("PUT", "PATCH", "DELETE"), "points:write"),
     }

@@ -87,7 +87,7 @@ class LeaveFilter(django_filters.FilterSet):
         model = Leave
         fields: list[str] = []
 
-    def by_current(self, rows: Any, name: str, value: bool) -> Any:
+    def by_current(self, rows: Any, name: str, value: bool) -> object:
         return rows.filter(pk__in=selectors.leaves(current=value).order_by().values("pk"))
 
 
@@ -98,7 +98,7 @@ class LeaveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
     days gone by. Leaves stay on record.
     """
 
-    required_scopes: Any = {"GET": "raids:read", **dict.fromkeys(("POST", "PATCH"), ("raids:signup", "raids:write"))}
+    required_scopes: object = {"GET": "raids:read", **dict.fromkeys(("POST", "PATCH"), ("raids:signup", "raids:write"))}
     serializer_class = LeaveSerializer
     queryset = Leave.objects.none()
     lookup_value_regex = ID_PATTERN
@@ -156,7 +156,7 @@ class LeaveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
         return Response(self.get_serializer(selectors.leave_with_id(leave.pk)).data, status=status)
 
 
-def valid(serializer_class: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+def valid(serializer_class: type[serializers.Serializer[object]], request: Request) -> dict[str, Any]:
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)

@@ -25,7 +25,7 @@ def amounts(by_pool: Mapping[PoolId, Decimal]) -> list[dict[str, Any]]:
     return [{"dkp_pool_id": pool_id, "points": show_points(amount)} for pool_id, amount in by_pool.items()]
 
 
-def credit(row: Credit) -> dict[str, Any]:
+def credit(row: Credit) -> dict[str, object]:
     """Return somebody in `awarded` or `already_present`."""
     return {
         "character_name": row.character_name,
@@ -119,7 +119,7 @@ def preview(found: Preview) -> dict[str, Any]:
     }
 
 
-def parsed(parse: AttendanceParse, matches: Mapping[str, Match]) -> dict[str, Any]:
+def parsed(parse: AttendanceParse, matches: Mapping[str, Match]) -> dict[str, object]:
     """Return the body of `POST /api/points/parse-attendance/` (docs/api-contract.md): the latest roster with each name's match."""
     entries = []
     for entry in parse.entries:
@@ -201,7 +201,7 @@ def amendment(done: Amendment) -> dict[str, Any]:
     }
 
 
-def explanation(user_id: int, found: Explanation) -> dict[str, Any]:
+def explanation(user_id: int, found: Explanation) -> dict[str, object]:
     """Return why a percentage is what it is."""
     return {
         "user_id": user_id,

@@ -75,7 +75,7 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
         ]  # fmt: skip
         read_only_fields = ["created_at"]
 
-    def to_representation(self, instance: Event) -> dict[str, Any]:
+    def to_representation(self, instance: Event) -> dict[str, object]:
         links = list(instance.event_pools.all())
         return {
             "id": instance.pk,
@@ -98,7 +98,7 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
             "created_at": _time(instance.created_at),
         }
 
-    def for_service(self, *, partial: bool) -> dict[str, Any]:
+    def for_service(self, *, partial: bool) -> dict[str, object]:
         """Return what `create_event` and `update_event` take: the own pool first among the pools."""
         values: dict[str, Any] = dict(self.validated_data)
         own, pools = values.pop("dkp_pool", None), values.pop("dkp_pools", None)
@@ -171,7 +171,7 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
         ]  # fmt: skip
         read_only_fields = ["reversed_at", "reversal_reason", "created_at"]
 
-    def to_representation(self, instance: Raid) -> dict[str, Any]:
+    def to_representation(self, instance: Raid) -> dict[str, object]:
         links = list(instance.event.event_pools.all())
         return {
             "id": instance.pk,
@@ -284,7 +284,7 @@ class AttendeeInput(Serializer):
     note = serializers.CharField(max_length=300, required=False, allow_blank=True)
     character_id = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_ID)
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> object:
         return super().to_internal_value({"character_name": data} if isinstance(data, str) else data)
 
 
@@ -349,7 +349,7 @@ class NestedDecisions(DecisionsInput):
         text = dictionary.get(self.field_name)
         return text if isinstance(text, str) else super().get_value(dictionary)
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> object:
         if isinstance(data, str):
             try:
                 data = json.loads(data)
@@ -387,7 +387,7 @@ class AwardAttendanceInput(PreviewAttendanceInput):
     attendees = AttendeeInput(many=True, required=False, allow_empty=True)
     digest = DigestField()
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
         sent = next((name for name in ("text", "file") if attrs.get(name)), "")
         if sent and attrs.get("attendees"):
             raise contradiction(sent, "attendees", "each says who was there.", code="both_given")
@@ -410,7 +410,7 @@ class AmendAttendanceInput(AliasesMixin, Serializer):
     digest = DigestField()
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300, default="")
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
         refuse_other_characters(attrs.get("attendees"))
         return attrs
 
@@ -429,7 +429,7 @@ class ResolveInput(Serializer):
     ignore = serializers.BooleanField(required=False, default=False)
     remember_alias = serializers.BooleanField(required=False, default=False)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         if attrs.get("character_name"):
             refuse_other_characters([attrs])
         return attrs

@@ -19,7 +19,7 @@ from guildhall.roster.models import Character
 from guildhall.roster.selectors import character_by_name
 
 
-def pool_paths(event: str) -> dict[str, Any]:
+def pool_paths(event: str) -> dict[str, object]:
     """Return where a list finds the first pool of each row's event; `event` leads to the event."""
     first = EventPool.objects.filter(event=OuterRef(event)).order_by("position", "pk")
     return {

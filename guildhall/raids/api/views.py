@@ -45,7 +45,7 @@ class RaidFilter(django_filters.FilterSet):
     attended_by = IdFilter(method="filter_attended", label="user id of somebody who was there")
 
     @extend_schema_field(OpenApiTypes.INT)
-    def filter_attended(self, queryset: Any, name: str, value: Any) -> Any:
+    def filter_attended(self, queryset: Any, name: str, value: Any) -> object:
         mine = RaidAttendance.objects.filter(user=value, reversed_at=None)
         if is_visitor(self.request):
             mine = without_hidden_people(mine)
@@ -66,7 +66,7 @@ class RaidFilter(django_filters.FilterSet):
 class RaidViewSet(VisitorReadable, ModelViewSet[Raid]):
     """Raids. A raid with attendance or loot is never deleted: reverse it."""
 
-    required_scopes: Any = "raids"
+    required_scopes: object = "raids"
     visitor_section = Section.RAIDS
     visitor_unsearched = ("leader", "leader_name")  # a hidden one is not told by what is found
     visitor_params = ("event", "since", "until", "dkp_pool", "is_reversed", "attended_by")
@@ -79,14 +79,14 @@ class RaidViewSet(VisitorReadable, ModelViewSet[Raid]):
     serializer_class: Any = RaidSerializer
     queryset = Raid.objects.none()
     lookup_value_regex = ID_PATTERN
-    filterset_class: Any = RaidFilter
+    filterset_class: object = RaidFilter
     search_fields = ["name", "notes", "event__name"]
     column_paths: Any = {
         **pool_paths("event"),
         "event_name": "event__name",
         "leader_name": Column(person_name("leader"), TEXT, is_nullable=True),
     }
-    column_aliases: Any = {}
+    column_aliases: object = {}
 
     def check_body_size(self, request: Request) -> None:
         refuse_large_body(request)

@@ -10,7 +10,6 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from guildhall.accounts.models import User
@@ -34,7 +33,7 @@ from .standing import RAID_AMENDED, announce
 def preview_amendment(
     *,
     raid: Raid,
-    attendees: Iterable[Attendee | Mapping[str, Any] | str],
+    attendees: Iterable[Attendee | Mapping[str, object] | str],
     check: AttendanceCheck | int | None = None,
     partial: bool = False,
     remove: Collection[str] = (),
@@ -58,7 +57,7 @@ def preview_amendment(
 def amend_attendance(
     *,
     raid: Raid,
-    attendees: Iterable[Attendee | Mapping[str, Any] | str],
+    attendees: Iterable[Attendee | Mapping[str, object] | str],
     check: AttendanceCheck | int | None = None,
     actor: User | None,
     reason: str = "",

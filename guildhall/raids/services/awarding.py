@@ -86,7 +86,7 @@ class AwardResult:
 def award_attendance(
     *,
     raid: Raid,
-    attendees: Iterable[Attendee | Mapping[str, Any] | str],
+    attendees: Iterable[Attendee | Mapping[str, object] | str],
     check: AttendanceCheck | int | None = None,
     actor: User | None,
 ) -> AwardResult:
@@ -118,7 +118,7 @@ def commit_parsed_attendance(
     decisions: Decisions | None = None,
     file_name: str = "",
     digest: str | None = None,
-    asked: Any = None,
+    asked: object = None,
     actor: User | None,
 ) -> AwardResult:
     """Award what a log, a dump or a list says. Committing the same one to the same check again does nothing, and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
@@ -76,7 +76,7 @@ def clean_check(values: CheckChanges) -> CheckChanges:
     return found
 
 
-def clean_kind(kind: Any) -> str:
+def clean_kind(kind: object) -> str:
     """Return the kind of a check.
 
     Raises:
@@ -91,14 +91,14 @@ def clean_kind(kind: Any) -> str:
     return str(kind)
 
 
-def _clean_text(text: Any, longest: int, attr: str) -> str:
+def _clean_text(text: object, longest: int, attr: str) -> str:
     value = " ".join(str(text or "").split())
     if len(value) > longest:
         raise BadInput(f"At most {longest} characters here; this has {len(value)}.", code="name_too_long", attr=attr)
     return value
 
 
-def _clean_time(moment: Any, attr: str) -> dt.datetime:
+def _clean_time(moment: object, attr: str) -> dt.datetime:
     if not isinstance(moment, dt.datetime) or moment.tzinfo is None:
         raise BadInput("Give the time with its offset, such as 2026-11-23T20:00:00Z.", code="invalid_time", attr=attr)
     if not EARLIEST <= moment <= clock.now() + dt.timedelta(days=3660):

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from guildhall.core import previews
@@ -92,7 +91,7 @@ class Amendment:
         return dict(found)
 
 
-def wanted_attendees(attendees: Iterable[Any], partial: bool, remove: Collection[str]) -> list[Attendee]:
+def wanted_attendees(attendees: Iterable[object], partial: bool, remove: Collection[str]) -> list[Attendee]:
     """Return the list as it is wanted; empty where a partial amendment only removes.
 
     Raises:
@@ -214,7 +213,7 @@ def _key(planned: Planned) -> str:
 def _best_of_each(plan: Plan, check: AttendanceCheck) -> dict[int | None, Planned]:
     """Return for each person the character that should stand for them: the best earner, the main among equals."""
 
-    def merit(planned: Planned) -> tuple[Any, ...]:
+    def merit(planned: Planned) -> tuple[object, ...]:
         return merit_of(planned.attendee.status, _amounts(planned, check, plan), planned.character)
 
     mine: dict[int | None, list[Planned]] = defaultdict(list)

@@ -269,7 +269,7 @@ def delete_item_pool(*, item_pool: ItemPool, actor: User | None) -> None:
 
 @use_case
 def set_status_share(
-    *, status: str, percent: Any, pool: DKPPool | None = None, actor: User | None = None
+    *, status: str, percent: object, pool: DKPPool | None = None, actor: User | None = None
 ) -> StatusShare:
     """Say what percentage of the points a status earns, everywhere or in one pool. What was paid stays as it was.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -21,7 +20,7 @@ from guildhall.roster.models import Character
 from guildhall.roster.names import name_key
 
 
-def kept_of(row: RaidAttendance, amounts: dict[str, str] | None = None) -> dict[str, Any]:
+def kept_of(row: RaidAttendance, amounts: dict[str, str] | None = None) -> dict[str, object]:
     """Return what stands of a person at a check, JSON-ready, as a batch keeps it."""
     return {
         "character_id": row.character_id,

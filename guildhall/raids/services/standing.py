@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from guildhall.core import outbox, revisions
 from guildhall.raids.models import Raid
 from guildhall.roster.hooks import on_membership_change
@@ -26,7 +24,7 @@ def attendance_changed() -> None:
     revisions.bump("attendance")
 
 
-def announce(topic: str, raid: Raid, **payload: Any) -> None:
+def announce(topic: str, raid: Raid, **payload: object) -> None:
     """Tell the outside about a raid, after what was told of it before, and have attendance computed again."""
     outbox.put(topic=topic, payload={"raid_id": raid.pk, **payload}, order_key=f"raid:{raid.pk}")
     revisions.bump("raids")

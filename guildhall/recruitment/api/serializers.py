@@ -170,7 +170,7 @@ class VoterOutput(OwnVoteOutput):
     withdrawn_at = serializers.DateTimeField(allow_null=True)
 
 
-_SUMMARY: dict[str, Any] = {
+_SUMMARY: dict[str, object] = {
     "pass": serializers.IntegerField(),  # a reserved word, so the class is made below
     "fail": serializers.IntegerField(),
     "recycle": serializers.IntegerField(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 from django.db.models import Avg, Count, F
 from django.db.models.functions import TruncMonth
@@ -62,7 +61,7 @@ def trial_performance(application: Application) -> TrialPerformance | None:
     )
 
 
-def statistics(*, days: int | None = None, who: Principal | None = None) -> dict[str, Any]:
+def statistics(*, days: int | None = None, who: Principal | None = None) -> dict[str, object]:
     """Return figures on recruitment (PRD 5.2.10): by status, class and month, decisions, times. Five queries, six
     for a person.
 

@@ -15,7 +15,7 @@ from guildhall.recruitment.services.transitions import rules_of
 from guildhall.recruitment.services.voting import VOTERS, may_vote, standing_votes
 
 
-def vote_summary(application: Application) -> dict[str, Any]:
+def vote_summary(application: Application) -> dict[str, object]:
     """Return totals alone (docs/api-contract.md): what every member may see. One query.
 
     `pass`, `fail` and `recycle` are all votes by choice; `counted` is how many count.
@@ -49,7 +49,7 @@ def vote_state(application: Application) -> str:
     return "open" if application.voting_open else "closed"
 
 
-def own_vote(application: Application, user: User) -> dict[str, Any] | None:
+def own_vote(application: Application, user: User) -> dict[str, object] | None:
     """Return what a member sees of their own vote, None without one. One query."""
     cast = ApplicationVote.objects.filter(
         application=application, round=application.voting_round, voter=user, withdrawn_at=None
@@ -57,7 +57,7 @@ def own_vote(application: Application, user: User) -> dict[str, Any] | None:
     return None if cast is None else _own(cast)
 
 
-def _own(cast: ApplicationVote) -> dict[str, Any]:
+def _own(cast: ApplicationVote) -> dict[str, object]:
     return {
         "vote": cast.vote,
         "comment": cast.comment,
@@ -90,7 +90,7 @@ def voters(application: Application) -> list[dict[str, Any]]:
     ]
 
 
-def officer_view(application: Application) -> dict[str, Any]:
+def officer_view(application: Application) -> dict[str, object]:
     """Return the totals, each voter, and the result so far by the rules in force (or the one that was decided). Four
     queries."""
     rules = rules_of(application)

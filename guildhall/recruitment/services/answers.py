@@ -72,7 +72,7 @@ def refuse_faults(faults: list[BadInput]) -> None:
     raise MultipleErrors(faults, detail=" ".join(words))
 
 
-def missing_fields(values: Mapping[str, Any], user: User | None) -> list[BadInput]:
+def missing_fields(values: Mapping[str, object], user: User | None) -> list[BadInput]:
     """Return a refusal for each field that a sent application needs and this one lacks."""
     found = []
     for name in REQUIRED:
@@ -83,7 +83,7 @@ def missing_fields(values: Mapping[str, Any], user: User | None) -> list[BadInpu
     return found
 
 
-def clean_values(values: Mapping[str, Any], faults: list[BadInput]) -> dict[str, Any]:
+def clean_values(values: Mapping[str, object], faults: list[BadInput]) -> dict[str, Any]:
     """Return the fields as they are stored; what cannot be is put down among `faults`."""
     refuse_unknown_fields(values, ApplicationValues)
     cleaned: dict[str, Any] = {}
@@ -124,7 +124,7 @@ def _level(value: Any) -> int:
     return level
 
 
-def clean_answers(given: Any, faults: list[BadInput], *, complete: bool) -> list[dict[str, Any]]:
+def clean_answers(given: object, faults: list[BadInput], *, complete: bool) -> list[dict[str, Any]]:
     """Return answers to the active questions, each with the wording it was given to; an answer that cannot be taken,
     or lacks where it is required, is put down among `faults`.
 
@@ -162,7 +162,7 @@ def clean_answers(given: Any, faults: list[BadInput], *, complete: bool) -> list
     return answers
 
 
-def read_answer(question: ApplicationQuestion, value: Any) -> Any:
+def read_answer(question: ApplicationQuestion, value: Any) -> object:
     """Return the answer to a question as it is stored; None for nothing.
 
     Raises:

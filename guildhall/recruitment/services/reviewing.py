@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.permissions import SYSTEM
@@ -241,7 +241,7 @@ def save_question(
     return saved
 
 
-def _choices(given: Any) -> list[str]:
+def _choices(given: object) -> list[str]:
     """Return the choices of a question, each once."""
     if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
         raise BadInput("Give the choices as a list of texts.", code="required", attr="choices")

@@ -79,7 +79,7 @@ class BulkRankInput(AliasesMixin, Serializer):
     digest = DigestField()
     undo = serializers.UUIDField(required=False, help_text="the batch to undo")
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         if "undo" not in attrs and not {"character_ids", "rank"} <= attrs.keys():
             missing = "rank" if "character_ids" in attrs else "character_ids"
             raise BadInput("Name the characters (character_ids) and the rank.", code="required", attr=missing)
@@ -144,7 +144,7 @@ class BulkRankUpdateView(APIView):
     def _answer(self, result: services.BulkRankResult, *, preview: bool) -> Response:
         return Response(self._body(result, preview=preview))
 
-    def _body(self, result: services.BulkRankResult, *, preview: bool) -> Any:
+    def _body(self, result: services.BulkRankResult, *, preview: bool) -> object:
         changed = sum(step.changes for step in result.steps)
         found = {
             "preview": preview,

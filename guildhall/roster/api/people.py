@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import django_filters
 from django.db.models import Prefetch, QuerySet
@@ -153,7 +152,7 @@ class UserViewSet(mixins.ListModelMixin, GenericViewSet[User]):
     ordering = ["display_name", "pk"]
 
     @property
-    def required_scopes(self) -> Any:
+    def required_scopes(self) -> object:
         return (
             "roster:write" if self.action in ("list", None) else {**READ_WRITE, "GET": ("roster:read", "roster:write")}
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 
@@ -111,7 +111,7 @@ def _name_taken(name: str) -> Conflict:
     )
 
 
-def _clean_level(level: Any) -> int | None:
+def _clean_level(level: object) -> int | None:
     if level in (None, ""):
         return None
     try:

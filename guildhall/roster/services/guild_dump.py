@@ -32,7 +32,7 @@ DUMP = "guild_dump"
 DUMP_FIELDS = ("status", "level", "character_class", "rank_id")
 
 
-def state_of(character: Character) -> dict[str, Any]:
+def state_of(character: Character) -> dict[str, object]:
     """Return what a guild dump may change of a character, JSON-ready."""
     return {name: getattr(character, name) for name in DUMP_FIELDS}
 

@@ -39,7 +39,7 @@ class PageForm(forms.Form):
     blames: Mapping[str, str] = {}
 
     def __init__(
-        self, request: HttpRequest, name: str = "", *, initial: Mapping[str, Any] | None = None, row: Any = ""
+        self, request: HttpRequest, name: str = "", *, initial: Mapping[str, object] | None = None, row: Any = ""
     ) -> None:
         self.request, self.form_name = request, name
         self.token = secrets.token_urlsafe(18)

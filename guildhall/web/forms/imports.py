@@ -63,7 +63,7 @@ class FilesField(forms.FileField):
         )
         self.several = several
 
-    def clean(self, data: Any, initial: Any = None) -> Any:
+    def clean(self, data: Any, initial: Any = None) -> object:
         if not self.several:
             return super().clean(data, initial)
         found = [super(FilesField, self).clean(one, initial) for one in data or ()]
@@ -194,7 +194,7 @@ class DumpForm(PageForm):
             raise ValidationError("A guild dump is a small file; this one has more than 4 MB.", code="too_large")
         return upload
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Refuse nothing at all."""
         given = super().clean() or {}
         if not self.errors and given["file"] is None and not given["text"].strip():

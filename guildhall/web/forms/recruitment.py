@@ -52,7 +52,7 @@ class AnswerField(forms.Field):
         self.question = question
         self.several = question.kind == kinds.MULTIPLE
 
-    def clean(self, value: Any) -> Any:
+    def clean(self, value: Any) -> object:
         given: Any = [one for one in value or () if one] if self.several else str(value or "").strip()
         for text in given if self.several else [given]:
             validate_no_control_characters(text)
@@ -95,7 +95,7 @@ class ApplyForm(PageForm):
         """Return whether the button that keeps a draft was pressed."""
         return self.hidden("do") == "draft"
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Refuse what a question was answered to that is asked differently now, and what a sent application lacks."""
         given = super().clean() or {}
         for pk, row in self.questions.items():
@@ -105,7 +105,7 @@ class ApplyForm(PageForm):
             self._refuse_missing(given)
         return given
 
-    def _refuse_missing(self, given: Mapping[str, Any]) -> None:
+    def _refuse_missing(self, given: Mapping[str, object]) -> None:
         user = self.request.user if isinstance(self.request.user, User) else None
         for fault in missing_fields(given, user):
             if fault.attr not in self.errors:
@@ -120,7 +120,7 @@ class ApplyForm(PageForm):
         answers = [{"question_id": pk, "answer": given.pop(f"q{pk}")} for pk in self.questions]
         return {**given, "answers": answers}
 
-    def shown_questions(self) -> list[dict[str, Any]]:
+    def shown_questions(self) -> list[dict[str, object]]:
         """Return the questions as the page writes them, each with its stamp and the wording of a draft's answer."""
         return [
             {

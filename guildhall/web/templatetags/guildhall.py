@@ -105,7 +105,7 @@ def ago(moment: dt.datetime | None) -> SafeString:
 
 
 @register.filter
-def for_input(moment: Any) -> str:
+def for_input(moment: object) -> str:
     """Return a moment as a `datetime-local` field wants it; what was typed stays as typed."""
     if isinstance(moment, dt.datetime):
         return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")
@@ -147,7 +147,7 @@ def form_hidden(context: Any, form: Any) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def form_head(context: Any, form: Any) -> SafeString:
+def form_head(context: Any, form: object) -> SafeString:
     """Return what every form opens with, and what was refused."""
     return form_hidden(context, form) + form_errors(form)
 
@@ -171,7 +171,7 @@ def form_errors(form: Any) -> SafeString:
     return format_html('<div class="refusal" role="alert">{}</div>', texts)
 
 
-def _attributes(form: Any, bound: Any, attrs: dict[str, Any]) -> dict[str, Any]:
+def _attributes(form: Any, bound: Any, attrs: dict[str, object]) -> dict[str, object]:
     found = {name.replace("_", "-"): value for name, value in attrs.items()}
     if isinstance(bound.field.widget, Select | CheckboxSelectMultiple) and not bound.field.required:
         found.setdefault("required", False)
@@ -181,7 +181,7 @@ def _attributes(form: Any, bound: Any, attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 @register.simple_tag
-def field(form: Any, name: str, label: str | None = None, hint: str = "", css: str = "", **attrs: Any) -> SafeString:
+def field(form: Any, name: str, label: str | None = None, hint: str = "", css: str = "", **attrs: object) -> SafeString:
     """Return a field with its label, and beside it what is wrong with it.
 
     Args:
@@ -207,7 +207,7 @@ def field(form: Any, name: str, label: str | None = None, hint: str = "", css: s
         )
         if len(bound.field.choices if hasattr(bound.field, "choices") else ()) > MOST_STACKED:
             ticks = format_html('<div class="fields">{}</div>', ticks)
-        group: dict[str, Any] = {}
+        group: dict[str, object] = {}
         if bound.errors:
             group = {"aria-invalid": "true", "aria-describedby": f"{bound.auto_id}_error"}
         box = format_html(
@@ -259,13 +259,13 @@ def field_error(form: Any, name: str) -> SafeString:
 
 
 @register.inclusion_tag("web/parts/pages.html", takes_context=True)
-def page_links(context: Any, page: Any) -> dict[str, Any]:
+def page_links(context: Any, page: Any) -> dict[str, object]:
     """Return the way through a long list."""
     return {"request": context["request"], "page": page}
 
 
 @register.inclusion_tag("web/parts/sort.html", takes_context=True)
-def sort_link(context: Any, label: str, name: str, default: str = "") -> dict[str, Any]:
+def sort_link(context: Any, label: str, name: str, default: str = "") -> dict[str, object]:
     """Return a column's heading that sorts by it, and turns the order around when it does already.
 
     `name` with a leading ``-`` sorts downwards at first.

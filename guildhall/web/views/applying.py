@@ -61,7 +61,7 @@ def _refusal(user: User | None) -> GuildhallError | None:
     return None
 
 
-def _draft_values(user: Any) -> dict[str, Any]:
+def _draft_values(user: Any) -> dict[str, object]:
     draft = selectors.draft_of(user)
     if draft is None:
         return {"discord_username": user.discord_username, "email": user.email}

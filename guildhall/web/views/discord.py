@@ -51,7 +51,7 @@ def _claim(form: ClaimButtonForm) -> Claim:
 class _OfficersForms:
     """The forms of the officers' page, and what each of them does."""
 
-    def __init__(self, request: HttpRequest, roles: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, request: HttpRequest, roles: Iterable[dict[str, object]]) -> None:
         self.request, self.actor, self.principal = request, me(request), principal_of(request)
         self.add, self.drop = MappingForm(request, "map"), MappingButtonForm(request, "drop")
         self.add.offer(_meanings(), _offered(roles))

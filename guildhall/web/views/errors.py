@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -17,17 +15,17 @@ def _refused(request: HttpRequest, status: int, heading: str, detail: str) -> Ht
     return render(request, "web/refused.html", context, status=status)
 
 
-def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: object = None) -> HttpResponse:
     """Show the page for 400."""
     return _refused(request, 400, "That does not work", "The request could not be read. Go back and try again.")
 
 
-def forbidden(request: HttpRequest, exception: Any = None) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: object = None) -> HttpResponse:
     """Show the page for 403."""
     return _refused(request, 403, "Not yours to see", "You may not see this page. An officer can say why.")
 
 
-def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: object = None) -> HttpResponse:
     """Show the page for 404."""
     return _refused(
         request, 404, "Not there", "There is no page at this address. It may have moved, or the link has a typo."

@@ -65,7 +65,7 @@ def _stands(row: RaidAttendance) -> tuple[bool, Decimal]:
 
 
 def _attenders(rows: Iterable[RaidAttendance]) -> list[Attender]:
-    by_person: dict[Any, list[RaidAttendance]] = defaultdict(list)
+    by_person: dict[object, list[RaidAttendance]] = defaultdict(list)
     for row in rows:
         by_person[row.user_id or row.name_key].append(row)
     found = []
@@ -234,7 +234,7 @@ def attendance(request: HttpRequest, attendance_id: int) -> HttpResponse:
         if form.pressed == "remove":
             raid_services.remove_attendee(attendance=row, actor=me(request), reason=reason)
             return go("raid", raid.pk, message=f"{row.character_name} is off the list; the points are reversed.")
-        attendee: dict[str, Any] = {"character_name": row.character_name, "status": given["status"]}
+        attendee: dict[str, object] = {"character_name": row.character_name, "status": given["status"]}
         if row.character_id is not None:
             attendee["character_id"] = row.character_id  # it may be called otherwise today
         if given["points"] is not None:

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--expires", type=int, metavar="DAYS", help="days until the key stops; never without it")
         parser.add_argument("--name", default="made on the command line", help="what the key is called in lists")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         scopes = None if options["scopes"] == "all" else [s.strip() for s in options["scopes"].split(",") if s.strip()]
         expires = clock.now() + dt.timedelta(days=options["expires"]) if options["expires"] is not None else None
         wanted = {"name": options["name"], "scopes": scopes, "expires_at": expires}

@@ -38,8 +38,8 @@ class Worker:
         self.since = clock.now()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="job")
         self._lanes = ThreadPoolExecutor(QUEUE_LANES, thread_name_prefix="queue")
-        self._running: dict[str, Future[Any]] = {}
-        self._lane_futures: list[Future[Any]] = []
+        self._running: dict[str, Future[object]] = {}
+        self._lane_futures: list[Future[object]] = []
         self._wake = threading.Event()
         self._quiet: dict[str, dt.datetime] = {}
 
@@ -101,10 +101,10 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=4, help="scheduled jobs at a time (default 4)")
         parser.add_argument("--parent", type=int, default=0, help="stop when this process is gone")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         worker = Worker(threads=options["threads"])
 
-        def stop(signum: int, frame: Any) -> None:
+        def stop(signum: int, frame: object) -> None:
             if worker.stopping.is_set():
                 release = threading.Thread(target=leases.release_all)  # this one's connection may be in use
                 release.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -172,7 +171,7 @@ def _fetch(url: str) -> bytes:
 
 
 @later("attendance")
-def award_from_log(*, url: str, name: str, raid_id: int, user_id: int) -> dict[str, Any]:
+def award_from_log(*, url: str, name: str, raid_id: int, user_id: int) -> dict[str, object]:
     """Fetch, read and award. The same file again does nothing and says so."""
     raid, actor = Raid.objects.get(pk=raid_id), User.objects.get(pk=user_id)
     zone = str(getattr(settings, "GUILD_TIME_ZONE", "UTC"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError
 
 from guildhall.discord.client import default_client
@@ -15,7 +13,7 @@ class Command(BaseCommand):
 
     help = "Test the connection to Discord, part by part."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         failed = 0
         for check in check_connection(default_client()):
             failed += check.state == "failed"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError
 
 from guildhall.discord import pretend
@@ -14,7 +12,7 @@ class Command(BaseCommand):
 
     help = "Bring the demo guild into the pretend Discord: people, links, roles."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         try:
             said = pretend.join()
             if options["verbosity"]:

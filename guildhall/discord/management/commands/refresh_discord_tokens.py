@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandParser
 
 from guildhall.discord.client import default_client
@@ -20,7 +18,7 @@ class Command(BaseCommand):
             "--reencrypt", action="store_true", help="encrypt all under the first of DISCORD_TOKEN_KEYS"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         if options["reencrypt"]:
             self.stdout.write(f"{reencrypt_all()} tokens encrypted anew")
         refreshed, failed = refresh_lapsing(client=default_client())

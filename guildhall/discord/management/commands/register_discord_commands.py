@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -22,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="print the definitions and send nothing")
         parser.add_argument("--remove", action="store_true", help="take all commands away")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         wanted = [] if options["remove"] else definitions()
         if options["dry_run"]:
             self.stdout.write(json.dumps(wanted, indent=2, ensure_ascii=False))

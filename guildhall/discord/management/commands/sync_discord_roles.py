@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from guildhall.discord.client import DiscordError, default_client
@@ -23,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="read Discord, show what differs, change nothing")
         parser.add_argument("--force", action="store_true", help="try again what Discord refused before")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         client = default_client()
         try:
             if options["dry_run"]:

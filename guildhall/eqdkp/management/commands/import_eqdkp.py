@@ -91,7 +91,7 @@ class Command(BaseCommand):
         parser.add_argument("--actor", help="the username to write into the record")
         parser.add_argument("--no-progress", action="store_true")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         try:
             self._handle(options)
         except GuildhallError as error:

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--native", action="store_true", help="also the database's own dump (pg_dump …) beside it")
         parser.add_argument("--if-migrations", action="store_true", help="only if migrations wait; for upgrades")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         try:
             if options["if_migrations"] and not pending_migrations():
                 self.stdout.write("No migration waits; no backup needed.")

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--commit", action="store_true", help="run them; without it nothing is changed")
         parser.add_argument("--due", action="store_true", help="every automatic rule whose period has begun")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         if options["due"]:
             for run in run_due_rules():
                 self.stdout.write(f"{run}: {run.people} people, {show_points(run.total)} points")

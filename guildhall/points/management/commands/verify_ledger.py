@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError
 
 from guildhall.points.models import LedgerEntry, UserPointsSummary
@@ -13,7 +11,7 @@ class Command(BaseCommand):
 
     help = "Recompute the whole ledger and compare. Exit 1 and a line for each difference if anything is off."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         differences = verify()
         for difference in differences:
             self.stderr.write(str(difference))
