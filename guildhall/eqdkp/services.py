@@ -224,9 +224,19 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
             )
             for name in ("roster", "pools", "raids", "loot"):
                 revisions.bump(name)
-            refresh_attendance()  # at once: nothing of an import goes through the outbox
+            if _moved_attendance(ctx):
+                refresh_attendance()  # at once: nothing of an import goes through the outbox
         leases.fence()
     return run
+
+
+def _moved_attendance(ctx: Context) -> bool:
+    """Return whether attendance may not be what its summary says: something came or went, or an import before this one
+    stopped before it said so."""
+    if any(counts.new or counts.changed or counts.gone for counts in ctx.counts.values()):
+        return True
+    earlier = ImportRun.objects.filter(is_commit=True).exclude(pk=ctx.run.pk).order_by("-created_at").first()
+    return earlier is None or earlier.state not in (ImportRun.State.DONE, ImportRun.State.UNDONE)
 
 
 def _other_prefix(run: ImportRun) -> str | None:

@@ -9,7 +9,6 @@ the old system and is none any more must have nothing left from there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -183,21 +182,13 @@ def claimed_differences(snapshot: Snapshot, points: LegacyPoints) -> list[str]:
     return found
 
 
-def legacy_sums(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
+def legacy_sums(snapshot: Snapshot, points: LegacyPoints) -> dict[str, dict[str, Any]]:
     """Return rows and sums of every table that is read."""
     found: dict[str, dict[str, Any]] = {
         spec.name: {"rows": snapshot.count(spec)} for spec in r.SPECS if snapshot.has(spec)
     }
-
-    def total(values: Iterable[Decimal]) -> str:
-        return show_points(sum(values, ZERO))
-
-    raids = {raid.id: cents(raid.value) for raid in snapshot.rows(r.RAIDS)}
-    found["raids"]["sum"] = show_points(from_cents(sum(raids.values())))
-    paid = sum(raids.get(row.raid_id, 0) for row in snapshot.rows(r.ATTENDEES))
-    found["raid_attendees"]["sum"] = show_points(from_cents(paid))
-    found["items"]["sum"] = total(item.value for item in snapshot.rows(r.ITEMS))
-    found["adjustments"]["sum"] = total(row.value for row in snapshot.rows(r.ADJUSTMENTS))
+    for table, total in points.totals.items():
+        found[table]["sum"] = show_points(from_cents(total))
     return found
 
 
@@ -290,7 +281,7 @@ def report(ctx: Context, points: LegacyPoints) -> dict[str, Any]:
     lines = compare(ctx, points)
     claimed = claimed_differences(ctx.snapshot, points)
     unexplained = sum(line.unexplained for line in lines) + len(claimed)
-    before = legacy_sums(ctx.snapshot)
+    before = legacy_sums(ctx.snapshot, points)
     after = guildhall_sums(ctx.source) if ctx.commit else {}
     orphans = points.orphans()
     notes = list(ctx.snapshot.notes)

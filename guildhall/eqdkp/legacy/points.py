@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.figures import Figures, cents, from_cents
 from guildhall.eqdkp.legacy.snapshot import Snapshot
+from guildhall.eqdkp.legacy.values import integer, money
 
 __all__ = ["Attendance", "Figures", "LegacyAttendance", "LegacyPoints", "cents", "from_cents", "resolve_mains"]
 
@@ -38,6 +39,9 @@ class LegacyPoints:
     """Every balance of an installation, computed in one streaming pass.
 
     Memory is proportional to characters times pools plus one small entry a raid; attendances are never held.
+
+    Attributes:
+        totals: the sum of each table that moves points, in hundredths; of attendances, what their raids are worth.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -52,6 +56,7 @@ class LegacyPoints:
         for ip_link in snapshot.rows(r.POOL_ITEM_POOLS):
             if ip_link.pool_id in known and ip_link.pool_id not in self.itempool_pools[ip_link.itempool_id]:
                 self.itempool_pools[ip_link.itempool_id].append(ip_link.pool_id)
+        self.totals: dict[str, int] = {"raids": 0, "raid_attendees": 0, "items": 0, "adjustments": 0}
         self._figures: dict[tuple[int, int], Figures] = defaultdict(Figures)
         self._compute(snapshot)
         self._twinks: dict[tuple[int, int], Figures] = defaultdict(Figures)
@@ -61,20 +66,28 @@ class LegacyPoints:
                 self._twinks[main, pool].add(figures)
 
     def _compute(self, snapshot: Snapshot) -> None:
+        """Add up the columns that count, as raw text: a row with its names and notes takes several times as long."""
         raids = {raid.id: (raid.event_id, cents(raid.value)) for raid in snapshot.rows(r.RAIDS)}
-        figures = self._figures
-        for attendee in snapshot.rows(r.ATTENDEES):
-            raid = raids.get(attendee.raid_id)
+        figures, totals = self._figures, self.totals
+        totals["raids"] = sum(value for _, value in raids.values())
+        for columns in snapshot.column(r.ATTENDEES, "raid_id", "member_id"):
+            raid = raids.get(integer(columns[0]))
             if raid is None:
                 continue
+            member = integer(columns[1])
+            totals["raid_attendees"] += raid[1]
             for pool in self.event_pools.get(raid[0], ()):
-                figures[attendee.member_id, pool].earned += raid[1]
-        for item in snapshot.rows(r.ITEMS):
-            for pool in self.itempool_pools.get(item.itempool_id, ()):
-                figures[item.member_id, pool].spent += cents(item.value)
-        for adjustment in snapshot.rows(r.ADJUSTMENTS):
-            for pool in self.event_pools.get(adjustment.event_id, ()):
-                figures[adjustment.member_id, pool].adjustment += cents(adjustment.value)
+                figures[member, pool].earned += raid[1]
+        for columns in snapshot.column(r.ITEMS, "member_id", "itempool_id", "item_value"):
+            member, price = integer(columns[0]), cents(money(columns[2]))
+            totals["items"] += price
+            for pool in self.itempool_pools.get(integer(columns[1]), ()):
+                figures[member, pool].spent += price
+        for columns in snapshot.column(r.ADJUSTMENTS, "member_id", "event_id", "adjustment_value"):
+            member, amount = integer(columns[0]), cents(money(columns[2]))
+            totals["adjustments"] += amount
+            for pool in self.event_pools.get(integer(columns[1]), ()):
+                figures[member, pool].adjustment += amount
 
     def alone(self, member: int, pool: int) -> Figures:
         """Return what this character has by itself."""
