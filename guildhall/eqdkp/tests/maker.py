@@ -319,6 +319,12 @@ def sample_guild() -> LegacyGuild:
     g.adjustment(1, 1, 2.5, event=1, group="kA")
     g.adjustment(2, 4, 2.5, event=1, group="kA")
     g.adjustment(3, 3, -0.33, event=3, reason="late &amp; drunk", raid=4)
+    _add_calendar(g)
+    return g
+
+
+def _add_calendar(g: LegacyGuild) -> None:
+    """Add a planned raid with a sign-up, a guest and a comment, and a line of the log."""
     g.add("calendars", id=1, name="Raids", color="#00628c", type=1)
     extension = {"raid_eventid": 1, "raid_value": "5.5", "attendee_count": 40, "deadlinedate": 1, "raidmode": "role"}
     g.add(
@@ -345,7 +351,6 @@ def sample_guild() -> LegacyGuild:
         "logs", log_id=1, log_date=START, log_value=php({"{L_NAME}": "Zed"}), log_result=1, log_tag="member_added",
         log_plugin="core", log_flag=0, user_id=10, username="arni", log_record="Zed", log_record_id="3",
     )  # fmt: skip
-    return g
 
 
 def big_guild(

@@ -383,3 +383,21 @@ def test_names_that_an_xml_export_lost_are_listed(tmp_path: Path) -> None:
         equal(perform(snapshot=snapshot, commit=True))
     assert problems() >= {("multidkp", "2", "name"), ("events", "5", "no_name"), ("itempool", "3", "name")}
     assert DKPPool.objects.get().name == "Pool 2"
+
+
+def test_attendance_is_computed_again_only_where_it_may_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[str] = []
+    monkeypatch.setattr("guildhall.eqdkp.services.refresh_attendance", lambda: computed.append("again"))
+    guild = sample_guild()
+    bring(guild, tmp_path)
+    assert len(computed) == 1
+    bring(guild, tmp_path)
+    assert len(computed) == 1  # nothing came and nothing went
+    guild.raid(7, 1, 5.5, [1])
+    run = bring(guild, tmp_path)
+    assert len(computed) == 2
+    ImportRun.objects.filter(pk=run.pk).update(state=ImportRun.State.FAILED, fingerprint="another dump")
+    bring(guild, tmp_path)
+    assert len(computed) == 3  # the one before stopped before it said so

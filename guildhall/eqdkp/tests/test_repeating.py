@@ -571,21 +571,3 @@ def test_what_an_import_reversed_says_which_import_and_for_whom(tmp_path: Path) 
     ):
         assert (found.reversed_by_import_id, found.reversed_by) == (second.pk, officer), found
     equal(bring(guild, tmp_path))
-
-
-def test_attendance_is_computed_again_only_where_it_may_have_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    computed: list[str] = []
-    monkeypatch.setattr("guildhall.eqdkp.services.refresh_attendance", lambda: computed.append("again"))
-    guild = sample_guild()
-    bring(guild, tmp_path)
-    assert len(computed) == 1
-    bring(guild, tmp_path)
-    assert len(computed) == 1  # nothing came and nothing went
-    guild.raid(7, 1, 5.5, [1])
-    run = bring(guild, tmp_path)
-    assert len(computed) == 2
-    ImportRun.objects.filter(pk=run.pk).update(state=ImportRun.State.FAILED, fingerprint="another dump")
-    bring(guild, tmp_path)
-    assert len(computed) == 3  # the one before stopped before it said so
