@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 from uuid import UUID, uuid5
 
 from guildhall.accounts.models import User
@@ -31,6 +31,19 @@ _FIELDS = (
 )  # fmt: skip
 
 
+class AdjustmentJson(TypedDict):
+    """An `AdjustmentState` as a change keeps it."""
+
+    user_id: int
+    name: str
+    amount: str
+    reason: str
+    at: str
+    pools: list[int]
+    raid_id: int | None
+    group: str
+
+
 @dataclass(slots=True)
 class AdjustmentState:
     """One adjustment as it is to stand, in ids of ours."""
@@ -44,15 +57,18 @@ class AdjustmentState:
     raid_id: int | None
     group: str
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> AdjustmentJson:
         return {
             "user_id": self.user_id, "name": self.name, "amount": str(self.amount), "reason": self.reason,
             "at": self.at.isoformat(), "pools": self.pools, "raid_id": self.raid_id, "group": self.group,
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> AdjustmentState:
-        return cls(**{**data, "amount": Decimal(data["amount"]), "at": dt.datetime.fromisoformat(data["at"])})
+    def from_json(cls, data: AdjustmentJson) -> AdjustmentState:
+        return cls(
+            user_id=data["user_id"], name=data["name"], amount=Decimal(data["amount"]), reason=data["reason"],
+            at=dt.datetime.fromisoformat(data["at"]), pools=data["pools"], raid_id=data["raid_id"], group=data["group"],
+        )  # fmt: skip
 
 
 def import_adjustments(ctx: Context) -> None:
@@ -203,7 +219,7 @@ def store_adjustments(run: ImportRun, states: Sequence[AdjustmentState], actor: 
         return []
     contexts = dict(Raid.objects.filter(pk__in={s.raid_id for s in states if s.raid_id}).values_list("pk", "context"))
     by, now = (actor.pk if actor is not None else None), clock.now()
-    rows: list[tuple[Any, ...]] = []
+    rows: list[tuple[object, ...]] = []
     entries: list[HistoryRow] = []
     firsts: list[UUID] = []
     for state in states:

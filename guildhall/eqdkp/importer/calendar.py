@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
 
 from guildhall.core import clock
 from guildhall.eqdkp.legacy import rows as r
@@ -22,11 +21,11 @@ from .named import Values, plain
 from .tables import TableKind
 
 
-def _extension(value: PhpValue) -> dict[str, Any]:
+def _extension(value: PhpValue) -> dict[str, PhpValue]:
     return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
-def _ids(value: Any) -> list[int]:
+def _ids(value: PhpValue) -> list[int]:
     values = value.values() if isinstance(value, dict) else [value]
     return [number for number in (integer(str(item)) for item in values if item is not None) if number]
 
@@ -190,7 +189,7 @@ class Signups(_Answered[r.LegacySignup]):
                 f"{row.member_id} for date {row.calendar_event_id}: the {missing} does not exist", held=True, row=row,
             )  # fmt: skip
             return None
-        taken_over: dict[str, Any] = {}
+        taken_over: Values = {}
         if (code := self._conflict(row, event_id, character_id)) is not None:
             self.ctx.problem(
                 "calendar_raid_attendees", row.id, code, f"sign-up {row.id}: {_CONFLICTS[code]}", held=True, row=row
@@ -287,7 +286,7 @@ class _Answers:
         return pk
 
 
-def _state(row: CalendarEvent | CalendarSignup) -> dict[str, Any]:
+def _state(row: CalendarEvent | CalendarSignup) -> Values:
     return plain(
         {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields if not field.primary_key}
     )
@@ -300,7 +299,7 @@ def _last_look(ctx: Context) -> dt.datetime:
     return before.created_at if before is not None else ctx.run.created_at
 
 
-def _planned_again(ctx: Context, legacy_id: int) -> dict[str, Any]:
+def _planned_again(ctx: Context, legacy_id: int) -> Values:
     """Return the fields of a date that comes back after an import called it off: that it is on. What people called
     off stays off."""
     before = ctx.known(Kind.CALENDAR_EVENT).get(legacy_id)

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
+
+from django.db.models import Q
 
 from guildhall.core import clock
 from guildhall.eqdkp import game
@@ -22,6 +24,26 @@ from .who_is_who import PersonPlan
 BATCH = 500
 
 
+class CharacterValues(TypedDict):
+    """The plain attributes of a character that an import writes."""
+
+    character_class: str
+    race: str
+    level: int | None
+    rank_id: int | None
+    status: str
+    is_active: bool
+    note: str
+    profile: dict[str, object]
+
+
+class CharacterState(CharacterValues):
+    """A character as a change keeps it, so that it can be put back."""
+
+    name: str
+    user_id: int | None
+
+
 def characters_here(plans: list[PersonPlan]) -> dict[str, Character]:
     keys = [name_key(member.name) for plan in plans for member in plan.members]
     found: dict[str, Character] = {}
@@ -31,10 +53,10 @@ def characters_here(plans: list[PersonPlan]) -> dict[str, Character]:
     return found
 
 
-def character_values(ctx: Context, member: r.LegacyMember) -> dict[str, Any]:
+def character_values(ctx: Context, member: r.LegacyMember) -> CharacterValues:
     """Return the plain attributes of a character as EQdkp has them."""
     ids = {key: value for key, value in member.profile.items() if key in ("class", "race") and value}
-    profile: dict[str, Any] = {k: v for k, v in member.profile.items() if k not in ("class", "race", "level")}
+    profile: dict[str, object] = {k: v for k, v in member.profile.items() if k not in ("class", "race", "level")}
     if ids:
         profile["eqdkp"] = {**ids, "role": member.default_role}
     return {
@@ -207,10 +229,11 @@ class Characters(RowKind[Member, Member]):
         if before.created:
             brought = LegacyRecord.objects.filter(pk=before.pk or 0).values_list("data", flat=True).first() or {}
             moved = brought.get("main") != step.row.plan.main_id
-            becomes = dict(
-                character_values(ctx, member), name=character.name,
+            becomes = CharacterState(
+                **character_values(ctx, member),
+                name=character.name,
                 user_id=self._user_of(step.row.plan) if moved else character.user_id,
-            )  # fmt: skip
+            )
             if brought.get("name") != member.name and name_key(member.name) != character.name_key:
                 if not member.name or Character.objects.filter(name_key=name_key(member.name)).exists():
                     ctx.problem(
@@ -242,7 +265,7 @@ class Characters(RowKind[Member, Member]):
 _WRITTEN = ("character_class", "race", "level", "rank_id", "status", "is_active", "note", "profile")
 
 
-def _character_state(character: Character) -> dict[str, Any]:
+def _character_state(character: Character) -> dict[str, object]:
     """Return what an import may write of a character, as it is now."""
     names = (*_WRITTEN, "name", "user_id", "is_main")
     return {name: getattr(character, name) for name in names}
@@ -288,7 +311,7 @@ def _store(made: Sequence[Character]) -> None:
     Character.history.bulk_history_create(list(made), batch_size=BATCH)
 
 
-def apply_character(character: Character, values: dict[str, Any], *, is_main: bool) -> None:
+def apply_character(character: Character, values: CharacterState, *, is_main: bool) -> None:
     """Write attributes, name, owner and main of a character, with the records that a change by hand would leave."""
     now = clock.now()
     if character.rank_id != values["rank_id"]:
@@ -306,15 +329,13 @@ def apply_character(character: Character, values: dict[str, Any], *, is_main: bo
         CharacterOwnership.objects.create(
             character=character, user_id=values["user_id"], started_at=now, reason="EQdkp import"
         )
+    owned = Character.objects.filter(Q(user_id=values["user_id"]))
     if is_main and not character.is_main:
-        Character.objects.filter(user_id=values["user_id"], is_main=True).update(is_main=False)
+        owned.filter(is_main=True).update(is_main=False)
         character.is_main, character.main_character = True, None
         character.save()
-        others = Character.objects.filter(user_id=values["user_id"]).exclude(pk=character.pk)
-        others.update(main_character=character)
+        owned.exclude(pk=character.pk).update(main_character=character)
         return
     if not character.is_main:
-        character.main_character = (
-            Character.objects.filter(user_id=values["user_id"], is_main=True).exclude(pk=character.pk).first()
-        )
+        character.main_character = owned.filter(is_main=True).exclude(pk=character.pk).first()
     character.save()

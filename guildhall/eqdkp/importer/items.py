@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 from django.db import connection
@@ -42,6 +42,22 @@ _AWARD = (
 )  # fmt: skip
 
 
+class AwardJson(TypedDict):
+    """An `AwardState` as a change keeps it."""
+
+    item_name: str
+    game_id: str
+    itempool_id: int | None
+    user_id: int
+    character_id: int | None
+    name: str
+    raid_id: int | None
+    pools: list[int]
+    points: str
+    at: str
+    note: str
+
+
 @dataclass(slots=True)
 class AwardState:
     """One award as it is to stand, in ids of ours; ``points`` may be negative."""
@@ -58,7 +74,7 @@ class AwardState:
     at: dt.datetime
     note: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> AwardJson:
         return {
             "item_name": self.item_name, "game_id": self.game_id, "itempool_id": self.itempool_id,
             "user_id": self.user_id, "character_id": self.character_id, "name": self.name, "raid_id": self.raid_id,
@@ -66,8 +82,13 @@ class AwardState:
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> AwardState:
-        return cls(**{**data, "points": Decimal(data["points"]), "at": dt.datetime.fromisoformat(data["at"])})
+    def from_json(cls, data: AwardJson) -> AwardState:
+        return cls(
+            item_name=data["item_name"], game_id=data["game_id"], itempool_id=data["itempool_id"],
+            user_id=data["user_id"], character_id=data["character_id"], name=data["name"], raid_id=data["raid_id"],
+            pools=data["pools"], points=Decimal(data["points"]), at=dt.datetime.fromisoformat(data["at"]),
+            note=data.get("note", ""),
+        )  # fmt: skip
 
 
 def import_items(ctx: Context) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 
 from .difference import Changed, Known, RowT
 from .loop import RowKind
 
-Values = dict[str, Any]
+Values = dict[str, object]
 
 
 class NamedKind(RowKind[RowT, Values]):

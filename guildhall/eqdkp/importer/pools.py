@@ -71,7 +71,7 @@ class Pools(NamedKind[r.LegacyPool]):
         """Make pools, or use those that have the name here."""
         for step in new:
             self.counts.new += 1
-            object_id, created = self.here.get(step.values["name"].casefold()), False
+            object_id, created = self.here.get(str(step.values["name"]).casefold()), False
             if object_id is None:
                 created, object_id = True, self.ctx.fake_id()
                 if self.ctx.commit:
@@ -139,7 +139,7 @@ class ItemPools(NamedKind[r.LegacyItemPool]):
         """Make item pools, or use those that have the name here and add their links."""
         for step in new:
             self.counts.new += 1
-            object_id, created = self.here.get(step.values["name"].casefold()), False
+            object_id, created = self.here.get(str(step.values["name"]).casefold()), False
             if object_id is None:
                 created, object_id = True, self.ctx.fake_id()
                 if self.ctx.commit:

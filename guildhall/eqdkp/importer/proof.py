@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import BadInput
@@ -95,7 +95,7 @@ class Line:
             found.append(f"UNEXPLAINED: {', '.join(f'{n} {v}' for n, v in left.items() if v != '0.00')}")
         return found
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         return {
             "user_id": self.user_id, "person": self.person, "pool": self.pool, "eqdkp": shown(self.eqdkp),
             "guildhall": shown(self.guildhall), "difference": show_points(from_cents(self.difference)),
@@ -114,7 +114,7 @@ def _decided_here(ctx: Context) -> dict[Key, tuple[Figures, int]]:
     return {key: (_figures(dict(found.sums.get(key, {}))), found.counts.get(key, 0)) for key in keys}
 
 
-def _grouped(rows: Any) -> dict[Key, tuple[Figures, int]]:
+def _grouped(rows: QuerySet[LedgerEntry]) -> dict[Key, tuple[Figures, int]]:
     sums: dict[Key, dict[str, Decimal]] = defaultdict(dict)
     counts: dict[Key, int] = defaultdict(int)
     grouped = rows.order_by().values_list("user_id", "pool_id", "bucket").annotate(total=Sum("amount"), n=Count("pk"))
@@ -182,9 +182,9 @@ def claimed_differences(snapshot: Snapshot, points: LegacyPoints) -> list[str]:
     return found
 
 
-def legacy_sums(snapshot: Snapshot, points: LegacyPoints) -> dict[str, dict[str, Any]]:
+def legacy_sums(snapshot: Snapshot, points: LegacyPoints) -> dict[str, dict[str, object]]:
     """Return rows and sums of every table that is read."""
-    found: dict[str, dict[str, Any]] = {
+    found: dict[str, dict[str, object]] = {
         spec.name: {"rows": snapshot.count(spec)} for spec in r.SPECS if snapshot.has(spec)
     }
     for table, total in points.totals.items():
@@ -210,11 +210,11 @@ _WHAT = {
 }  # fmt: skip
 
 
-def guildhall_sums(source: str) -> dict[str, dict[str, Any]]:
+def guildhall_sums(source: str) -> dict[str, dict[str, object]]:
     """Return what stands in Guildhall of every table, by the records of the imports."""
     live = LegacyRecord.objects.filter(source=source, state=LegacyRecord.State.LIVE)
     counts = dict(live.order_by().values_list("kind").annotate(n=Count("pk")))
-    found: dict[str, dict[str, Any]] = {table: {"rows": counts.get(kind, 0)} for table, kind in _TABLES.items()}
+    found: dict[str, dict[str, object]] = {table: {"rows": counts.get(kind, 0)} for table, kind in _TABLES.items()}
     ranges = import_ranges(source)
 
     def objects(kind: str) -> Any:
@@ -276,7 +276,7 @@ def check_amounts(ctx: Context, points: LegacyPoints) -> None:
                 )
 
 
-def report(ctx: Context, points: LegacyPoints) -> dict[str, Any]:
+def report(ctx: Context, points: LegacyPoints) -> dict[str, object]:
     """Return the whole proof as JSON: people, tables, problems, and how many differences nobody can explain."""
     lines = compare(ctx, points)
     claimed = claimed_differences(ctx.snapshot, points)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 
 from guildhall.raids.models import Raid, RaidAttendance
 
@@ -28,6 +28,18 @@ class Present:
     points: Decimal
 
 
+class RaidJson(TypedDict):
+    """A `RaidState` as a change keeps it; those present by person, character, name and points."""
+
+    event_id: int
+    name: str
+    started_at: str
+    notes: str
+    points: str
+    pools: list[int]
+    present: list[tuple[int, int | None, str, str]]
+
+
 @dataclass(slots=True)
 class RaidState:
     """A raid as it is to stand, in ids of ours."""
@@ -40,7 +52,7 @@ class RaidState:
     pools: list[int]
     present: list[Present]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> RaidJson:
         return {
             "event_id": self.event_id,
             "name": self.name,
@@ -48,11 +60,11 @@ class RaidState:
             "notes": self.notes,
             "points": str(self.points),
             "pools": self.pools,
-            "present": [[p.user_id, p.character_id, p.name, str(p.points)] for p in self.present],
+            "present": [(p.user_id, p.character_id, p.name, str(p.points)) for p in self.present],
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> RaidState:
+    def from_json(cls, data: RaidJson) -> RaidState:
         return cls(
             data["event_id"], data["name"], dt.datetime.fromisoformat(data["started_at"]), data["notes"],
             Decimal(data["points"]), data["pools"],
@@ -108,7 +120,7 @@ def match_standing(wanted: Sequence[Present], rows: Sequence[RaidAttendance]) ->
     matched: set[int] = set()
     missing = list(wanted)
     for by_character in (True, False):
-        available: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        available: dict[tuple[int | None, Decimal, int | str | None], list[int]] = defaultdict(list)
         for row in rows:
             if row.pk not in matched and not (by_character and row.character_id is None):
                 which = row.character_id if by_character else row.character_name

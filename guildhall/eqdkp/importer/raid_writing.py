@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 from uuid import UUID
 
 from guildhall.accounts.models import User
@@ -41,7 +40,7 @@ class AttendanceWriter:
     def __init__(self, run: ImportRun, actor: User | None) -> None:
         self.run = run
         self.actor = actor
-        self.rows: list[tuple[Any, ...]] = []
+        self.rows: list[tuple[object, ...]] = []
         self.entries: list[HistoryRow] = []
         self._keys: dict[str, str] = {}
         self._now = clock.now()

@@ -52,7 +52,7 @@ class Ranks(NamedKind[r.LegacyRank]):
         """Make ranks, or use those that have the name here."""
         for step in new:
             self.counts.new += 1
-            name = step.values["name"].casefold()
+            name = str(step.values["name"]).casefold()
             object_id, created = self.here.get(name), False
             if object_id is None:
                 object_id, created = self.ctx.fake_id(), True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from decimal import Decimal
+from typing import ClassVar
 
 from django.db import connection, models
 
@@ -18,13 +19,19 @@ from .loop import RowKind
 from .named import Values, plain
 
 #: The most that each number of a row may be.
-LARGEST: dict[type[models.Model], dict[str, Any]] = {
+LARGEST: dict[type[models.Model], dict[str, int | Decimal]] = {
     CalendarEvent: {
         "deadline_hours": MOST_HOURS, "places": MAX_INTEGER, "calendar_number": MAX_INTEGER, "points": MAX_POINTS,
     },
     CalendarSignup: {"role": MAX_INTEGER, "raidgroup": MAX_INTEGER, "guest_class": MAX_INTEGER},
     LegacyLog: {"result": MAX_INTEGER},
 }  # fmt: skip
+
+
+def _size(value: object) -> int | Decimal:
+    if isinstance(value, Decimal):
+        return value.copy_abs()
+    return abs(value) if isinstance(value, int) else 0
 
 
 class TableKind(RowKind[RowT, Values]):
@@ -66,7 +73,7 @@ class TableKind(RowKind[RowT, Values]):
     def _fit(self, legacy_id: int, values: Values) -> None:
         """Put 0 for numbers that no database keeps, and say so: one of them would stop the whole import on PostgreSQL."""
         largest = LARGEST.get(self.model, {})
-        too_much = {name: values[name] for name, most in largest.items() if abs(values.get(name) or 0) > most}
+        too_much = {name: values[name] for name, most in largest.items() if _size(values.get(name)) > most}
         if too_much:
             said = ", ".join(f"{value} as {name.replace('_', ' ')}" for name, value in too_much.items())
             self.ctx.problem(
@@ -93,7 +100,8 @@ class TableKind(RowKind[RowT, Values]):
         """Insert new rows, and write those that take over one of ours."""
         made: list[Created[RowT, Values]] = []
         for step in new:
-            if (here := step.values.pop("id", None)) is None:
+            here = step.values.pop("id", None)
+            if not isinstance(here, int):
                 made.append(step)
                 continue
             self.counts.changed += 1

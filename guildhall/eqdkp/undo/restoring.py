@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.db import models
 
 from guildhall.accounts.models import User
 from guildhall.eqdkp.importer import adjustments, items
-from guildhall.eqdkp.importer.characters import apply_character
+from guildhall.eqdkp.importer.characters import CharacterState, apply_character
 from guildhall.eqdkp.importer.context import UNDO_REASON
 from guildhall.eqdkp.importer.raid_difference import RaidState
 from guildhall.eqdkp.importer.raid_writing import sync
@@ -61,7 +63,7 @@ def restore(change: LegacyChange, *, run: ImportRun, actor: User | None) -> None
         character = Character.objects.filter(pk=record.object_id or 0).first()
         if character is not None:
             values = {name: value for name, value in before.items() if name != "is_main"}
-            apply_character(character, values, is_main=bool(before.get("is_main")))
+            apply_character(character, cast(CharacterState, values), is_main=bool(before.get("is_main")))
     else:
         model = User if record.kind == Kind.USER else MODELS.get(record.kind)
         if model is not None:
