@@ -19,6 +19,7 @@ from guildhall.core.generics import ModelForm
 from guildhall.points.models import DKPPool
 
 from . import services
+from .attendees import Attendee
 from .models import (
     AttendanceCheck,
     AttendanceStatus,
@@ -32,7 +33,6 @@ from .models import (
     StatusShare,
     UnmatchedName,
 )
-from .planning import Attendee
 
 
 class ByService(ModelAdmin):

@@ -1,40 +1,32 @@
-"""Who would earn what: one plan, made by one function, for the preview and for the award alike.
+"""Who would earn what at a check: one plan, made by one pure function, for the preview and for the award alike.
 
-Invariant: what the preview shows is what the award does, because both are `plan_attendance` on the same input. A plan
-writes nothing. Every name that came in is in the plan with a verdict; none is dropped (docs/architecture.md, "The ledger", 6). The
-number of
-queries does not depend on the number of names.
+Invariant: what the preview shows is what the award does, because both are `plan` of the same state
+(`raids/check_state.py` reads it). A plan writes and reads nothing. Every name that came in is in the plan with a verdict;
+none is dropped (docs/architecture.md, "The ledger", 6).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
-
 from guildhall.core import previews
-from guildhall.core.errors import BadInput
 from guildhall.core.ids import PoolId, UserId
-from guildhall.core.money import ZERO, parse_points
+from guildhall.core.money import ZERO
 from guildhall.core.previews import Shown
-from guildhall.points.models import DKPPool, LedgerEntry
-from guildhall.points.selectors import default_pool
+from guildhall.points.models import DKPPool
 from guildhall.roster.models import Character
 from guildhall.roster.names import name_key
-from guildhall.roster.selectors import Match, match_names
+from guildhall.roster.selectors import Match
 
+from .attendees import Attendee
 from .models import AttendanceCheck, AttendanceStatus, RaidAttendance
-from .policy import Amounts, Shares, amounts_for, shares_in_force
-
-MOST_ATTENDEES = 1000
-LONGEST_NAME = 120
+from .policy import Amounts, Shares, amounts_for
 
 
 class Verdict(StrEnum):
@@ -52,24 +44,6 @@ class Verdict(StrEnum):
 
 #: Kept on the raid until somebody says who it is, or lets it pass.
 KEPT = (Verdict.UNKNOWN, Verdict.NO_OWNER, Verdict.WRONG_GUILD, Verdict.OFFLINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Attendee:
-    """Somebody as the input has them. `points` is a worth named for this person in place of the check's.
-
-    `character_id` says who it is where a person has decided; else the name is looked up. `guild` and `flags` are what the
-    game showed; `raw` is anything else worth keeping with a name that nobody knows (JSON-ready).
-    """
-
-    character_name: str
-    status: str = AttendanceStatus.PRESENT
-    points: Decimal | None = None
-    note: str = ""
-    character_id: int | None = None
-    guild: str | None = None
-    flags: frozenset[str] = frozenset()
-    raw: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -107,118 +81,73 @@ class Planned:
         return self.points(pools) - (self.paid.get(PoolId(pools[0].pk), ZERO) if pools else ZERO)
 
 
-@dataclass(slots=True)
-class Plan:
-    """Everything that an award would do. `pools` are those that the event pays into, its own one first."""
+@dataclass(frozen=True, slots=True)
+class CheckState:
+    """What a plan is made from.
+
+    Attributes:
+        check: the check with its raid; one that is not stored yet has nobody standing.
+        pools: those that the event pays into, its own one first.
+        shares: what the statuses earn.
+        standing: the rows that count at the check, in the order they were made, with their characters.
+        paid: what the ledger holds for each of them, by document and pool.
+        matches: whom each name was recognised as.
+    """
 
     check: AttendanceCheck
     pools: list[DKPPool]
-    rows: list[Planned]
     shares: Shares
+    matches: Mapping[str, Match]
+    standing: Sequence[RaidAttendance] = ()
+    paid: Mapping[UUID, Amounts] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Plan:
+    """Everything that an award would do."""
+
+    state: CheckState
+    rows: list[Planned]
+
+    @property
+    def check(self) -> AttendanceCheck:
+        """Return the check that it is for."""
+        return self.state.check
+
+    @property
+    def pools(self) -> list[DKPPool]:
+        """Return the pools that the event pays into, its own one first."""
+        return self.state.pools
 
     def of(self, *verdicts: Verdict) -> list[Planned]:
         """Return the names with one of these verdicts, in the order of the input."""
         return [row for row in self.rows if row.verdict in verdicts]
 
 
-def clean_attendees(attendees: Iterable[object]) -> list[Attendee]:
-    """Return attendees as they came (dicts or `Attendee`s), checked; a line that repeats another is left out.
-
-    Raises:
-        BadInput: ``no_attendees``, ``too_many``, ``required``, ``name_too_long``, ``invalid_choice`` for a status, and the
-            codes of `parse_points`. `attr` says which one it is.
-    """
-    found: dict[tuple[Any, ...], Attendee] = {}
-    for position, given in enumerate(attendees):
-        if position >= MOST_ATTENDEES:
-            raise BadInput(f"At most {MOST_ATTENDEES} people at once.", code="too_many", attr="attendees")
-        attendee = _clean(given, f"attendees.{position}")
-        same = (name_key(attendee.character_name), attendee.status, attendee.points, attendee.character_id)
-        found.setdefault(same, attendee)
-    if not found:
-        raise BadInput(
-            "There is nobody in the list. Send at least one name, or paste what the game wrote.",
-            code="no_attendees",
-            attr="attendees",
-        )
-    return list(found.values())
-
-
-def _clean(given: Any, attr: str) -> Attendee:
-    values: dict[str, Any]
-    if isinstance(given, Attendee):
-        values = {name: getattr(given, name) for name in Attendee.__dataclass_fields__}
-    else:
-        values = {"character_name": given} if isinstance(given, str) else dict(given)
-    name = " ".join(str(values.get("character_name") or "").split())
-    if not name:
-        raise BadInput("Give the character's name.", code="required", attr=f"{attr}.character_name")
-    if len(name) > LONGEST_NAME:
-        raise BadInput(
-            f"“{name[:30]}…” has {len(name)} characters; that is not a character's name. Correct it or leave it out.",
-            code="name_too_long",
-            attr=f"{attr}.character_name",
-        )
-    status = values.get("status") or AttendanceStatus.PRESENT
-    if status not in AttendanceStatus.values:
-        raise BadInput(
-            f"“{str(status)[:30]}” is not a status. Use one of {', '.join(AttendanceStatus.values)}.",
-            code="invalid_choice",
-            attr=f"{attr}.status",
-        )
-    points = values.get("points")
-    return Attendee(
-        character_name=name,
-        status=status,
-        points=None if points is None else parse_points(points, attr=f"{attr}.points"),
-        note=str(values.get("note") or "")[:300],
-        character_id=values.get("character_id"),
-        guild=values.get("guild"),
-        flags=frozenset(values.get("flags") or ()),
-        raw=values.get("raw") or {},
-    )
-
-
-def pools_of(check: AttendanceCheck) -> list[DKPPool]:
-    """Return the pools that the check's raid pays into, the event's own first; the default one where the event names
-    none."""
-    links = check.raid.event.event_pools.select_related("pool").order_by("position", "pk")
-    return [link.pool for link in links] or [default_pool()]
-
-
-def plan_attendance(
-    *,
-    check: AttendanceCheck,
+def plan(
+    state: CheckState,
     attendees: Sequence[Attendee],
+    *,
     own_guilds: Collection[str] = (),
     force: Collection[str] = (),
     force_all: bool = False,
-    pools: list[DKPPool] | None = None,
 ) -> Plan:
-    """Return what awarding `attendees` at `check` would do. Nine queries at most, whatever their number.
+    """Return what awarding `attendees` at the check would do. Pure: no query.
 
     Args:
-        attendees: cleaned (`clean_attendees`).
+        attendees: cleaned (`clean_attendees`); ``state.matches`` knows their names.
         own_guilds: the tags that are ours; somebody who shows another is not awarded. Empty: nobody is judged by it.
         force, force_all: names that are awarded although they show another guild or are offline.
     """
-    pools = pools if pools is not None else pools_of(check)
-    shares = shares_in_force()
-    matches = _match(attendees)
-    standing = list(
-        RaidAttendance.objects.filter(attendance_check=check, reversed_at=None)
-        .select_related("character")
-        .order_by("pk")
-    )
     # The row that credits a person, else any of theirs: an import keeps rows that paid without crediting.
-    credited: dict[int | None, RaidAttendance] = {row.user_id: row for row in standing if row.user_id is not None}
-    credited.update({row.credited_user_id: row for row in standing if row.credited_user_id is not None})
-    named = {row.name_key: row for row in standing}
+    credited: dict[int | None, RaidAttendance] = {row.user_id: row for row in state.standing if row.user_id is not None}
+    credited.update({row.credited_user_id: row for row in state.standing if row.credited_user_id is not None})
+    named = {row.name_key: row for row in state.standing}
     ours = {guild.casefold() for guild in own_guilds}
     forced = {name_key(name) for name in force}
     rows = []
     for attendee in attendees:
-        match = matches[attendee.character_name]
+        match = state.matches[attendee.character_name]
         row = Planned(attendee, match, Verdict.AWARD, match.character)
         excused = force_all or name_key(attendee.character_name) in forced or attendee.character_id is not None
         if not excused and "offline" in attendee.flags:
@@ -232,34 +161,16 @@ def plan_attendance(
         rows.append(row)
     for row in rows:
         if row.verdict == Verdict.AWARD:
-            _settle(row, check, pools, shares, credited, named)
-    _raise(rows, standing, pools)
+            _settle(row, state, credited, named)
+    _raise(rows, state)
     _once_a_person(rows)
     _once_a_character(rows)
-    return Plan(check, pools, rows, shares)
-
-
-def _match(attendees: Sequence[Attendee]) -> dict[str, Match]:
-    """Recognise the names; where somebody said who it is, that counts."""
-    chosen = {a.character_name: a.character_id for a in attendees if a.character_id is not None}
-    matches = match_names([a.character_name for a in attendees if a.character_name not in chosen])
-    if chosen:
-        characters = Character.objects.select_related("user", "rank").in_bulk(list(set(chosen.values())))
-        for name, character_id in chosen.items():
-            character = characters.get(character_id)
-            if character is None:
-                raise BadInput(
-                    f"There is no character {character_id} for “{name}”.", code="unknown_character", attr="character_id"
-                )
-            matches[name] = Match(name, "chosen", character, [])
-    return matches
+    return Plan(state, rows)
 
 
 def _settle(
     row: Planned,
-    check: AttendanceCheck,
-    pools: list[DKPPool],
-    shares: Shares,
+    state: CheckState,
     credited: Mapping[int | None, RaidAttendance],
     named: Mapping[str, RaidAttendance],
 ) -> None:
@@ -279,11 +190,11 @@ def _settle(
             return
         row.verdict = Verdict.RAISED  # if it earns more: `_raise`
     row.amounts = amounts_for(
-        worth=check.points,
+        worth=state.check.points,
         status=row.attendee.status,
         character=row.character,
-        pools=pools,
-        shares=shares,
+        pools=state.pools,
+        shares=state.shares,
         given=row.attendee.points,
     )
 
@@ -297,7 +208,7 @@ def _says_the_same(row: RaidAttendance, attendee: Attendee) -> bool:
     return row.status == attendee.status and row.given_points == attendee.points
 
 
-def _raise(rows: list[Planned], standing: Sequence[RaidAttendance], pools: Sequence[DKPPool]) -> None:
+def _raise(rows: list[Planned], state: CheckState) -> None:
     """Raise a person to the best that one of their characters earned, also where that comes in a later call.
 
     Judged as `_once_a_person` judges within one call, against what the ledger holds for the character that stands. Who is
@@ -306,32 +217,21 @@ def _raise(rows: list[Planned], standing: Sequence[RaidAttendance], pools: Seque
     candidates = [row for row in rows if row.verdict == Verdict.RAISED]
     if not candidates:
         return
-    several = Counter(row.user_id for row in standing if row.points or any(Decimal(a) for a in row.amounts.values()))
-    paid = amounts_of([row.row for row in candidates if row.row is not None])
+    several = Counter(
+        row.user_id for row in state.standing if row.points or any(Decimal(a) for a in row.amounts.values())
+    )
     for row in candidates:
         was = row.row
         assert was is not None
-        row.paid = {**dict.fromkeys((PoolId(pool.pk) for pool in pools), ZERO), **paid.get(was.document, {})}
+        row.paid = {
+            **dict.fromkeys((PoolId(pool.pk) for pool in state.pools), ZERO),
+            **state.paid.get(was.document, {}),
+        }
         before = merit_of(was.status, row.paid, was.character)
         same = all(row.amounts.get(pool_id, ZERO) == amount for pool_id, amount in row.paid.items())
         if same or several[row.user_id] > 1 or _merit(row) >= before:
             row.verdict = Verdict.SECOND_CHARACTER if row.own is None else Verdict.ALREADY_PRESENT
             row.amounts, row.paid = {}, {}
-
-
-def amounts_of(rows: Iterable[RaidAttendance]) -> dict[UUID, Amounts]:
-    """Return what the ledger holds for each of these rows, by pool id. One query."""
-    found: dict[UUID, Amounts] = defaultdict(dict)
-    sums = (
-        LedgerEntry.objects.filter(document__in=[row.document for row in rows])
-        .order_by()
-        .values_list("document", "pool_id")
-        .annotate(total=Sum("amount"))
-    )
-    for document, pool_id, total in sums:
-        assert document is not None
-        found[document][PoolId(pool_id)] = total
-    return found
 
 
 def _once_a_person(rows: list[Planned]) -> None:

@@ -33,9 +33,10 @@ from guildhall.core.previews import Shown
 from guildhall.points.models import DKPPool
 from guildhall.roster.hidden import hidden_people_among, without_hidden_people, without_hidden_rows
 
+from .check_state import plan_attendance
 from .models import AttendanceCheck, AttendanceUpload, Event, EventPool, Leave, Raid, RaidAttendance, UnmatchedName
 from .parsers import AttendanceParse, RosterBlock
-from .planning import Planned, Verdict, plan_attendance, shown_of
+from .planning import Planned, Verdict, shown_of
 from .policy import ATTENDED
 from .services.locking import check_of
 from .uploads import Decisions, attendees_of, chosen_blocks, fingerprint, own_guilds, taken_at_of, warnings_of
@@ -198,15 +199,17 @@ def preview_attendance(
     Nothing is stored. At most a dozen queries, whatever the number of names.
 
     Args:
+        check: one that is not stored yet (`services.new_check`, `services.new_raid`) shows what committing to it would do
+            once it is made.
         asked: what says which raid and check are meant, for the digest; their ids where None. Somebody who makes them
-            for this upload, and takes them back after the preview, names them by what was entered.
+            for this upload names them by what was entered.
 
     Raises:
         BadInput: ``unknown_block``, ``unknown_character``, those of `clean_attendees`.
         NotFound: ``unknown_check``.
     """
     decided = decisions or Decisions()
-    at = check_of(raid, check)
+    at = check if isinstance(check, AttendanceCheck) and check.pk is None else check_of(raid, check)
     blocks = chosen_blocks(parse, decided.blocks)
     plan = plan_attendance(
         check=at,

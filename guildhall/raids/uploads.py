@@ -19,9 +19,10 @@ from django.conf import settings
 from guildhall.core.errors import BadInput
 from guildhall.roster.names import name_key
 
+from .attendees import Attendee, clean_attendees
 from .models import AttendanceCheck, AttendanceStatus
 from .parsers import AttendanceParse, ParseWarning, RosterBlock, RosterEntry
-from .planning import Attendee, clean_attendees, is_outside
+from .planning import is_outside
 
 #: How far from the raid's time a roster may lie before somebody is asked to look at it.
 SLACK = dt.timedelta(hours=1)

@@ -20,8 +20,8 @@ from guildhall.points.ledger import lock_summaries
 from guildhall.points.models import DKPPool
 from guildhall.points.selectors import default_pool
 from guildhall.points.services.adjustments import adjust_points
+from guildhall.raids.attendees import Attendee
 from guildhall.raids.models import Event, ItemPool, Raid
-from guildhall.raids.planning import Attendee
 from guildhall.raids.services.awarding import award_attendance
 from guildhall.raids.services.events import create_event
 from guildhall.raids.services.raids import create_raid

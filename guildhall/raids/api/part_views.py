@@ -19,9 +19,9 @@ from guildhall.core.api.previews import previewed_anew
 from guildhall.core.api.views import GenericViewSet
 from guildhall.core.errors import BadInput, NotFound
 from guildhall.raids import selectors, services
+from guildhall.raids.attendees import Attendee
 from guildhall.raids.models import AttendanceCheck, RaidAttendance, UnmatchedName
 from guildhall.raids.parsers import AttendanceParse
-from guildhall.raids.planning import Attendee
 from guildhall.raids.services import check_of
 from guildhall.raids.uploads import focus_on
 

@@ -21,8 +21,8 @@ from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.previews import previewed_anew
 from guildhall.core.api.views import ModelViewSet
 from guildhall.raids import selectors, services
+from guildhall.raids.attendees import Attendee
 from guildhall.raids.models import Raid, RaidAttendance
-from guildhall.raids.planning import Attendee
 from guildhall.raids.services import check_of
 from guildhall.raids.uploads import focus_on
 from guildhall.roster.hidden import hidden_people_among, without_hidden_people

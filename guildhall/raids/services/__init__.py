@@ -8,7 +8,7 @@ read model). `locking` (the raid's row, which everything waits for), `cleaning` 
 
 from .amending import amend_attendance, preview_amendment, remove_attendee, take_off_rows
 from .awarding import AwardResult, Credit, award_attendance, commit_parsed_attendance
-from .checks import add_check, remove_check, update_check
+from .checks import NewCheck, add_check, new_check, remove_check, update_check
 from .differences import Amendment, Change
 from .events import (
     create_event,
@@ -22,7 +22,7 @@ from .events import (
 )
 from .leave import change_leave, end_leave, take_leave
 from .locking import check_of, first_check, lock_raid
-from .raids import create_raid, delete_raid, update_raid
+from .raids import NewRaid, create_raid, delete_raid, new_raid, update_raid
 from .reversing import reverse_raid
 from .standing import RAID_AMENDED, RAID_AWARDED, RAID_REVERSED
 from .summaries import refresh_attendance
@@ -36,6 +36,8 @@ __all__ = [
     "AwardResult",
     "Change",
     "Credit",
+    "NewCheck",
+    "NewRaid",
     "add_check",
     "amend_attendance",
     "award_attendance",
@@ -52,6 +54,8 @@ __all__ = [
     "first_check",
     "forget_status_share",
     "lock_raid",
+    "new_check",
+    "new_raid",
     "preview_amendment",
     "refresh_attendance",
     "remove_attendee",

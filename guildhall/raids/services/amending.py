@@ -20,8 +20,9 @@ from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool, EntryKind
+from guildhall.raids.attendees import Attendee
 from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
-from guildhall.raids.planning import Attendee, Verdict
+from guildhall.raids.planning import Verdict
 
 from .awarding import carry_out
 from .differences import Amendment, Change, compare, wanted_attendees, what_is_shown

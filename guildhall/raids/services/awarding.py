@@ -26,9 +26,11 @@ from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import ledger
+from guildhall.raids.attendees import Attendee, clean_attendees
+from guildhall.raids.check_state import plan_attendance
 from guildhall.raids.models import AttendanceCheck, AttendanceUpload, Raid, RaidAttendance, UnmatchedName
 from guildhall.raids.parsers import AttendanceParse
-from guildhall.raids.planning import KEPT, Attendee, Plan, Planned, Verdict, clean_attendees, plan_attendance, shown_of
+from guildhall.raids.planning import KEPT, Plan, Planned, Verdict, shown_of
 from guildhall.raids.policy import Amounts
 from guildhall.raids.uploads import (
     Decisions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Unpack
+from typing import Any, TypedDict, Unpack
 
 from django.db.models import Max
 
@@ -13,8 +13,8 @@ from guildhall.core.errors import Conflict
 from guildhall.core.model_updates import update_model
 from guildhall.core.money import show_points
 from guildhall.core.transactions import use_case
+from guildhall.raids.check_state import amounts_of, pools_of
 from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
-from guildhall.raids.planning import amounts_of, pools_of
 from guildhall.raids.policy import amounts_for, shares_in_force
 
 from .amending import post_differences
@@ -24,16 +24,36 @@ from .locking import lock_raid
 from .standing import RAID_AMENDED, announce
 
 
-@use_case
-def add_check(
-    *,
+class NewCheck(TypedDict, total=False):
+    """What a check is made of (`add_check`)."""
+
+    kind: str
+    label: str
+    taken_at: dt.datetime | None
+    points: Any
+
+
+def new_check(
     raid: Raid,
+    *,
     kind: str = AttendanceCheck.Kind.TICK,
     label: str = "",
     taken_at: dt.datetime | None = None,
     points: Any = 0,
-    actor: User | None = None,
 ) -> AttendanceCheck:
+    """Return a check as `add_check` would add it to `raid`. It is not stored, and the raid need not be.
+
+    Raises:
+        as `add_check`.
+    """
+    values = clean_check({"kind": kind, "label": label, "taken_at": taken_at or clock.now(), "points": points})
+    # A raid that is not stored has its first check alone.
+    last = 0 if raid.pk is None else raid.checks.aggregate(last=Max("position"))["last"]
+    return AttendanceCheck(raid=raid, position=0 if last is None else last + 1, **values)
+
+
+@use_case
+def add_check(*, raid: Raid, actor: User | None = None, **given: Unpack[NewCheck]) -> AttendanceCheck:
     """Add a moment at which attendance is taken, with its own worth.
 
     Raises:
@@ -41,11 +61,9 @@ def add_check(
         Conflict: ``raid_reversed``.
     """
     locked = lock_raid(raid.pk)
-    values = clean_check({"kind": kind, "label": label, "taken_at": taken_at or clock.now(), "points": points})
-    last = locked.checks.aggregate(last=Max("position"))["last"]
-    check = AttendanceCheck.objects.create(
-        raid=locked, position=0 if last is None else last + 1, created_by=actor, **values
-    )
+    check = new_check(locked, **given)
+    check.created_by = actor
+    check.save(force_insert=True)
     audit.record(
         action="raids.add_check",
         summary=f"{locked}: {check} added, worth {show_points(check.points)}",

@@ -13,20 +13,13 @@ from guildhall.core.errors import NotFound
 from guildhall.core.ids import UserId
 from guildhall.core.money import ZERO
 from guildhall.points import ledger
+from guildhall.raids.attendees import Attendee, clean_attendees
+from guildhall.raids.check_state import plan_attendance
 from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance, UnmatchedName
-from guildhall.raids.planning import (
-    Attendee,
-    Plan,
-    Planned,
-    Verdict,
-    amounts_of,
-    clean_attendees,
-    merit_of,
-    plan_attendance,
-)
+from guildhall.raids.planning import CheckState, Plan, Planned, Verdict, merit_of
 from guildhall.raids.policy import Amounts, amounts_for
 from guildhall.roster.names import name_key
-from guildhall.roster.selectors import match_names
+from guildhall.roster.selectors import Match, match_names
 
 
 @dataclass(slots=True)
@@ -106,31 +99,46 @@ def wanted_attendees(attendees: Iterable[object], partial: bool, remove: Collect
 def compare(
     check: AttendanceCheck, wanted: Sequence[Attendee], partial: bool, remove: Collection[str]
 ) -> tuple[list[Change], Plan]:
-    """Compare what stands with what is wanted. The plan that comes back holds the additions and the unmatched names."""
-    plan = plan_attendance(check=check, attendees=wanted)
-    comparison = _Comparison(check, plan, partial, remove)
+    """Read what stands at a check and decide what an amendment changes (`decide_amendment`).
+
+    Raises:
+        NotFound: ``not_present``.
+    """
+    found = plan_attendance(check=check, attendees=wanted)
+    known = match_names(remove, suggest=False) if partial and remove else {}
+    return decide_amendment(found, partial=partial, remove=remove, known=known), found
+
+
+def decide_amendment(plan: Plan, *, partial: bool, remove: Collection[str], known: Mapping[str, Match]) -> list[Change]:
+    """Return what changes at a check, from a plan of what is wanted. Pure: no query.
+
+    The plan is brought in line: it holds the additions and the unmatched names, and nothing else that would be paid.
+
+    Args:
+        partial: only the people of the plan change; nobody else is taken off.
+        remove: names to take off, with `partial`; `known` says whom each was recognised as.
+
+    Raises:
+        NotFound: ``not_present`` for a name in `remove` that is not down there.
+    """
+    comparison = _Comparison(plan, partial, remove)
     changes = [change for planned in plan.rows if (change := comparison.change_of(planned)) is not None]
-    removals = _removals(comparison.standing, comparison.kept, comparison.paid, partial, remove)
+    removals = _removals(plan.state, comparison.kept, partial, remove, known)
     gone = {change.row.pk for change in removals if change.row is not None}
     for planned in plan.rows:
         if planned.row is not None and planned.row.pk in gone:
             planned.row = None  # an absence that is taken off is not the row that somebody is awarded by
-    return [*changes, *removals], plan
+    return [*changes, *removals]
 
 
 class _Comparison:
     """What stands at a check beside what is planned. `kept` are the rows that a planned name stands for."""
 
-    def __init__(self, check: AttendanceCheck, plan: Plan, partial: bool, remove: Collection[str]) -> None:
-        self.check, self.plan, self.partial = check, plan, partial
-        self.standing = list(
-            RaidAttendance.objects.filter(attendance_check=check, reversed_at=None)
-            .select_related("character")
-            .order_by("pk")
-        )
+    def __init__(self, plan: Plan, partial: bool, remove: Collection[str]) -> None:
+        self.state, self.partial = plan.state, partial
+        self.standing, self.paid = plan.state.standing, plan.state.paid
         self.credited = {row.user_id: row for row in self.standing if row.credited_user_id is not None}
-        self.paid = amounts_of(self.standing)
-        self.best = _best_of_each(plan, check)
+        self.best = _best_of_each(plan)
         self.kept: set[int] = set()
         # Whom a partial amendment says something about; everybody else stays as they are.
         self.listed = {_key(planned) for planned in plan.rows if planned.character}
@@ -163,9 +171,9 @@ class _Comparison:
         return _change("added", planned) if planned is self.best[planned.user_id] else None
 
     def _credited(self, planned: Planned, row: RaidAttendance) -> Change:
-        row.attendance_check = self.check  # the same object, so that its raid is not read again for each row
+        row.attendance_check = self.state.check  # the same object, so that its raid is not read again for each row
         change = _change("changed", planned, row, self.paid)
-        if self.partial and row.name_key not in self.listed and not _earns_more(planned, change, self.check, self.plan):
+        if self.partial and row.name_key not in self.listed and not _earns_more(planned, change, self.state):
             # Of the character that stands for them nothing is said: it goes on standing, this one is put beside it.
             change.what, change.after = "unchanged", change.before
             return change
@@ -177,29 +185,29 @@ class _Comparison:
         if same:
             change.what, change.after = "unchanged", change.before
         else:
-            change.after = _amounts(planned, self.check, self.plan)
+            change.after = _amounts(planned, self.state)
         planned.verdict = Verdict.ALREADY_PRESENT
         planned.row = row
         return change
 
 
-def _amounts(planned: Planned, check: AttendanceCheck, plan: Plan) -> Amounts:
+def _amounts(planned: Planned, state: CheckState) -> Amounts:
     """Return what a name earns at the check, whatever stands there."""
     return amounts_for(
-        worth=check.points,
+        worth=state.check.points,
         status=planned.attendee.status,
         character=planned.character,
-        pools=plan.pools,
-        shares=plan.shares,
+        pools=state.pools,
+        shares=state.shares,
         given=planned.attendee.points,
     )
 
 
-def _earns_more(planned: Planned, change: Change, check: AttendanceCheck, plan: Plan) -> bool:
+def _earns_more(planned: Planned, change: Change, state: CheckState) -> bool:
     """Return whether a character earns more than the one that stands for the person, by the plan's own order
     (`merit_of`)."""
     assert change.row is not None
-    amounts = _amounts(planned, check, plan)
+    amounts = _amounts(planned, state)
     before = {**dict.fromkeys(amounts, ZERO), **change.before}
     mine = merit_of(planned.attendee.status, amounts, planned.character)
     return mine < merit_of(change.row.status, before, change.row.character)
@@ -210,11 +218,11 @@ def _key(planned: Planned) -> str:
     return planned.character.name_key
 
 
-def _best_of_each(plan: Plan, check: AttendanceCheck) -> dict[int | None, Planned]:
+def _best_of_each(plan: Plan) -> dict[int | None, Planned]:
     """Return for each person the character that should stand for them: the best earner, the main among equals."""
 
     def merit(planned: Planned) -> tuple[object, ...]:
-        return merit_of(planned.attendee.status, _amounts(planned, check, plan), planned.character)
+        return merit_of(planned.attendee.status, _amounts(planned, plan.state), planned.character)
 
     mine: dict[int | None, list[Planned]] = defaultdict(list)
     for planned in plan.rows:
@@ -240,24 +248,19 @@ def _change(
 
 
 def _removals(
-    standing: Sequence[RaidAttendance],
-    kept: set[int],
-    paid: Mapping[UUID, Amounts],
-    partial: bool,
-    remove: Collection[str],
+    state: CheckState, kept: set[int], partial: bool, remove: Collection[str], known: Mapping[str, Match]
 ) -> list[Change]:
     if partial:
-        matches = match_names(remove, suggest=False) if remove else {}
-        keys = {name_key(name) for name in remove} | {m.character.name_key for m in matches.values() if m.character}
-        people = {row.user_id for row in standing if row.name_key in keys and row.user_id is not None}
-        down = {row.name_key for row in standing}
+        keys = {name_key(name) for name in remove} | {m.character.name_key for m in known.values() if m.character}
+        people = {row.user_id for row in state.standing if row.name_key in keys and row.user_id is not None}
+        down = {row.name_key for row in state.standing}
         for name in remove:
-            known = matches[name].character
-            if name_key(name) not in down and (known is None or known.name_key not in down):
+            character = known[name].character
+            if name_key(name) not in down and (character is None or character.name_key not in down):
                 raise NotFound(f"{name[:40]} is not recorded at this check.", code="not_present", attr="remove")
-        going = [row for row in standing if row.name_key in keys or row.user_id in people]
+        going = [row for row in state.standing if row.name_key in keys or row.user_id in people]
     else:
-        going = [row for row in standing if row.pk not in kept]
+        going = [row for row in state.standing if row.pk not in kept]
     return [
         Change(
             what="removed",
@@ -265,7 +268,7 @@ def _removals(
             user_id=row.person_id,
             status_before=row.status,
             status_after=None,
-            before=paid.get(row.document, {}),
+            before=dict(state.paid.get(row.document, {})),
             row=row,
         )
         for row in going

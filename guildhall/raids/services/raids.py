@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Unpack
+from typing import Any, Required, TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import ProtectedError
@@ -24,31 +24,34 @@ from .locking import BEFORE_START, lock_raid
 from .standing import attendance_changed
 
 
-@use_case
-def create_raid(
+class NewRaid(TypedDict, total=False):
+    """What a raid is made of (`create_raid`)."""
+
+    event: Required[Event]
+    name: str
+    started_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    notes: str
+    points: Any
+    first_check: str
+    imported: bool
+
+
+def new_raid(
     *,
     event: Event,
     name: str = "",
     started_at: dt.datetime | None = None,
     ended_at: dt.datetime | None = None,
-    leader: User | None = None,
     notes: str = "",
     points: Any = None,
     first_check: str = AttendanceCheck.Kind.ON_TIME,
-    actor: User | None = None,
     imported: bool = False,
-) -> Raid:
-    """Make a raid with its first attendance check. It may lie in the future; its attendance may not.
-
-    Args:
-        name: the event's name where none is given.
-        started_at: now where none is given.
-        points: its worth; the event's default points times its difficulty where none is given.
-        imported: history of another system: inactive events are taken.
+) -> AttendanceCheck:
+    """Return the first attendance check of a raid as `create_raid` would make it, with its raid. Neither is stored.
 
     Raises:
-        BadInput: ``name_too_long``, ``ends_before_start``, ``out_of_range``, ``invalid_choice``, those of `parse_points`.
-        Conflict: ``event_inactive``.
+        as `create_raid`.
     """
     if not event.is_active and not imported:
         raise Conflict(
@@ -64,15 +67,32 @@ def create_raid(
         }
     )
     check_times(values["started_at"], values["ended_at"])
-    raid = Raid.objects.create(event=event, leader=leader, created_by=actor, **values)
-    AttendanceCheck.objects.create(
-        raid=raid,
-        kind=clean_kind(first_check),
-        taken_at=raid.started_at,
-        points=raid.points,
-        position=0,
-        created_by=actor,
+    raid = Raid(event=event, **values)
+    return AttendanceCheck(
+        raid=raid, kind=clean_kind(first_check), taken_at=raid.started_at, points=raid.points, position=0
     )
+
+
+@use_case
+def create_raid(*, actor: User | None = None, leader: User | None = None, **given: Unpack[NewRaid]) -> Raid:
+    """Make a raid with its first attendance check. It may lie in the future; its attendance may not.
+
+    Args:
+        name: the event's name where none is given.
+        started_at: now where none is given.
+        points: its worth; the event's default points times its difficulty where none is given.
+        imported: history of another system: inactive events are taken.
+
+    Raises:
+        BadInput: ``name_too_long``, ``ends_before_start``, ``out_of_range``, ``invalid_choice``, those of `parse_points`.
+        Conflict: ``event_inactive``.
+    """
+    check = new_raid(**given)
+    raid = check.raid
+    raid.leader, raid.created_by, check.created_by = leader, actor, actor
+    raid.save(force_insert=True)
+    check.raid = raid
+    check.save(force_insert=True)
     audit.record(
         action="raids.create_raid",
         summary=f"{raid} on {raid.started_at:%Y-%m-%d}, worth {show_points(raid.points)}",

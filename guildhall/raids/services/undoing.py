@@ -29,8 +29,8 @@ from guildhall.core.models import Batch
 from guildhall.core.money import ZERO, show_points
 from guildhall.points.ledger import Key
 from guildhall.points.uncovered import changes_of_undoing
+from guildhall.raids.check_state import amounts_of, pools_of
 from guildhall.raids.models import AttendanceStatus, AttendanceUpload, RaidAttendance
-from guildhall.raids.planning import amounts_of, pools_of
 from guildhall.raids.policy import Amounts, amounts_for, shares_in_force
 from guildhall.roster.models import Character
 

@@ -7,8 +7,9 @@ from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.money import show_points
 from guildhall.core.transactions import use_case
+from guildhall.raids.attendees import Attendee
+from guildhall.raids.check_state import plan_attendance
 from guildhall.raids.models import AttendanceCheck, Raid, UnmatchedName
-from guildhall.raids.planning import Attendee, plan_attendance
 from guildhall.roster.models import Character
 
 from .awarding import AwardResult, Credit, carry_out

@@ -15,8 +15,10 @@ from guildhall.core import clock
 from guildhall.points.models import LedgerEntry
 from guildhall.points.verification import verify
 from guildhall.raids import services
+from guildhall.raids.attendees import clean_attendees
+from guildhall.raids.check_state import plan_attendance
 from guildhall.raids.models import RaidAttendance, UnmatchedName
-from guildhall.raids.planning import Verdict, clean_attendees, plan_attendance
+from guildhall.raids.planning import Verdict
 from guildhall.raids.services.locking import first_check
 
 from .scenario import balance, character, person, pool, raid

@@ -6,6 +6,8 @@ import datetime as dt
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from guildhall.core import clock
 from guildhall.points.models import DKPPool, LedgerEntry
@@ -93,6 +95,16 @@ def test_without_a_raid_a_new_one_is_offered_and_the_preview_stores_nothing(
     made = Raid.objects.get()
     assert made.started_at == NIGHT
     assert balance_of(user_id=guild.member.pk, pool=guild.pool).balance == 35.5
+
+
+def test_the_preview_of_a_new_raid_and_a_new_check_writes_nothing_at_all(sign_in, guild: Guild, event: Event) -> None:
+    client = sign_in("officer")
+    with CaptureQueriesContext(connection) as captured:
+        page = preview(client, event=str(event.pk), check="new", check_kind="kill", check_points="5")
+    assert page.status_code == 200
+    assert page.context["preview"].check.kind == "kill"
+    writing = [query["sql"] for query in captured if query["sql"].split()[0] in ("INSERT", "UPDATE", "DELETE")]
+    assert [sql for sql in writing if "session" not in sql] == []
 
 
 def test_a_new_raid_needs_an_event_and_says_so(sign_in, guild: Guild, event: Event) -> None:

@@ -1,19 +1,17 @@
 """The raid leader's page: paste a log or drop a file, look at every name, press once.
 
-One form in two steps. “Preview” reads the log and shows what committing would do, rehearsed in a transaction that is
-rolled back; “Commit” does what was shown and nothing else (`core.previews`), once however often it is pressed. The roster
-travels with the form (`web.carried`).
+One form in two steps. “Preview” reads the log and shows what committing would do, and writes nothing: a raid or a check
+that is to be made is made in memory alone. “Commit” does what was shown and nothing else (`core.previews`), once however often
+it is pressed. The roster travels with the form (`web.signed_preview`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, cast
 
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -35,7 +33,6 @@ from guildhall.web.forms.imports import ImportForm
 from guildhall.web.pages import Done, as_number, me, page
 from guildhall.web.signed_preview import pack, unpack
 
-T = TypeVar("T")
 STATUSES = [choice for choice in AttendanceStatus.choices if choice[0] != AttendanceStatus.ABSENT]
 
 
@@ -79,7 +76,7 @@ def raid_import(request: HttpRequest) -> HttpResponse:
                 if response is not None:
                     return response
             if valid:
-                preview, rows = _preview(form, parse, me(request))
+                preview, rows = _preview(form, parse)
         except GuildhallError as error:
             if form.error is None:
                 form.refuse(error)
@@ -135,40 +132,75 @@ def _read(form: ImportForm) -> tuple[AttendanceParse, str]:
     )
 
 
-def _target(form: ImportForm, parse: AttendanceParse, actor: User) -> tuple[Raid, AttendanceCheck | None]:
+def _new_raid(form: ImportForm) -> raid_services.NewRaid:
+    """Return what the form says of the raid that is to be made.
+
+    Raises:
+        BadInput: ``required`` without an event.
+    """
+    given = form.cleaned_data
+    if given["event"] is None:
+        raise BadInput("Choose the event of the new raid.", code="required", attr="event")
+    return {
+        "event": given["event"],
+        "name": given["raid_name"],
+        "started_at": given["started_at"] or clock.now(),
+        "points": given["raid_points"],
+    }
+
+
+def _new_check(form: ImportForm, parse: AttendanceParse) -> raid_services.NewCheck:
+    given = form.cleaned_data
+    return {
+        "kind": given["check_kind"],
+        "label": given["check_label"],
+        "taken_at": min(parse.taken_at or clock.now(), clock.now()),
+        "points": given["check_points"] or 0,
+    }
+
+
+def _chosen(form: ImportForm) -> tuple[Raid | None, str]:
+    """Return the raid that the form names, None for a new one, and which check: ``first``, ``new`` or its number.
+
+    Raises:
+        NotFound: ``unknown_raid``.
+    """
+    target, which = form.cleaned_data["target"], form.cleaned_data["check"] or "first"
+    raid = raid_selectors.raid_with_id(int(target[5:])) if target.startswith("raid:") else None
+    return raid, "first" if raid is None and which.isdecimal() else which
+
+
+def _planned(form: ImportForm, parse: AttendanceParse) -> tuple[Raid, AttendanceCheck | None]:
+    """Return the raid and the check that committing would award at; nothing is written, so new ones are not stored.
+
+    Raises:
+        NotFound: ``unknown_raid``, ``unknown_check``; BadInput: ``required`` without an event, those of a raid's and a
+            check's fields.
+    """
+    raid, which = _chosen(form)
+    check: AttendanceCheck | None = None
+    if raid is None:
+        check = raid_services.new_raid(**_new_raid(form))
+        raid = check.raid
+    elif which.isdecimal():
+        check = raid_services.check_of(raid, int(which))
+    if which == "new":
+        check = raid_services.new_check(raid, **_new_check(form, parse))
+    return raid, check
+
+
+def _made(form: ImportForm, parse: AttendanceParse, actor: User) -> tuple[Raid, AttendanceCheck | None]:
     """Return the raid and the check to award at, made where the form asks for new ones. Joins the caller's transaction.
 
     Raises:
-        NotFound: ``unknown_raid``, ``unknown_event``; BadInput: ``required`` without an event.
+        as `_planned`.
     """
-    given = form.cleaned_data
-    chosen, which = given["target"], given["check"] or "first"
-    if chosen.startswith("raid:"):
-        raid = raid_selectors.raid_with_id(int(chosen[5:]))
-    else:
-        if given["event"] is None:
-            raise BadInput("Choose the event of the new raid.", code="required", attr="event")
-        raid = raid_services.create_raid(
-            event=given["event"],
-            name=given["raid_name"],
-            started_at=given["started_at"] or clock.now(),
-            leader=actor,
-            points=given["raid_points"],
-            actor=actor,
-        )
+    raid, which = _chosen(form)
+    if raid is None:
+        raid = raid_services.create_raid(leader=actor, actor=actor, **_new_raid(form))
     if which == "new":
-        check = raid_services.add_check(
-            raid=raid,
-            kind=given["check_kind"],
-            label=given["check_label"],
-            taken_at=min(parse.taken_at or clock.now(), clock.now()),
-            points=given["check_points"] or 0,
-            actor=actor,
-        )
-        return raid, check
-    if which.isdecimal() and chosen.startswith("raid:"):
-        return raid, raid_services.check_of(raid, int(which))
-    return raid, None
+        return raid, raid_services.add_check(raid=raid, actor=actor, **_new_check(form, parse))
+    return raid, raid_services.check_of(raid, int(which)) if which.isdecimal() else None
 
 
 def _decisions(form: ImportForm, parse: AttendanceParse) -> Decisions:
@@ -214,22 +246,10 @@ def _matches(typed: list[str]) -> list[int]:
     return ids
 
 
-def _rehearse(action: Callable[[], T]) -> T:
-    """Return what `action` gives, and roll back everything that it wrote."""
-    with transaction.atomic():
-        result = action()
-        transaction.set_rollback(True)
-    return result
-
-
-def _preview(form: ImportForm, parse: AttendanceParse, actor: User) -> tuple[Preview, list[Row]]:
+def _preview(form: ImportForm, parse: AttendanceParse) -> tuple[Preview, list[Row]]:
     decided = _decisions(form, parse)
-
-    def look() -> Preview:
-        raid, check = _target(form, parse, actor)
-        return preview_attendance(raid=raid, parse=parse, check=check, decisions=decided, asked=form.asked())
-
-    preview = _rehearse(look)
+    raid, check = _planned(form, parse)
+    preview = preview_attendance(raid=raid, parse=parse, check=check, decisions=decided, asked=form.asked())
     who = form.meant()
     rows = [_row(number, row, preview, decided, who) for number, row in enumerate(preview.rows)]
     # Whoever is left out is still shown, so that the tick can be taken away again.
@@ -313,7 +333,7 @@ def _counts(rows: list[Row]) -> list[tuple[str, str, int]]:
 
 
 def _commit(form: ImportForm, parse: AttendanceParse, name: str, actor: User) -> Done:
-    raid, check = _target(form, parse, actor)
+    raid, check = _made(form, parse, actor)
     result = raid_services.commit_parsed_attendance(
         raid=raid,
         parse=parse,
