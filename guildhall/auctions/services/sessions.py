@@ -69,7 +69,7 @@ def announce_outside(session: BidSession, topic: str, **extra: Any) -> None:
     outbox.put(topic=topic, payload={"bid_session_id": str(session.pk), **extra}, order_key=f"auction:{session.pk}")
 
 
-def whole(value: Any, *, attr: str, least: int, most: int) -> int:
+def whole(value: object, *, attr: str, least: int, most: int) -> int:
     """Return a whole number from outside, within its bounds.
 
     Raises:
@@ -84,7 +84,7 @@ def whole(value: Any, *, attr: str, least: int, most: int) -> int:
     return number
 
 
-def check_tie_breaks(value: Any) -> list[str]:
+def check_tie_breaks(value: object) -> list[str]:
     """Return a chain of tie-breaks, each once.
 
     Raises:
@@ -121,12 +121,12 @@ class NewSession:
     pool: DKPPool | None = None
     minimum_bid: Any = None
     increment: Any = None
-    duration_seconds: Any = None
-    quantity: Any = 1
+    duration_seconds: object = None
+    quantity: object = 1
     mode: str | None = None
-    anti_snipe_seconds: Any = None
-    anti_snipe_limit: Any = None
-    tie_breaks: Any = None
+    anti_snipe_seconds: object = None
+    anti_snipe_limit: object = None
+    tie_breaks: object = None
     note: str = ""
 
 
@@ -211,7 +211,7 @@ def _number(asked: NewSession, policy: BiddingPolicy, attr: str, least: int, mos
     return whole(getattr(policy, attr) if given is None else given, attr=attr, least=least, most=most)
 
 
-def _figure(default: Decimal | int, given: Any, attr: str, pools: Sequence[DKPPool]) -> Decimal:
+def _figure(default: Decimal | int, given: object, attr: str, pools: Sequence[DKPPool]) -> Decimal:
     """Return the minimum or the increment: at least the smallest amount there is, as nobody can bid or raise by
     less."""
     if given is not None:
