@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -28,6 +28,27 @@ TEXTS = {
 CHOICE = "This is none of the choices here; choose one of the list."
 
 
+class FieldOptions(TypedDict, total=False):
+    """What every field takes besides."""
+
+    initial: object
+    help_text: str
+    widget: forms.Widget
+    disabled: bool
+
+
+class TextOptions(FieldOptions, total=False):
+    """What a field of text takes besides."""
+
+    max_length: int | None
+    min_length: int | None
+    strip: bool
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
 def _texts(required: bool | str, **more: str) -> dict[str, str]:
     return {**TEXTS, **more, **({"required": required} if isinstance(required, str) else {})}
 
@@ -41,29 +62,41 @@ class TextField(forms.CharField):
     """
 
     def __init__(
-        self, label: str = "", *, required: bool | str = False, log: bool = False, rows: int = 0, **options: Any
+        self,
+        label: str = "",
+        *,
+        required: bool | str = False,
+        log: bool = False,
+        rows: int = 0,
+        **options: Unpack[TextOptions],
     ) -> None:
         widget = forms.Textarea(attrs={"rows": rows}) if rows else forms.TextInput()
-        options = {"widget": widget, "error_messages": _texts(required), **options}
-        super().__init__(label=label, required=bool(required), **options)
+        options.setdefault("widget", widget)
+        super().__init__(label=label, required=bool(required), error_messages=_texts(required), **options)
         self.log = log
         if log:
             self.validators = [v for v in self.validators if not hasattr(v, "code") or v.code == "max_length"]
         else:
             self.validators = [validate_no_control_characters, *self.validators]
 
-    def to_python(self, value: Any) -> str:
+    def to_python(self, value: object) -> str:
         text = super().to_python(value) or ""
         return text.replace("\x00", "") if self.log else text
 
 
 def text_of(
-    model: type[models.Model], name: str, label: str, *, required: bool | str = False, **options: Any
+    model: type[models.Model],
+    name: str,
+    label: str,
+    *,
+    required: bool | str = False,
+    rows: int = 0,
+    **options: Unpack[FieldOptions],
 ) -> TextField:
     """Return a text field with the limits and the validators of a model's field."""
     column = model._meta.get_field(name)
     assert isinstance(column, models.Field)
-    field = TextField(label, required=required, max_length=column.max_length, **options)
+    field = TextField(label, required=required, rows=rows, max_length=column.max_length, **options)
     if isinstance(column, models.EmailField):
         field.error_messages["invalid"] = "That is not an e-mail address."
     known = {type(validator) for validator in field.validators}
@@ -81,13 +114,13 @@ class PointsField(forms.Field):
         required: bool | str = False,
         places: int = 2,
         minimum: Decimal | None = None,
-        **options: Any,
+        **options: Unpack[FieldOptions],
     ) -> None:
         options.setdefault("widget", forms.TextInput(attrs={"inputmode": "decimal"}))
         super().__init__(label=label, required=bool(required), error_messages=_texts(required), **options)
         self.places, self.minimum = places, minimum
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: object) -> Decimal | None:
         text = str(value or "").strip()
         if not text:
             return None
@@ -96,12 +129,12 @@ class PointsField(forms.Field):
         except BadInput as error:
             raise ValidationError(error.detail, code=error.code) from error
 
-    def prepare_value(self, value: Any) -> object:
+    def prepare_value(self, value: object) -> object:
         return show_points(value) if isinstance(value, Decimal) else value
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
+    def has_changed(self, initial: object, data: object) -> bool:
         try:
-            return bool(self.to_python(data) != (None if initial in (None, "") else Decimal(initial)))
+            return bool(self.to_python(data) != (None if initial in (None, "") else Decimal(str(initial))))
         except ValidationError:
             return True
 
@@ -120,13 +153,13 @@ class NumberField(forms.Field):
         required: bool | str = False,
         least: int | None = 0,
         most: int | None = None,
-        **options: Any,
+        **options: Unpack[FieldOptions],
     ) -> None:
         options.setdefault("widget", forms.TextInput(attrs={"inputmode": "numeric"}))
         super().__init__(label=label, required=bool(required), error_messages=_texts(required), **options)
         self.least, self.most = least, most
 
-    def to_python(self, value: Any) -> int | None:
+    def to_python(self, value: object) -> int | None:
         text = str("" if value is None else value).strip()
         if not text:
             return None
@@ -143,41 +176,41 @@ class NumberField(forms.Field):
 class MomentField(forms.Field):
     """A time in the guild's time zone; None for nothing. A date alone means its last moment."""
 
-    def __init__(self, label: str = "", *, required: bool | str = False, **options: Any) -> None:
+    def __init__(self, label: str = "", *, required: bool | str = False, **options: Unpack[FieldOptions]) -> None:
         options.setdefault("widget", forms.TextInput(attrs={"type": "datetime-local"}))
         super().__init__(label=label, required=bool(required), error_messages=_texts(required), **options)
 
-    def to_python(self, value: Any) -> dt.datetime | None:
+    def to_python(self, value: object) -> dt.datetime | None:
         try:
-            return parse_moment(value)
+            return parse_moment(_as_text(value))
         except BadInput as error:
             raise ValidationError(error.detail, code=error.code) from error
 
-    def prepare_value(self, value: Any) -> object:
+    def prepare_value(self, value: object) -> object:
         return timezone.localtime(value).strftime("%Y-%m-%dT%H:%M") if isinstance(value, dt.datetime) else value
 
 
 class DayField(forms.Field):
     """A day; None for nothing."""
 
-    def __init__(self, label: str = "", *, required: bool | str = False, **options: Any) -> None:
+    def __init__(self, label: str = "", *, required: bool | str = False, **options: Unpack[FieldOptions]) -> None:
         options.setdefault("widget", forms.TextInput(attrs={"type": "date"}))
         super().__init__(label=label, required=bool(required), error_messages=_texts(required), **options)
 
-    def to_python(self, value: Any) -> dt.date | None:
+    def to_python(self, value: object) -> dt.date | None:
         try:
-            return parse_day(value)
+            return parse_day(_as_text(value))
         except BadInput as error:
             raise ValidationError(error.detail, code=error.code) from error
 
-    def prepare_value(self, value: Any) -> object:
+    def prepare_value(self, value: object) -> object:
         return value.isoformat() if isinstance(value, dt.date) else value
 
 
 class FlagField(forms.BooleanField):
     """A box to tick: true where it is ticked."""
 
-    def __init__(self, label: str = "", **options: Any) -> None:
+    def __init__(self, label: str = "", **options: Unpack[FieldOptions]) -> None:
         options.setdefault("widget", forms.CheckboxInput(attrs={"value": "1"}, check_test=bool))
         super().__init__(label=label, required=False, **options)
 
@@ -186,7 +219,12 @@ class ChoiceField(forms.ChoiceField):
     """One of several values."""
 
     def __init__(
-        self, label: str = "", *, choices: Iterable[Any] = (), required: bool | str = True, **options: Any
+        self,
+        label: str = "",
+        *,
+        choices: Iterable[Any] = (),
+        required: bool | str = True,
+        **options: Unpack[FieldOptions],
     ) -> None:
         texts = _texts(required, invalid_choice=CHOICE)
         super().__init__(label=label, choices=choices, required=bool(required), error_messages=texts, **options)
@@ -201,11 +239,16 @@ class ChoicesField(forms.MultipleChoiceField):
 
     known: frozenset[str] = frozenset()
 
-    def valid_value(self, value: Any) -> bool:
+    def valid_value(self, value: object) -> bool:
         return value in self.known or super().valid_value(value)
 
     def __init__(
-        self, label: str = "", *, choices: Iterable[Any] = (), required: bool | str = False, **options: Any
+        self,
+        label: str = "",
+        *,
+        choices: Iterable[Any] = (),
+        required: bool | str = False,
+        **options: Unpack[FieldOptions],
     ) -> None:
         texts = _texts(required, invalid_choice=CHOICE, invalid_list=CHOICE)
         options.setdefault("widget", forms.CheckboxSelectMultiple())
@@ -216,13 +259,18 @@ class RowField(ChoiceField):
     """One of some rows, by its id; cleaned it is the row. `set_rows` says which."""
 
     def __init__(
-        self, label: str = "", *, empty: str | None = "choose", required: bool | str = True, **options: Any
+        self,
+        label: str = "",
+        *,
+        empty: str | None = "choose",
+        required: bool | str = True,
+        **options: Unpack[FieldOptions],
     ) -> None:
         super().__init__(label, required=required, **options)
         self.empty = empty
-        self.rows: Mapping[str, Any] = {}
+        self.rows: Mapping[str, models.Model] = {}
 
-    def __deepcopy__(self, memo: Any) -> RowField:
+    def __deepcopy__(self, memo: dict[int, object]) -> RowField:
         copied: RowField = super().__deepcopy__(memo)
         copied.rows = {}
         return copied
@@ -233,24 +281,24 @@ class RowField(ChoiceField):
         first = [] if self.empty is None else [("", self.empty)]
         self.choices = [*first, *((pk, label(row)) for pk, row in self.rows.items())]
 
-    def clean(self, value: Any) -> object:
+    def clean(self, value: object) -> object:
         return self.rows.get(super().clean(value))
 
-    def prepare_value(self, value: Any) -> object:
+    def prepare_value(self, value: object) -> object:
         return str(value.pk) if isinstance(value, models.Model) else value
 
 
 class RowsField(ChoicesField):
     """Some of some rows, by their ids; cleaned it is the list of the rows. `set_rows` says which."""
 
-    rows: Mapping[str, Any] = {}
+    rows: Mapping[str, models.Model] = {}
 
     def set_rows(self, rows: Iterable[models.Model], label: Any = str) -> None:
         """Offer these rows."""
         self.rows = {str(row.pk): row for row in rows}
         self.choices = [(pk, label(row)) for pk, row in self.rows.items()]
 
-    def clean(self, value: Any) -> list[object]:
+    def clean(self, value: object) -> list[object]:
         return [self.rows[pk] for pk in dict.fromkeys(super().clean(value))]
 
 
@@ -268,7 +316,9 @@ class ValuesField(forms.Field):
 
     widget = ValuesInput
 
-    def __init__(self, label: str = "", *, longest: int = 200, most: int = 5000, **options: Any) -> None:
+    def __init__(
+        self, label: str = "", *, longest: int = 200, most: int = 5000, **options: Unpack[FieldOptions]
+    ) -> None:
         super().__init__(label=label, required=False, **options)
         self.longest, self.most = longest, most
 

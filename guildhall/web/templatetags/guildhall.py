@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django import template
+from django import forms, template
+from django.forms.boundfield import BoundField
 from django.forms.utils import flatatt
 from django.forms.widgets import CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.middleware.csrf import get_token
@@ -16,7 +18,13 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from guildhall.accounts.models import User
 from guildhall.core import clock
+from guildhall.core.previews import Shown
+from guildhall.loot.models import LootDistribution
+from guildhall.raids.models import Raid
+from guildhall.roster.models import Character
+from guildhall.web.forms.base import PageForm
 
 register = template.Library()
 
@@ -113,7 +121,7 @@ def for_input(moment: object) -> str:
 
 
 @register.filter
-def person(user: Any) -> SafeString:
+def person(user: User | None) -> SafeString:
     """Return a person, linked to their statement; “the system” for nobody."""
     if user is None:
         return mark_safe('<span class="quiet">the system</span>')
@@ -121,7 +129,7 @@ def person(user: Any) -> SafeString:
 
 
 @register.filter
-def character(row: Any) -> SafeString:
+def character(row: Character | None) -> SafeString:
     """Return a character, linked to its page, with its class as a mark."""
     if row is None:
         return mark_safe("–")
@@ -129,13 +137,13 @@ def character(row: Any) -> SafeString:
 
 
 @register.filter
-def get(mapping: Any, key: Any) -> Any:
+def get(mapping: Mapping[object, object] | None, key: object) -> object:
     """Return ``mapping[key]``, nothing where it is not there."""
     return mapping.get(key) if mapping else None
 
 
 @register.simple_tag(takes_context=True)
-def form_hidden(context: Any, form: Any) -> SafeString:
+def form_hidden(context: template.Context, form: PageForm) -> SafeString:
     """Return what every form opens with: the CSRF token and its key."""
     return format_html(
         '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
@@ -147,7 +155,7 @@ def form_hidden(context: Any, form: Any) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def form_head(context: Any, form: object) -> SafeString:
+def form_head(context: template.Context, form: PageForm) -> SafeString:
     """Return what every form opens with, and what was refused."""
     return form_hidden(context, form) + form_errors(form)
 
@@ -171,7 +179,7 @@ def form_errors(form: Any) -> SafeString:
     return format_html('<div class="refusal" role="alert">{}</div>', texts)
 
 
-def _attributes(form: Any, bound: Any, attrs: dict[str, object]) -> dict[str, object]:
+def _attributes(form: PageForm, bound: BoundField, attrs: dict[str, str | bool]) -> dict[str, str | bool]:
     found = {name.replace("_", "-"): value for name, value in attrs.items()}
     if isinstance(bound.field.widget, Select | CheckboxSelectMultiple) and not bound.field.required:
         found.setdefault("required", False)
@@ -181,7 +189,9 @@ def _attributes(form: Any, bound: Any, attrs: dict[str, object]) -> dict[str, ob
 
 
 @register.simple_tag
-def field(form: Any, name: str, label: str | None = None, hint: str = "", css: str = "", **attrs: object) -> SafeString:
+def field(
+    form: PageForm, name: str, label: str | None = None, hint: str = "", css: str = "", **attrs: str | bool
+) -> SafeString:
     """Return a field with its label, and beside it what is wrong with it.
 
     Args:
@@ -191,7 +201,7 @@ def field(form: Any, name: str, label: str | None = None, hint: str = "", css: s
         attrs: attributes of the field, with ``_`` for ``-``; ``hidden_label=True`` for a label that is only read out.
     """
     bound = form[name]
-    words: Any = bound.label if label is None else label
+    words: object = bound.label if label is None else label
     if attrs.pop("hidden_label", False):
         words = format_html('<span class="visually-hidden">{}</span>', words)
     found = _attributes(form, bound, attrs)
@@ -223,15 +233,15 @@ def field(form: Any, name: str, label: str | None = None, hint: str = "", css: s
 
 
 @register.simple_tag
-def field_errors(bound: Any) -> SafeString:
+def field_errors(bound: BoundField) -> SafeString:
     """Return what is wrong with a field, to stand beside it."""
     if not bound.errors:
         return mark_safe("")
-    return format_html('<p class="field-error" id="{}_error">{}</p>', bound.auto_id, " ".join(bound.errors))
+    return format_html('<p class="field-error" id="{}_error">{}</p>', bound.auto_id, " ".join(map(str, bound.errors)))
 
 
 @register.simple_tag
-def previewed(form: Any, shown: Any) -> SafeString:
+def previewed(form: PageForm, shown: Shown) -> SafeString:
     """Ties a form to the preview that it shows: its digest, and what to say where something has changed since.
 
     The button that carries it out has the attribute ``data-previewed``: the page's script disables it as soon as a field
@@ -251,7 +261,7 @@ def previewed(form: Any, shown: Any) -> SafeString:
 
 
 @register.simple_tag
-def field_error(form: Any, name: str) -> SafeString:
+def field_error(form: forms.BaseForm, name: str) -> SafeString:
     """Mark a field that a template writes itself: put it inside the field's tag, and `field_errors` beside it."""
     if not form[name].errors:
         return mark_safe("")
@@ -259,13 +269,13 @@ def field_error(form: Any, name: str) -> SafeString:
 
 
 @register.inclusion_tag("web/parts/pages.html", takes_context=True)
-def page_links(context: Any, page: Any) -> dict[str, object]:
+def page_links(context: template.Context, page: object) -> dict[str, object]:
     """Return the way through a long list."""
     return {"request": context["request"], "page": page}
 
 
 @register.inclusion_tag("web/parts/sort.html", takes_context=True)
-def sort_link(context: Any, label: str, name: str, default: str = "") -> dict[str, object]:
+def sort_link(context: template.Context, label: str, name: str, default: str = "") -> dict[str, object]:
     """Return a column's heading that sorts by it, and turns the order around when it does already.
 
     `name` with a leading ``-`` sorts downwards at first.
@@ -299,13 +309,13 @@ def class_mark(name: str | None) -> SafeString:
 
 
 @register.filter
-def pretty(data: Any) -> str:
+def pretty(data: object) -> str:
     """Return JSON as a person reads it."""
     return json.dumps(data, indent=1, ensure_ascii=False, default=str)
 
 
 @register.filter
-def target_value(raid: Any) -> str:
+def target_value(raid: Raid) -> str:
     """Return what the import form calls a raid."""
     return f"raid:{raid.pk}"
 
@@ -317,6 +327,6 @@ def unlocal(number: float) -> str:
 
 
 @register.filter
-def last_date(prices: Any) -> str:
+def last_date(prices: Sequence[LootDistribution]) -> str:
     """Return the day of the oldest of the prices."""
     return timezone.localtime(prices[-1].awarded_at).strftime("%-d %b %Y") if prices else ""
