@@ -78,7 +78,7 @@ def _hex(value: uuid.UUID | None) -> str | None:
 
 
 def bulk_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Insert `rows` into `model`'s table and answer how many.
+    """Insert `rows` into `model`'s table and return how many.
 
     Args:
         fields: field names (or attnames) in the order of each row's values. A `PointsField` takes a `Decimal`. What is

@@ -1,4 +1,4 @@
-"""Taking away what an import made: whole where nobody has built on it yet, struck where somebody has.
+"""Deleting what an import made where nothing else refers to it; the rest stays with its points reversed.
 
 Each step works through its records in batches, each batch one transaction. A batch is deleted in one go; where the database
 says that something refers to one of its rows, they are tried one by one, and only what is referred to stays.
@@ -156,7 +156,7 @@ class Removal:
 
     # -- records -------------------------------------------------------------------------------------------------------
     def _each(self, kind: str, work: Callable[[str, dict[Any, LegacyRecord]], Collection[Any]]) -> None:
-        """Call `work(kind, records by the key of their row)` for each batch; it answers the keys of what it removed."""
+        """Call `work(kind, records by the key of their row)` for each batch; it returns the keys of what it removed."""
         records = records_of(self.run, kind).filter(created=True).exclude(object_id=None)
         keys = list(records.values_list("pk", flat=True))
         for start in range(0, len(keys), BATCH):

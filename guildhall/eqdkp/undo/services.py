@@ -1,8 +1,8 @@
-"""Taking back one import, and nothing else.
+"""Undoing one import, and nothing else.
 
-Every movement the import wrote is reversed (the ledger forgets nothing). Then whatever it made is removed whole where
-nobody has built on it yet, and stays, struck, where somebody has; the answer says which. Rows that a later import merely
-changed go back to what they were. Interrupted, it goes on when it is called again.
+Every entry that the import wrote is reversed (the ledger deletes nothing). Then each row that it made is deleted where nothing
+else refers to it, and else stays with its points reversed; `Undone` says which. Rows that a later import only changed get
+their earlier values back. Interrupted, it continues when it is called again.
 """
 
 from __future__ import annotations
