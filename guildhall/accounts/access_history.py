@@ -11,7 +11,6 @@ owner from hearing of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -61,7 +60,7 @@ def record_access_change(
     actor: User | None,
     by: Principal | None = None,
     came: str = "",
-    data: dict[str, Any] | None = None,
+    data: dict[str, object] | None = None,
     tell: bool = True,
     former_discord_ids: Iterable[str] = (),
     former_emails: Iterable[str] = (),

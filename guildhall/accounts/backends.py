@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -20,7 +18,7 @@ class PasswordBackend(BaseBackend):
     """
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **more: Any
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **more: object
     ) -> User | None:
         """Return the account, or None where no name and password were given.
 
@@ -45,6 +43,6 @@ class PasswordBackend(BaseBackend):
         found = ModelBackend().authenticate(request, username=username, password=password)
         return found if isinstance(found, User) else None
 
-    def get_user(self, user_id: Any) -> User | None:
+    def get_user(self, user_id: object) -> User | None:
         found = ModelBackend().get_user(user_id)
         return found if isinstance(found, User) else None

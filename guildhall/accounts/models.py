@@ -64,7 +64,7 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.display_name or self.discord_global_name or self.discord_username or self.username
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: object, **kwargs: Any) -> None:
         # An empty string would be "taken" by the first person who has none.
         self.discord_id = self.discord_id or None
         password_set = self._password is not None and not self._state.adding  # type: ignore[attr-defined]

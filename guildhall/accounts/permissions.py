@@ -53,7 +53,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 }
 
 
-def role_scopes(user: Any) -> frozenset[str]:
+def role_scopes(user: User) -> frozenset[str]:
     """Return every scope that `user`'s role allows, whatever the key. Nobody inactive or unknown has any."""
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return frozenset()
@@ -154,7 +154,7 @@ def principal_for(user: Any, key: APIKey | None = None, *, origin: str = "") -> 
     return Principal(user=user, scopes=allowed, origin=origin)
 
 
-def _origin_of_session(request: Any) -> str:
+def _origin_of_session(request: object) -> str:
     """Return how the person in a request's session signed in."""
     session = getattr(request, "session", None)
     backend = session.get("_auth_user_backend", "") if session is not None else ""

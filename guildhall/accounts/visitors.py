@@ -30,7 +30,7 @@ def visitor_access() -> VisitorAccess:
     return VisitorAccess.objects.filter(pk=_ROW).first() or VisitorAccess()
 
 
-def is_visitor(request: Any) -> bool:
+def is_visitor(request: object) -> bool:
     """Return whether a request comes from nobody we know."""
     return principal_of(request).user is None
 

@@ -167,27 +167,27 @@ class BidSessionAdmin(ConcealsFields, _ReadOnly, ModelAdmin):
             self.message_user(request, f"{done} done.")
 
     @admin.action(description="Pause")
-    def pause(self, request: HttpRequest, queryset: Any) -> None:
+    def pause(self, request: HttpRequest, queryset: QuerySet[BidSession]) -> None:
         self._each(request, queryset, services.pause_session)
 
     @admin.action(description="Go on")
-    def resume(self, request: HttpRequest, queryset: Any) -> None:
+    def resume(self, request: HttpRequest, queryset: QuerySet[BidSession]) -> None:
         self._each(request, queryset, services.resume_session)
 
     @admin.action(description="Close now")
-    def close(self, request: HttpRequest, queryset: Any) -> None:
+    def close(self, request: HttpRequest, queryset: QuerySet[BidSession]) -> None:
         self._each(request, queryset, services.close_session)
 
     @admin.action(description="Award what was won")
-    def award(self, request: HttpRequest, queryset: Any) -> None:
+    def award(self, request: HttpRequest, queryset: QuerySet[BidSession]) -> None:
         self._each(request, queryset, services.award_session)
 
     @admin.action(description="Undo the award")
-    def undo(self, request: HttpRequest, queryset: Any) -> None:
+    def undo(self, request: HttpRequest, queryset: QuerySet[BidSession]) -> None:
         self._each(request, queryset, services.undo_award, reason="undone in the admin")
 
     @admin.action(description="Cancel")
-    def cancel(self, request: HttpRequest, queryset: Any) -> None:
+    def cancel(self, request: HttpRequest, queryset: QuerySet[BidSession]) -> None:
         self._each(request, queryset, services.cancel_session, reason="cancelled in the admin")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
+from guildhall.accounts.models import User
 from guildhall.core.money import ZERO
 from guildhall.loot.hooks import on_correction
 from guildhall.loot.models import LootDistribution
@@ -26,7 +26,7 @@ def lock_sessions_of(documents: Collection[UUID]) -> None:
 
 
 @on_reversal
-def follow_reversals(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None) -> None:
+def follow_reversals(documents: Collection[UUID], actor: User | None, reason: str, import_id: UUID | None) -> None:
     """Set a session whose award was undone, wherever that was done, back to closed: it can be awarded anew."""
     rows = list(
         SessionWinner.objects.select_related("session").filter(

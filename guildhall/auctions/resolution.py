@@ -54,7 +54,7 @@ class Resolution:
 
     ranking: list[Candidate]
     winners: list[Winner]
-    trace: list[dict[str, Any]] = field(default_factory=list)
+    trace: list[dict[str, object]] = field(default_factory=list)
 
 
 def roll(seed: str, user_id: int, round_number: int = 1) -> int:
@@ -82,7 +82,7 @@ def resolve(
         tie_breaks: `TieBreak` values, the first to be asked first.
         seed: what rolls are made from.
     """
-    trace: list[dict[str, Any]] = []
+    trace: list[dict[str, object]] = []
     ranking: list[Candidate] = []
     best_first = sorted(candidates, key=lambda bid: (bid.tier, -bid.amount, bid.order))
     for tier, in_tier in groupby(best_first, key=lambda bid: bid.tier):

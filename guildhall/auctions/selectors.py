@@ -220,7 +220,7 @@ def present(
     leading: Sequence[ItemBid],
     won: Sequence[SessionWinner],
     extra: Sequence[int],
-    own: dict[str, Any] | None = None,
+    own: dict[str, object] | None = None,
 ) -> dict[str, object]:
     """Return a session as docs/api-contract.md pins it, amounts and times JSON-ready. While sealed it shows no amount and no name.
 
@@ -273,7 +273,7 @@ def _time(moment: dt.datetime | None) -> str | None:
     return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z") if moment else None
 
 
-def present_many(sessions: Iterable[BidSession], *, viewer_id: int | None = None) -> list[dict[str, Any]]:
+def present_many(sessions: Iterable[BidSession], *, viewer_id: int | None = None) -> list[dict[str, object]]:
     """Return many sessions. Three queries beside the one that finds them, four for a reader.
 
     Args:

@@ -105,7 +105,7 @@ class Event:
 
     sequence: int
     kind: str
-    data: dict[str, Any]
+    data: dict[str, object]
 
 
 def current_sequence() -> int:

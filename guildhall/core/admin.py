@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from . import audit, outbox
@@ -44,7 +45,7 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
         return outbox.visible_to(request.user, super().get_queryset(request))
 
     @admin.action(description="Send the selected dead letters again")
-    def send_again(self, request: HttpRequest, queryset: Any) -> None:
+    def send_again(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
         dead = queryset.filter(state=OutboxMessage.State.DEAD)
         each(self, request, dead, lambda message: outbox.resend(message_id=message.pk), "will be sent again.")
 

@@ -97,7 +97,7 @@ class ServiceForm(ModelForm):
         except GuildhallError as error:
             self.add_error(error.attr if error.attr in self.fields else None, error.detail)
 
-    def save(self, commit: bool = True) -> Any:
+    def save(self, commit: bool = True) -> object:
         self.save_m2m: Callable[[], None] = lambda: None
         return self.saved
 
@@ -105,7 +105,7 @@ class ServiceForm(ModelForm):
 class ServiceAdmin(GuildhallAdmin):
     """Adds and changes through a `ServiceForm`; nothing is deleted but by a service."""
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: object = None, change: bool = False, **kwargs: object) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.actor = request.user  # the class is made anew for each request
         return form
@@ -122,7 +122,7 @@ def actor_of(request: HttpRequest) -> Any:
     return request.user
 
 
-def each(admin: Any, request: HttpRequest, rows: Iterable[Any], act: Callable[[Any], Any], done: str) -> None:
+def each(admin: Any, request: HttpRequest, rows: Iterable[Any], act: Callable[[Any], object], done: str) -> None:
     """Call `act` for each row; say what was refused and how many were done (`done` follows the number)."""
     count = 0
     for row in rows:

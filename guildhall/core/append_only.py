@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 
@@ -49,29 +50,29 @@ class AppendOnly:
     exception: OwnerMayChange | None = None
     columns: Sequence[str] = ()
 
-    def names(self, connection: Any) -> set[str]:
+    def names(self, connection: BaseDatabaseWrapper) -> set[str]:
         """Return the triggers that belong there."""
         kinds = ["update", "delete", *(["truncate"] if connection.vendor == "postgresql" else [])]
         return {f"{self.prefix}_no_{kind}" for kind in kinds}
 
-    def installed(self, connection: Any) -> set[str]:
+    def installed(self, connection: BaseDatabaseWrapper) -> set[str]:
         """Return the names of the table's triggers that the database has."""
         with connection.cursor() as cursor:
             cursor.execute(_LISTING[connection.vendor], [self.table])
             return {row[0] for row in cursor.fetchall()}
 
-    def missing(self, connection: Any) -> list[str]:
+    def missing(self, connection: BaseDatabaseWrapper) -> list[str]:
         """Return the names of the triggers that should be there and are not."""
         return sorted(self.names(connection) - self.installed(connection))
 
-    def remove(self, connection: Any) -> None:
+    def remove(self, connection: BaseDatabaseWrapper) -> None:
         """Take the triggers away: for a migration backwards, and for a test's clean-up. Nothing else calls it."""
         suffix = f" ON {self.table}" if connection.vendor == "postgresql" else ""
         with connection.cursor() as cursor:
             for name in sorted(self.installed(connection) & self.names(connection)):
                 cursor.execute(f"DROP TRIGGER IF EXISTS {name}{suffix}")
 
-    def ensure(self, connection: Any) -> None:
+    def ensure(self, connection: BaseDatabaseWrapper) -> None:
         """Put the triggers there, all of them, where any is missing. Safe to repeat."""
         if not self.missing(connection):
             return
@@ -80,7 +81,7 @@ class AppendOnly:
             for statement in _CREATE[connection.vendor](self):
                 cursor.execute(statement)
 
-    def is_there(self, connection: Any) -> bool:
+    def is_there(self, connection: BaseDatabaseWrapper) -> bool:
         """Return whether the table is there: not before its app's first migration."""
         return self.table in connection.introspection.table_names()
 
@@ -153,26 +154,26 @@ def declared() -> tuple[AppendOnly, ...]:
     return tuple(_TABLES)
 
 
-def all_missing(connection: Any) -> list[str]:
+def all_missing(connection: BaseDatabaseWrapper) -> list[str]:
     """Return the triggers of every declared table that should be there and are not."""
     return [name for table in _TABLES for name in table.missing(connection)]
 
 
-def ensure_all(connection: Any) -> None:
+def ensure_all(connection: BaseDatabaseWrapper) -> None:
     """Put every declared table's triggers there, where the table is."""
     for table in _TABLES:
         if table.is_there(connection):
             table.ensure(connection)
 
 
-def remove_all(connection: Any) -> None:
+def remove_all(connection: BaseDatabaseWrapper) -> None:
     """Take the triggers of every declared table away: for a test's clean-up alone."""
     for table in _TABLES:
         table.remove(connection)
 
 
 @receiver(post_migrate, dispatch_uid="core.append_only")
-def _put_back(sender: Any, app_config: Any = None, using: str = "default", **kwargs: Any) -> None:
+def _put_back(sender: object, app_config: Any = None, using: str = "default", **kwargs: Any) -> None:
     """Keep the triggers in place, also where SQLite rebuilt a table."""
     connection = connections[using]
     for table in _TABLES:

@@ -16,7 +16,7 @@ def record(
     summary: str,
     actor: Any = None,
     target: models.Model | None = None,
-    data: dict[str, Any] | None = None,
+    data: dict[str, object] | None = None,
 ) -> AuditEvent:
     """Write one audit row in the caller's transaction.
 

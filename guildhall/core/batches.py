@@ -169,7 +169,7 @@ def record(
     actor: Any,
     batch_id: UUID | None = None,
     reason: str = "",
-    data: dict[str, Any] | None = None,
+    data: dict[str, object] | None = None,
     at: dt.datetime | None = None,
 ) -> Batch:
     """Write a batch down, in the transaction of what it speaks of.
@@ -186,7 +186,7 @@ def record(
     )  # fmt: skip
 
 
-def mark_undone(*, batch_id: UUID, actor: Any, reason: str) -> None:
+def mark_undone(*, batch_id: UUID, actor: object, reason: str) -> None:
     """Mark a batch as undone in the caller's transaction, where it is not yet: for an app that undoes it by itself."""
     Batch.objects.filter(pk=batch_id, undone_at=None).update(
         undone_at=clock.now(), undone_by=actor, undo_reason=reason[:300]
@@ -221,7 +221,7 @@ def preview_undo_batch(*, batch: Batch) -> BatchView:
 
 @use_case
 @previews.executes_preview(preview_undo_batch)
-def undo_batch(*, batch: Batch, actor: Any, reason: str, digest: str | None = None) -> BatchView:
+def undo_batch(*, batch: Batch, actor: object, reason: str, digest: str | None = None) -> BatchView:
     """Undo whatever still stands of a batch, all or none.
 
     Args:

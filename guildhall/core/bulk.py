@@ -21,7 +21,7 @@ from django.db import connection, models
 from .fields import PointsField
 
 CHUNK = 5000
-Convert = Callable[[Any], Any]
+Convert = Callable[[Any], object]
 
 
 def _moment_as_text() -> Convert:
@@ -29,7 +29,7 @@ def _moment_as_text() -> Convert:
     adapt = connection.ops.adapt_datetimefield_value
     known: dict[datetime, Any] = {}
 
-    def convert(value: datetime | None) -> Any:
+    def convert(value: datetime | None) -> object:
         if value is None:
             return None
         found = known.get(value)
@@ -77,7 +77,7 @@ def _hex(value: uuid.UUID | None) -> str | None:
     return None if value is None else value.hex
 
 
-def bulk_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+def bulk_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Insert `rows` into `model`'s table and return how many.
 
     Args:
@@ -111,7 +111,7 @@ def bulk_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[S
     return total
 
 
-def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+def _field(model: type[models.Model], name: str) -> models.Field[object, object]:
     for field in model._meta.concrete_fields:
         if name in (field.name, field.attname):
             return field

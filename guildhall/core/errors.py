@@ -9,7 +9,6 @@ the middle of a raid and says what to do; `figures` are the numbers behind it, f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 
 class GuildhallError(Exception):
@@ -37,7 +36,7 @@ class GuildhallError(Exception):
         self.code = code or self.default_code
         self.detail = detail
         self.attr = attr
-        self.figures: dict[str, Any] = dict(figures or {})
+        self.figures: dict[str, object] = dict(figures or {})
 
     def __str__(self) -> str:
         return self.detail

@@ -41,10 +41,10 @@ class PointsField(_PointsBase[_ST, _GT]):
     def get_internal_type(self) -> str:
         return "BigIntegerField"
 
-    def from_db_value(self, value: Any, expression: Any, connection: object) -> Decimal | None:
+    def from_db_value(self, value: Any, expression: object, connection: object) -> Decimal | None:
         return None if value is None else (Decimal(value) / 100).quantize(CENT)
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: object) -> Decimal | None:
         if value is None or value == "":
             return None
         try:

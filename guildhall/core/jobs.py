@@ -42,7 +42,7 @@ LOOK_AGAIN = 5.0  # seconds; the longest that a worker goes without asking wheth
 # ---- tasks ------------------------------------------------------------------------------------------------------
 
 
-def task_named(name: str) -> Callable[..., Any]:
+def task_named(name: str) -> Callable[..., object]:
     """Return the task with the dotted `name`.
 
     Raises:
@@ -71,8 +71,8 @@ class Entry:
     name: str
     task: str
     schedule: BaseSchedule
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
     has_work: str = ""
 
     @property
@@ -285,7 +285,7 @@ def run_claimed(job: QueuedJob) -> str:
     return str(changes.get("state", QueuedJob.State.WAITING))
 
 
-def _attempt(job: QueuedJob) -> dict[str, Any]:
+def _attempt(job: QueuedJob) -> dict[str, object]:
     try:
         outcome = task_named(job.task)(**job.kwargs)
     except GuildhallError as refused:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateTimeField, DurationField, Expression, ExpressionWrapper, Q, Value
 from django.db.models.functions import Now
 
@@ -53,7 +54,7 @@ def duration() -> dt.timedelta:
 class _DatabaseNow(Now):
     """The database's clock, in UTC on MariaDB too."""
 
-    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_mysql(self, compiler: Any, connection: BaseDatabaseWrapper, **context: Any) -> Any:
         return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
 
 
@@ -151,7 +152,7 @@ def acquire(row: Leased, **columns: object) -> Lease | None:
     return Lease(type(row), row.pk, token)
 
 
-def is_held(model: type[Leased], pk: Any) -> bool:
+def is_held(model: type[Leased], pk: object) -> bool:
     """Return whether somebody holds the row now."""
     return bool(model._default_manager.filter(pk=pk).exclude(free()).exists())
 

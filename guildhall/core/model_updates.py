@@ -137,7 +137,7 @@ def field_names(fields: type) -> frozenset[str]:
     return frozenset(fields.__required_keys__ | fields.__optional_keys__)  # type: ignore[attr-defined] # a TypedDict's
 
 
-def _typed(instance: models.Model, name: str, value: Any) -> object:
+def _typed(instance: models.Model, name: str, value: object) -> object:
     """Return a value as its column keeps it."""
     column = instance._meta.get_field(name)
     if not isinstance(column, models.Field):
@@ -177,8 +177,8 @@ def _difference(
     instance: models.Model, old: Mapping[str, object], written: frozenset[str], known: frozenset[str]
 ) -> Difference:
     """Return what changed of the named fields; of a related row that it replaces, the row itself. A new row has no `before`."""
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
+    before: dict[str, object] = {}
+    after: dict[str, object] = {}
     for column in instance._meta.concrete_fields:
         name = column.name if column.name in known else column.attname
         if column.attname not in written or name not in known:

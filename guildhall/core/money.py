@@ -9,7 +9,6 @@ a percentage makes it necessary, is half away from zero to the pool's own number
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any
 
 from .errors import BadInput
 
@@ -24,7 +23,7 @@ def round_points(amount: Decimal, places: int = 2) -> Decimal:
 
 
 def parse_points(
-    value: Any,
+    value: object,
     *,
     attr: str = "amount",
     places: int = 2,

@@ -17,7 +17,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from django.db import connection, models, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
@@ -214,7 +214,7 @@ class Outcome(TypedDict, total=False):
     attempts: int
     delivered_at: dt.datetime
     due_at: dt.datetime
-    payload: dict[str, Any]
+    payload: dict[str, object]
 
 
 def _finish(message: OutboxMessage, how: str, **changes: Unpack[Outcome]) -> str:

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from .errors import Conflict
 from .money import show_points
@@ -47,8 +47,8 @@ class Shown:
     """
 
     kind: str
-    given: Any
-    rows: Mapping[str, Any] = field(default_factory=dict)
+    given: object
+    rows: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -99,7 +99,7 @@ def require(digest: str | None, shown: Callable[[], Shown]) -> None:
         raise PreviewChanged(now, digest)
 
 
-def what_changed(before: Mapping[str, Any], shown: Shown) -> str:
+def what_changed(before: Mapping[str, object], shown: Shown) -> str:
     """Return one sentence on the rows that differ from those of an earlier preview, given its `Shown.marks`; empty
     for none."""
     now = shown.marks()
@@ -114,9 +114,9 @@ def what_changed(before: Mapping[str, Any], shown: Shown) -> str:
     return "; ".join(f"{words}: {_names(labels)}" for words, labels in parts if labels)
 
 
-def by_label(rows: Iterable[tuple[str, Any]]) -> dict[str, object]:
+def by_label(rows: Iterable[tuple[str, object]]) -> dict[str, object]:
     """Return `Shown.rows` made of labels and values, also where two rows have the same label."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     seen: Counter[str] = Counter()
     for label, values in rows:
         seen[label] += 1
@@ -129,12 +129,12 @@ def _names(labels: list[str]) -> str:
     return ", ".join(labels[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _hash(value: Any) -> str:
+def _hash(value: object) -> str:
     text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: Any) -> object:
+def _plain(value: object) -> object:
     """Return `value` as JSON that is the same whenever it means the same."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 
@@ -29,7 +28,7 @@ class Check:
     name: str
     state: str
     detail: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         return {"name": self.name, "state": self.state, "detail": self.detail, **self.facts}

@@ -83,7 +83,7 @@ def _xml_text(value: str) -> str:
     return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
-def _scalar(value: Any) -> str:
+def _scalar(value: object) -> str:
     """Return a scalar the way PHP casts it to a string."""
     if value is None or value is False:
         return ""
@@ -92,7 +92,7 @@ def _scalar(value: Any) -> str:
     return str(value)
 
 
-def _xml_nodes(key: str, value: Any, depth: int, out: list[str]) -> None:
+def _xml_nodes(key: str, value: object, depth: int, out: list[str]) -> None:
     tag = key.split(":", 1)[0]
     if tag.isdecimal():
         tag = f"i{tag}"
@@ -127,7 +127,7 @@ def _lua_string(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _lua(value: Any) -> str:
+def _lua(value: object) -> str:
     if isinstance(value, Mapping):
         pairs: list[tuple[str, object]] = [(str(k), v) for k, v in value.items()]
     elif isinstance(value, Sequence) and not isinstance(value, str):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
 from guildhall.accounts.api.authentication import LEGACY_PATHS
 from guildhall.accounts.middleware import refuses_at
+from guildhall.accounts.models import User
 from guildhall.loot.models import LootDistribution
 from guildhall.points import ledger
 from guildhall.points.hooks import on_merge, on_reversal
@@ -28,7 +28,7 @@ def follow_merged_person(source_id: int, target_id: int) -> dict[str, int]:
 
 
 @on_reversal
-def follow_negative_price(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None) -> None:
+def follow_negative_price(documents: Collection[UUID], actor: User | None, reason: str, import_id: UUID | None) -> None:
     """Reverse the entry that stands beside an imported award with a negative price, with the award."""
     awards = LootDistribution.objects.filter(
         document__in=list(documents), source=LootDistribution.Source.IMPORT, points_spent=0

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
 from guildhall.core.errors import GuildhallError
+from guildhall.core.generics import ModelForm
 
 from . import services
 from .models import Item, LootDistribution
@@ -24,7 +26,7 @@ class ItemAdmin(SimpleHistoryAdmin, ModelAdmin):
     search_fields = ["name", "game_id"]
     fields = ["name", *services.ItemDetails.__annotations__]
 
-    def save_model(self, request: HttpRequest, obj: Item, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Item, form: ModelForm, change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         if change:
             services.update_item(item=obj, actor=request.user, **values)  # type: ignore[arg-type]
@@ -42,7 +44,7 @@ class ItemAdmin(SimpleHistoryAdmin, ModelAdmin):
         allowed = super().has_delete_permission(request, obj)
         return allowed and obj is not None and not obj.awards.exists()
 
-    def get_form(self, request: HttpRequest, obj: Item | None = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Item | None = None, change: bool = False, **kwargs: object) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
 
         class Checked(form):  # type: ignore[misc, valid-type]
@@ -76,7 +78,7 @@ class LootDistributionAdmin(ModelAdmin):
     actions = ["undo"]
 
     @admin.action(description="Undo the selected awards")
-    def undo(self, request: HttpRequest, queryset: Any) -> None:
+    def undo(self, request: HttpRequest, queryset: QuerySet[LootDistribution]) -> None:
         done = 0
         for award in queryset:
             try:

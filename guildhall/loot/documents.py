@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Sum
 
+from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.money import ZERO
 from guildhall.points.hooks import Difference, ledger_check, on_merge, on_reversal
@@ -22,7 +22,7 @@ CHUNK = 2000
 
 
 @on_reversal
-def follow_reversals(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None) -> None:
+def follow_reversals(documents: Collection[UUID], actor: User | None, reason: str, import_id: UUID | None) -> None:
     """Mark awards whose entries were reversed as reversed."""
     LootDistribution.objects.filter(document__in=list(documents), reversed_at=None).update(
         reversed_at=clock.now(), reversed_by=actor, reversed_by_import=import_id, reversal_reason=reason[:300]

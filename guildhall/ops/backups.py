@@ -28,7 +28,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django.apps import apps
 from django.apps.registry import Apps
@@ -100,7 +99,7 @@ def backed_up_models(registry: Apps = apps) -> list[type[models.Model]]:
     return placed
 
 
-def stored_fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+def stored_fields(model: type[models.Model]) -> list[models.Field[object, object]]:
     """Return the fields that somebody wrote. What the database works out by itself it works out again
     (`roster.main_user`)."""
     return [field for field in model._meta.concrete_fields if not field.generated]
@@ -111,7 +110,7 @@ def columns_of(model: type[models.Model]) -> list[str]:
     return [str(field.column) for field in stored_fields(model)]
 
 
-def _points_to(model: type[models.Model]) -> set[Any]:
+def _points_to(model: type[models.Model]) -> set[object]:
     return {field.related_model for field in model._meta.concrete_fields if field.is_relation}
 
 
@@ -138,7 +137,7 @@ def _models_as_migrated() -> Apps:
     return loader.project_state(applied).apps
 
 
-def _portable(value: Any) -> Any:
+def _portable(value: object) -> object:
     if isinstance(value, dt.datetime):
         return value.isoformat()
     if isinstance(value, dt.date | dt.time):

@@ -243,7 +243,7 @@ def _places(model: type[models.Model], columns: object) -> list[int]:
     return [columns.index(name) for name in wanted]
 
 
-def _reader(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
+def _reader(field: models.Field[object, object]) -> Callable[[Any], object]:
     """Return how the portable value of `field` becomes what Django wants."""
     if isinstance(field, models.BinaryField):
         return base64.b64decode
@@ -254,14 +254,14 @@ def _reader(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
     return field.to_python
 
 
-def _inserter(table: str, fields: list[models.Field[Any, Any]]) -> Callable[[list[list[object]]], None]:
+def _inserter(table: str, fields: list[models.Field[object, object]]) -> Callable[[list[list[object]]], None]:
     """Inserts rows exactly as they are: no `auto_now`, no `save`, no signal."""
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     statement = f"INSERT INTO {quote(table)} ({columns}) VALUES ({marks})"  # noqa: S608 - names of our own models
 
-    def insert(rows: list[list[Any]]) -> None:
+    def insert(rows: list[list[object]]) -> None:
         prepared = [
             [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)]
             for row in rows
@@ -283,7 +283,7 @@ def _renumber(model: type[models.Model], manifest: dict[str, Any]) -> Callable[[
                 there: dict[str, str] = manifest["numbered_by_django"][target._meta.db_table]
                 places[index] = {number: here[name] for number, name in there.items()}
 
-    def renumber(row: list[Any]) -> list[object]:
+    def renumber(row: list[object]) -> list[object]:
         for index, numbers in places.items():
             if row[index] is not None:
                 row[index] = numbers[str(row[index])]
@@ -300,7 +300,7 @@ def _reset_sequences(chosen: list[type[models.Model]]) -> None:
             cursor.execute(statement)
 
 
-def _check_result(manifest: dict[str, Any]) -> None:
+def _check_result(manifest: dict[str, object]) -> None:
     from guildhall.points.verification import verify
 
     totals = ledger_totals()

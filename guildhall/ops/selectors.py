@@ -50,7 +50,7 @@ class Health:
     def status(self) -> str:
         return max((check.status for check in self.checks), key=(OK, WARNING, FAILING).index, default=OK)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         return {
             "status": self.status,
             "checked_at": self.checked_at,

@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from guildhall.accounts.models import User
+
 ReversalHook = Callable[[Collection[UUID], Any, str, UUID | None], None]
 LockHook = Callable[[Collection[UUID]], None]
 MergeHook = Callable[[int, int], Mapping[str, int]]
@@ -95,7 +97,9 @@ def lock_documents(documents: Collection[UUID]) -> None:
             hook(documents)
 
 
-def run_reversal_hooks(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None = None) -> None:
+def run_reversal_hooks(
+    documents: Collection[UUID], actor: User | None, reason: str, import_id: UUID | None = None
+) -> None:
     """Call every reversal hook, in the order of registration."""
     for hook in _reversal_hooks:
         hook(documents, actor, reason, import_id)
@@ -119,7 +123,7 @@ def attendance_30d(user_ids: Collection[int]) -> Mapping[int, Decimal]:
     return _attendance[0](user_ids) if _attendance else {}
 
 
-def attendance_over(user_ids: Collection[int], *, days: int, pool: Any) -> Mapping[int, tuple[int, int]]:
+def attendance_over(user_ids: Collection[int], *, days: int, pool: object) -> Mapping[int, tuple[int, int]]:
     """Return raids of the pool that each person attended and that were held for them in the last `days`; empty where no app knows."""
     return _attendance_counter[0](user_ids, days, pool) if _attendance_counter else {}
 

@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from simple_history.admin import SimpleHistoryAdmin
@@ -150,12 +151,12 @@ class EventAdmin(SimpleHistoryAdmin, ByService):
         services.delete_event(event=obj, actor=request.user)  # type: ignore[arg-type]
 
     @admin.action(description="Activate")
-    def activate(self, request: HttpRequest, queryset: Any) -> None:
+    def activate(self, request: HttpRequest, queryset: QuerySet[Event]) -> None:
         for event in queryset:
             services.update_event(event=event, actor=request.user, is_active=True)  # type: ignore[arg-type]
 
     @admin.action(description="Deactivate: no new raids of it")
-    def deactivate(self, request: HttpRequest, queryset: Any) -> None:
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Event]) -> None:
         for event in queryset:
             services.update_event(event=event, actor=request.user, is_active=False)  # type: ignore[arg-type]
 
@@ -210,7 +211,7 @@ class RaidAdmin(SimpleHistoryAdmin, ByService):
     inlines = [CheckInline]
     actions = ["undo"]
 
-    def get_form(self, request: HttpRequest, obj: Raid | None = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Raid | None = None, change: bool = False, **kwargs: object) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         if "points" in form.base_fields and obj is None:
             form.base_fields["points"].required = False
@@ -231,7 +232,7 @@ class RaidAdmin(SimpleHistoryAdmin, ByService):
         services.delete_raid(raid=obj, actor=request.user)  # type: ignore[arg-type]
 
     @admin.action(description="Reverse every point of the raid")
-    def undo(self, request: HttpRequest, queryset: Any) -> None:
+    def undo(self, request: HttpRequest, queryset: QuerySet[Raid]) -> None:
         done = 0
         for raid in queryset:
             try:
@@ -247,7 +248,7 @@ def _mark(status: str, label: str) -> Any:
     """Return an action that gives the selected people a status; the difference is paid or taken."""
 
     @admin.action(description=f"Mark as {label}: pay the difference")
-    def mark(modeladmin: RaidAttendanceAdmin, request: HttpRequest, queryset: Any) -> None:
+    def mark(modeladmin: RaidAttendanceAdmin, request: HttpRequest, queryset: object) -> None:
         modeladmin.amend(request, queryset, status)
 
     mark.__name__ = f"mark_{status}"
@@ -294,7 +295,7 @@ class RaidAttendanceAdmin(ReadOnly):
         self.message_user(request, f"{changed} changed.")
 
     @admin.action(description="Take off: reverse what they earned")
-    def take_off(self, request: HttpRequest, queryset: Any) -> None:
+    def take_off(self, request: HttpRequest, queryset: QuerySet[RaidAttendance]) -> None:
         done = 0
         for row in queryset:
             try:
@@ -334,7 +335,7 @@ class UnmatchedNameAdmin(ByService):
             )
 
     @admin.action(description="Let pass: these are nobody of ours")
-    def ignore(self, request: HttpRequest, queryset: Any) -> None:
+    def ignore(self, request: HttpRequest, queryset: QuerySet[UnmatchedName]) -> None:
         for name in queryset:
             try:
                 services.resolve_unmatched(unmatched=name, ignore=True, actor=request.user)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from typing import Any
 from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.points.hooks import attendance_counter, attendance_provider
 from guildhall.points.models import DKPPool
@@ -220,7 +221,7 @@ def attendance_of(
     return figures(user_ids=[user_id], days=days, at=at, pool=pool)[user_id]
 
 
-def attendance_percentage(user: Any, *, days: int | None = 30, at: dt.datetime | None = None) -> Decimal:
+def attendance_percentage(user: User, *, days: int | None = 30, at: dt.datetime | None = None) -> Decimal:
     """Return a person's attendance in percent over the `days` up to `at`, from the raids themselves; two places.
 
     Whoever decides by a threshold asks `attendance_of(...).reaches(threshold)`.
@@ -254,7 +255,7 @@ class Explanation:
     raids: list[ExplainedRaid]
 
 
-def explain_attendance(user: Any, *, days: int | None = 30, at: dt.datetime | None = None) -> Explanation:
+def explain_attendance(user: User, *, days: int | None = 30, at: dt.datetime | None = None) -> Explanation:
     """Return every raid that went into a person's percentage, newest first, and those that did not, with the reason.
     Six queries."""
     moment = at or clock.now()

@@ -130,7 +130,7 @@ def attendees_of(parse: AttendanceParse, decisions: Decisions | None = None) -> 
     return clean_attendees(found)
 
 
-def _raw(entry: RosterEntry) -> dict[str, Any]:
+def _raw(entry: RosterEntry) -> dict[str, object]:
     """Return what the game showed of somebody, for whoever must find out later who it was."""
     shown = {
         "raw_name": entry.raw_name if entry.raw_name != entry.character_name else None,

@@ -76,7 +76,7 @@ def _each(
     model_admin: admin.ModelAdmin[Any],
     request: HttpRequest,
     rows: QuerySet[Application],
-    act: Callable[[Application], Any],
+    act: Callable[[Application], object],
 ) -> None:
     """Do `act` to each row; say how many it worked for and, for the others, why not."""
     done = 0

@@ -81,7 +81,7 @@ class _Past(TabularInline):
     can_delete = False
     show_change_link = False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Any:
         return self.fields
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -162,7 +162,7 @@ class CharacterAdmin(SimpleHistoryAdmin, ServiceAdmin):
 
 
 def _rank_action(rank: Rank) -> Any:
-    def act(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Character]) -> None:
+    def act(modeladmin: object, request: HttpRequest, queryset: QuerySet[Character]) -> None:
         user: Any = request.user
         ids = list(queryset.values_list("pk", flat=True))
         each(

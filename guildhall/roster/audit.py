@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db.models import F, Q
 
@@ -103,5 +102,5 @@ def _judge(character: Character, audit: Audit) -> None:
 
 
 def _about(character: Character, detail: str) -> Finding:
-    user: Any = character.user
+    user: object = character.user
     return Finding(detail, character.user_id, str(user) if user else None, character.pk, character.name)

@@ -26,7 +26,7 @@ from .models import Character, CharacterAlias
 _Row = TypeVar("_Row", bound=Model)
 
 
-def _people() -> QuerySet[Any, Any]:
+def _people() -> QuerySet[Any, object]:
     """Return the ids of hidden people, as a subquery."""
     main = Character.objects.filter(main_user=OuterRef("user_id"))
     rows = Character.objects.filter(rank__is_hidden=True, user__isnull=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import F, Prefetch, Q, QuerySet
 
@@ -89,7 +88,7 @@ def suggest_names(names: Collection[str], *, limit: int = 3, cutoff: int = 72) -
     return alike(names, known, limit=limit, cutoff=cutoff, longest=60)
 
 
-def ownership_of(character: Character) -> list[dict[str, Any]]:
+def ownership_of(character: Character) -> list[dict[str, object]]:
     """Return who owned a character when, oldest first, as docs/api-contract.md's ownership history. One query."""
     return [
         {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -118,7 +117,7 @@ def _links(request: HttpRequest, principal: Principal, wanted: tuple[tuple[str, 
     return found
 
 
-def site(request: HttpRequest) -> dict[str, Any]:
+def site(request: HttpRequest) -> dict[str, object]:
     """Return the context processor of every page."""
     if request.path.startswith(("/admin/", "/api/")):
         return {}

@@ -7,7 +7,6 @@ import datetime as dt
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
 
 import orjson
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -20,7 +19,7 @@ FORMATS = ("csv", "xlsx", "json")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def table(*, name: str, file_format: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponseBase:
+def table(*, name: str, file_format: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> HttpResponseBase:
     """Return `rows` as a download called `name`. Amounts are numbers in XLSX and text with two places elsewhere.
 
     Raises:
@@ -40,7 +39,7 @@ def table(*, name: str, file_format: str, columns: Sequence[str], rows: Iterable
     return response
 
 
-def _plain(value: Any) -> object:
+def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         return f"{value:.2f}"
     if isinstance(value, dt.datetime):
@@ -48,7 +47,7 @@ def _plain(value: Any) -> object:
     return value
 
 
-def _harmless(value: Any) -> object:
+def _harmless(value: object) -> object:
     return spreadsheet_text(value) if isinstance(value, str) else value
 
 
@@ -57,7 +56,7 @@ class _Echo:
         return value
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield "\ufeff"
     yield writer.writerow(columns)
@@ -65,7 +64,7 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]
         yield writer.writerow([_plain(_harmless(value)) for value in row])
 
 
-def _xlsx(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+def _xlsx(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     book = Workbook(write_only=True)
     sheet = book.create_sheet(name[:31])
     sheet.append(list(columns))

@@ -177,13 +177,13 @@ def as_moment(value: str | None, *, attr: str) -> dt.datetime | None:
 
 def paginate(request: HttpRequest, rows: Any, *, size: int = PAGE_SIZE, count: int | None = None) -> Page[Any]:
     """Return the page of `rows` that `?page=` asks for; the nearest one there is where it asks for nonsense."""
-    paginator: Paginator[Any] = Paginator(rows, size)
+    paginator: Paginator[object] = Paginator(rows, size)
     if count is not None:
         paginator.__dict__["count"] = count
     return paginator.get_page(request.GET.get("page"))
 
 
-def rows_of(listing: Page[Any]) -> Any:
+def rows_of(listing: Page[object]) -> Any:
     """Return the rows of one page, as the queryset or list that was paginated gives them."""
     return listing.object_list
 

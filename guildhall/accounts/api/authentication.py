@@ -73,7 +73,7 @@ class TooManyKeys(APIException):
 class KeyAuthentication(BaseAuthentication):
     """Recognises every kind of key. `request.auth` is the `APIKey`."""
 
-    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+    def authenticate(self, request: Request) -> tuple[object, Any] | None:
         key = sent_key(request)
         if key is None:
             return None

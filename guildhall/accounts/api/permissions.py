@@ -27,17 +27,17 @@ class ScopePermission(BasePermission):
     """What is said where no permission would help; else `refusal` names the one that is missing."""
 
     @classmethod
-    def admits_strangers(cls, view: Any, method: str) -> bool:
+    def admits_strangers(cls, view: object, method: str) -> bool:
         """Return whether a caller who is not signed in may be let in, for the schema. A subclass that does says so here."""
         opens = getattr(view, "may_open_to_visitors", None)
         return bool(opens is not None and opens(method))
 
     @classmethod
-    def scopes_for(cls, view: Any, method: str) -> tuple[str, ...]:
+    def scopes_for(cls, view: object, method: str) -> tuple[str, ...]:
         """Return the scopes of which one is needed, for the schema; empty where signing in is enough."""
         return needed_scopes(getattr(view, "required_scopes", None), method)
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         if not hasattr(view, "required_scopes"):
             raise ImproperlyConfigured(f"{view.__class__.__name__} must say its required_scopes")
         principal = principal_of(request)
@@ -65,7 +65,7 @@ def refusal(principal: Principal, wanted: tuple[str, ...]) -> str:
     return f"{needs}, which neither this key nor its owner's role has. Ask an officer."
 
 
-def declares(declared: Any, method: str) -> bool:
+def declares(declared: object, method: str) -> bool:
     """Return whether `declared`, a view's `required_scopes`, says what `method` needs.
 
     A dictionary that leaves out a method of the view says nothing about it; HEAD and OPTIONS go by GET, or are free.

@@ -104,7 +104,7 @@ class _Keys(mixins.ListModelMixin, GenericViewSet[APIKey]):
     column_paths = {"is_live": Column(is_live, FLAG)}
     search_fields = ["name", "prefix"]
 
-    def find(self, pk: Any) -> APIKey:
+    def find(self, pk: str) -> APIKey:
         """Return the key, if it is one of those that this caller sees.
 
         Raises:
@@ -119,7 +119,7 @@ class _Keys(mixins.ListModelMixin, GenericViewSet[APIKey]):
         return Response(NewKeySerializer(key, context={"plain": plain}).data, status=status)
 
     @extend_schema(responses={204: OpenApiResponse(description="It has stopped working.")})
-    def destroy(self, request: Request, pk: Any) -> Response:
+    def destroy(self, request: Request, pk: str) -> Response:
         """Stop a key for good; it stays on the record."""
         services.revoke_api_key(key=self.find(pk), actor=principal(request).user, issuer=issuer(request))
         return Response(status=204)
@@ -150,7 +150,7 @@ class APIKeyViewSet(_Keys):
         examples=[OpenApiExample("an hour's grace", {"grace_seconds": 3600}, request_only=True)],
     )
     @action(detail=True, methods=["post"])
-    def rotate(self, request: Request, pk: Any) -> Response:
+    def rotate(self, request: Request, pk: str) -> Response:
         """Give a key a new text; the old one stops at once, or after `grace_seconds`."""
         given = RotateInput(data=request.data)
         given.is_valid(raise_exception=True)
@@ -172,7 +172,7 @@ class AccessHistoryView(ListAPIView[AuditEvent]):
     def get_queryset(self) -> Any:
         return access_history(principal(self.request).person)
 
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Return what was done to your access: links, keys, roles, passwords, merges; by whom and with what; newest
         first."""
         return self.list(request, *args, **kwargs)
@@ -201,7 +201,7 @@ class BotKeyViewSet(_Keys):
         responses=KeySerializer,
         examples=[OpenApiExample("reading alone", {"scopes": ["points:read"]}, request_only=True)],
     )
-    def update_permissions(self, request: Request, pk: Any) -> Response:
+    def update_permissions(self, request: Request, pk: str) -> Response:
         """Replace what a bot's key may do."""
         given = ScopesInput(data=request.data)
         given.is_valid(raise_exception=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -243,7 +242,7 @@ def _require_keys_of(owner: User, who: Principal) -> None:
         require_authority_over(who, owner, change=Change.KEYS)
 
 
-def _note_key(action: str, key: APIKey, summary: str, actor: User | None, who: Principal, **data: Any) -> None:
+def _note_key(action: str, key: APIKey, summary: str, actor: User | None, who: Principal, **data: object) -> None:
     """Record something done to a key; its owner is notified where somebody else did it."""
     record_access_change(
         action=action,

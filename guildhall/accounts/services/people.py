@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 from django.dispatch import receiver
@@ -32,7 +32,7 @@ def unused_username(wanted: str) -> str:
     return name
 
 
-def clean_discord_id(value: Any) -> str | None:
+def clean_discord_id(value: object) -> str | None:
     """Return a Discord id as text of 5 to 20 digits, or None for nothing.
 
     Raises:

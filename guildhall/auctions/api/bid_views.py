@@ -166,7 +166,7 @@ class MyBalancesView(APIView):
 
     @extend_schema(responses=PurseOutput)
     @supports_etag
-    def get(self, request: Request) -> Any:
+    def get(self, request: Request) -> object:
         user = principal(request).user
         assert user is not None  # ScopePermission has seen to it
         pools = [balance.as_dict() for balance in balances_of(user_id=user.pk, with_sealed=True)]

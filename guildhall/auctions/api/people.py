@@ -28,7 +28,7 @@ def runs_auctions(request: Request) -> User | None:
     return caller.user
 
 
-def bidder(caller: Principal, discord_id: Any) -> User | None:
+def bidder(caller: Principal, discord_id: object) -> User | None:
     """Return who bids: the one with this Discord id, or the caller where none is given; None for an id nobody has.
 
     Raises:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -34,10 +33,10 @@ class RuleViewSet(ModelViewSet[BiddingRule]):
     column_aliases = {"pool": "dkp_pool_id"}
     search_fields = ["name"]
 
-    def perform_create(self, serializer: Any) -> None:
+    def perform_create(self, serializer: serializers.BaseSerializer[BiddingRule]) -> None:
         serializer.instance = services.save_rule(actor=principal(self.request).user, **serializer.validated_data)
 
-    def perform_update(self, serializer: Any) -> None:
+    def perform_update(self, serializer: serializers.BaseSerializer[BiddingRule]) -> None:
         serializer.instance = services.save_rule(
             actor=principal(self.request).user, rule=serializer.instance, **serializer.validated_data
         )

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from guildhall.accounts.models import User
 from guildhall.auctions import selectors, services
 from guildhall.auctions.models import BidSession
 from guildhall.core.api.idempotency import idempotent
@@ -106,7 +107,7 @@ class SessionActionView(APIView):
 
     required_scopes = "bidding:write"
 
-    def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
+    def act(self, session_id: str, actor: User | None, data: dict[str, object]) -> BidSession:
         raise NotImplementedError
 
     def handle(self, request: Request, bid_session_id: str, serializer: type[object] = ReasonInput) -> Response:
@@ -118,7 +119,7 @@ class SessionActionView(APIView):
 class PauseView(SessionActionView):
     """Stop the clock of a session; no bids until it goes on."""
 
-    def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
+    def act(self, session_id: str, actor: User | None, data: dict[str, object]) -> BidSession:
         return services.pause_session(session_id=session_id, actor=actor)
 
     @extend_schema(request=None, responses=SessionOutput)
@@ -130,7 +131,7 @@ class PauseView(SessionActionView):
 class ResumeView(SessionActionView):
     """Let the clock of a session go on, with as much time as was left."""
 
-    def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
+    def act(self, session_id: str, actor: User | None, data: dict[str, object]) -> BidSession:
         return services.resume_session(session_id=session_id, actor=actor)
 
     @extend_schema(request=None, responses=SessionOutput)
@@ -142,7 +143,7 @@ class ResumeView(SessionActionView):
 class ExtendView(SessionActionView):
     """Give a session more time."""
 
-    def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
+    def act(self, session_id: str, actor: User | None, data: dict[str, object]) -> BidSession:
         return services.extend_session(session_id=session_id, actor=actor, seconds=data["seconds"])
 
     @extend_schema(request=ExtendInput, responses=SessionOutput)
@@ -154,7 +155,7 @@ class ExtendView(SessionActionView):
 class CancelView(SessionActionView):
     """Call a session off; what it held is free at once."""
 
-    def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
+    def act(self, session_id: str, actor: User | None, data: dict[str, Any]) -> BidSession:
         return services.cancel_session(session_id=session_id, actor=actor, reason=data["reason"])
 
     @extend_schema(request=ReasonInput, responses=SessionOutput)
@@ -166,7 +167,7 @@ class CancelView(SessionActionView):
 class PassView(SessionActionView):
     """A winner passes; the next bidder who can pay wins in their place."""
 
-    def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
+    def act(self, session_id: str, actor: User | None, data: dict[str, Any]) -> BidSession:
         winner = people.winner(data) or selectors.only_winner(session_id)
         return services.pass_winner(session_id=session_id, winner=winner, actor=actor, reason=data["reason"])
 
@@ -183,7 +184,7 @@ class UndoAwardView(SessionActionView):
     winner nor a `loot_id`, everything that the session awarded is reversed.
     """
 
-    def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
+    def act(self, session_id: str, actor: User | None, data: dict[str, Any]) -> BidSession:
         return services.undo_award(
             session_id=session_id,
             winner=people.winner(data),
@@ -201,7 +202,7 @@ class UndoAwardView(SessionActionView):
 class VoidBidView(SessionActionView):
     """Take back somebody's standing bid while the session runs (a typo, a misheard name)."""
 
-    def act(self, session_id: str, actor: Any, data: dict[str, Any]) -> BidSession:
+    def act(self, session_id: str, actor: User | None, data: dict[str, Any]) -> BidSession:
         bidder = people.bidder_or_refusal(data["discord_id"])
         return services.void_bid(session_id=session_id, user=bidder, actor=actor, reason=data["reason"])
 

@@ -53,10 +53,10 @@ class StartInput(Serializer):
 class AnyAmount(serializers.Field[Any, Any, Any, Any]):
     """An amount that the service reads, so that its refusal comes with the session's own figures."""
 
-    def to_internal_value(self, data: Any) -> object:
+    def to_internal_value(self, data: object) -> object:
         return data
 
-    def to_representation(self, value: Any) -> object:
+    def to_representation(self, value: object) -> object:
         return value
 
 

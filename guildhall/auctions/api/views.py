@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import django_filters
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,7 +32,7 @@ class ActiveBidsView(ListAPIView[BidSession]):
     own_parameters = frozenset({"dkp_pool_id"})  # any pool that the session charges
 
     @extend_schema(parameters=[POOL, OWN_BID_OF])
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
         rows = selectors.running()
         viewer_id = people.own_bid_of(request)
         pool_id = whole_number(request, "dkp_pool_id")
@@ -59,11 +58,11 @@ class SessionFilter(django_filters.FilterSet):
         model = BidSession
         fields: list[str] = []
 
-    def filter_status(self, rows: Any, name: str, value: str) -> object:
+    def filter_status(self, rows: QuerySet[BidSession], name: str, value: str) -> object:
         """Return sessions that have this status now, by the clock."""
         return rows.filter(selectors.having_status(value))
 
-    def filter_pool(self, rows: Any, name: str, value: int) -> object:
+    def filter_pool(self, rows: QuerySet[BidSession], name: str, value: int) -> object:
         """Return sessions that charge this pool, as the main one or beside it."""
         return rows.filter(selectors.charging(value))
 
@@ -77,7 +76,7 @@ class SessionsView(ListAPIView[BidSession]):
     queryset = BidSession.objects.all()
     search_fields = ["item_name"]
 
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
         rows = self.get_queryset().order_by("-started_at", "-pk")
         for narrow in (Filters(), Search()):
             rows = narrow.filter_queryset(request, rows, self)
@@ -100,7 +99,7 @@ class SessionView(APIView):
         return Response(selectors.present_detail(session, viewer_id=viewer_id))
 
 
-def shown_bids(bids: list[BidHistory]) -> list[dict[str, Any]]:
+def shown_bids(bids: list[BidHistory]) -> list[dict[str, object]]:
     """Return bids as the lists show them: what is filtered and ordered by is what is shown, so nothing hidden can be told."""
     return [selectors.shown_history(bid) for bid in bids]
 
@@ -114,7 +113,7 @@ class SessionBidsView(ListAPIView[BidHistory]):
     queryset = BidHistory.objects.none()
     filter_backends = [Columns, Ordering]
 
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
         session = selectors.session_by_id(kwargs["bid_session_id"])
         bids = selectors.history(session, viewer_id=people.caller_id(request))
         return shown_page(self, request, bids, shown_bids)
@@ -128,7 +127,7 @@ class ItemBidHistoryView(ListAPIView[BidHistory]):
     queryset = BidHistory.objects.none()
     filter_backends = [Columns, Ordering]
 
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
         item = item_by_id(kwargs["item_id"])
         bids = selectors.item_bid_history(item, viewer_id=people.caller_id(request))
         return shown_page(self, request, bids, shown_bids)

@@ -100,7 +100,7 @@ class ChatConventions:
         return _longest_first(tuple(self.categories))
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> ChatConventions:
+    def from_data(cls, data: Mapping[str, object]) -> ChatConventions:
         """Return conventions out of what an officer saved as JSON; what is not named keeps its default.
 
         Raises:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
-from typing import Any
 
 from guildhall.core.errors import BadInput, Conflict, GuildhallError, NotAllowed
 from guildhall.core.money import ZERO, parse_points, show_points
@@ -40,7 +39,7 @@ class BidRequest:
         sees_sealed: whether whoever reads the answer may know what sealed auctions hold (`points.visibility`).
     """
 
-    amount: Any = None
+    amount: object = None
     all_in: bool = False
     steps: int | None = None
     raise_by: Decimal | None = None
@@ -275,7 +274,7 @@ def _refuse_closed(session: SessionState, now: dt.datetime) -> None:
     )
 
 
-def _not_eligible(detail: str, **figures: Any) -> BadInput:
+def _not_eligible(detail: str, **figures: object) -> BadInput:
     return BadInput(detail, code="not_eligible", attr="discord_id", figures=figures)
 
 

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from guildhall.core.money import ZERO
 from guildhall.points.models import DKPPool
@@ -53,7 +52,7 @@ class SessionState:
     anti_snipe_limit: int = 0
     anti_snipes: int = 0
     all_in_breaks_increment: bool = True
-    rules: Sequence[Mapping[str, Any]] = ()
+    rules: Sequence[Mapping[str, object]] = ()
     item_category: str = ""
     item_classes: Sequence[str] = ()
     tie_breaks: Sequence[str] = ()

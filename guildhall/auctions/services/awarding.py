@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from uuid import UUID
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
@@ -35,7 +35,12 @@ State = SessionWinner.State
 
 @use_case
 def award_session(
-    *, session_id: Any, actor: User | None, winner: User | None = None, amount: Any = None, another: bool = False
+    *,
+    session_id: UUID | str,
+    actor: User | None,
+    winner: User | None = None,
+    amount: object = None,
+    another: bool = False,
 ) -> list[LootDistribution]:
     """Award what was won: the price is taken, the hold freed, in one transaction. Repeating it changes nothing.
 
@@ -169,7 +174,7 @@ def _substitute(
 @use_case
 def undo_award(
     *,
-    session_id: Any,
+    session_id: UUID | str,
     actor: User | None,
     winner: User | None = None,
     loot_id: int | None = None,

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -45,10 +45,10 @@ class PlacedBid:
     session: BidSession
     available_after: Decimal
     leads: bool
-    shown: dict[str, Any]
+    shown: dict[str, object]
 
 
-def place_bid(*, session_id: Any, request: BidRequest, bidder: User | None, actor: User | None) -> PlacedBid:
+def place_bid(*, session_id: UUID | str, request: BidRequest, bidder: User | None, actor: User | None) -> PlacedBid:
     """Bid for `bidder` in a session.
 
     A standing bid that counts (one that leads, any one in a sealed session) never goes down by accident: a bid that would
@@ -105,7 +105,7 @@ class _Locked:
 
 
 @use_case
-def _place_bid(*, session_id: Any, request: BidRequest, bidder: User | None, actor: User | None) -> PlacedBid:
+def _place_bid(*, session_id: UUID | str, request: BidRequest, bidder: User | None, actor: User | None) -> PlacedBid:
     session = lock_session(session_id)
     now = clock.now()  # read under the lock: whoever waited for it is judged by when their turn came
     pools, bids = pools_of(session), standing_bids(session)
@@ -177,7 +177,7 @@ def _with_people(leading: Sequence[ItemBid], bidder: User) -> list[ItemBid]:
     return list(leading)
 
 
-def _told(entry: BidHistory, bidder: User) -> dict[str, Any]:
+def _told(entry: BidHistory, bidder: User) -> dict[str, object]:
     return {
         "bid_id": entry.pk,
         "user_id": bidder.pk,
@@ -188,7 +188,7 @@ def _told(entry: BidHistory, bidder: User) -> dict[str, Any]:
     }
 
 
-def try_bid(*, session_id: Any, request: BidRequest, bidder: User | None) -> Decimal:
+def try_bid(*, session_id: UUID | str, request: BidRequest, bidder: User | None) -> Decimal:
     """Return what would be bid if this bid were placed now. It is decided as any other, on figures that are read without
     a lock, and nothing is written: a bid that comes between may change the answer.
 
@@ -206,7 +206,7 @@ def try_bid(*, session_id: Any, request: BidRequest, bidder: User | None) -> Dec
     return decide_bid(state, request, clock.now(), without_sealed=not request.sees_sealed).amount
 
 
-def check_funds(*, bidder: User, pool: DKPPool, amount: Any, sees_sealed: bool = False) -> Decimal:
+def check_funds(*, bidder: User, pool: DKPPool, amount: object, sees_sealed: bool = False) -> Decimal:
     """Return whether `bidder` could bid `amount` in some session of `pool`: the amount as read. `sees_sealed` as for
     `try_bid`.
 

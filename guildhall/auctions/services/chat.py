@@ -55,7 +55,7 @@ class Heard:
     code: str | None = None
     detail: str | None = None
     repeated: bool = False
-    result: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, object] = field(default_factory=dict)
 
 
 class _Skip(Exception):
@@ -176,7 +176,7 @@ def _apply_once(
     return _heard(event, result)
 
 
-def _for_everybody(event: chat.ChatEvent, session: BidSession | None, result: dict[str, Any]) -> dict[str, Any]:
+def _for_everybody(event: chat.ChatEvent, session: BidSession | None, result: dict[str, object]) -> dict[str, object]:
     """Return what is kept of a result, for whoever sends the line again: nothing of what a sealed auction holds."""
     if not isinstance(event, chat.Bid | chat.Retracted):
         return result
@@ -257,7 +257,7 @@ def _do(
     pool: DKPPool | None,
     trusted: set[str],
     sees_sealed: bool,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     if isinstance(event, chat.Bid):
         return _bid(event, session, actor, sees_sealed)
     if isinstance(event, chat.Retracted):
@@ -288,7 +288,7 @@ def _require_officer(speaker: str, trusted: set[str]) -> None:
         raise _Skip("not_an_officer", f"{speaker or 'Who speaks'} is not an officer; auctions are run by officers.")
 
 
-def _open(event: chat.Opened, actor: User | None, raid: Raid | None, pool: DKPPool | None) -> dict[str, Any]:
+def _open(event: chat.Opened, actor: User | None, raid: Raid | None, pool: DKPPool | None) -> dict[str, object]:
     if event.roll_max is not None:
         raise _Skip("roll", "A roll is not an auction of points.")
     doubtful = next((one for one in event.items if not one.is_known and one.suggestions), None)
@@ -314,7 +314,7 @@ def _open(event: chat.Opened, actor: User | None, raid: Raid | None, pool: DKPPo
     return {"bid_session_ids": made, "bid_session_id": made[0]}
 
 
-def _retract(event: chat.Retracted, session: BidSession | None, actor: User | None) -> dict[str, Any]:
+def _retract(event: chat.Retracted, session: BidSession | None, actor: User | None) -> dict[str, object]:
     """Whoever bid under seal may take it back in their own words; a bid in the open stands until an officer voids
     it."""
     if session is None or not session.is_sealed:
@@ -332,7 +332,7 @@ def _retract(event: chat.Retracted, session: BidSession | None, actor: User | No
     return {"bid_session_id": str(session.pk)}
 
 
-def _bid(event: chat.Bid, session: BidSession | None, actor: User | None, sees_sealed: bool) -> dict[str, Any]:
+def _bid(event: chat.Bid, session: BidSession | None, actor: User | None, sees_sealed: bool) -> dict[str, object]:
     if session is None:
         raise _Skip("no_session", f"{event.item} is not on auction.")
     if event.is_interest:
@@ -369,7 +369,7 @@ def _bid(event: chat.Bid, session: BidSession | None, actor: User | None, sees_s
 
 def _award(
     event: chat.Awarded, session: BidSession | None, actor: User | None, raid: Raid | None, pool: DKPPool | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     if event.is_repeated:
         raise _Skip("repeated", "The same award was said before in these lines.")
     if event.roll is not None and event.amount is None:
@@ -403,7 +403,7 @@ def _award(
     return {"bid_session_id": str(award.auction), "loot_ids": [award.pk]}
 
 
-def shown_event(heard: Heard) -> dict[str, Any]:
+def shown_event(heard: Heard) -> dict[str, object]:
     """Return an event as the API answers it: `kind`, what was said, and under `applied` what became of it."""
     event = heard.event
     shown: dict[str, Any] = {"kind": type(event).__name__.lower()}
@@ -421,7 +421,7 @@ def shown_event(heard: Heard) -> dict[str, Any]:
     return shown
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     if isinstance(value, Decimal):
         return show_points(value)
     if isinstance(value, dt.datetime):

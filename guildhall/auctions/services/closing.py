@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Max, QuerySet
 
@@ -45,7 +46,7 @@ State = SessionWinner.State
 
 
 @use_case
-def close_session(*, session_id: Any, actor: User | None, only_if_over: bool = False) -> BidSession:
+def close_session(*, session_id: UUID | str, actor: User | None, only_if_over: bool = False) -> BidSession:
     """Decide a session now. Closing one that is closed changes nothing and returns it as it stands.
 
     Args:
@@ -167,7 +168,7 @@ def _write_winners(
 
 
 @use_case
-def pass_winner(*, session_id: Any, winner: User, actor: User | None, reason: str = "") -> BidSession:
+def pass_winner(*, session_id: UUID | str, winner: User, actor: User | None, reason: str = "") -> BidSession:
     """Pass a winner who does not want the item: the next bidder who can pay wins in their place, at the price by the
     mode's rule.
 

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -44,7 +43,7 @@ def record_bid_result(
     *,
     winner: User,
     item_name: str,
-    winning_bid: Any,
+    winning_bid: object,
     character_name: str = "",
     raid: Raid | None = None,
     pool: DKPPool | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core import audit
@@ -91,7 +91,7 @@ def check_rule(rule: BiddingRule) -> None:
     _known(rule.item_categories, None, "item_categories")
 
 
-def _known(values: Any, known: set[str] | None, attr: str) -> None:
+def _known(values: object, known: set[str] | None, attr: str) -> None:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise BadInput(f"{attr} is a list of names.", code="invalid", attr=attr)
     unknown = sorted(set(values) - known) if known is not None else []

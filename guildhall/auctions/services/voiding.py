@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from uuid import UUID
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock, outbox
@@ -22,7 +22,7 @@ BID_VOIDED = "auction.bid_voided"
 
 
 @use_case
-def void_bid(*, session_id: Any, user: User, actor: User | None, reason: str = "") -> BidSession:
+def void_bid(*, session_id: UUID | str, user: User, actor: User | None, reason: str = "") -> BidSession:
     """Take back somebody else's standing bid while the session runs; whoever comes next leads, if they can still pay.
     The bidder is told.
 
@@ -55,7 +55,7 @@ def void_bid(*, session_id: Any, user: User, actor: User | None, reason: str = "
 
 
 @use_case
-def withdraw_bid(*, session_id: Any, bidder: User, actor: User | None) -> BidSession:
+def withdraw_bid(*, session_id: UUID | str, bidder: User, actor: User | None) -> BidSession:
     """Take back one's own bid in a sealed session while it runs; what it held is free at once. The history keeps it.
 
     In an open session a bid stands: others have bid against it.
@@ -73,7 +73,7 @@ def withdraw_bid(*, session_id: Any, bidder: User, actor: User | None) -> BidSes
 
 
 def _take_out(
-    session_id: Any, user: User, actor: User | None, outcome: BidHistory.Outcome, reason: str
+    session_id: UUID | str, user: User, actor: User | None, outcome: BidHistory.Outcome, reason: str
 ) -> tuple[BidSession, ItemBid]:
     """Take a standing bid out of a running session, in the caller's transaction: the session, and the bid that is gone."""
     session = lock_session(session_id)

@@ -43,7 +43,7 @@ from . import params
 from .fields import PointsField
 
 NUMBER, AMOUNT, MOMENT, FLAG, CHOICE, TEXT, UID = "number", "amount", "moment", "flag", "choice", "text", "uuid"
-_FORMS: dict[str, dict[str, Any]] = {
+_FORMS: dict[str, dict[str, object]] = {
     NUMBER: {"type": "integer"},
     AMOUNT: {"type": "number"},
     MOMENT: {"type": "string", "format": "date-time"},
@@ -86,10 +86,10 @@ def person_name(path: str) -> Combinable:
 
 # --- what there is ----------------------------------------------------------------------------------------------------
 
-_known: dict[tuple[Any, Any], dict[str, Column]] = {}
+_known: dict[tuple[object, object], dict[str, Column]] = {}
 
 
-def columns_of(view: Any) -> dict[str, Column]:
+def columns_of(view: object) -> dict[str, Column]:
     """Return the columns of a view's list by name, in the order in which it shows them."""
     serializer_class = getattr(view, "serializer_class", None)
     key = (type(view), serializer_class)
@@ -99,7 +99,7 @@ def columns_of(view: Any) -> dict[str, Column]:
     return found
 
 
-def _columns(view: Any, serializer_class: Any) -> dict[str, Column]:
+def _columns(view: object, serializer_class: Any) -> dict[str, Column]:
     paths: Mapping[str, Any] = getattr(view, "column_paths", {})
     hidden: Mapping[str, str] = getattr(view, "hidden_columns", {})
     if serializer_class is None:
@@ -150,7 +150,7 @@ def _uses_filterset(view: Any) -> bool:
 _lookups: dict[Any, dict[str, tuple[str, str]]] = {}
 
 
-def filters_of(view: Any) -> dict[str, tuple[str, str]]:
+def filters_of(view: object) -> dict[str, tuple[str, str]]:
     """Return every filter by parameter: the column and the lookup (``exact``, ``gte`` …)."""
     key = (type(view), getattr(view, "serializer_class", None))
     found = _lookups.get(key)
@@ -172,7 +172,7 @@ def filters_of(view: Any) -> dict[str, tuple[str, str]]:
     return found
 
 
-def orders_of(view: Any) -> dict[str, Path]:
+def orders_of(view: object) -> dict[str, Path]:
     """Return what a list can be ordered by: the columns, their aliases and the view's `ordering_fields`."""
     found: dict[str, Path] = {name: column.path or name for name, column in columns_of(view).items()}
     for alias, name in getattr(view, "column_aliases", {}).items():
@@ -185,7 +185,7 @@ def orders_of(view: Any) -> dict[str, Path]:
 # --- reading the query ------------------------------------------------------------------------------------------------
 
 
-def _value(request: Request, parameter: str, column: Column, lookup: str) -> Any:
+def _value(request: Request, parameter: str, column: Column, lookup: str) -> object:
     """Return the parameter's value, None where it is not given."""
     text = request.query_params.get(parameter, "").strip()
     if not text:
@@ -223,7 +223,7 @@ def _amount(text: str, parameter: str) -> Decimal:
     return value.quantize(Decimal("0.0001"))
 
 
-def given_filters(view: Any, request: Request) -> list[tuple[Column, str, str, Any]]:
+def given_filters(view: object, request: Request) -> list[tuple[Column, str, str, object]]:
     """Return the filters in the query string: column, its name, lookup and value.
 
     Raises:
@@ -241,7 +241,7 @@ def given_filters(view: Any, request: Request) -> list[tuple[Column, str, str, A
     return found
 
 
-def wanted_order(request: Request, known: Mapping[str, Any]) -> list[tuple[str, bool]]:
+def wanted_order(request: Request, known: Mapping[str, object]) -> list[tuple[str, bool]]:
     """Return `?ordering=` as names and whether each descends.
 
     Raises:
@@ -277,7 +277,7 @@ class Columns(BaseFilterBackend):
             queryset = queryset.filter(**{f"{path}__{lookup}": value})
         return queryset
 
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
         """Return every filter, for the schema."""
         columns = columns_of(view)
         found = []
@@ -286,7 +286,7 @@ class Columns(BaseFilterBackend):
             form = _FORMS[FLAG] if lookup == "isnull" else dict(_FORMS[column.kind])
             if column.kind == CHOICE and lookup == "exact" and column.choices:
                 form = {**form, "enum": list(column.choices)}
-            one: dict[str, Any] = {"name": parameter, "in": "query", "required": False, "schema": form}
+            one: dict[str, object] = {"name": parameter, "in": "query", "required": False, "schema": form}
             if parameter in getattr(view, "column_aliases", {}):
                 one["description"] = f"as `{name}`"
             found.append(one)
@@ -314,7 +314,7 @@ def ordered(queryset: QuerySet[Any], wanted: Sequence[tuple[str, bool]], known: 
 # --- rows computed in Python ------------------------------------------------------------------------------------------
 
 
-def narrowed(view: Any, request: Request, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
+def narrowed(view: Any, request: Request, rows: Iterable[Mapping[str, object]]) -> list[Any]:
     """Return rows (mappings by column) that the query string asks for, in its order; without one as they came.
 
     Raises:
@@ -330,15 +330,15 @@ def narrowed(view: Any, request: Request, rows: Iterable[Mapping[str, Any]]) -> 
     return found
 
 
-def _sort_key(name: str, column: Column) -> Callable[[Mapping[str, Any]], Any]:
-    def key(row: Mapping[str, Any]) -> Any:
+def _sort_key(name: str, column: Column) -> Callable[[Mapping[str, object]], Any]:
+    def key(row: Mapping[str, object]) -> object:
         value = _plain(row.get(name), column)
         return (value is not None, value.casefold() if isinstance(value, str) else value if value is not None else 0)
 
     return key
 
 
-def _plain(value: Any, column: Column) -> object:
+def _plain(value: object, column: Column) -> object:
     """Return a row's value as something to compare: rows may be written for JSON already."""
     if value is None or isinstance(value, Model):
         return None if value is None else str(value)
@@ -367,7 +367,7 @@ def _matches(value: Any, lookup: str, wanted: Any, column: Column) -> bool:
     return bool(value.casefold() == wanted.casefold() if column.kind == TEXT else value == wanted)
 
 
-def is_narrowed(view: Any, request: Request) -> bool:
+def is_narrowed(view: object, request: Request) -> bool:
     """Return whether the query string filters or orders by a column."""
     known = filters_of(view)
     return any(name == "ordering" or name in known for name in request.query_params)

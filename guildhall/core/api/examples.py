@@ -17,7 +17,7 @@ EXAMPLES_FILE = Path(__file__).with_name("examples.json")
 @functools.cache
 def examples() -> dict[str, dict[str, object]]:
     """Return the answers by operation, such as ``get /api/raids/``, and status."""
-    found: dict[str, dict[str, Any]] = json.loads(EXAMPLES_FILE.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, object]] = json.loads(EXAMPLES_FILE.read_text(encoding="utf-8"))
     return found
 
 

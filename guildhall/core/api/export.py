@@ -28,7 +28,7 @@ from .renderers import OrjsonRenderer
 MOST_ROWS = 200_000
 
 
-def _cell(value: Any) -> object:
+def _cell(value: object) -> object:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -42,7 +42,7 @@ class _TableRenderer(BaseRenderer):
     charset: str | None = None
     render_style = "binary"
 
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+    def render(self, data: object, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         context = renderer_context or {}
         if isinstance(data, Table):
             return self.write(data)
@@ -104,19 +104,19 @@ def _xlsx(value: Any) -> object:
 class Table:
     """Rows on their way into a file: `columns` in order, each row a mapping."""
 
-    def __init__(self, name: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, name: str, columns: Sequence[str], rows: Iterable[dict[str, object]]) -> None:
         self.name, self.columns, self.rows = name, columns, rows
 
 
 FILES = ("csv", "xlsx")
 
 
-def wants_file(request: Any) -> bool:
+def wants_file(request: Request) -> bool:
     """Return whether the answer goes into a file, which is not cut into pages."""
     return getattr(getattr(request, "accepted_renderer", None), "format", "") in FILES
 
 
-def table_of(data: Any, view: Any) -> Table | None:
+def table_of(data: object, view: Any) -> Table | None:
     """Return the rows of a list's answer as a table with the columns of its contract; None where `data` is not a list."""
     rows = data.get("results") if isinstance(data, Mapping) else data
     columns = view.contract("GET").columns
@@ -128,9 +128,9 @@ def table_of(data: Any, view: Any) -> Table | None:
     )
 
 
-def _value(row: Any, column: str) -> Any:
+def _value(row: object, column: str) -> object:
     """Return the value of a column such as ``raid.name``; what is not a single value is written as text."""
-    value: Any = row
+    value: object = row
     for step in column.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
     if isinstance(value, list | tuple) and not any(isinstance(one, Mapping | list | tuple) for one in value):
@@ -156,7 +156,7 @@ class ExportMixin:
         """Return whether a file was asked for."""
         return wants_file(request)
 
-    def export_rows(self, queryset: QuerySet[Any]) -> Iterable[dict[str, Any]]:
+    def export_rows(self, queryset: QuerySet[Any]) -> Iterable[dict[str, object]]:
         raise NotImplementedError
 
     def export(self, queryset: QuerySet[Any]) -> Response:

@@ -110,13 +110,13 @@ class JSONObjectField(PlainJSONField):
         "too_large": f"This may have {MOST_JSON} characters.",
     }
 
-    def to_internal_value(self, data: Any) -> dict[str, object]:
+    def to_internal_value(self, data: object) -> dict[str, object]:
         value = super().to_internal_value(data)
         if not isinstance(value, dict):
             self.fail("not_an_object")
         if len(json.dumps(value, ensure_ascii=False)) > MOST_JSON:
             self.fail("too_large")
-        found: dict[str, Any] = value
+        found: dict[str, object] = value
         return found
 
 

@@ -59,7 +59,7 @@ class Ordering(OrderingFilter):
     """`?ordering=name,-level`, by the list's columns (`columns.py`). An unknown one is 400 and names the known ones; equal
     rows come in a fixed order."""
 
-    def get_valid_fields(self, queryset: Any, view: Any, context: Any = None) -> list[tuple[str, str]]:
+    def get_valid_fields(self, queryset: object, view: object, context: object = None) -> list[tuple[str, str]]:
         return [(name, name) for name in orders_of(view)]
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:

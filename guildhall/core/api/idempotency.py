@@ -62,7 +62,7 @@ def _owner(request: Request) -> str:
 def _fingerprint(request: Request) -> str:
     data = request.data
     if hasattr(data, "lists"):
-        plain: Any = {name: [_plain(value) for value in values] for name, values in data.lists()}
+        plain: object = {name: [_plain(value) for value in values] for name, values in data.lists()}
     else:
         plain = data
     query = request._request.META.get("QUERY_STRING", "")
@@ -97,7 +97,7 @@ def idempotent(handler: Callable[..., Response]) -> Callable[..., Response]:
     """
 
     @functools.wraps(handler)
-    def wrapper(view: Any, request: Request, *args: object, **kwargs: object) -> Response:
+    def wrapper(view: object, request: Request, *args: object, **kwargs: object) -> Response:
         key = request.headers.get(HEADER, "").strip()
         if not key:
             return handler(view, request, *args, **kwargs)

@@ -43,7 +43,7 @@ class Pages(PageNumberPagination):
             NotFound: there is no such page.
             TooLarge: more than `MOST_FILE_ROWS` rows for one file.
         """
-        found: list[Any] | None = super().paginate_queryset(queryset, request, view)
+        found: list[object] | None = super().paginate_queryset(queryset, request, view)
         if wants_file(request) and self.page is not None and self.page.paginator.count > MOST_FILE_ROWS:
             raise TooLarge(
                 f"{self.page.paginator.count} rows are too many for one file (at most {MOST_FILE_ROWS}); filter them."
@@ -72,7 +72,7 @@ class Pages(PageNumberPagination):
         return 1 if wants_file(request) else asked or 1
 
 
-def paged(request: Request, rows: Any, *, view: Any = None) -> Response:
+def paged(request: Request, rows: Any, *, view: object = None) -> Response:
     """Return a page of `rows` (a list or an ordered queryset of JSON-ready rows) in the common envelope.
 
     A view that answers with it says ``pagination_class = Pages``, so that the schema does too. With `view` the rows, which

@@ -89,7 +89,7 @@ def _too_deep() -> ParseError:
     return ParseError(f"The body is nested deeper than {MOST_NESTED} objects and lists.")
 
 
-def _look_through(found: Any) -> None:
+def _look_through(found: object) -> None:
     """Refuse deep nesting, more values than any call needs, and names with NUL or half characters."""
     level = [found] if isinstance(found, dict | list) else []
     left = MOST_VALUES

@@ -13,7 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from guildhall.core.money import show_points
 
 
-def _default(value: Any) -> object:
+def _default(value: object) -> object:
     if isinstance(value, Decimal):
         return show_points(value)
     if isinstance(value, Promise):
@@ -30,7 +30,7 @@ class OrjsonRenderer(JSONRenderer):
 
     ensure_ascii = True  # in the slow way below: half a character stays escaped, as it came
 
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+    def render(self, data: object, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         if data is None:
             return b""
         options = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS

@@ -101,7 +101,7 @@ class GuildhallSchema(AutoSchema):
 
     def map_renderers(self, attribute: str) -> list[object]:
         """Return drf-spectacular's renderers; a list can be had as CSV and XLSX too (`export.py`)."""
-        found: list[Any] = super().map_renderers(attribute)
+        found: list[object] = super().map_renderers(attribute)
         if list_columns(self) is not None:
             found += [kind for one in (CSVRenderer, XLSXRenderer) if (kind := getattr(one, attribute)) not in found]
         return found
@@ -181,7 +181,7 @@ class GuildhallSchema(AutoSchema):
         return any(getattr(handler, mark, False) for handler in handlers)
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, object]:
-        found: dict[str, Any] = super()._get_response_bodies(direction=direction)  # type: ignore[arg-type]
+        found: dict[str, object] = super()._get_response_bodies(direction=direction)  # type: ignore[arg-type]
         if direction != "response" or not self.path.startswith("/api/"):
             return found
         if self._supports_etag():

@@ -41,7 +41,7 @@ class StrictView:
     """A mixin for DRF views: after authentication, permissions and throttles, the request must fit the contract."""
 
     # A list's columns (`columns.py`); here so that an `@action` may have its own.
-    column_paths: Any = {}
+    column_paths: object = {}
     column_aliases: object = {}
     hidden_columns: object = {}
     own_parameters: object = frozenset()

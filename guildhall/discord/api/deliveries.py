@@ -50,7 +50,7 @@ class DeliveryViewSet(mixins.ListModelMixin, GenericViewSet[OutboxMessage]):
         return deliveries.deliveries(reader=principal(self.request).user, state=state)
 
     @extend_schema(parameters=[OpenApiParameter("state", str, enum=OutboxMessage.State.values)])
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         officers_and_bots(request)
         return super().list(request, *args, **kwargs)
 

@@ -109,7 +109,7 @@ class MappingSerializer(AliasesMixin, serializers.ModelSerializer[DiscordRoleMap
         model = DiscordRoleMapping
         fields = ["id", "role_id", "role_name", "kind", "rank", "rank_name", "value", "is_active"]
         read_only_fields = ["role_name"]
-        validators: list[Any] = []
+        validators: list[object] = []
 
     def get_rank_name(self, mapping: DiscordRoleMapping) -> str | None:
         # A `source` with a default would be left out of the answer to a PATCH.

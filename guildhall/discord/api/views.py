@@ -6,7 +6,7 @@ from typing import Any
 
 import django_filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins
+from rest_framework import mixins, serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -108,11 +108,11 @@ class RosterView(ListAPIView[User]):
 
     @extend_schema(parameters=[OpenApiParameter("linked", bool, description="Only people with a Discord account.")])
     @supports_etag
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: object, **kwargs: object) -> Any:
         etag = etag_of(request, revisions.current("roster", "discord"))
         return conditional(request, etag, lambda: self.list(request, *args, **kwargs))
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         people = selectors.roster_people()
         if flag(request, "linked"):
             people = people.filter(discord_id__isnull=False)
@@ -143,7 +143,7 @@ class MappingViewSet(ModelViewSet[DiscordRoleMapping]):
     queryset = DiscordRoleMapping.objects.select_related("rank")
     column_paths = {"rank_name": Column("rank__name", TEXT, is_nullable=True)}
 
-    def perform_create(self, serializer: Any) -> None:
+    def perform_create(self, serializer: serializers.BaseSerializer[DiscordRoleMapping]) -> None:
         serializer.instance = mappings.create_mapping(actor=principal(self.request).user, **serializer.validated_data)
 
     def perform_update(self, serializer: Any) -> None:
@@ -193,7 +193,7 @@ class SyncRolesView(APIView):
                 reason=values["reason"],
                 digest=values.get("digest"),
             )
-        answer: dict[str, Any] = {"queued": queued}
+        answer: dict[str, object] = {"queued": queued}
         if not DiscordConfig.from_settings().has_bot:
             answer["detail"] = "No bot is set up (DISCORD_BOT_TOKEN, DISCORD_GUILD_ID), so nothing was queued."
         return Response(answer, status=202)
@@ -290,7 +290,7 @@ class AuditLogView(mixins.ListModelMixin, GenericViewSet[DiscordSyncLog]):
     def get_queryset(self) -> Any:
         return selectors.sync_log()
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         officers_and_bots(request)
         return super().list(request, *args, **kwargs)
 

@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
 from .errors import Rejected
@@ -27,7 +26,7 @@ class Call:
     method: str
     template: str
     parameters: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
+    body: object = None
     form: Mapping[str, str] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""

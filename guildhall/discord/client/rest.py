@@ -81,7 +81,7 @@ class RestClient:
 
     # -- the guild ------------------------------------------------------------------------------------------------
 
-    def bot_user(self) -> dict[str, Any]:
+    def bot_user(self) -> dict[str, object]:
         """Return the bot's own user."""
         return self._dict(Call("GET", "/users/@me"))
 
@@ -97,7 +97,7 @@ class RestClient:
         """Return every role of the server."""
         return self._list(Call("GET", "/guilds/{guild}/roles", {"guild": self._guild}))
 
-    def members(self, *, page: int = 1000) -> Iterator[dict[str, Any]]:
+    def members(self, *, page: int = 1000) -> Iterator[dict[str, object]]:
         """Yield every member, in pages of up to 1,000. Needs the members intent."""
         after = "0"
         while True:
@@ -143,7 +143,7 @@ class RestClient:
         """Return a channel that the bot can see."""
         return self._dict(Call("GET", "/channels/{channel}", {"channel": channel_id}))
 
-    def create_message(self, channel_id: str, message: Mapping[str, Any], *, nonce: str = "") -> dict[str, object]:
+    def create_message(self, channel_id: str, message: Mapping[str, object], *, nonce: str = "") -> dict[str, object]:
         """Post to a channel. With a `nonce` (at most 25 characters) Discord itself drops a repeat, so it is retried."""
         body = _message(message)
         if nonce:
@@ -152,7 +152,7 @@ class RestClient:
             Call("POST", "/channels/{channel}/messages", {"channel": channel_id}, body=body, repeatable=bool(nonce))
         )
 
-    def edit_message(self, channel_id: str, message_id: str, message: Mapping[str, Any]) -> dict[str, object]:
+    def edit_message(self, channel_id: str, message_id: str, message: Mapping[str, object]) -> dict[str, object]:
         """Change a message of the bot's own."""
         return self._dict(
             Call(
@@ -164,7 +164,7 @@ class RestClient:
         )
 
     def direct_message(
-        self, discord_id: DiscordId, message: Mapping[str, Any], *, nonce: str = ""
+        self, discord_id: DiscordId, message: Mapping[str, object], *, nonce: str = ""
     ) -> dict[str, object]:
         """Post to a person."""
         channel = self._dict(Call("POST", "/users/@me/channels", body={"recipient_id": discord_id}, repeatable=True))
@@ -175,7 +175,7 @@ class RestClient:
         webhook, token = self.config.webhook(kind)
         return self._dict(Call("GET", "/webhooks/{webhook}/{token}", {"webhook": webhook, "token": token}, bot=False))
 
-    def execute_webhook(self, kind: str, message: Mapping[str, Any]) -> dict[str, object]:
+    def execute_webhook(self, kind: str, message: Mapping[str, object]) -> dict[str, object]:
         """Post through the webhook for `kind` and answer the message (`wait=true`)."""
         webhook, token = self.config.webhook(kind)
         return self._dict(
@@ -189,7 +189,7 @@ class RestClient:
             )
         )
 
-    def edit_webhook_message(self, kind: str, message_id: str, message: Mapping[str, Any]) -> dict[str, object]:
+    def edit_webhook_message(self, kind: str, message_id: str, message: Mapping[str, object]) -> dict[str, object]:
         """Change a message that the webhook for `kind` posted."""
         webhook, token = self.config.webhook(kind)
         return self._dict(
@@ -204,7 +204,7 @@ class RestClient:
 
     # -- interactions and commands --------------------------------------------------------------------------------
 
-    def edit_original(self, application_id: str, token: str, message: Mapping[str, Any]) -> dict[str, object]:
+    def edit_original(self, application_id: str, token: str, message: Mapping[str, object]) -> dict[str, object]:
         """Fill in the answer to a deferred interaction (within its fifteen minutes)."""
         return self._dict(
             Call(
@@ -349,7 +349,7 @@ class RestClient:
         if status == 204:
             return None
         try:
-            body: Any = response.json()
+            body: object = response.json()
         except ValueError:
             body = None
         if 200 <= status < 300:

@@ -29,7 +29,7 @@ PONG, MESSAGE, DEFERRED, UPDATE, CHOICES, SHOW_FORM = 1, 4, 5, 7, 8, 9
 FOLLOW_UP = "discord.follow_up"
 
 
-def refusal(text: str, *, address: str = "") -> dict[str, Any]:
+def refusal(text: str, *, address: str = "") -> dict[str, object]:
     """Return a message that says no; with a button to the page at `address` that helps."""
     components = [row(link_button("Open the site", address))] if address else None
     return message(Embed("That did not work", escape(text), RED), components=components)
@@ -60,7 +60,7 @@ def dispatch(interaction: Mapping[str, Any]) -> dict[str, object]:
     return _shown(answer)
 
 
-def _answer(kind: int, data: Mapping[str, Any], context: Context) -> Answer:
+def _answer(kind: int, data: Mapping[str, object], context: Context) -> Answer:
     if kind in (COMMAND, AUTOCOMPLETE):
         found = registry.commands.get(str(data.get("name")))
         handler = found.handlers.get(context.subcommand) if found else None

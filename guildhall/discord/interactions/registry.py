@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from .context import Answer, Choices, Context
 
@@ -29,7 +28,7 @@ class Option:
     least: int | None = None
 
     def as_json(self) -> dict[str, object]:
-        body: dict[str, Any] = {"name": self.name, "description": self.description, "type": self.kind}
+        body: dict[str, object] = {"name": self.name, "description": self.description, "type": self.kind}
         if self.required:
             body["required"] = True
         if self.choices:
@@ -58,7 +57,7 @@ class Command:
 
     def as_json(self) -> dict[str, object]:
         """Return the definition as Discord takes it: in the guild alone, required options first."""
-        body: dict[str, Any] = {"name": self.name, "description": self.description, "type": 1, "contexts": [0]}
+        body: dict[str, object] = {"name": self.name, "description": self.description, "type": 1, "contexts": [0]}
         if self.subcommands:
             body["options"] = [
                 {"type": 1, "name": name, "description": description, "options": _json(options)}

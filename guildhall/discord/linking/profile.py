@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class Profile:
     email: str = ""
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Profile:
+    def from_json(cls, data: Mapping[str, object]) -> Profile:
         """Return the profile from `/users/@me`, a member's `user`, or an interaction's. A discriminator of "0" means
         there is none."""
         discord_id = str(data["id"])

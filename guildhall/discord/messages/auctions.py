@@ -46,7 +46,7 @@ def mark_of(session: BidSession) -> str:
 
 
 @builder("auction")
-def auction(*, session_id: str) -> dict[str, Any] | None:
+def auction(*, session_id: str) -> dict[str, object] | None:
     """Return a session as it stands."""
     session = find_session(session_id)
     if session is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from guildhall.core.money import show_points
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.selectors import price_reference
@@ -13,7 +11,7 @@ from .posting import builder
 
 
 @builder("award")
-def award(*, award_id: int) -> dict[str, Any] | None:
+def award(*, award_id: int) -> dict[str, object] | None:
     """Return an award as it stands: the item, who got it, for how much, and what it went for before."""
     found = LootDistribution.objects.select_related("item", "user", "pool", "raid").filter(pk=award_id).first()
     if found is None:

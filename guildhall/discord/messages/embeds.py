@@ -105,11 +105,11 @@ def lines(rows: Iterable[str], *, length: int = DESCRIPTION, more: str = "… an
 
 
 def message(
-    *embeds: Embed, content: str = "", components: list[dict[str, Any]] | None = None, ping: Iterable[str] = ()
-) -> dict[str, Any]:
+    *embeds: Embed, content: str = "", components: list[dict[str, object]] | None = None, ping: Iterable[str] = ()
+) -> dict[str, object]:
     """Return a whole message. `ping` names the Discord ids that may really be notified."""
     people = [str(person) for person in ping][:100]
-    body: dict[str, Any] = {"allowed_mentions": {"parse": [], "users": people} if people else {"parse": []}}
+    body: dict[str, object] = {"allowed_mentions": {"parse": [], "users": people} if people else {"parse": []}}
     if content:
         body["content"] = cut(content, CONTENT)
     if embeds:
@@ -148,7 +148,7 @@ def link_button(label: str, url: str) -> dict[str, object]:
     return {"type": 2, "style": 5, "label": cut(label, BUTTON_LABEL), "url": url}
 
 
-def row(*buttons: dict[str, Any]) -> dict[str, Any]:
+def row(*buttons: dict[str, object]) -> dict[str, object]:
     """Return up to five buttons side by side."""
     return {"type": 1, "components": list(buttons)[:5]}
 

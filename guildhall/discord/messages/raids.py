@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import Count, Sum
 
 from guildhall.core.money import ZERO, show_points
@@ -15,7 +13,7 @@ from .posting import builder
 
 
 @builder("raid")
-def raid(*, raid_id: int) -> dict[str, Any] | None:
+def raid(*, raid_id: int) -> dict[str, object] | None:
     """Return a raid as it stands: who led it, how many were there, what it paid, and which names wait for an answer."""
     found = Raid.objects.select_related("event", "leader").filter(pk=raid_id).first()
     if found is None:

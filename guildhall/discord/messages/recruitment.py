@@ -6,8 +6,6 @@ vote, nor its result, nor its timing; drafts are nobody's business. `tests/test_
 
 from __future__ import annotations
 
-from typing import Any
-
 from guildhall.recruitment.models import Application
 from guildhall.recruitment.services.transitions import rules_of
 from guildhall.recruitment.services.voting import standing_votes
@@ -52,7 +50,7 @@ def _summary(application: Application, title: str, color: int) -> Embed:
 
 
 @builder("application")
-def application(*, application_id: int) -> dict[str, Any] | None:
+def application(*, application_id: int) -> dict[str, object] | None:
     """Return the application for recruiters, changed as it goes on."""
     found = _find(application_id)
     if found is None:
@@ -89,7 +87,7 @@ def trial(*, application_id: int, news: str) -> dict[str, object] | None:
 
 
 @builder("vote")
-def vote(*, application_id: int, voting_round: int) -> dict[str, Any] | None:
+def vote(*, application_id: int, voting_round: int) -> dict[str, object] | None:
     """Return a vote: open with its buttons, or over with its result. Totals alone, and those only when it is over."""
     found = _find(application_id)
     if found is None or found.voting_round != voting_round or found.voting_ends_at is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from guildhall.accounts.models import User
 
 from .embeds import BLUE, GOLD, GREEN, GREY, RED, Embed, escape, mention, message, page
@@ -23,7 +21,7 @@ NEWS: dict[str, tuple[str, int]] = {
 
 
 @builder("standing")
-def standing(*, user_id: int, change: str, before: str = "", after: str = "") -> dict[str, Any] | None:
+def standing(*, user_id: int, change: str, before: str = "", after: str = "") -> dict[str, object] | None:
     """Return a change of somebody's standing."""
     person = User.objects.filter(pk=user_id).first()
     if person is None or change not in NEWS or person.is_bot:

@@ -129,7 +129,7 @@ def note_left(discord_id: DiscordId) -> None:
 def _upsert(model: Any, rows: list[Any], *, key: str, fields: list[str]) -> None:
     from django.db import connection
 
-    options: dict[str, Any] = {"update_conflicts": True, "update_fields": fields, "batch_size": 500}
+    options: dict[str, object] = {"update_conflicts": True, "update_fields": fields, "batch_size": 500}
     if connection.features.supports_update_conflicts_with_target:
         options["unique_fields"] = [key]
     model.objects.bulk_create(rows, **options)

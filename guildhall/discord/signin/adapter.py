@@ -84,8 +84,8 @@ class SocialAdapter(DefaultSocialAccountAdapter):
     def on_authentication_error(
         self,
         request: HttpRequest,
-        provider: Any,
-        error: Any = None,
+        provider: object,
+        error: object = None,
         exception: Exception | None = None,
         extra_context: dict[str, Any] | None = None,
     ) -> None:
@@ -113,7 +113,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         return "/"
 
 
-def _why(exception: Exception | None, state: dict[str, Any] | None, said: str) -> str:
+def _why(exception: Exception | None, state: dict[str, object] | None, said: str) -> str:
     """Return what went wrong between us and Discord, for the person who wanted in."""
     if state is None:
         return (

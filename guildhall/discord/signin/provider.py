@@ -31,7 +31,7 @@ class GuildhallDiscordAdapter(DiscordOAuth2Adapter):
     def profile_url(self) -> str:
         return f"{DiscordConfig.from_settings().api_base}/users/@me"
 
-    def complete_login(self, request: Any, app: Any, token: Any, **kwargs: Any) -> Any:
+    def complete_login(self, request: Any, app: Any, token: Any, **kwargs: object) -> Any:
         """Read who consented.
 
         Raises:
@@ -53,7 +53,7 @@ class GuildhallDiscordProvider(DiscordProvider):
     oauth2_adapter_class = GuildhallDiscordAdapter
     pkce_enabled_default = True
 
-    def extract_email_addresses(self, data: dict[str, Any]) -> list[object]:
+    def extract_email_addresses(self, data: dict[str, object]) -> list[object]:
         """None: an address at Discord is not an identity here; `signing_in` stores it on the person."""
         return []
 

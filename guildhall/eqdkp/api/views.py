@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,7 +46,7 @@ class CalendarViewSet(VisitorReadable, ModelViewSet[CalendarEvent]):
     serializer_class = DateSerializer
     queryset = CalendarEvent.objects.none()
     lookup_value_regex = ID_PATTERN
-    column_paths: Any = {}
+    column_paths: object = {}
     hidden_columns: object = {
         "deadline": "counted from starts_at and deadline_hours", "takes_answers": "told by the clock, at the moment of the answer",
     }  # fmt: skip
@@ -60,7 +61,7 @@ class CalendarViewSet(VisitorReadable, ModelViewSet[CalendarEvent]):
             return selectors.past(who)
         return selectors.visible_dates(who).order_by("-starts_at", "-pk") if when == "all" else selectors.coming(who)
 
-    def for_visitor(self, data: Any) -> Any:
+    def for_visitor(self, data: Any) -> object:
         rows = data.get("results", [data])
         hidden = hidden_ids({pk for row in rows for pk in row.get("leaders", ())})
         for row in rows:
@@ -73,7 +74,7 @@ class CalendarViewSet(VisitorReadable, ModelViewSet[CalendarEvent]):
             OpenApiParameter("when", OpenApiTypes.STR, enum=["coming", "past", "all"], description="coming unless told")
         ]
     )
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: Any, **kwargs: object) -> Response:
         return super().list(request, *args, **kwargs)
 
     @extend_schema(
@@ -86,10 +87,10 @@ class CalendarViewSet(VisitorReadable, ModelViewSet[CalendarEvent]):
         ]
     )
     @idempotent
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def create(self, request: Request, *args: object, **kwargs: object) -> Response:
         return super().create(request, *args, **kwargs)
 
-    def perform_create(self, serializer: Any) -> None:
+    def perform_create(self, serializer: serializers.BaseSerializer[CalendarEvent]) -> None:
         made = services.plan_date(actor=principal(self.request).person, **serializer.validated_data)
         serializer.instance = self.get_queryset().get(pk=made.pk)
 

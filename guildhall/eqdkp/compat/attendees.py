@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Aggregate, TextField
 
 from guildhall.raids.models import AttendanceCheck, AttendanceStatus, RaidAttendance
@@ -20,10 +21,10 @@ class _AttendeeRows(Aggregate):
     function = "JSON_ARRAYAGG"
     output_field = TextField()
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: object) -> Any:
         return self.as_sql(compiler, connection, function="JSON_GROUP_ARRAY", **extra)
 
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> object:
+    def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: object) -> object:
         return self.as_sql(compiler, connection, template="JSON_AGG(%(expressions)s)::text", **extra)
 
 

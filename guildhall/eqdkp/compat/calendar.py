@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from django.db.models import Prefetch
 
@@ -53,7 +52,7 @@ def calevents_list(site: Site, params: Params, caller: Caller) -> dict[str, obje
     rows = upcoming(raids_only=raids_only, most=count if count > 0 else 10)
     numbers, leaders, person = site.numbers(Kind.CALENDAR_EVENT), _leaders(rows, caller), caller.person
     feed = f"{site.address}exchange.php?out=icalfeed&module=calendar&key={feed_token(caller.key)}" if caller.key else ""
-    answer: dict[str, Any] = {}
+    answer: dict[str, object] = {}
     for event in rows:
         raid = event.kind == CalendarEvent.Kind.RAID
         counted: dict[int, int] = defaultdict(int)
@@ -109,7 +108,7 @@ def calevents_details(site: Site, params: Params, caller: Caller) -> dict[str, o
     if event is None or event.is_private:
         raise BadInput("eventid not found", code="unknown_event")
     raid = event.kind == CalendarEvent.Kind.RAID
-    answer: dict[str, Any] = {"type": event.kind}
+    answer: dict[str, object] = {"type": event.kind}
     if raid:
         answer["categories"] = "roles" if event.by_role else "classes"
     answer |= {
@@ -143,7 +142,7 @@ def _raid_part(site: Site, event: CalendarEvent, caller: Caller) -> dict[str, ob
     person = caller.person
     signups = list(event.signups.select_related("character__rank").order_by("pk"))
     mine = next((s for s in signups if person and s.character and s.character.user_id == person.pk), None)
-    answer: dict[str, Any] = {
+    answer: dict[str, object] = {
         "raidstatus": _states(site, event, signups, caller),
         "user_status": _own_status(site, mine),
         "user_chars": _own_characters(site, mine, caller) or None,
@@ -221,7 +220,7 @@ def _own_characters(site: Site, mine: CalendarSignup | None, caller: Caller) -> 
 
 def _own_status(site: Site, mine: CalendarSignup | None) -> dict[str, object]:
     """Return how the caller answered."""
-    status: dict[str, Any] = {
+    status: dict[str, object] = {
         "status": mine.status if mine is not None else -1,
         "status_name": str(Status(mine.status).label).capitalize() if mine is not None else "",
     }

@@ -19,7 +19,7 @@ from .site import NATIVE, Kind, Site, digits
 
 
 @use_case
-def add_character(*, site: Site, body: Body, actor: User, by: Principal) -> dict[str, Any]:
+def add_character(*, site: Site, body: Body, actor: User, by: Principal) -> dict[str, object]:
     """Add a character. Returns ``character_id``; that of the character who has the name already, whose fields it
     changes.
 
@@ -56,7 +56,7 @@ def add_character(*, site: Site, body: Body, actor: User, by: Principal) -> dict
 
 def _fields(site: Site, body: Body) -> dict[str, Any]:
     """Return the plain fields that were sent, by our names; what was not sent is left as it is."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for field, ours, names in (("class", "character_class", game.CLASSES), ("race", "race", game.RACES)):
         value = text(body, field)
         if value and value != "0":

@@ -7,7 +7,6 @@ A row belongs to the character whose name it bears among those of its person, el
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import PointAdjustment
@@ -33,7 +32,7 @@ def items_of(site: Site, characters: list[Character], owners: Owners) -> _Rows:
     keys: dict[str, str] = {}
     known, data = numbers.old_by_key, numbers.data
     pool_numbers: dict[int | None, int] = {None: 0}
-    found: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
+    found: dict[int, dict[int, dict[str, object]]] = defaultdict(dict)
     for pk, character_id, user_id, name, item_name, spent, game_id, itempool_id in rows.values_list(
         "pk", "character_id", "user_id", "character_name", "item_name", "points_spent", "item__game_id",
         "item__item_pool_id",
@@ -71,7 +70,7 @@ def adjustments_of(site: Site, characters: list[Character], owners: Owners) -> _
     wanted = {c.pk for c in characters}
     rows = PointAdjustment.objects.filter(reversed_at=None, user_id__in={c.user_id for c in characters})
     seen: set[int] = set()
-    found: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
+    found: dict[int, dict[int, dict[str, object]]] = defaultdict(dict)
     for row in rows.order_by("pk").iterator(chunk_size=5000):
         old = numbers.data.get(row.pk)
         document = row.document.int >> 8

@@ -39,7 +39,7 @@ def roster() -> list[Character]:
     return sorted(rows, key=lambda character: character.name)
 
 
-def data(site: Site, params: Params) -> dict[str, Any]:
+def data(site: Site, params: Params) -> dict[str, object]:
     """Return what site this is."""
     return {
         "eqdkp": {
@@ -66,7 +66,7 @@ def _user_row(site: Site, user: User, *, see_mail: bool) -> dict[str, object]:
     }  # fmt: skip
 
 
-def user(site: Site, params: Params, *, see_mail: bool) -> dict[str, Any]:
+def user(site: Site, params: Params, *, see_mail: bool) -> dict[str, object]:
     """Return one account.
 
     Raises:
@@ -79,7 +79,7 @@ def user(site: Site, params: Params, *, see_mail: bool) -> dict[str, Any]:
     return {"data": _user_row(site, found, see_mail=see_mail), "status": 1}
 
 
-def me(site: Site, person: User) -> dict[str, Any]:
+def me(site: Site, person: User) -> dict[str, object]:
     """Return the account of the person whose key it is."""
     return {"data": _user_row(site, person, see_mail=True), "status": 1}
 
@@ -95,7 +95,7 @@ def profile_data(character: Character) -> dict[str, str]:
     return {"level": str(character.level or ""), "race": character.race, "class": str(class_id(character))}
 
 
-def _group_rows(site: Site) -> dict[str, Any]:
+def _group_rows(site: Site) -> dict[str, object]:
     status = 1 if len(site.raid_groups) == 1 else 0
     return {
         f"raidgroup:{row['id']}": {
@@ -158,7 +158,7 @@ def search(site: Site, params: Params) -> dict[str, object]:
     the characters of a Discord id. ``direct`` is what is exactly meant, ``relevant`` what has it in its name."""
     where = params.get("in", "charname")
     found = _SEARCHES[where](site, params.get("for", "").strip()) if where in _SEARCHES else ({}, {})
-    answer: dict[str, Any] = {name: rows for name, rows in zip(("direct", "relevant"), found, strict=True) if rows}
+    answer: dict[str, object] = {name: rows for name, rows in zip(("direct", "relevant"), found, strict=True) if rows}
     return {**answer, "status": 1}
 
 

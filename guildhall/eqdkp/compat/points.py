@@ -35,7 +35,7 @@ def _pools(site: Site) -> list[DKPPool]:
     return sorted(DKPPool.objects.all(), key=lambda pool: numbers.old(pool.pk))
 
 
-def points(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
+def points(site: Site, params: Params, caller: Caller) -> dict[str, object]:
     """Return everybody's points, or one character's or one account's.
 
     ``memberdata`` asks for ``items`` and ``adjustments``; ``include_html`` for every figure once more as EQdkp's pages show
@@ -60,7 +60,7 @@ def points(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
     players: dict[str, Any] = {}
     for character in wanted:
         number_ = members.old(character.pk)
-        rows: dict[str, Any] = {}
+        rows: dict[str, object] = {}
         for pool in pools:
             figures = book.row(character, pool.pk)
             row = {"multidkp_id": pool_numbers.old(pool.pk), **figures, **(_html(figures) if as_html else {})}
@@ -149,7 +149,7 @@ def _pool_list(site: Site, pools: list[DKPPool]) -> dict[str, object]:
         links[link.pool_id].append(link.event)
     itempools = item_pools_of(site)
     gathered: dict[str, int] = {}
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for pool in pools:
         gathered.update({f"itempool_id:{itempool}": itempool for itempool in itempools.get(pool.pk, [])})
         rows = sorted(links.get(pool.pk, []), key=lambda event: events.old(event.pk))

@@ -7,7 +7,6 @@ the ones before it. Tools that read them were written against that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.db.models import Prefetch
 
@@ -22,7 +21,7 @@ from .site import Kind, Site, digits, number, stamp
 Params = Mapping[str, str]
 
 
-def raids(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
+def raids(site: Site, params: Params, caller: Caller) -> dict[str, object]:
     """Return raids, newest first: all of them, or ``number`` of them from ``start`` on; notes not for strangers. Seven queries."""
     numbers, events, members = site.numbers(Kind.RAID), site.numbers(Kind.EVENT), site.numbers(Kind.MEMBER)
     wanted = Raid.objects.filter(reversed_at=None).order_by("-started_at", "-pk")
@@ -37,7 +36,7 @@ def raids(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
     )  # fmt: skip
     hidden = set() if caller.known else {members.old(pk) for pk in hidden_ids()}
     present = attendees(members, [row[0] for row in rows] if count > 0 else None)
-    answer: dict[str, Any] = {}
+    answer: dict[str, object] = {}
     for pk, started_at, notes, event_id, event_name, added_by, points in rows:
         old, number_ = numbers.data.get(pk, {}), numbers.old(pk)
         answer[f"raid:{number_}"] = {
@@ -56,15 +55,15 @@ def raids(site: Site, params: Params, caller: Caller) -> dict[str, Any]:
     return answer
 
 
-def events(site: Site, params: Params) -> dict[str, Any]:
+def events(site: Site, params: Params) -> dict[str, object]:
     """Return every event with its pools and item pools. Nine queries."""
     numbers, pools = site.numbers(Kind.EVENT), site.numbers(Kind.POOL)
     itempools, rows_of = item_pools_of(site), item_pool_rows(site)
     links = Prefetch("event_pools", EventPool.objects.select_related("pool").order_by("position", "pk"))
     rows = sorted(Event.objects.filter(is_active=True).prefetch_related(links), key=lambda event: numbers.old(event.pk))
-    gathered_pools: dict[str, Any] = {}
-    gathered_items: dict[str, Any] = {}
-    answer: dict[str, Any] = {}
+    gathered_pools: dict[str, object] = {}
+    gathered_items: dict[str, object] = {}
+    answer: dict[str, object] = {}
     for event in rows:
         for link in event.event_pools.all():
             old = pools.old(link.pool_id)

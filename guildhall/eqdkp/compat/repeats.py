@@ -18,7 +18,6 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from guildhall.accounts.models import APIKey
 from guildhall.core import clock
@@ -35,7 +34,7 @@ Answer = dict[str, object]
 
 
 def call_idempotently(
-    *, key: APIKey, function: str, body: Mapping[str, Any], named: str, act: Callable[[], Answer]
+    *, key: APIKey, function: str, body: Mapping[str, object], named: str, act: Callable[[], Answer]
 ) -> Answer:
     """Call `act` unless this call was made before; then the first answer, with ``repeated`` 1.
 

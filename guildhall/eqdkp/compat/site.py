@@ -129,7 +129,7 @@ class Site:
         """Return a time in the guild's zone."""
         return moment.astimezone(self.zone).strftime(form) if moment is not None else ""
 
-    def parse_date(self, value: Any, attr: str) -> dt.datetime:
+    def parse_date(self, value: object, attr: str) -> dt.datetime:
         """Return a time that a tool sent: ``YYYY-MM-DD HH:MM[:SS]`` in the guild's zone, ISO 8601, or unix seconds.
 
         Raises:
@@ -161,7 +161,7 @@ def number(amount: Decimal) -> int | float:
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-def digits(value: Any) -> int:
+def digits(value: object) -> int:
     """PHP's ``intval``: the digits a value begins with, else 0."""
     text = str(value).strip()
     sign = -1 if text.startswith("-") else 1
@@ -173,7 +173,7 @@ def digits(value: Any) -> int:
     return sign * int(found[:18]) if found.isascii() and found else 0
 
 
-def as_list(value: Any) -> list[object]:
+def as_list(value: object) -> list[object]:
     """Return one or several values of a body field, as JSON and XML have them."""
     if value in (None, "", {}):
         return []

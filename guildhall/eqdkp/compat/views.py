@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
@@ -112,13 +111,13 @@ def _write(name: str, site: Site, request: HttpRequest, caller: Caller) -> Mappi
     body = parse_body(_body(request))
     if not body:
         raise BadInput("malformed input", code="malformed_input")
-    more: dict[str, Any] = {}
+    more: dict[str, object] = {}
     if name == "raid_signup":
         more["for_others"] = "raids:write" in caller.scopes and not caller.as_user
     elif name == "character":
         more["by"] = principal_for(actor, caller.key)
 
-    def act() -> dict[str, Any]:
+    def act() -> dict[str, object]:
         return {**function(site=site, body=body, actor=actor, **more), "status": 1}
 
     if request.GET.get("test", "") not in ("", "0"):
@@ -144,7 +143,7 @@ def _body(request: HttpRequest) -> bytes:
         raise BadInput("The body did not arrive whole.", code="malformed_input") from error
 
 
-def _answer(request: HttpRequest, params: Params, caller: Caller) -> Mapping[str, Any]:
+def _answer(request: HttpRequest, params: Params, caller: Caller) -> Mapping[str, object]:
     name = params.get("function", "")
     site = Site(trusted=caller.known)
     if request.method == "POST":
@@ -156,13 +155,13 @@ def _answer(request: HttpRequest, params: Params, caller: Caller) -> Mapping[str
 
 
 def _failure(error: GuildhallError) -> dict[str, object]:
-    found: dict[str, Any] = {"status": 0, "error": error.detail}
+    found: dict[str, object] = {"status": 0, "error": error.detail}
     if error.attr:
         found["info"] = error.attr
     return found
 
 
-def _response(answer: Mapping[str, Any], params: Params) -> HttpResponse:
+def _response(answer: Mapping[str, object], params: Params) -> HttpResponse:
     one_table = params.get("one_table") != "false"
     body, content_type = render(answer, params.get("format", "xml"), one_table=one_table)
     response = HttpResponse(body, content_type=content_type)

@@ -8,8 +8,6 @@ With ``test=1`` everything is checked and done, and then rolled back.
 
 from __future__ import annotations
 
-from typing import Any
-
 from guildhall.accounts.models import User
 from guildhall.core.errors import BadInput, NotFound
 from guildhall.core.ids import PoolId, UserId
@@ -74,7 +72,7 @@ def add_raid(*, site: Site, body: Body, actor: User) -> dict[str, object]:
     attendees = [Attendee(character_name=c.name, character_id=c.pk) for c in characters]
     attendees += [Attendee(character_name=_name_of(value)) for value in unknown]
     award_attendance(raid=raid, attendees=attendees, actor=actor)
-    answer: dict[str, Any] = {"raid_id": str(NATIVE + raid.pk)}
+    answer: dict[str, object] = {"raid_id": str(NATIVE + raid.pk)}
     if unknown:
         answer["unmatched"] = unknown
     return answer
@@ -116,7 +114,7 @@ def add_item(*, site: Site, body: Body, actor: User) -> dict[str, object]:
     raid = _raid(site, body, "item_raid_id", required=True)
     item_pool = _item_pool(site, body)
     item = next(iter(ensure_items([name], item_pool=item_pool).values()))
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     if item.item_pool_id != item_pool.pk:
         changes["item_pool"] = item_pool  # an award counts where the pool of its item says
     game_id = text(body, "item_game_id")

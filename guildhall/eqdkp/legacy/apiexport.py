@@ -89,7 +89,7 @@ def _from_xml(element: Element) -> object:
         return element.text or ""
     if all(re.fullmatch(r"i\d+", child.tag) for child in children):
         return [_from_xml(child) for child in children]
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for index, child in enumerate(children):
         value = _from_xml(child)
         if child.tag in _REPEATED or (child.tag == "itempool_id" and element.tag == "mdkp_itempools"):
@@ -99,7 +99,7 @@ def _from_xml(element: Element) -> object:
     return found
 
 
-def _xml_id(value: Any, index: int) -> str:
+def _xml_id(value: object, index: int) -> str:
     if isinstance(value, dict):
         for key in ("id", "multidkp_id"):
             if _DIGITS.match(str(value.get(key, ""))):
@@ -108,7 +108,7 @@ def _xml_id(value: Any, index: int) -> str:
     return str(value) if _DIGITS.match(str(value)) else f"n{index}"
 
 
-def _entries(value: Any, tag: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _entries(value: object, tag: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the ``tag:ID`` members of a mapping, with the ID."""
     if not isinstance(value, dict):
         return
@@ -118,7 +118,7 @@ def _entries(value: Any, tag: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield number, item
 
 
-def _numbers(value: Any) -> list[int]:
+def _numbers(value: object) -> list[int]:
     if isinstance(value, dict):
         return [integer(str(item)) for item in value.values() if _DIGITS.match(str(item))]
     if isinstance(value, list):
@@ -136,7 +136,7 @@ class _Writer:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
 
-    def table(self, spec: TableSpec[Any]) -> None:
+    def table(self, spec: TableSpec[object]) -> None:
         self.snapshot.spool(EXPORT_PREFIX + spec.name, spec.columns)
 
     def add(self, spec: TableSpec[Any], **values: object) -> None:
@@ -152,8 +152,8 @@ def read_api_exports(paths: Sequence[Path], *, prefix: str | None = None) -> Sna
     """
     del prefix  # an export has no tables
     points: dict[str, Any] | None = None
-    raids: dict[str, Any] | None = None
-    events: dict[str, Any] | None = None
+    raids: dict[str, object] | None = None
+    events: dict[str, object] | None = None
     for path in paths:
         loaded = _load(path)
         if "players" in loaded and "multidkp_pools" in loaded:
@@ -178,7 +178,7 @@ def read_api_exports(paths: Sequence[Path], *, prefix: str | None = None) -> Sna
 
 
 def _convert(
-    snapshot: Snapshot, points: dict[str, Any], raids: dict[str, Any] | None, events: dict[str, Any] | None
+    snapshot: Snapshot, points: dict[str, Any], raids: dict[str, object] | None, events: dict[str, object] | None
 ) -> None:
     write = _Writer(snapshot)
     for spec in r.SPECS:
@@ -203,7 +203,7 @@ def _convert(
     )
 
 
-def _claimed(points: dict[str, Any]) -> dict[tuple[int, int], Figures]:
+def _claimed(points: dict[str, object]) -> dict[tuple[int, int], Figures]:
     """Return what the export itself says of every character (alone) and pool, in hundredths."""
     found: dict[tuple[int, int], Figures] = {}
     for number, player in _entries(points["players"], "player"):
@@ -216,7 +216,7 @@ def _claimed(points: dict[str, Any]) -> dict[tuple[int, int], Figures]:
     return found
 
 
-def _refuse_incomplete(points: dict[str, Any], raids: dict[str, Any] | None) -> None:
+def _refuse_incomplete(points: dict[str, object], raids: dict[str, object] | None) -> None:
     """Refuse exports that leave out what the balances are made of."""
     claimed = _claimed(points).values()
     rows = [
@@ -234,7 +234,7 @@ def _refuse_incomplete(points: dict[str, Any], raids: dict[str, Any] | None) -> 
         )
 
 
-def _players(write: _Writer, points: dict[str, Any], taken_at: Any) -> dict[int, list[tuple[int, int]]]:
+def _players(write: _Writer, points: dict[str, object], taken_at: object) -> dict[int, list[tuple[int, int]]]:
     """Members, items and adjustments; returns each member's purchases as (item pool, hundredths)."""
     bought: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for number, player in _entries(points["players"], "player"):
@@ -273,7 +273,7 @@ def _players(write: _Writer, points: dict[str, Any], taken_at: Any) -> dict[int,
 
 
 def _pools(
-    snapshot: Snapshot, write: _Writer, points: dict[str, Any], bought: dict[int, list[tuple[int, int]]]
+    snapshot: Snapshot, write: _Writer, points: dict[str, object], bought: dict[int, list[tuple[int, int]]]
 ) -> None:
     for number, itempool in _entries(points.get("itempools"), "itempool"):
         write.add(
@@ -308,7 +308,7 @@ def _pools(
 
 
 def _explaining(
-    points: dict[str, Any],
+    points: dict[str, object],
     pool: int,
     certain: list[int],
     undecided: list[int],
@@ -336,9 +336,9 @@ def _explaining(
 
 
 def _events(
-    write: _Writer, points: dict[str, Any], events: dict[str, Any] | None, raids: dict[str, Any] | None
+    write: _Writer, points: dict[str, object], events: dict[str, object] | None, raids: dict[str, object] | None
 ) -> None:
-    known: dict[int, tuple[str, Any]] = {}
+    known: dict[int, tuple[str, object]] = {}
     for _, pool in _entries(points["multidkp_pools"], "multidkp_pool"):
         for number, event in _entries(pool.get("events"), "event"):
             known[integer(str(event.get("id") or number))] = (event.get("name") or "", event.get("value"))
@@ -352,7 +352,7 @@ def _events(
         write.add(r.EVENTS, event_id=event_id, event_name=name or "", event_value=value, event_added_by="")
 
 
-def _raids(write: _Writer, raids: dict[str, Any]) -> None:
+def _raids(write: _Writer, raids: dict[str, object]) -> None:
     found = sorted(_entries(raids, "raid"), key=lambda pair: integer(str(pair[1].get("id") or pair[0])))
     for number, raid in found:
         raid_id = integer(str(raid.get("id") or number))

@@ -178,7 +178,7 @@ class Removal:
     def _one_by_one(work: Callable[[object], bool]) -> Callable[[str, dict[object, LegacyRecord]], Collection[object]]:
         return lambda kind, records: [key for key in records if work(key)]
 
-    def _raids(self, kind: str, records: dict[Any, LegacyRecord]) -> Collection[Any]:
+    def _raids(self, kind: str, records: dict[object, LegacyRecord]) -> Collection[Any]:
         raids = Raid.objects.in_bulk(list(records))
         built_on = _referring(
             raids,
@@ -201,7 +201,7 @@ class Removal:
             self.done.kept.append(f"raid {raid} of {raid.started_at:%Y-%m-%d}: something was added to it here")
         return [key for key in raids if key not in stays]
 
-    def _characters(self, kind: str, records: dict[Any, LegacyRecord]) -> Collection[Any]:
+    def _characters(self, kind: str, records: dict[object, LegacyRecord]) -> Collection[object]:
         characters = Character.objects.select_related("user").in_bulk(list(records))
         used = _referring(
             characters,

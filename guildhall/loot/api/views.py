@@ -7,7 +7,7 @@ from typing import Any
 import django_filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import mixins
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -68,7 +68,7 @@ class ItemViewSet(VisitorReadable, ModelViewSet[Item]):
     def get_queryset(self) -> Any:
         return selectors.items()
 
-    def perform_create(self, serializer: Any) -> None:
+    def perform_create(self, serializer: serializers.BaseSerializer[Item]) -> None:
         made = services.create_item(actor=principal(self.request).user, **serializer.validated_data)
         serializer.instance = selectors.items().get(pk=made.pk)  # with its awards counted
 

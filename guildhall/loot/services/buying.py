@@ -90,7 +90,7 @@ def lock_raid(raid: Raid) -> Raid:
     return locked
 
 
-def parse_price(value: Any, pools: Sequence[DKPPool], *, attr: str = "points_spent") -> Decimal:
+def parse_price(value: object, pools: Sequence[DKPPool], *, attr: str = "points_spent") -> Decimal:
     """Return a price as these pools take it: not negative, no more decimals than they have.
 
     Raises:

@@ -69,7 +69,7 @@ def entry_rows(entries: QuerySet[LedgerEntry], *more: str) -> Any:
     return entries.select_related(None).values(*_PLAIN, *more, **ENTRY_VALUES)
 
 
-def entry_row(row: dict[str, Any]) -> dict[str, Any]:
+def entry_row(row: dict[str, object]) -> dict[str, object]:
     """Return one of `entry_rows` as `EntrySerializer` writes it."""
     row["reverses"], row["reversed_by"] = row.pop("reverses_entry"), row.pop("reversed_by_entry")
     return row
@@ -91,7 +91,7 @@ class UserPointsView(APIView):
 
     @extend_schema(responses=UserPointsSerializer, parameters=AT)
     @supports_etag
-    def get(self, request: Request, user_id: int) -> Any:
+    def get(self, request: Request, user_id: int) -> object:
         """Return what a person has in each pool."""
         at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
         person = find_person(user_id=user_id)
@@ -128,7 +128,7 @@ class UserPoolPointsView(APIView):
 
     @extend_schema(responses=BalanceSerializer, parameters=AT)
     @supports_etag
-    def get(self, request: Request, user_id: int, dkp_pool_id: int) -> Any:
+    def get(self, request: Request, user_id: int, dkp_pool_id: int) -> object:
         """Return what a person has in one pool."""
         at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
         person, pool = find_person(user_id=user_id), find_pool(dkp_pool_id)
@@ -175,7 +175,7 @@ class UserPointHistoryView(ExportMixin, GenericViewSet[LedgerEntry]):
         ],
     )
     @supports_etag
-    def list(self, request: Request, user_id: int) -> Any:
+    def list(self, request: Request, user_id: int) -> object:
         """Return a person's movements, newest first, each with the balance that it left in its pool."""
         person = find_person(user_id=user_id)
         tag = etag_of(
@@ -186,7 +186,7 @@ class UserPointHistoryView(ExportMixin, GenericViewSet[LedgerEntry]):
         )
         return conditional(request, tag, lambda: self._list(request, person.pk))
 
-    def _list(self, request: Request, user_id: int) -> Any:
+    def _list(self, request: Request, user_id: int) -> Response:
         entries = selectors.statement(
             user_id=UserId(user_id),
             since=params.moment(request, "since"),
@@ -238,7 +238,7 @@ class LeaderboardView(VisitorReadable, ExportMixin, GenericViewSet[UserPointsSum
         ],
     )
     @supports_etag
-    def list(self, request: Request, dkp_pool_id: int) -> Any:
+    def list(self, request: Request, dkp_pool_id: int) -> object:
         """Return the standings, highest balance first; equal balances share a rank."""
         pool = find_pool(dkp_pool_id)
         # Attendance is of the last 30 days, so a new day is news too.
@@ -250,7 +250,7 @@ class LeaderboardView(VisitorReadable, ExportMixin, GenericViewSet[UserPointsSum
         )
         return conditional(request, tag, lambda: self._list(request, pool))
 
-    def _list(self, request: Request, pool: DKPPool) -> Any:
+    def _list(self, request: Request, pool: DKPPool) -> Response:
         order = request.query_params.get("ordering", "").strip()
         rank_id = params.whole_number(request, "rank_id")
         wanted: dict[str, Any] = {

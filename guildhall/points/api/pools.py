@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import mixins
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -61,12 +61,12 @@ class DKPPoolViewSet(VisitorReadable, ModelViewSet[DKPPool]):
         return DKPPool.objects.all()
 
     @supports_etag
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Any:
         """Return the pools."""
         tag = etag_of(request, "pools", revisions.current("pools"))
         return conditional(request, tag, lambda: super(DKPPoolViewSet, self).list(request, *args, **kwargs))
 
-    def perform_create(self, serializer: Any) -> None:
+    def perform_create(self, serializer: serializers.BaseSerializer[DKPPool]) -> None:
         serializer.instance = services.create_pool(actor=principal(self.request).user, **serializer.validated_data)
 
     def perform_update(self, serializer: Any) -> None:
@@ -102,7 +102,7 @@ class DKPPoolViewSet(VisitorReadable, ModelViewSet[DKPPool]):
         left = services.start_points_shown(pool, services.preview_start_points(pool=pool)).digest
         return Response(self._answer(pool, [one.user_id for one in given], left))
 
-    def _answer(self, pool: DKPPool, user_ids: Sequence[int], digest: str) -> Any:
+    def _answer(self, pool: DKPPool, user_ids: Sequence[int], digest: str) -> object:
         figures = {"dkp_pool_id": pool.pk, "start_points": pool.start_points, "people": len(user_ids)}
         return StartPointsSerializer({**figures, "user_ids": list(user_ids), "digest": digest}).data
 
@@ -122,7 +122,7 @@ class RuleViewSet(ModelViewSet[PointRule]):
     def get_queryset(self) -> QuerySet[PointRule]:
         return PointRule.objects.select_related("pool")
 
-    def perform_create(self, serializer: Any) -> None:
+    def perform_create(self, serializer: serializers.BaseSerializer[PointRule]) -> None:
         serializer.instance = services.create_rule(actor=principal(self.request).user, **serializer.validated_data)
 
     def perform_update(self, serializer: Any) -> None:

@@ -83,7 +83,7 @@ class PointAdjustmentViewSet(mixins.ListModelMixin, GenericViewSet[PointAdjustme
         return {**super().get_serializer_context(), "sees_notes": principal(self.request).can("points:write")}
 
     @supports_etag
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Any:
         """Return adjustments, newest first."""
         tag = etag_of(
             request,
@@ -189,7 +189,7 @@ class EntryViewSet(GenericViewSet[LedgerEntry]):
 
     @extend_schema(responses=EntrySerializer(many=True))
     @supports_etag
-    def list(self, request: Request) -> Any:
+    def list(self, request: Request) -> object:
         """Return movements of everybody, newest first."""
         tag = etag_of(request, selectors.ledger_version(), revisions.current("pools", "roster"))
         return conditional(request, tag, self._list)

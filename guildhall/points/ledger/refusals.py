@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.ids import PoolId
@@ -70,7 +70,7 @@ class FiguresOfPool(Protocol):
 
 def insufficient(
     *,
-    who: Any,
+    who: object,
     pool: DKPPool,
     wanted: Decimal,
     row: FiguresOfPool,

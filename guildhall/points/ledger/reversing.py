@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -175,14 +174,14 @@ def _reversal_description(entry: LedgerEntry, reason: str) -> str:
     return f"Reversal of {what}" + (f": {reason}" if reason else "")
 
 
-def standing(*conditions: Q, **where: Any) -> QuerySet[LedgerEntry]:
+def standing(*conditions: Q, **where: object) -> QuerySet[LedgerEntry]:
     """Return the entries that stand, of those that the conditions choose: not reversed, and not reversals."""
     return LedgerEntry.objects.filter(*conditions, reversed_by=None, **where).exclude(kind=EntryKind.REVERSAL)
 
 
 def unreversed_entries(*, documents: Collection[UUID] | None = None, context: UUID | None = None) -> list[LedgerEntry]:
     """Return the entries that stand of `documents`, or of everything in `context`, as a list by key."""
-    where: dict[str, Any] = {} if documents is None else {"document__in": list(documents)}
+    where: dict[str, object] = {} if documents is None else {"document__in": list(documents)}
     if context is not None:
         where["context"] = context
     return list(standing(**where).order_by("pk"))

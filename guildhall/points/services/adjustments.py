@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from guildhall.accounts.models import User
@@ -88,7 +87,7 @@ def preview_adjustment(
     *,
     user_ids: Sequence[UserId],
     pool: DKPPool,
-    amount: Any,
+    amount: object,
     reason: str,
     notes: str = "",
     character_name: str = "",
@@ -135,7 +134,7 @@ def adjust_points(
     *,
     user_ids: Sequence[UserId],
     pool: DKPPool,
-    amount: Any,
+    amount: object,
     reason: str,
     notes: str = "",
     character_name: str = "",
@@ -319,7 +318,7 @@ def reverse_adjustment(*, adjustment: PointAdjustment, reason: str, actor: User 
 
 
 @hooks.on_reversal
-def mark_reversed(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None) -> None:
+def mark_reversed(documents: Collection[UUID], actor: User | None, reason: str, import_id: UUID | None) -> None:
     """Mark an adjustment as reversed when its entries are."""
     PointAdjustment.objects.filter(document__in=list(documents), reversed_at=None).update(
         reversed_at=clock.now(), reversed_by=actor, reversed_by_import=import_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from rest_framework import serializers
 
 from guildhall.accounts.api.visitors import VisitorReadable
 from guildhall.accounts.models import Section
@@ -77,10 +78,10 @@ class ItemPoolViewSet(VisitorReadable, ModelViewSet[ItemPool]):
     filterset_class = ItemPoolFilter
     search_fields = ["name"]
 
-    def perform_create(self, serializer: Any) -> None:
+    def perform_create(self, serializer: serializers.BaseSerializer[ItemPool]) -> None:
         serializer.instance = services.save_item_pool(actor=actor_of(self.request), **serializer.validated_data)
 
-    def perform_update(self, serializer: Any) -> None:
+    def perform_update(self, serializer: serializers.BaseSerializer[ItemPool]) -> None:
         serializer.instance = services.save_item_pool(
             item_pool=serializer.instance, actor=actor_of(self.request), **serializer.validated_data
         )

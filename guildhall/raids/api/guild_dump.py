@@ -125,7 +125,7 @@ def _read(data: dict[str, Any]) -> tuple[GuildDump, list[DumpMember]]:
     return read_guild_dump(given, filename=filename)
 
 
-def _answer(dump: GuildDump, found: DumpDifference) -> Any:
+def _answer(dump: GuildDump, found: DumpDifference) -> object:
     actions = ("add", "update", "bring_back", "missing", "same")
     return GuildDumpSerializer(
         {

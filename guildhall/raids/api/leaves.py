@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
@@ -87,7 +88,7 @@ class LeaveFilter(django_filters.FilterSet):
         model = Leave
         fields: list[str] = []
 
-    def by_current(self, rows: Any, name: str, value: bool) -> object:
+    def by_current(self, rows: QuerySet[Leave], name: str, value: bool) -> object:
         return rows.filter(pk__in=selectors.leaves(current=value).order_by().values("pk"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from guildhall.core.ids import PoolId
 from guildhall.core.money import show_points
@@ -20,7 +19,7 @@ from guildhall.roster.selectors import Match
 from .serializers import UnmatchedSerializer
 
 
-def amounts(by_pool: Mapping[PoolId, Decimal]) -> list[dict[str, Any]]:
+def amounts(by_pool: Mapping[PoolId, Decimal]) -> list[dict[str, object]]:
     """Return amounts by pool."""
     return [{"dkp_pool_id": pool_id, "points": show_points(amount)} for pool_id, amount in by_pool.items()]
 
@@ -38,12 +37,12 @@ def credit(row: Credit) -> dict[str, object]:
     }
 
 
-def raised(row: Credit) -> dict[str, Any]:
+def raised(row: Credit) -> dict[str, object]:
     """Return somebody in `raised`: `points` is what they have now, `difference` what was posted."""
     return {**credit(row), "difference": amounts(row.difference), "instead_of": row.instead_of}
 
 
-def award(result: AwardResult) -> dict[str, Any]:
+def award(result: AwardResult) -> dict[str, object]:
     """Return `{awarded, raised, already_present, unmatched}` (docs/api-contract.md), and more."""
     return {
         "raid_id": result.raid.pk,
@@ -63,7 +62,7 @@ def warnings(found: list[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"code": code, "detail": detail} for code, detail in found]
 
 
-def preview(found: Preview) -> dict[str, Any]:
+def preview(found: Preview) -> dict[str, object]:
     """Return each name with its verdict and what it would earn."""
     verdicts = [row.verdict for row in found.rows]
     return {
@@ -171,7 +170,7 @@ def parsed(parse: AttendanceParse, matches: Mapping[str, Match]) -> dict[str, ob
     }
 
 
-def amendment(done: Amendment) -> dict[str, Any]:
+def amendment(done: Amendment) -> dict[str, object]:
     """Return what an amendment did, or would do."""
     return {
         "digest": done.digest,

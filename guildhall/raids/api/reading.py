@@ -61,5 +61,5 @@ def read_upload(data: dict[str, Any]) -> tuple[AttendanceParse, str]:
     return parse, name
 
 
-def _moment(value: Any) -> dt.datetime | None:
+def _moment(value: object) -> dt.datetime | None:
     return value if isinstance(value, dt.datetime) else None

@@ -284,7 +284,7 @@ class AttendeeInput(Serializer):
     note = serializers.CharField(max_length=300, required=False, allow_blank=True)
     character_id = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_ID)
 
-    def to_internal_value(self, data: Any) -> object:
+    def to_internal_value(self, data: object) -> object:
         return super().to_internal_value({"character_name": data} if isinstance(data, str) else data)
 
 
@@ -316,7 +316,7 @@ class BlocksField(serializers.JSONField):
 
     default_error_messages = {"unknown_block": "Say latest, all, or a list of positions."}
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         if isinstance(data, str) and data not in ("latest", "all"):
             try:
                 data = json.loads(data)
@@ -349,7 +349,7 @@ class NestedDecisions(DecisionsInput):
         text = dictionary.get(self.field_name)
         return text if isinstance(text, str) else super().get_value(dictionary)
 
-    def to_internal_value(self, data: Any) -> object:
+    def to_internal_value(self, data: object) -> object:
         if isinstance(data, str):
             try:
                 data = json.loads(data)

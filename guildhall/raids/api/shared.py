@@ -38,7 +38,7 @@ def valid(serializer_class: Any, request: Request) -> dict[str, Any]:
     """Return the body, checked by a serializer."""
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
-    found: dict[str, Any] = serializer.validated_data
+    found: dict[str, object] = serializer.validated_data
     return found
 
 
@@ -71,7 +71,7 @@ def written(serializer_class: Any) -> Any:
     return lambda rows: serializer_class(rows, many=True).data
 
 
-def page_of(view: Any, rows: Any, serializer_class: Any) -> Response:
+def page_of(view: Any, rows: object, serializer_class: Any) -> Response:
     """Return the page of these rows that was asked for."""
     page = view.paginate_queryset(rows)
     response: Response = view.get_paginated_response(serializer_class(page, many=True).data)

@@ -7,6 +7,7 @@ from typing import Any
 import django_filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -94,7 +95,7 @@ class RaidViewSet(VisitorReadable, ModelViewSet[Raid]):
     def get_queryset(self) -> Any:
         return selectors.raids()
 
-    def for_visitor(self, data: Any) -> Any:
+    def for_visitor(self, data: Any) -> object:
         rows = data.get("results", [data])
         hidden = hidden_people_among([row["leader"] for row in rows])
         for row in rows:
@@ -102,7 +103,7 @@ class RaidViewSet(VisitorReadable, ModelViewSet[Raid]):
                 row |= {"leader": None, "leader_id": None, "leader_name": None}
         return super().for_visitor(data)
 
-    def perform_create(self, serializer: Any) -> None:
+    def perform_create(self, serializer: serializers.BaseSerializer[Raid]) -> None:
         raid = services.create_raid(actor=actor_of(self.request), **serializer.validated_data)
         serializer.instance = selectors.raid_with_id(raid.pk)
 

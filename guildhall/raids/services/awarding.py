@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 
@@ -290,7 +289,7 @@ class _Changed:
         self.own_before = kept_of(own) if own is not None else None
         self.beside: RaidAttendance | None = None
 
-    def kept(self) -> dict[str, Any]:
+    def kept(self) -> dict[str, object]:
         """Return before and after, for the batch."""
         return {
             "document": str(self.row.document),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
@@ -174,7 +174,7 @@ def _clean_event(values: EventChanges) -> EventChanges:
     return found
 
 
-def _clean_name(name: Any) -> str:
+def _clean_name(name: object) -> str:
     text = " ".join(str(name or "").split())
     if not text:
         raise BadInput("Give it a name.", code="required", attr="name")
@@ -183,7 +183,7 @@ def _clean_name(name: Any) -> str:
     return text
 
 
-def _clean_modifier(value: Any) -> Decimal:
+def _clean_modifier(value: object) -> Decimal:
     try:
         modifier = Decimal(str(value).strip())
     except InvalidOperation:

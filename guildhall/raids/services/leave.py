@@ -16,7 +16,7 @@ Invariants (docs/invariants.md):
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -261,7 +261,7 @@ def _refuse_overlap(leave: Leave) -> None:
         )
 
 
-def _record(action: str, summary: str, leave: Leave, actor: User | None, **data: Any) -> None:
+def _record(action: str, summary: str, leave: Leave, actor: User | None, **data: object) -> None:
     audit.record(
         action=f"raids.{action}",
         summary=summary,

@@ -7,7 +7,6 @@ entry of it carries. A row of attendance is marked in the transaction that rever
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -75,7 +74,7 @@ def lock_raids_of(documents: Collection[UUID]) -> None:
 
 
 @hooks.on_reversal
-def follow_reversal(documents: Collection[UUID], actor: Any, reason: str, import_id: UUID | None) -> None:
+def follow_reversal(documents: Collection[UUID], actor: User | None, reason: str, import_id: UUID | None) -> None:
     """Mark the rows whose entries were reversed, and the second characters that stood beside them."""
     rows = list(
         RaidAttendance.objects.filter(document__in=list(documents), reversed_at=None).values_list(

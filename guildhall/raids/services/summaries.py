@@ -54,6 +54,6 @@ def refresh_attendance(*, at: dt.datetime | None = None) -> int:
 
 
 @outbox.handler(REFRESH_ATTENDANCE)
-def refresh_when_asked(message: Any) -> str:
+def refresh_when_asked(message: object) -> str:
     """Return the worker's end of `standing.attendance_changed`."""
     return f"{refresh_attendance()} people"

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import F, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -44,10 +44,10 @@ class ApplyOrScope(ScopePermission):
     scopes."""
 
     @classmethod
-    def admits_strangers(cls, view: Any, method: str) -> bool:
+    def admits_strangers(cls, view: object, method: str) -> bool:
         return getattr(view, "action", None) in ("create", "by_link")
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         if is_visitor(request) and self.admits_strangers(view, request.method or "GET"):
             by_link = getattr(view, "action", None) == "by_link"
             return by_link or visitor_may_use(request, Section.RECRUITMENT)
@@ -60,7 +60,7 @@ COMPUTED: dict[str, Any] = {
 """For the lists that hang on an application: their own columns."""
 
 
-def input_of(shape: Any, request: Request, **options: Any) -> dict[str, Any]:
+def input_of(shape: Any, request: Request, **options: object) -> dict[str, Any]:
     """Return the validated body."""
     serializer = shape(data=request.data, **options)
     serializer.is_valid(raise_exception=True)
@@ -89,14 +89,14 @@ class ApplicationViewSet(ExportMixin, GenericViewSet[Application]):
     serializer_class = shapes.ApplicationOutput
     queryset = Application.objects.none()
     lookup_value_regex = ID_PATTERN
-    column_paths: Any = {
+    column_paths: object = {
         "assigned_to": "assigned_to_id",
         "assigned_to_name": Column(person_name("assigned_to"), TEXT, is_nullable=True),
         "discord_id": Column(
             Coalesce(NullIf(F("discord_id"), Value("")), F("user__discord_id")), TEXT, is_nullable=True
         ),
     }
-    hidden_columns: Any = {"status": "shown to each by what they may know; the list's own `status` filters by that"}
+    hidden_columns: object = {"status": "shown to each by what they may know; the list's own `status` filters by that"}
     search_fields = ["character_name", "discord_username"]
 
     @property
@@ -120,10 +120,10 @@ class ApplicationViewSet(ExportMixin, GenericViewSet[Application]):
                 queryset = queryset.exclude(user=self.who.user)
         return super().filter_queryset(queryset)
 
-    def _get(self, pk: Any) -> Application:
+    def _get(self, pk: int | str) -> Application:
         return selectors.get_application(self.who, int(pk))
 
-    def _staff(self, pk: Any) -> Application:
+    def _staff(self, pk: int | str) -> Application:
         """Return the application, for somebody who works on applications."""
         selectors.require(self.who, Tier.RECRUITER)
         application = self._get(pk)
@@ -134,7 +134,7 @@ class ApplicationViewSet(ExportMixin, GenericViewSet[Application]):
         fresh = Application.objects.select_related("user", "assigned_to", "character").get(pk=application.pk)
         return Response(selectors.view_of(fresh, self.who), status=status)
 
-    def export_rows(self, queryset: Any) -> Iterator[dict[str, Any]]:
+    def export_rows(self, queryset: QuerySet[Application]) -> Iterator[dict[str, object]]:
         for row in queryset:
             shown = selectors.view_of(row, self.who)
             given = shown["answers"] or []
@@ -145,7 +145,7 @@ class ApplicationViewSet(ExportMixin, GenericViewSet[Application]):
                 | {"answers": "\n".join(f"{item['wording']}: {item['answer']}" for item in given)}
             )
 
-    def _list(self, found: Any) -> Response:
+    def _list(self, found: object) -> Response:
         if self.is_export(self.request):
             selectors.require(self.who, Tier.RECRUITER)
             return self.export(self.filter_queryset(found))
@@ -216,7 +216,7 @@ class ApplicationViewSet(ExportMixin, GenericViewSet[Application]):
         self._withdraw(pk, "")
         return Response(status=204)
 
-    def _withdraw(self, pk: Any, reason: str) -> Application:
+    def _withdraw(self, pk: int | str, reason: str) -> Application:
         application = self._get(pk)
         if selectors.tier_of(self.who, application) == Tier.MEMBER:
             selectors.require(self.who, Tier.RECRUITER, application)

@@ -28,10 +28,10 @@ class ReadByAnybody(ScopePermission):
     """The questionnaire is there for people without an account while they may apply; changing it goes by scope and tier."""
 
     @classmethod
-    def admits_strangers(cls, view: Any, method: str) -> bool:
+    def admits_strangers(cls, view: object, method: str) -> bool:
         return method in SAFE_METHODS
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         if self.admits_strangers(view, request.method or "GET"):
             return not is_visitor(request) or visitor_may_use(request, Section.RECRUITMENT)
         if not super().has_permission(request, view):

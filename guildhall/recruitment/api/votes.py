@@ -3,8 +3,6 @@ gets the same answer for an application that is there and for one that is not.""
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -121,7 +119,7 @@ class _Rows(ExportMixin, APIView):
     filter_backends = [Columns, Ordering]
     required_scopes = "recruitment:read"
 
-    def rows(self, application: Application) -> list[dict[str, Any]]:
+    def rows(self, application: Application) -> list[dict[str, object]]:
         """Return the rows to answer."""
         raise NotImplementedError
 
@@ -141,7 +139,7 @@ class VoteDetailsView(_Rows):
         "is_counted", "vote_changes", "cast_at", "changed_at", "withdrawn_at",
     )  # fmt: skip
 
-    def rows(self, application: Application) -> list[dict[str, Any]]:
+    def rows(self, application: Application) -> list[dict[str, object]]:
         return selectors.voters(application)
 
 
@@ -156,7 +154,7 @@ class VotingEligibilityView(_Rows):
         "minimum", "days",
     )  # fmt: skip
 
-    def rows(self, application: Application) -> list[dict[str, Any]]:
+    def rows(self, application: Application) -> list[dict[str, object]]:
         return selectors.eligibility(application)
 
 
@@ -170,5 +168,5 @@ class VoteChangesView(_Rows):
         "user_id", "display_name", "round", "from_vote", "to_vote", "attendance_percentage", "at",
     )  # fmt: skip
 
-    def rows(self, application: Application) -> list[dict[str, Any]]:
+    def rows(self, application: Application) -> list[dict[str, object]]:
         return selectors.vote_changes(application)

@@ -132,7 +132,7 @@ def view_of(application: Application, who: Principal, *, tier: Tier | None = Non
         tier: where the caller knows better, e.g. the holder of a private link (`Tier.OWN`).
     """
     tier = tier_of(who, application) if tier is None else tier
-    shown: dict[str, Any] = {name: getattr(application, name) for name in _BASIC}
+    shown: dict[str, object] = {name: getattr(application, name) for name in _BASIC}
     shown["status"] = application.current_status if tier >= Tier.MEMBER else application.public_status
     shown["trial_started_at"] = application.trial_started_at
     shown["trial_ends_at"] = application.trial_ends_at
@@ -163,7 +163,7 @@ def steps_of(application: Application, tier: Tier) -> list[dict[str, Any]]:
     for row in rows:
         if tier < Tier.MEMBER and row.to_status in _HIDDEN_STEPS:
             continue
-        step: dict[str, Any] = {
+        step: dict[str, object] = {
             "from": before if tier < Tier.MEMBER else row.from_status,
             "to": row.to_status,
             "at": row.at,
@@ -179,12 +179,12 @@ def steps_of(application: Application, tier: Tier) -> list[dict[str, Any]]:
     return steps
 
 
-def describe_steps(application: Application, tier: Tier) -> list[dict[str, Any]]:
+def describe_steps(application: Application, tier: Tier) -> list[dict[str, object]]:
     """Return `steps_of` for a page: each step with its `words`."""
     return [{**step, "words": STEP_WORDS.get(step["to"], step["to"])} for step in steps_of(application, tier)]
 
 
-def comments_for(application: Application, tier: Tier) -> list[dict[str, Any]]:
+def comments_for(application: Application, tier: Tier) -> list[dict[str, object]]:
     """Return the comments a tier may read: all for recruiters, those meant for the applicant for the applicant. One
     query."""
     if tier in (Tier.NOTHING, Tier.MEMBER):

@@ -69,7 +69,7 @@ def _own(cast: ApplicationVote) -> dict[str, object]:
     }
 
 
-def voters(application: Application) -> list[dict[str, Any]]:
+def voters(application: Application) -> list[dict[str, object]]:
     """Return every voter with their snapshot, for recruiters and officers. One query."""
     rows = (
         ApplicationVote.objects.filter(application=application, round=application.voting_round)
@@ -103,7 +103,7 @@ def officer_view(application: Application) -> dict[str, object]:
     }
 
 
-def vote_changes(application: Application) -> list[dict[str, Any]]:
+def vote_changes(application: Application) -> list[dict[str, object]]:
     """Return every casting, change and withdrawal in every round, oldest first. One query."""
     rows = VoteChange.objects.filter(vote__application=application).select_related("vote__voter").order_by("at", "pk")
     return [

@@ -44,7 +44,7 @@ class ApplicationValues(TypedDict, total=False):
 REQUIRED = ("character_name", "character_class", "level", "availability", "timezone", "discord_username")
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     """Return text as every database takes it: no NUL, no half of a surrogate pair, no space around it."""
     return str(value or "").replace("\x00", "").encode("utf-8", "replace").decode("utf-8").strip()
 
@@ -101,7 +101,7 @@ def clean_values(values: Mapping[str, object], faults: list[BadInput]) -> dict[s
     return cleaned
 
 
-def _text(name: str, value: Any, most: int) -> str:
+def _text(name: str, value: object, most: int) -> str:
     text = _plain(value)
     if len(text) > most:
         said = name.replace("_", " ").capitalize()
@@ -114,7 +114,7 @@ def _text(name: str, value: Any, most: int) -> str:
     return text
 
 
-def _level(value: Any) -> int:
+def _level(value: object) -> int:
     try:
         level = int(str(value))
     except ValueError as error:
@@ -124,7 +124,7 @@ def _level(value: Any) -> int:
     return level
 
 
-def clean_answers(given: object, faults: list[BadInput], *, complete: bool) -> list[dict[str, Any]]:
+def clean_answers(given: object, faults: list[BadInput], *, complete: bool) -> list[dict[str, object]]:
     """Return answers to the active questions, each with the wording it was given to; an answer that cannot be taken,
     or lacks where it is required, is put down among `faults`.
 
@@ -136,7 +136,7 @@ def clean_answers(given: object, faults: list[BadInput], *, complete: bool) -> l
         given = [{"question_id": key, "answer": value} for key, value in given.items()]
     if not isinstance(given, Sequence) or isinstance(given, str):
         raise BadInput("answers is a list of {question_id, answer}.", attr="answers")
-    by_id: dict[int, Any] = {}
+    by_id: dict[int, object] = {}
     for item in given:
         try:
             by_id[int(item["question_id"])] = item.get("answer")
@@ -162,7 +162,7 @@ def clean_answers(given: object, faults: list[BadInput], *, complete: bool) -> l
     return answers
 
 
-def read_answer(question: ApplicationQuestion, value: Any) -> object:
+def read_answer(question: ApplicationQuestion, value: object) -> object:
     """Return the answer to a question as it is stored; None for nothing.
 
     Raises:

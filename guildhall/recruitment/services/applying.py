@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Unpack
 
 from django.db import IntegrityError, transaction
 
@@ -120,7 +120,7 @@ def submit_draft(*, user: User, application: Application, address: str = "") -> 
 
 
 def _submit(
-    application: Application, user: User | None, address: str, values: Mapping[str, Any]
+    application: Application, user: User | None, address: str, values: Mapping[str, object]
 ) -> tuple[Application, str]:
     refuse_members(user)
     if user is not None:

@@ -30,7 +30,7 @@ class RankSerializer(serializers.ModelSerializer[Rank]):
 class RankField(IdField):
     """A rank by its id or by its name; shown by its id."""
 
-    def to_internal_value(self, data: Any) -> object:
+    def to_internal_value(self, data: object) -> object:
         if isinstance(data, str) and not data.isdecimal():
             found = Rank.objects.filter(name__iexact=data.strip()).first() if storable(data) else None
             if found is None:
@@ -51,7 +51,7 @@ CHARACTER_VALUES = (
 )  # fmt: skip
 
 
-def character_row(row: dict[str, Any]) -> dict[str, object]:
+def character_row(row: dict[str, object]) -> dict[str, object]:
     """Return one `values(*CHARACTER_VALUES)` row as `CharacterSerializer` writes it, without building a model."""
     row["rank_name"] = row.pop("rank__name")
     row["main_character_name"] = row.pop("main_character__name")

@@ -7,6 +7,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -71,11 +72,11 @@ class RankViewSet(VisitorReadable, ModelViewSet[Rank]):
         return Rank.objects.filter(is_hidden=False) if is_visitor(self.request) else Rank.objects.all()
 
     @supports_etag
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Any:
         tag = etag_of(request, "ranks", revisions.current("roster"))
         return conditional(request, tag, lambda: super(RankViewSet, self).list(request, *args, **kwargs))
 
-    def perform_create(self, serializer: Any) -> None:
+    def perform_create(self, serializer: serializers.BaseSerializer[Rank]) -> None:
         serializer.instance = services.create_rank(actor=principal(self.request).user, **serializer.validated_data)
 
     def perform_update(self, serializer: Any) -> None:
@@ -140,9 +141,9 @@ class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
     search_fields = ["name", "aliases__name", "user__display_name"]
     ordering_fields = ["rank__order"]
     ordering = ["name"]
-    column_paths: Any = {"user_display_name": Column(person_name("user"), TEXT, is_nullable=True)}
-    column_aliases: Any = {"user_id": "user", "main_character_id": "main_character", "rank_id": "rank"}
-    hidden_columns: Any = {}
+    column_paths: object = {"user_display_name": Column(person_name("user"), TEXT, is_nullable=True)}
+    column_aliases: object = {"user_id": "user", "main_character_id": "main_character", "rank_id": "rank"}
+    hidden_columns: object = {}
     export_name = "roster"
     export_columns = (
         "id", "name", "character_class", "race", "level", "rank_name", "status", "is_main", "main_character_name",
@@ -162,7 +163,7 @@ class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
     def export_rows(self, queryset: QuerySet[Any]) -> Any:
         return (character_row(row) for row in queryset.values(*CHARACTER_VALUES).iterator(chunk_size=1000))
 
-    def find(self, pk: Any) -> Character:
+    def find(self, pk: int | str) -> Character:
         """Return the character with this id, with what is shown of it.
 
         Raises:
@@ -176,17 +177,17 @@ class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
             raise NotFound(f"There is no character {pk}.", code="unknown_character")
         return found
 
-    def answer(self, pk: Any, status: int = 200) -> Response:
+    def answer(self, pk: int | str, status: int = 200) -> Response:
         return Response(CharacterSerializer(self.find(pk)).data, status=status)
 
     @extend_schema(responses=CharacterSerializer(many=True))
     @supports_etag
-    def list(self, request: Request) -> Any:
+    def list(self, request: Request) -> object:
         """Characters. Those of a hidden rank are left out for everybody but who keeps the roster."""
         tag = etag_of(request, "characters", revisions.current("roster"), sees_hidden(request), is_visitor(request))
         return conditional(request, tag, lambda: self._list(request))
 
-    def _list(self, request: Request) -> Any:
+    def _list(self, request: Request) -> Response:
         queryset = self.filter_queryset(self.get_queryset())
         if self.is_export(request):
             return self.export(queryset)

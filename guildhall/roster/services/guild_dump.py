@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
-from typing import Any
 
 from django.db.models import Q
 
@@ -89,7 +88,7 @@ class DumpDifference:
     steps: list[DumpStep] = field(default_factory=list)
     unknown_ranks: list[str] = field(default_factory=list)
     applied: bool = False
-    given: list[Any] = field(default_factory=list)
+    given: list[object] = field(default_factory=list)
     """The members of the dump, for the digest."""
 
     @property
@@ -193,7 +192,7 @@ def apply_guild_dump(
 
 
 def _write_down(
-    difference: DumpDifference, former: Mapping[int, dict[str, Any]], ranks: list[int], actor: User | None
+    difference: DumpDifference, former: Mapping[int, dict[str, object]], ranks: list[int], actor: User | None
 ) -> None:
     """Keep what was changed of each character, so that the whole dump can be undone (`roster.batches`)."""
     keys = [name_key(step.name) for step in difference.steps if step.action == "add"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -61,7 +60,7 @@ def _refusal(user: User | None) -> GuildhallError | None:
     return None
 
 
-def _draft_values(user: Any) -> dict[str, object]:
+def _draft_values(user: User) -> dict[str, object]:
     draft = selectors.draft_of(user)
     if draft is None:
         return {"discord_username": user.discord_username, "email": user.email}
@@ -92,7 +91,7 @@ def _apply(request: HttpRequest, form: ApplyForm) -> HttpResponse | None:
     return HttpResponseRedirect(done.url)
 
 
-def _keep_draft(user: Any, form: ApplyForm) -> Done:
+def _keep_draft(user: User, form: ApplyForm) -> Done:
     services.save_draft(user=user, **form.values())
     return go("apply", message="Kept. Nobody sees it until you send it.")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -29,7 +27,7 @@ def auctions(request: HttpRequest) -> HttpResponse:
     principal = principal_of(request)
     person = me(request)
     sessions = [*selectors.running(), *selectors.awaiting_award()[:SHOWN_WAITING]]
-    state: dict[str, Any] = {
+    state: dict[str, object] = {
         "sessions": selectors.present_many(sessions, viewer_id=person.pk),
         "me": {"user_id": person.pk, "may_bid": principal.can("bidding:write"), "officer": principal.is_officer},
         "pools": [

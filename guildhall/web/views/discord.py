@@ -77,7 +77,7 @@ class _OfficersForms:
                 return response
         return None
 
-    def context(self) -> dict[str, Any]:
+    def context(self) -> dict[str, object]:
         """Return what the template needs of the forms."""
         return {
             "test": self.test,

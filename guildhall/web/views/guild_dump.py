@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -20,7 +18,7 @@ ON_AT_FIRST = ("add", "update", "set_ranks", "bring_back")
 def guild_dump(request: HttpRequest) -> HttpResponse:
     """Return the difference between a dump and the roster, and the button that applies it."""
     form = DumpForm(request, "dump")
-    context: dict[str, Any] = {"form": form, "choices": DUMP_CHOICES, "on": ON_AT_FIRST}
+    context: dict[str, object] = {"form": form, "choices": DUMP_CHOICES, "on": ON_AT_FIRST}
     if form.sent and form.is_valid():
         seen = form.cleaned_data["seen"]
         chosen = form.cleaned_data["choice"]

@@ -82,7 +82,7 @@ class Worker:
         return names + ([f"{queued} queued"] if queued else [])
 
     @staticmethod
-    def _guarded(function: Any, *args: Any, **kwargs: Any) -> None:
+    def _guarded(function: Any, *args: object, **kwargs: object) -> None:
         try:
             function(*args, **kwargs)
         except Exception:

@@ -47,7 +47,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-worker", action="store_true", help="the web server alone")
         parser.add_argument("--grace", type=float, default=60.0, help="seconds that running work gets to end")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         host, port = options["host"], options["port"] or self._port()
         self._check_port_is_free(host, port)
         try:
