@@ -382,7 +382,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "close-due-sessions": {
         "task": "guildhall.auctions.tasks.close_due_sessions",
         "schedule": dt.timedelta(seconds=2),
-        "has_work": "guildhall.auctions.services.settlement.has_due",
+        "has_work": "guildhall.auctions.services.closing.has_due",
     },
     "close-due-votes": {
         "task": "guildhall.recruitment.tasks.close_due_votes",

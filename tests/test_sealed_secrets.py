@@ -386,11 +386,7 @@ def test_an_officer_cannot_work_it_out_by_bidding_in_somebodys_name(scenario: Sc
 
     def refused(session: BidSession, **values: Any) -> GuildhallError:
         with pytest.raises(GuildhallError) as error:
-            place_bid(
-                request=BidRequest(
-                    **{"session_id": session.pk, "amount": None, "bidder": scenario.bidder, "actor": officer, **values}
-                )
-            )
+            place_bid(session_id=session.pk, request=BidRequest(**values), bidder=scenario.bidder, actor=officer)
         return error.value
 
     for amount in ("1", "17.37", "30"):

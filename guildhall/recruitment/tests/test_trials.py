@@ -144,10 +144,10 @@ def test_a_trial_is_measured_beside_the_guild_over_the_same_days(attending, tria
             "item_name": name,
             "character": Character.objects.get(name="Aelinor"),
             "points_spent": 0,
-            "actor": recruiter,
         }
         award_item(
             award=NewAward(pool=DKPPool.objects.get(), awarded_at=NOW - DAY if number == 0 else NOW + DAY, **item),
+            actor=recruiter,
         )
     at.advance(DAY)
     found = selectors.trial_performance(Application.objects.get(pk=trial.pk))
