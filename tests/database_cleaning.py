@@ -9,11 +9,13 @@ the state afterwards is the state before, triggers included.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, transaction
 from django.test import TransactionTestCase
@@ -43,7 +45,7 @@ def remember(connection: Any) -> None:
     """Keep the rows of a database that was migrated just now, for `clean`."""
     with connection.cursor() as cursor:
         connection.creation.rows_after_migrating = {
-            table: _rows(connection, cursor, table) for table in _filled(connection, cursor, _tables(connection))
+            table: rows_of(connection, cursor, table) for table in _filled(connection, cursor, _tables(connection))
         }
 
 
@@ -56,7 +58,7 @@ def clean(connection: Any) -> None:
         connection.cursor() as cursor,
     ):
         filled = _filled(connection, cursor, _tables(connection))
-        changed = [table for table in kept if _rows(connection, cursor, table, kept[table].columns) != kept[table]]
+        changed = [table for table in kept if rows_of(connection, cursor, table, kept[table].columns) != kept[table]]
         to_empty = sorted({table for table in filled if table not in kept} | set(changed))
         guarded = {one.table for one in append_only.declared()}.intersection(to_empty)
         # PostgreSQL checks the deferred foreign keys when the triggers come back: all rows must be in place by then.
@@ -64,7 +66,7 @@ def clean(connection: Any) -> None:
             for table in to_empty:
                 _empty(connection, cursor, table, is_guarded=table in guarded)
             for table in changed:
-                _put_back(connection, cursor, table, kept[table])
+                put_back(connection, cursor, table, kept[table])
     if changed:
         ContentType.objects.clear_cache()
     if append_only.all_missing(connection):
@@ -76,6 +78,11 @@ def _tables(connection: Any) -> list[str]:
     return sorted(names)
 
 
+def filled_tables(connection: Any, cursor: Any) -> list[str]:
+    """Return the tables that hold at least one row."""
+    return _filled(connection, cursor, _tables(connection))
+
+
 def _filled(connection: Any, cursor: Any, tables: Sequence[str]) -> list[str]:
     """Return the tables that hold at least one row."""
     quote = connection.ops.quote_name
@@ -85,17 +92,32 @@ def _filled(connection: Any, cursor: Any, tables: Sequence[str]) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _rows(connection: Any, cursor: Any, table: str, columns: Sequence[str] = ()) -> KeptRows:
+def rows_of(connection: Any, cursor: Any, table: str, columns: Sequence[str] = ()) -> KeptRows:
+    """Return every row of a table, in an order that does not depend on how they were written."""
     quote = connection.ops.quote_name
     cursor.execute(f"SELECT {', '.join(map(quote, columns)) or '*'} FROM {quote(table)}")
     return KeptRows(tuple(column[0] for column in cursor.description), sorted(cursor.fetchall(), key=repr))
 
 
-def _put_back(connection: Any, cursor: Any, table: str, kept: KeptRows) -> None:
+def put_back(connection: Any, cursor: Any, table: str, kept: KeptRows) -> None:
+    """Insert the rows of a table that `rows_of` read."""
     quote = connection.ops.quote_name
-    places = ", ".join(["%s"] * len(kept.columns))
-    names = ", ".join(map(quote, kept.columns))
-    cursor.executemany(f"INSERT INTO {quote(table)} ({names}) VALUES ({places})", kept.rows)
+    written = [number for number, name in enumerate(kept.columns) if (table, name) not in _generated()]
+    places = ", ".join(["%s"] * len(written))
+    names = ", ".join(quote(kept.columns[number]) for number in written)
+    rows = [[row[number] for number in written] for row in kept.rows]
+    cursor.executemany(f"INSERT INTO {quote(table)} ({names}) VALUES ({places})", rows)
+
+
+@functools.cache
+def _generated() -> set[tuple[str, str]]:
+    """Return the table and name of each column that the database computes."""
+    return {
+        (model._meta.db_table, one.column)
+        for model in apps.get_models(include_auto_created=True)
+        for one in model._meta.concrete_fields
+        if one.generated
+    }
 
 
 def _empty(connection: Any, cursor: Any, table: str, *, is_guarded: bool) -> None:

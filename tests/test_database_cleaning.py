@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.every_databas
 def _content() -> dict[str, Any]:
     with connection.cursor() as cursor:
         tables = database_cleaning._tables(connection)
-        return {table: database_cleaning._rows(connection, cursor, table) for table in tables}
+        return {table: database_cleaning.rows_of(connection, cursor, table) for table in tables}
 
 
 def _fill() -> None:

@@ -7,10 +7,12 @@ operation that takes one. An operation that neither names fails the walk.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
+from django.db import connection
 from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
@@ -21,7 +23,9 @@ from guildhall.core.models import OutboxMessage
 from guildhall.discord.models import Claim, DiscordMember, DiscordRole, DiscordSyncLog
 from guildhall.raids.services import refresh_attendance
 from guildhall.recruitment.services import applying
+from tests import snapshots
 from tests.fake_discord import FakeDiscordServer
+from tests.snapshots import Snapshot
 
 LOG = """\
 [Mon Nov 23 20:15:01 2026] Boss tells the raid,  'Bids to me on Orb of Tishan, min 5'
@@ -57,22 +61,45 @@ def member(name: str, discord_id: str) -> User:
     return create_person(display_name=name, role_group="member", discord_id=discord_id)
 
 
+#: How long a guild that was made is put back in place of another, in seconds: its auctions run for ten minutes.
+KEEP = 60
+_kept: tuple[float, Snapshot, dict[str, Any]] | None = None
+
+
 def make_guild(fake: FakeDiscordServer) -> Guild:
-    """The guild."""
+    """The guild. What needs no Discord is made once a minute, and its rows are put back for the tests that follow."""
+    global _kept
+    if _kept and time.monotonic() - _kept[0] < KEEP and not clock.is_held():
+        snapshots.restore(connection, _kept[1])
+        guild = _guild_of(User.objects.get(pk=_kept[2]["boss"]))
+        guild.ids |= _kept[2]
+        guild.hers.force_authenticate(User.objects.get(pk=guild.ids["aeli"]))
+    else:
+        guild = _made()
+        if not clock.is_held():
+            _kept = (time.monotonic(), snapshots.take(connection), dict(guild.ids))
+    _discord(guild, fake)
+    refresh_attendance()
+    return guild
+
+
+def _guild_of(boss: User) -> Guild:
+    api = APIClient(raise_request_exception=False)
+    api.force_authenticate(boss)
+    return Guild(api, boss)
+
+
+def _made() -> Guild:
     boss = create_person(display_name="Boss", role_group="officer", discord_id="90000000000000009")
     User.objects.filter(pk=boss.pk).update(is_superuser=True)
     boss = User.objects.get(pk=boss.pk)
-    api = APIClient(raise_request_exception=False)
-    api.force_authenticate(boss)
-    guild = Guild(api, boss)
+    guild = _guild_of(boss)
     _people(guild)
     _points(guild)
     _raids(guild)
     _auctions(guild)
     _recruitment(guild)
     _calendar(guild)
-    _discord(guild, fake)
-    refresh_attendance()
     return guild
 
 

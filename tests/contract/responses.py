@@ -7,6 +7,7 @@ and what the schema does not name nobody can rely on.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ import jsonschema_rs
 from drf_spectacular.generators import SchemaGenerator
 
 METHODS = ("get", "post", "put", "patch", "delete")
+REFERENCE = re.compile(r'"#/components/schemas/([^"]+)"')
 FORMS = ("properties", "allOf", "oneOf", "anyOf", "$ref")
 """What says how an object looks. One without any of them, and without a form for its values, says nothing."""
 
@@ -42,6 +44,7 @@ def _shapes() -> list[tuple[int, re.Pattern[str], str]]:
     return sorted(found, key=lambda one: one[0])
 
 
+@functools.lru_cache(maxsize=1000)
 def path_of(url: str, method: str) -> str | None:
     """The schema's path that answers `method` at `url`; the one with the fewest placeholders, as the router chooses."""
     plain = url.partition("?")[0]
@@ -71,14 +74,30 @@ def _components() -> dict[str, Any]:
     return {name: strict(value) for name, value in schema()["components"]["schemas"].items()}
 
 
-@functools.cache
 def validator(path: str, method: str, status: str) -> Any:
     """The strict validator of one described JSON answer; None where it is described without a body."""
     content = schema()["paths"][path][method]["responses"][status].get("content", {})
     if "application/json" not in content:
         return None
-    made = {**strict(content["application/json"]["schema"]), "components": {"schemas": _components()}}
-    return jsonschema_rs.validator_for(made, validate_formats=True)
+    return _validator_of(json.dumps(content["application/json"]["schema"], sort_keys=True))
+
+
+@functools.cache
+def _validator_of(form: str) -> Any:
+    """One for each form, of which many operations have the same, with no more components than it needs."""
+    made = strict(json.loads(form))
+    needed = {name: _components()[name] for name in _components_of(form)}
+    return jsonschema_rs.validator_for({**made, "components": {"schemas": needed}}, validate_formats=True)
+
+
+def _components_of(form: str) -> set[str]:
+    """The components that a form in JSON refers to, and those that they refer to."""
+    found: set[str] = set()
+    left = set(REFERENCE.findall(form))
+    while left:
+        found |= left
+        left = {name for one in left for name in REFERENCE.findall(json.dumps(_components()[one]))} - found
+    return found
 
 
 def faults(method: str, url: str, response: Any) -> list[str]:

@@ -8,6 +8,8 @@ requests reach them.
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +25,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 from schemathesis.checks import not_a_server_error
+from schemathesis.core import NOT_SET
+from schemathesis.generation.case import Case
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -38,14 +42,49 @@ from .guild import Guild
 
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "2"))
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
-RAW: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
-SCHEMA = schemathesis.openapi.from_dict(RAW)
 ENDLESS = "/api/bidding/stream/"
-OPERATIONS = [one for found in SCHEMA.get_all_operations() if (one := found.ok()).path != ENDLESS]
 PEOPLE = ["administrator", "officer", "recruiter", "developer", "member", "applicant", "guest"]
 CALLERS = ["nobody", *PEOPLE]
 
-pytestmark = [pytest.mark.slow, pytest.mark.once_on_postgresql]
+pytestmark = pytest.mark.slow
+
+
+@functools.cache
+def operations() -> list[Any]:
+    """Every operation of the schema but the one whose answer does not end."""
+    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))
+    return [one for found in schema.get_all_operations() if (one := found.ok()).path != ENDLESS]
+
+
+@functools.cache
+def generated(number: int, examples: int) -> list[tuple[Any, bool]]:
+    """A few requests to an operation, by its number, and whether each goes to the guild's own objects.
+
+    They are the same for every caller, so each process makes them once.
+    """
+    found: list[tuple[Any, bool]] = []
+
+    @settings(
+        max_examples=examples, deadline=None, database=None, derandomize=True,
+        phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operations()[number].as_strategy(), uses_known=st.booleans())
+    def keep(case: Any, uses_known: bool) -> None:
+        found.append((case, uses_known))
+
+    keep()
+    return found
+
+
+def fresh(case: Any, known: dict[str, Any]) -> Any:
+    """A copy of a generated request, with the placeholders of its path that `known` has filled."""
+    path_parameters = {name: known.get(name, value) for name, value in (case.path_parameters or {}).items()}
+    return Case(
+        case.operation, case.method, case.path, path_parameters=path_parameters,
+        headers=copy.deepcopy(case.headers), cookies=dict(case.cookies or {}), query=copy.deepcopy(case.query),
+        body=case.body if case.body is NOT_SET else copy.deepcopy(case.body), media_type=case.media_type,
+        multipart_content_types=case.multipart_content_types,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -85,33 +124,24 @@ def places(guild: Guild, path: str) -> dict[str, Any]:
     return found
 
 
-def send_generated(operation: Any, headers: dict[str, str], known: dict[str, Any], examples: int) -> None:
-    """A few generated requests of one caller to one operation, each undone afterwards."""
-
-    @settings(
-        max_examples=examples, deadline=None, database=None, derandomize=True,
-        phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(case=operation.as_strategy(), uses_known=st.booleans())
-    def run(case: Any, uses_known: bool) -> None:
-        if uses_known and case.path_parameters:
-            case.path_parameters.update({name: one for name, one in known.items() if name in case.path_parameters})
+def send_generated(number: int, headers: dict[str, str], known: dict[str, Any], examples: int) -> None:
+    """The generated requests of one caller to one operation, each undone afterwards."""
+    for case, uses_known in generated(number, examples):
+        request = fresh(case, known if uses_known else {})
         with transaction.atomic():
-            response = case.call(app=application, headers=headers)
+            response = request.call(app=application, headers=headers)
             transaction.set_rollback(True)
         cache.clear()
-        case.validate_response(response, checks=CHECKS)
-
-    run()
+        request.validate_response(response, checks=CHECKS)
 
 
 def find_faults(guild: Guild, caller: str, examples: int) -> str:
     """What the answers to one caller's generated requests had that the schema does not allow; empty for nothing."""
     headers, wrong = headers_of(caller), []
     with connection_kept():
-        for operation in OPERATIONS:
+        for number, operation in enumerate(operations()):
             try:
-                send_generated(operation, headers, places(guild, operation.path), examples)
+                send_generated(number, headers, places(guild, operation.path), examples)
             except Exception as error:  # all of them, so that one run tells everything
                 wrong.append(f"{operation.label}: {str(error)[:900]}")
     return "\n\n".join(wrong)
@@ -123,5 +153,5 @@ def test_it_does_what_the_schema_says(guild: Guild, caller: str) -> None:
 
 
 def test_there_is_something_to_try() -> None:
-    assert len(OPERATIONS) > 200
+    assert len(operations()) > 200
     assert APIClient().get("/api/schema/").status_code == 200

@@ -9,7 +9,7 @@ from guildhall.accounts.permissions import SCOPES
 from .guild import Guild
 from .test_schema_holds import EXAMPLES, find_faults
 
-pytestmark = [pytest.mark.slow, pytest.mark.once_on_postgresql]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("scope", [scope for scope in SCOPES if not scope.startswith("account:")])
