@@ -4,12 +4,14 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help run install install-dev test test-quick mutants lint format bench static requirements clean fuzz docs pictures
+.PHONY: help run install install-dev test test-quick test-places mutants lint format bench static requirements clean fuzz docs pictures
 
 help:
 	@echo "make run       try it: installs, migrates, loads the demo guild, starts web and worker"
 	@echo "make install   make .venv alone"
 	@echo "make test      the whole suite on every database that is there, with coverage"
+	@echo "make test-quick   a cross-section of it on SQLite, under two minutes; ARGS=guildhall/raids for all tests of a part"
+	@echo "make test-places  chooses which tests run on every database, out of the last make test"
 	@echo "make mutants   takes out each guard of tests/mutants/ and reports those that no test misses"
 	@echo "make lint      ruff, mypy, import-linter, migrations, API schema"
 	@echo "make fuzz      each parser under atheris for two minutes (Linux, x86-64)"
@@ -30,9 +32,13 @@ run: install
 test: install-dev
 	@$(PY) tests/run_suite.py
 
-# While working: one database, no coverage. make test-quick ARGS="guildhall/raids -x"
+# While working: one database, no coverage. All tests of a part: make test-quick ARGS="guildhall/raids -x"
 test-quick: install-dev
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest $(or $(ARGS),guildhall -m quick -n auto --dist worksteal)
+
+# Adds to tests/every_database.txt what the PostgreSQL round of the last make test found missing; ARGS=--anew chooses all again.
+test-places: install-dev
+	@$(PY) -m tests.statements $(or $(ARGS),--write)
 
 # Take each guard out in a copy of the tree and see a test fail. One kind: make mutants ARGS="-k outbox"
 mutants: install-dev

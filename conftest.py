@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from tests import bytecode, database_cleaning, template_database
+from tests import bytecode, database_cleaning, statements, template_database, tracing
 
-# On MariaDB the suite runs in part: what the database itself must hold, and what races (tests/run_suite.py).
-#: Fixtures and words by which a test, or its module, uses a database or a server. Without any of them it runs in one round.
+#: Fixtures and words by which a test, or its module, uses a database or a server.
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 SERVER_WORDS = re.compile(r"subprocess|redis|connection|DATABASE|multiprocessing", re.IGNORECASE)
-ON_MARIADB = ("guildhall/core/", "guildhall/points/", "tests/concurrency/", "tests/migrations/")
+#: Where every test runs on every database: the ledger, what races, the migrations.
+EVERY_DATABASE = ("guildhall/points/", "tests/concurrency/", "tests/migrations/")
 
 
 bytecode.keep()
@@ -40,23 +42,41 @@ def uses_a_server(item: pytest.Item) -> bool:
     return asks_for_database or _module_speaks_of_servers(item.path)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    statements.install(config)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.relative_to(config.rootpath).as_posix().startswith("tests/browser/"):
-            item.add_marker(pytest.mark.browser)
-        elif not uses_a_server(item) and item.get_closest_marker("once_on_postgresql") is None:
-            item.add_marker(pytest.mark.without_database)
-    _leave_out_recorders(config, items)
-    if os.environ.get("GUILDHALL_ONLY_ON") != "mariadb":
-        return
-    wanted, others = [], []
+    chosen = statements.chosen_ids()
     for item in items:
         place = item.path.relative_to(config.rootpath).as_posix()
-        chosen = place.startswith(ON_MARIADB) or item.get_closest_marker("every_database")
-        (wanted if chosen else others).append(item)
-    items[:] = wanted
-    config.hook.pytest_deselected(items=others)
+        if place.startswith("tests/browser/"):
+            item.add_marker(pytest.mark.browser)
+            continue
+        if not uses_a_server(item):
+            item.add_marker(pytest.mark.without_database)
+        if place.startswith(EVERY_DATABASE) or item.nodeid in chosen:
+            item.add_marker(pytest.mark.every_database)
+        is_cheap = item.get_closest_marker("without_database") or item.nodeid in chosen
+        if is_cheap and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.quick)
+    tracing.choose(items)
+    _leave_out_recorders(config, items)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every later garbage collection, and collect less often: a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure no coverage where it would only be measured again."""
+    with contextlib.nullcontext() if item.stash[tracing.IS_TRACED] else tracing.paused():
+        return (yield)
 
 
 def _leave_out_recorders(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,14 +1,15 @@
 """`make test`: the whole suite on every database that is there, what was skipped and why, and the coverage.
 
-1. SQLite: everything but what is marked `once_on_postgresql` (walks over every role and operation, which decide nothing
-   by the database) where there is a PostgreSQL.
-2. PostgreSQL with Redis: everything but the browsers and what needs no database (`conftest.py` finds that out).
-3. MariaDB: the ledger, the migrations and what races (`ON_MARIADB` in `conftest.py`, and tests marked `every_database`).
+1. PostgreSQL with Redis: every test but the browsers. It records which tests send the statements whose meaning the
+   database decides (`tests/statements.py`); `make test` fails if no test that runs on every database sends one of them.
+2. SQLite: the tests marked ``every_database``, and the browsers. Where there is no PostgreSQL, everything.
+3. MariaDB: the tests marked ``every_database``.
 
-A server that does not answer is skipped and said;
-with `REQUIRE_SERVICES=1` (CI) it is a failure, and so is a test that ran on no database at all.
+A server that does not answer is skipped and said; with `REQUIRE_SERVICES=1` (CI) it is a failure, and so is a test that
+ran on no database at all.
 
-Coverage is of the three runs together: at least 90 % of `guildhall/`, and every branch of the ledger.
+Coverage is measured in the round that runs every test, on a part of them (`tests/tracing.py`), and of the ledger in each:
+at least 90 % of `guildhall/`, and every branch of the ledger. Last come the slowest twenty tests.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests import bytecode
+from tests import bytecode, statements, tracing
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -34,8 +35,11 @@ POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:54
 MARIADB = os.environ.get("TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/test")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/8")
 CORES = os.environ.get("TEST_PROCESSES", str(min(4, os.cpu_count() or 1)))
+COVERAGE = ["--cov=guildhall", "--cov-append", "--cov-report="]
 LEAST_COVERAGE = 90
+SLOWEST = 20
 LEDGER = "guildhall/points/ledger/*"
+LEDGER_TESTS = "guildhall/points/"
 
 
 def say(line: str = "") -> None:
@@ -90,6 +94,7 @@ class Round:
     code: int = 0
     seconds: float = 0.0
     outcomes: dict[str, str] = field(default_factory=dict)
+    times: dict[str, float] = field(default_factory=dict)
 
     def count(self, outcome: str) -> int:
         """How many tests ended so."""
@@ -104,28 +109,27 @@ def rounds() -> list[Round]:
     no_mariadb = database_is_reachable(MARIADB) if not (lacks := mysqlclient()) else lacks
     return [
         Round(
-            "SQLite",
-            {"DATABASE_URL": "", "REDIS_URL": ""},
-            # Where there is no PostgreSQL, what would run there alone runs here.
-            [] if no_postgresql else ["-m", "not once_on_postgresql"],
-        ),
-        Round(
             "PostgreSQL, Redis" if redis else "PostgreSQL",
-            {"DATABASE_URL": POSTGRES, "REDIS_URL": redis},
-            ["-m", "not browser and not without_database"],
+            {"DATABASE_URL": POSTGRES, "REDIS_URL": redis, statements.VARIABLE: str(statements.RECORDING)},
+            [*COVERAGE, "-m", "not browser"],
             missing=no_postgresql,
         ),
         Round(
+            "SQLite",
+            {"DATABASE_URL": "", "REDIS_URL": "", tracing.VARIABLE: "" if no_postgresql else LEDGER_TESTS},
+            [*COVERAGE, *([] if no_postgresql else ["-m", "every_database or browser"])],
+        ),
+        Round(
             "MariaDB",
-            {"DATABASE_URL": MARIADB, "REDIS_URL": "", "GUILDHALL_ONLY_ON": "mariadb"},
-            ["-m", "not browser and not without_database"],
+            {"DATABASE_URL": MARIADB, "REDIS_URL": "", tracing.VARIABLE: LEDGER_TESTS},
+            [*COVERAGE, "-m", "every_database"],
             missing=no_mariadb,
         ),
     ]
 
 
 def run(one: Round) -> None:
-    """Run pytest for `one`, with coverage appended to what the rounds before found."""
+    """Run pytest for `one`."""
     report = ROOT / "var" / f"tests-{one.name.split(',')[0].lower()}.xml"
     report.parent.mkdir(exist_ok=True)
     report.unlink(missing_ok=True)
@@ -140,8 +144,8 @@ def run(one: Round) -> None:
         **bytecode.environment(),
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [sys.executable, "-m", "pytest", "-n", CORES, "--dist", "loadfile", f"--junitxml={report}"]
-    command += ["-o", "junit_family=xunit1", "--cov=guildhall", "--cov-append", "--cov-report=", *one.arguments]
+    command = [sys.executable, "-m", "pytest", "-n", CORES, "--dist", "worksteal", f"--junitxml={report}"]
+    command += ["-o", "junit_family=xunit1", *one.arguments]
     say(f"\n=== {one.name} ===")
     begun = time.monotonic()
     one.code = subprocess.run([*command, *sys.argv[1:]], cwd=ROOT, env=environment).returncode
@@ -149,12 +153,33 @@ def run(one: Round) -> None:
     if report.exists():
         for case in ET.parse(report).getroot().iter("testcase"):
             ended = next((kind.tag for kind in case if kind.tag in ("failure", "error", "skipped")), "passed")
-            one.outcomes[f"{case.get('file') or case.get('classname')}::{case.get('name')}"] = ended
+            name = f"{case.get('file') or case.get('classname')}::{case.get('name')}"
+            one.outcomes[name] = ended
+            one.times[name] = float(case.get("time") or 0)
+
+
+def say_slowest(ran: list[Round]) -> None:
+    """Print the tests that took longest, with their fixtures, each in the round where it did."""
+    say(f"\n=== The slowest {SLOWEST} ===")
+    times = [(seconds, one.name, name) for one in ran for name, seconds in one.times.items()]
+    for seconds, where, name in sorted(times, reverse=True)[:SLOWEST]:
+        say(f"{seconds:6.1f} s  {where}: {name}")
+
+
+def marks_ok(ran: list[Round]) -> bool:
+    """Print which statements are sent on PostgreSQL alone, and say whether there are none."""
+    if not any(statements.VARIABLE in one.environment for one in ran):
+        return True
+    problems = statements.check(statements.recorded(), statements.chosen_ids())
+    if problems:
+        say("\n=== Statements that no test sends on every database (tests/statements.py) ===")
+        say("\n".join(problems))
+    return not problems
 
 
 def coverage_ok() -> bool:
-    """Print the coverage of all rounds together and say whether it is enough."""
-    say("\n=== Coverage of guildhall/, all rounds together ===")
+    """Print the coverage of guildhall/ and say whether it is enough."""
+    say("\n=== Coverage of guildhall/ ===")
     tool = [str(BIN / "coverage")]
     if list(ROOT.glob(".coverage.*")):
         subprocess.run([*tool, "combine", "--append", "--quiet"], cwd=ROOT)
@@ -172,12 +197,17 @@ def main() -> int:
     for old in ROOT.glob(".coverage*"):
         if old.is_file():
             old.unlink()
+    for old in statements.RECORDING.glob("*.json"):
+        old.unlink()
     planned = rounds()
     for one in planned:
         if not one.missing:
             run(one)
-    enough = coverage_ok() if not sys.argv[1:] else True
     ran = [one for one in planned if not one.missing]
+    # A part of the suite, as its arguments ask for, neither reaches everything nor covers it.
+    enough = coverage_ok() if not sys.argv[1:] else True
+    marked = marks_ok(ran) if not sys.argv[1:] else True
+    say_slowest(ran)
     say("\n=== Summary ===")
     for one in planned:
         if one.missing:
@@ -197,6 +227,8 @@ def main() -> int:
         problems += [f"{len(nowhere)} tests ran on no database"] if nowhere else []
     if not enough:
         problems.append("coverage is too low")
+    if not marked:
+        problems.append("some statements are tested on PostgreSQL alone")
     for problem in problems:
         say(f"FAILED: {problem}")
     say(

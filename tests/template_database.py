@@ -24,7 +24,7 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.base.creation import BaseDatabaseCreation
 
-from . import database_cleaning
+from . import database_cleaning, statements
 
 #: What decides the content of a freshly migrated database: tables, triggers, groups and permissions, versions.
 SOURCES = (
@@ -52,7 +52,8 @@ def install() -> None:
     def create_test_db(
         self: Any, verbosity: int = 1, autoclobber: bool = False, serialize: bool = True, keepdb: bool = False
     ) -> str:
-        name = make(self, verbosity, autoclobber, serialize, keepdb)
+        with statements.paused():
+            name = make(self, verbosity, autoclobber, serialize, keepdb)
         database_cleaning.remember(self.connection)
         return name
 

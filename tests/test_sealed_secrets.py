@@ -270,6 +270,7 @@ def test_the_admin_answers_no_question_about_it(scenario: Scenario, address: str
     assert answer.status_code in (302, 400), answer.status_code
 
 
+@pytest.mark.every_database  # for SQLite, where alone it can run
 def test_two_guilds_that_differ_only_in_a_sealed_bid_look_alike(scenario: Scenario) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("a server's sequences go on after a rollback, so the two would differ in their numbers")

@@ -45,7 +45,7 @@ from .ways_of_access import (
     spare,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once_on_postgresql]
+pytestmark = pytest.mark.django_db
 
 
 def caller(name: str, way: Way) -> tuple[Any, User]:

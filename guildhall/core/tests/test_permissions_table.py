@@ -17,7 +17,7 @@ from guildhall.accounts.permissions import ACCOUNT_SCOPES, SCOPES
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.core.errors import BadInput
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once_on_postgresql]
+pytestmark = pytest.mark.django_db
 NOBODY = "stranger"
 ADMIN = "administrator"
 ROLES = [NOBODY, *RoleGroup.values, ADMIN]

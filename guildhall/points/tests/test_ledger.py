@@ -358,3 +358,10 @@ def test_many_holds_are_set_at_once_all_or_none(member, officer, pool, post):
     assert (figures(member, pool)[4], figures(officer, pool)[4]) == ("6.00", "7.00")
     hold("0", "9")
     assert (figures(member, pool)[4], figures(officer, pool)[4]) == ("0.00", "9.00")
+
+
+def test_a_preview_of_entries_shows_each_with_its_amount(member, pool, post):
+    paid, charged = post(member, pool, "20.25"), post(member, pool, "-5.75", EntryKind.LOOT)
+    shown = ledger.preview_reversal(entries=[paid, charged])
+    one, other = f"{member} in {pool}", f"{member} in {pool} (2)"
+    assert shown.rows == {one: [paid.pk, paid.amount], other: [charged.pk, charged.amount]}

@@ -274,6 +274,7 @@ class Nights(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_the_summary_is_what_one_would_count():
     run_state_machine_as_test(
         Nights,

@@ -23,7 +23,7 @@ from guildhall.recruitment.models import Application
 
 from .conftest import FORM
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once_on_postgresql]
+pytestmark = pytest.mark.django_db
 STAFF = [RoleGroup.RECRUITER, RoleGroup.OFFICER, "superuser"]
 
 

@@ -12,7 +12,7 @@ from guildhall.accounts.models import RoleGroup
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.recruitment import services
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once_on_postgresql]
+pytestmark = pytest.mark.django_db
 ROLES = ["nobody", "guest", "applicant", "own", "member", "developer", "recruiter", "officer", "bot"]
 
 # method, path, body, then the status for each of ROLES.
