@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from django.db import models
 
-from .difference import Changed, Known, RowT
+from .difference import Changed, Created, Known, RowT
 from .loop import RowKind
 
 Values = dict[str, object]
@@ -68,6 +68,46 @@ class NamedKind(RowKind[RowT, Values]):
         """Report the deletion. Our row stays: people may use it by now."""
         self.ctx.problem(self.table, legacy_id, "deleted_there", self.deleted.format(legacy_id))
         self.ctx.note_change(before, {}, {})
+
+
+class FoundByName(NamedKind[RowT]):
+    """Rows of which one that has the name here already, whatever its case, is used as it is: ranks and pools."""
+
+    def prepare(self, rows: Sequence[RowT]) -> None:
+        """Read the names that are here."""
+        here = self.model._default_manager.values_list("pk", "name")
+        self.here: dict[str, int] = {name.casefold(): key for key, name in here}
+        self.taken: dict[str, int] = {}
+
+    def create(self, new: Sequence[Created[RowT, Values]]) -> None:
+        """Make rows, or use those that have the name here."""
+        for step in new:
+            self.counts.new += 1
+            name = str(step.values["name"]).casefold()
+            key, created = self.here.get(name), False
+            if key is None:
+                created = True
+                self.here[name] = key = self.make(step) if self.ctx.commit else self.ctx.fake_id()
+            elif self.ctx.commit:
+                created = self.use(key, step)
+            self.ctx.remember(self.kind, step.row.id, key, step.content, created=created, before=step.before)
+
+    def make(self, step: Created[RowT, Values]) -> int:
+        """Make a row of ours and return its id."""
+        raise NotImplementedError
+
+    def use(self, key: int, step: Created[RowT, Values]) -> bool:
+        """Use a row that is here; return whether it counts as made by an import."""
+        return False
+
+    def numbered_name(self, legacy_id: int, name: str, limit: int) -> str:
+        """Return the name of a row, numbered where another one of the old system has it; report a name that differs."""
+        found = free_name(name or f"{self.called.capitalize()} {legacy_id}", self.taken, limit)
+        if found != name:
+            text = f"{self.called} {legacy_id} “{name}” is called {found} here"
+            self.ctx.problem(self.table, legacy_id, "name", text)
+        self.taken[found.casefold()] = legacy_id
+        return found
 
 
 def plain(values: Mapping[str, object]) -> dict[str, object]:

@@ -18,7 +18,7 @@ from guildhall.raids.models import Event, EventPool, ItemPool
 from .context import Context, Kind, fingerprint
 from .difference import Created, Known
 from .loop import bring
-from .named import NamedKind, Values, free_name
+from .named import FoundByName, NamedKind, Values
 
 
 def import_pools(ctx: Context) -> None:
@@ -36,7 +36,7 @@ def import_events(ctx: Context) -> None:
     bring(Events(ctx))
 
 
-class Pools(NamedKind[r.LegacyPool]):
+class Pools(FoundByName[r.LegacyPool]):
     """Pools of points."""
 
     kind = Kind.POOL
@@ -50,9 +50,8 @@ class Pools(NamedKind[r.LegacyPool]):
         return self.ctx.snapshot.rows(r.POOLS)
 
     def prepare(self, rows: Sequence[r.LegacyPool]) -> None:
-        """Read the names that are here."""
-        self.here = {pool.name.casefold(): pool.pk for pool in DKPPool.objects.all()}
-        self.taken: dict[str, int] = {}
+        """Read the names that are here, and whether there is a default pool."""
+        super().prepare(rows)
         self.has_default = DKPPool.objects.filter(is_default=True).exists()
 
     def fingerprint(self, row: r.LegacyPool) -> str:
@@ -61,31 +60,23 @@ class Pools(NamedKind[r.LegacyPool]):
 
     def build(self, row: r.LegacyPool, before: Known | None) -> Values:
         """Return the fields of a pool."""
-        name = free_name(row.name or f"Pool {row.id}", self.taken, 80)
-        if name != row.name:
-            self.ctx.problem(self.table, row.id, "name", f"pool {row.id} “{row.name}” is called {name} here")
-        self.taken[name.casefold()] = row.id
-        return {"name": name, "description": row.description}
+        return {"name": self.numbered_name(row.id, row.name, 80), "description": row.description}
 
-    def create(self, new: Sequence[Created[r.LegacyPool, Values]]) -> None:
-        """Make pools, or use those that have the name here."""
-        for step in new:
-            self.counts.new += 1
-            object_id, created = self.here.get(str(step.values["name"]).casefold()), False
-            if object_id is None:
-                created, object_id = True, self.ctx.fake_id()
-                if self.ctx.commit:
-                    object_id = DKPPool.objects.create(**step.values, is_default=not self.has_default).pk
-                self.has_default = True
-            elif step.before is not None and self.ctx.commit:  # closed when an earlier import was undone
-                DKPPool.objects.filter(pk=object_id, is_active=False).update(is_active=True)
-                created = step.before.created
-            self.ctx.remember(
-                self.kind, step.row.id, object_id, step.content, created=created, before=step.before
-            )  # fmt: skip
+    def make(self, step: Created[r.LegacyPool, Values]) -> int:
+        """Make a pool; the first one is the default where there is none."""
+        pool = DKPPool.objects.create(**step.values, is_default=not self.has_default)
+        self.has_default = True
+        return pool.pk
+
+    def use(self, key: int, step: Created[r.LegacyPool, Values]) -> bool:
+        """Open a pool again that was closed when an earlier import was undone."""
+        if step.before is None:
+            return False
+        DKPPool.objects.filter(pk=key, is_active=False).update(is_active=True)
+        return step.before.created
 
 
-class ItemPools(NamedKind[r.LegacyItemPool]):
+class ItemPools(FoundByName[r.LegacyItemPool]):
     """Item pools, tied to the pools of points in which what is bought from them counts."""
 
     kind = Kind.ITEM_POOL
@@ -118,38 +109,24 @@ class ItemPools(NamedKind[r.LegacyItemPool]):
         """Return the item pools of the old system."""
         return self.ctx.snapshot.rows(r.ITEM_POOLS)
 
-    def prepare(self, rows: Sequence[r.LegacyItemPool]) -> None:
-        """Read the names that are here."""
-        self.here = {pool.name.casefold(): pool.pk for pool in ItemPool.objects.all()}
-        self.taken: dict[str, int] = {}
-
     def fingerprint(self, row: r.LegacyItemPool) -> str:
         """Return a fingerprint of an item pool and its links."""
         return fingerprint(row.name, row.description, sorted(self.ctx.itempool_pools.get(row.id, [])))
 
     def build(self, row: r.LegacyItemPool, before: Known | None) -> Values:
         """Return the fields of an item pool."""
-        name = free_name(row.name or f"Item pool {row.id}", self.taken, 120)
-        if name != row.name:
-            self.ctx.problem(self.table, row.id, "name", f"item pool {row.id} “{row.name}” is called {name} here")
-        self.taken[name.casefold()] = row.id
-        return {"name": name, "description": row.description}
+        return {"name": self.numbered_name(row.id, row.name, 120), "description": row.description}
 
-    def create(self, new: Sequence[Created[r.LegacyItemPool, Values]]) -> None:
-        """Make item pools, or use those that have the name here and add their links."""
-        for step in new:
-            self.counts.new += 1
-            object_id, created = self.here.get(str(step.values["name"]).casefold()), False
-            if object_id is None:
-                created, object_id = True, self.ctx.fake_id()
-                if self.ctx.commit:
-                    object_id = ItemPool.objects.create(**step.values).pk
-                    self.link(object_id, step.row)
-            elif self.ctx.commit:
-                ItemPool.objects.get(pk=object_id).pools.add(*self._pools(step.row))
-            self.ctx.remember(
-                self.kind, step.row.id, object_id, step.content, created=created, before=step.before
-            )  # fmt: skip
+    def make(self, step: Created[r.LegacyItemPool, Values]) -> int:
+        """Make an item pool with its links."""
+        key = ItemPool.objects.create(**step.values).pk
+        self.link(key, step.row)
+        return key
+
+    def use(self, key: int, step: Created[r.LegacyItemPool, Values]) -> bool:
+        """Add the links of the old system to those that are here."""
+        ItemPool.objects.get(pk=key).pools.add(*self._pools(step.row))
+        return False
 
     def link(self, key: int, row: r.LegacyItemPool) -> None:
         """Let it count in exactly the pools that the old system has."""

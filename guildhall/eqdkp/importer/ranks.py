@@ -10,7 +10,7 @@ from guildhall.roster.models import Rank
 from .context import MAX_INTEGER, Context, Kind, fingerprint
 from .difference import Changed, Created, Known
 from .loop import bring
-from .named import NamedKind, Values
+from .named import FoundByName, Values
 
 
 def import_ranks(ctx: Context) -> None:
@@ -18,7 +18,7 @@ def import_ranks(ctx: Context) -> None:
     bring(Ranks(ctx))
 
 
-class Ranks(NamedKind[r.LegacyRank]):
+class Ranks(FoundByName[r.LegacyRank]):
     """Ranks, with their order and whether they are hidden."""
 
     kind = Kind.RANK
@@ -32,8 +32,8 @@ class Ranks(NamedKind[r.LegacyRank]):
         return self.ctx.snapshot.rows(r.RANKS)
 
     def prepare(self, rows: Sequence[r.LegacyRank]) -> None:
-        """Read the names that are here."""
-        self.here = {rank.name.casefold(): rank.pk for rank in Rank.objects.all()}
+        """Read the names that are here, and whether there is a default rank."""
+        super().prepare(rows)
         self.has_default = Rank.objects.filter(is_default=True).exists()
 
     def fingerprint(self, row: r.LegacyRank) -> str:
@@ -48,22 +48,11 @@ class Ranks(NamedKind[r.LegacyRank]):
         # From 1 on at the top; a number that no database keeps is the last place.
         return {"name": name, "order": min(max(row.order, 0) + 1, MAX_INTEGER), "is_hidden": row.hidden}
 
-    def create(self, new: Sequence[Created[r.LegacyRank, Values]]) -> None:
-        """Make ranks, or use those that have the name here."""
-        for step in new:
-            self.counts.new += 1
-            name = str(step.values["name"]).casefold()
-            object_id, created = self.here.get(name), False
-            if object_id is None:
-                object_id, created = self.ctx.fake_id(), True
-                if self.ctx.commit:
-                    is_default = step.row.default and not self.has_default
-                    object_id = Rank.objects.create(**step.values, is_default=is_default).pk
-                self.has_default = self.has_default or step.row.default
-                self.here[name] = object_id
-            self.ctx.remember(
-                self.kind, step.row.id, object_id, step.content, created=created, before=step.before
-            )  # fmt: skip
+    def make(self, step: Created[r.LegacyRank, Values]) -> int:
+        """Make a rank; the old system's default one is ours where there is none."""
+        is_default = step.row.default and not self.has_default
+        self.has_default = self.has_default or step.row.default
+        return Rank.objects.create(**step.values, is_default=is_default).pk
 
     def values_of_change(self, key: int, was: Values, step: Changed[r.LegacyRank, Values]) -> Values:
         """Return what to write; a rank whose name was taken away keeps it here."""
