@@ -24,6 +24,7 @@ from .people import (
     note_email_change,
     password_was_set,
     refuse_own_role,
+    refuse_taken_discord_id,
     unused_username,
     update_person,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "password_was_set",
     "reactivate_person",
     "refuse_own_role",
+    "refuse_taken_discord_id",
     "revoke_api_key",
     "rotate_api_key",
     "set_bot_permissions",

@@ -148,7 +148,7 @@ def create_own_key(
         scopes=scopes,
         expires_at=issuer.lifetime(expires_at),
         actor=user,
-        granter_scopes=issuer.scopes,
+        issuer_scopes=issuer.scopes,
         by=issuer.by,
     )
 
@@ -177,7 +177,7 @@ def create_bot_key(
         expires_at=issuer.lifetime(expires_at),
         kind=APIKey.Kind.BOT,
         actor=actor,
-        granter_scopes=issuer.scopes,
+        issuer_scopes=issuer.scopes,
         by=issuer.by,
     )
 
@@ -191,7 +191,7 @@ def create_api_key(
     expires_at: dt.datetime | None = None,
     kind: str = APIKey.Kind.PERSONAL,
     actor: User | None = None,
-    granter_scopes: frozenset[str] | None = None,
+    issuer_scopes: frozenset[str] | None = None,
     by: Principal | None = None,
 ) -> tuple[APIKey, str]:
     """Make a key; returns it with its plain text, which is not stored and cannot be shown again.
@@ -199,7 +199,7 @@ def create_api_key(
     Args:
         scopes: None for everything the owner's role allows, but for what concerns the account itself (`account:…`): a
             key holds that only where it was asked for.
-        granter_scopes: where given, nothing beyond these may be granted (a key cannot make a stronger key).
+        issuer_scopes: where given, nothing beyond these may be granted (a key cannot make a stronger key).
         by: what `actor` came with; without it they are taken to be here in person.
 
     Raises:
@@ -217,8 +217,8 @@ def create_api_key(
         )
     allowed = role_scopes(user)
     if scopes is None:
-        scopes = (allowed if granter_scopes is None else allowed & granter_scopes) - ACCOUNT_SCOPES
-    granted = check_scopes(scopes, allowed=allowed, granted_by=granter_scopes)
+        scopes = (allowed if issuer_scopes is None else allowed & issuer_scopes) - ACCOUNT_SCOPES
+    granted = check_scopes(scopes, allowed=allowed, granted_by=issuer_scopes)
     plain, prefix, digest = make_key(kind)
     key = APIKey.objects.create(
         user=user,

@@ -84,7 +84,7 @@ def create_person(
             attr="role_group",
         )
     discord_id = clean_discord_id(discord_id)
-    _refuse_taken_discord_id(discord_id)
+    refuse_taken_discord_id(discord_id)
     user = User(
         username=username or unused_username(display_name),
         display_name=display_name[:80],
@@ -99,7 +99,7 @@ def create_person(
         with transaction.atomic():
             user.save()
     except IntegrityError as error:
-        _refuse_taken_discord_id(discord_id)
+        refuse_taken_discord_id(discord_id)
         raise Conflict(f"The name {user.username} is taken.", code="username_taken", attr="username") from error
     mirror_role(user)
     audit.record(action="accounts.create_person", summary=f"{user} came in as {role_group}", actor=actor, target=user)
@@ -108,7 +108,12 @@ def create_person(
     return user
 
 
-def _refuse_taken_discord_id(discord_id: str | None, *, but: int | None = None) -> None:
+def refuse_taken_discord_id(discord_id: str | None, *, but: int | None = None) -> None:
+    """Require that a Discord account is linked to nobody, or to the person with the id `but`.
+
+    Raises:
+        Conflict: ``discord_id_taken``.
+    """
     if discord_id is None:
         return
     holder = User.objects.filter(discord_id=discord_id).exclude(pk=but or 0).first()

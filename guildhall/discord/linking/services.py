@@ -23,6 +23,7 @@ from guildhall.accounts.services import (
     create_person,
     end_access,
     note_email_change,
+    refuse_taken_discord_id,
     unused_username,
 )
 from guildhall.core import clock, revisions
@@ -169,13 +170,13 @@ def _store_link(user: User, discord_id: str, profile: Profile) -> None:
     Raises:
         Conflict: ``discord_id_taken``.
     """
-    _refuse_taken(discord_id, user)
+    refuse_taken_discord_id(discord_id, but=user.pk)
     _take_over(user, profile)
     try:
         with transaction.atomic():
             user.save()
     except IntegrityError as error:
-        _refuse_taken(discord_id, user)
+        refuse_taken_discord_id(discord_id, but=user.pk)
         raise Conflict("That Discord account was linked by somebody else just now.", code="discord_id_taken") from error
 
 
@@ -185,17 +186,6 @@ def _former_discord_ids(user: User) -> list[str]:
     since = clock.now() - TELL_FORMER_LINK
     unlinked = DiscordSyncLog.objects.filter(user=user, action=DiscordSyncLog.Action.UNLINK, at__gte=since)
     return list(unlinked.order_by("-at", "-pk").values_list("discord_id", flat=True)[:1])
-
-
-def _refuse_taken(discord_id: str, user: User) -> None:
-    holder = User.objects.filter(discord_id=discord_id).exclude(pk=user.pk).first()
-    if holder is not None:
-        raise Conflict(
-            f"That Discord account is linked to {holder} already. Unlink it there first, or merge the two people.",
-            code="discord_id_taken",
-            attr="discord_id",
-            figures={"user_id": holder.pk},
-        )
 
 
 @use_case
