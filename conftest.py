@@ -96,7 +96,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
+    from guildhall.accounts import keys
+    from guildhall.core import guild, kept
+    from guildhall.ops.selectors import forget_last_look
+
     cache.clear()
+    guild.forget(read=False)
+    kept.clear()
+    keys.forget()
+    forget_last_look()
     yield
     cache.clear()
 

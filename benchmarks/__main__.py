@@ -1,115 +1,64 @@
-"""`python -m benchmarks`: build the guild, start the server, drive each case and its floor, print the table.
+"""`python -m benchmarks`: build the guild, start the server, drive each case and its floor, print figures and goals.
 
-The database is one of its own on PostgreSQL (`BENCH_DATABASE_URL`, default ``guildhall_bench`` on this machine); it is
-made anew unless `--keep` finds one of the same size. With Redis at `BENCH_REDIS_URL` the cache is there, as on a server.
+The databases are its own, on PostgreSQL (`BENCH_DATABASE_URL`, default ``guildhall_bench`` on this machine); they are
+made anew unless `--keep` finds them with guilds of the same size. With Redis at `BENCH_REDIS_URL` the cache is there, as on a
+server. It ends with 1 where a goal is missed.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import socket
+import signal
 import subprocess
 import sys
 import time
-import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from io import StringIO
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parent.parent
-ADDRESS = os.environ.get("BENCH_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/guildhall_bench")
-REDIS = os.environ.get("BENCH_REDIS_URL", "redis://127.0.0.1:6379/15")
-ENVIRONMENT = {
-    "DATABASE_URL": ADDRESS,
-    "GUILDHALL_IGNORE_ENV_FILE": "1",
-    "DJANGO_SETTINGS_MODULE": "config.settings",
-    "GUILDHALL_VAR": str(ROOT / "var" / "bench"),
-    "STATIC_ROOT": str(ROOT / "var" / "bench" / "static"),
-    "LOG_LEVEL": "ERROR",
-    "DEBUG": "0",
-    **{f"RATE_LIMIT_{kind}": "0" for kind in ("ANONYMOUS", "SESSION", "PERSONAL", "BOT")},
-}
+from . import after_raid, endpoints, growth, parts, report
+from .case import Result
+from .cases import all_cases
+from .changer import Changer
+from .database import ADDRESS, ENVIRONMENT, REDIS, ROOT, Database, answers, prepare  # noqa: F401 - ROOT: for `bidding`
+from .guild import Size
+from .serving import start
+
+if TYPE_CHECKING:
+    from .endpoints import Site
+
+LONGEST = 600
+"""Seconds that a run may take."""
 
 
-def answers(url: str) -> bool:
-    """Return whether a server listens where `url` says."""
-    parts = urlsplit(url)
-    try:
-        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=2):
-            return True
-    except OSError:
-        return False
-
-
-def arguments() -> argparse.Namespace:
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """Return the command line."""
-    from benchmarks.guild import Size
-
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     for name, value in asdict(Size()).items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each case and each floor")
-    parser.add_argument("--only", default="", help="cases whose name contains this")
-    parser.add_argument("--keep", action="store_true", help="use the database as it is if it has this size")
-    return parser.parse_args()
+    parser.add_argument("--seconds", type=float, default=1.5, help="for each case and each floor")
+    parser.add_argument("--only", default="", help="measurements whose name contains this; “growth” for that part")
+    parser.add_argument("--keep", action="store_true", help="use the databases as they are if they have these sizes")
+    return parser.parse_args(given)
 
 
-def make_database() -> None:
-    """An empty database at `ADDRESS`; whatever had its name is dropped."""
-    import psycopg
-    from psycopg import sql
-
-    parts = urlsplit(ADDRESS)
-    name = parts.path.lstrip("/")
-    if "bench" not in name:
-        sys.exit(f"{name} is dropped and made anew, so its name must have “bench” in it.")
-    with psycopg.connect(parts._replace(path="/postgres").geturl(), autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-
-def prepare(size: Any, *, keep: bool) -> None:
-    """The database with the guild in it, its ledger verified."""
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    from django.db import Error, connection
-
-    from benchmarks.guild import build
-    from guildhall.raids.models import Raid, RaidAttendance
-
-    if keep:
-        try:
-            same = (Raid.objects.count(), RaidAttendance.objects.count()) == (size.raids, size.raids * size.a_raid)
-        except Error:
-            same = False
-        connection.close()
-        if same:
-            return
-    begun = time.monotonic()
-    make_database()
-    call_command("migrate", verbosity=0)
-    build(size)
-    call_command("verify_ledger")
-    call_command("collectstatic", interactive=False, verbosity=0)
-    print(f"Built in {time.monotonic() - begun:.0f} s: {asdict(size)}")
-
-
-def credentials() -> dict[str, str]:
-    """Headers of a bot with every scope, and the cookie of a member's session."""
-    from io import StringIO
-
+def credentials(database: Database) -> dict[str, str]:
+    """Return the key of a bot with every scope, and a member's session, both new in `database`."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
     from django.core.management import call_command
+    from django.db import connection, connections
 
     from guildhall.accounts.models import User
 
+    connections.close_all()
+    connection.close_pool()
+    connection.settings_dict["NAME"] = database.name
     out = StringIO()
     call_command("create_api_key", bot=f"bench-{time.time_ns()}", scopes="all", stdout=out)
     member = User.objects.get(pk=10)
@@ -118,80 +67,118 @@ def credentials() -> dict[str, str]:
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     session[HASH_SESSION_KEY] = member.get_session_auth_hash()
     session.create()
+    connections.close_all()
+    connection.close_pool()
     return {"key": out.getvalue().strip(), "session": session.session_key or ""}
 
 
+def make_database() -> None:
+    """Make the database at `ADDRESS` anew; for `benchmarks.bidding`."""
+    Database(base=ADDRESS).make()
+
+
 def serve() -> tuple[subprocess.Popen[bytes], int]:
-    """granian on a free port, as `manage.py serve` starts it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--blocking-threads", "64", "--backlog", "1024", "--no-ws"]
-    process = subprocess.Popen([*command, "--log-level", "error", "benchmarks.server:application"], cwd=ROOT)
-    for _ in range(120):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
-                return process, port
-        except OSError:
-            time.sleep(0.5)
-    process.kill()
-    sys.exit("the server did not start")
+    """Start the server; for `benchmarks.bidding`."""
+    server = start({})
+    return server.process, server.port
 
 
-def measure(case: Any, size: Any, port: int, known: dict[str, str], options: argparse.Namespace) -> None:
-    """Drive one case and its floor, and print its line."""
-    from benchmarks.load import drive
+def open_site(database: Database, size: Size, stack: ExitStack) -> Site:
+    """Start server and changer of a database; `stack` ends them."""
+    known = credentials(database)
+    server = start(database.environment)
+    stack.callback(server.stop)
+    changer = Changer(database.environment)
+    stack.callback(changer.stop)
+    return endpoints.Site(server, size, known, changer)
 
-    headers = {"Authorization": f"Token {known['key']}"}
-    if case.page:
-        headers = {"Cookie": f"sessionid={known['session']}", "Accept": "text/html"}
-    paths = case.paths(size)
-    shared = {"port": port, "clients": options.clients, "headers": headers}
-    asyncio.run(drive(paths=paths, seconds=0.5, **shared))
-    found = asyncio.run(drive(paths=paths, seconds=options.seconds, etag=case.etag, **shared))
-    wrong = {status: count for status, count in found.statuses.items() if status not in (200, 304)}
-    line = f"{case.name:<22}{found.quantile(0.5):>9.1f}{found.quantile(0.95):>9.1f}{found.rate:>9.0f}{found.size / 1024:>8.1f}"
-    if case.floor is not None:
-        floors = [f"/floor/{case.name}{path.split('?')[0]}" for path in paths]
-        floor = asyncio.run(drive(paths=floors, seconds=options.seconds, **shared))
-        wrong |= {status: count for status, count in floor.statuses.items() if status != 200}
-        line += (
-            f"   |{floor.quantile(0.5):>9.1f}{floor.rate:>9.0f}   {floor.rate / found.rate if found.rate else 0:>5.1f}×"
+
+def measure_endpoints(site: Site, options: argparse.Namespace) -> list[Result]:
+    """Print the table of the endpoints."""
+    found: list[Result] = []
+    cases = [case for case in all_cases() if options.only in case.name]
+    if cases:
+        print(
+            f"\n{options.clients} clients, {options.seconds:g} s each; times in ms; CPU: ms of the server's for an answer"
         )
-    print(line + (f"   ANSWERS {wrong}" if wrong else ""), flush=True)
+        print(endpoints.HEADER)
+    for case in cases:
+        row = endpoints.measure(case, site, clients=options.clients, seconds=options.seconds)
+        print(endpoints.line(row), flush=True)
+        found += row.results()
+    return found
 
 
-def main() -> None:
-    """Build, serve, measure, stop."""
+def measure_growth(sites: dict[str, tuple[Site, Database]], options: argparse.Namespace) -> list[Result]:
+    """Print the table of what answers cost in guilds of three sizes."""
+    wanted = "" if options.only in "growth" else options.only
+    cases = [case for case in all_cases() if case.grows and wanted in case.name]
+    if not cases:
+        return []
+    print("\nOne client, every answer made anew; ms of CPU\n" + growth.HEADER)
+    found: list[Result] = []
+    for case in cases:
+        found += growth.measure(case, sites, seconds=max(0.3, options.seconds / 2))
+    return found
+
+
+def measure_parts(site: Site, options: argparse.Namespace) -> list[Result]:
+    """Print what has no table of its own: reading after and while raids are added, and EQdkp's figures."""
+    parts: dict[str, Callable[[], list[Result]]] = {
+        "after a raid": lambda: after_raid.after_a_raid(site),
+        "while raids are added": lambda: after_raid.while_raids_are_added(
+            site, clients=options.clients, seconds=options.seconds * 4
+        ),
+        "beside eqdkp": lambda: after_raid.beside_eqdkp(site),
+    }
+    found: list[Result] = []
+    for name, measure in parts.items():
+        if options.only in name:
+            print(f"\n{name.capitalize()}")
+            for result in measure():
+                print(report.line(result), flush=True)
+                found.append(result)
+    return found
+
+
+def measure_modules(options: argparse.Namespace) -> list[Result]:
+    """Print the results of the modules that have a `run` of their own."""
+    found: list[Result] = []
+    for name in parts.PARTS:
+        if options.only in name and parts.is_there(name):
+            print(f"\n{name.capitalize()}", flush=True)
+            for result in parts.measure(name):
+                print(report.line(result), flush=True)
+                found.append(result)
+    return found
+
+
+def main() -> int:
+    """Build, serve, measure, stop; returns the exit code."""
+    begun = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended
     os.environ.update(ENVIRONMENT)
     os.environ["REDIS_URL"] = REDIS if answers(REDIS) else ""
     if not answers(ADDRESS):
         sys.exit(f"make bench needs PostgreSQL at {urlsplit(ADDRESS).hostname}; another: BENCH_DATABASE_URL")
     options = arguments()
-    from benchmarks.guild import Size
-
     size = Size(options.characters, options.raids, options.attendances, options.items)
-    prepare(size, keep=options.keep)
-    known = credentials()
-    from django.db import connections
+    guilds = {suffix: (Database(suffix), size.aged(factor)) for suffix, factor in growth.AGES.items()}
+    prepare([guilds[""], guilds["_young"], guilds["_old"]], keep=options.keep)
+    import django
 
-    connections.close_all()
-    process, port = serve()
-    try:
-        from benchmarks.cases import all_cases
-
-        print(
-            f"{options.clients} clients, {options.seconds:g} s each; milliseconds, answers a second, KiB; | its floor"
-        )
-        print(f"{'':<22}{'p50':>9}{'p95':>9}{'req/s':>9}{'KiB':>8}   |{'p50':>9}{'req/s':>9}   times")
-        for case in all_cases():
-            if options.only in case.name:
-                measure(case, size, port, known, options)
-    finally:
-        process.terminate()
-        process.wait(30)
+    django.setup()
+    results: list[Result] = []
+    with ExitStack() as stack:
+        sites = {suffix: (open_site(database, guild, stack), database) for suffix, (database, guild) in guilds.items()}
+        site, _ = sites[""]
+        results += measure_endpoints(site, options)
+        results += measure_growth(sites, options)
+        results += measure_parts(site, options)
+    results += measure_modules(options)
+    print(f"\nTook {time.monotonic() - begun:.0f} s of {LONGEST}")
+    return report.conclude(results)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .case import Result, at_most
+
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES = os.environ.get("BENCH_IMPORT_URL", "postgres://postgres@127.0.0.1:5432/guildhall_bench_import")
 AIM = 3.0
@@ -216,6 +218,48 @@ def whole(dump: Path) -> float:
     return took
 
 
+SCALE = 0.1
+"""Of the guild, for `make bench`: 500 raids, 20,000 attendances, 3,000 items, on PostgreSQL."""
+REPEAT = 0.1
+
+
+def undo() -> float:
+    """Return runs inside a prepared process: seconds to take the first import back."""
+    import django
+
+    django.setup()
+    from guildhall.eqdkp.models import ImportRun
+    from guildhall.eqdkp.undo.services import undo_import
+
+    first = ImportRun.objects.earliest("created_at")
+    began = time.perf_counter()
+    undo_import(run=first)
+    return time.perf_counter() - began
+
+
+def run() -> list[Result]:
+    """Measure a tenth of the guild on PostgreSQL: the import beside its floor, the same again, and taking it back."""
+    from guildhall.eqdkp.tests.maker import big_guild
+
+    with tempfile.TemporaryDirectory(prefix="guildhall-bench-") as name:
+        folder = Path(name)
+        sizes = {"raids": 5000, "attendances": 200_000, "items": 30_000}
+        dump = big_guild(members=450, **{key: int(value * SCALE) for key, value in sizes.items()}).write(
+            folder / "guild.sql.gz"
+        )
+        lowest = float(_run(["-m", "benchmarks.importing", "--floor", str(dump)], _empty("postgresql", folder)))
+        environment = _empty("postgresql", folder)
+        command = ["-m", "benchmarks.importing", "--whole", str(dump)]
+        took, again = float(_run(command, environment)), float(_run(command, environment))
+        back = float(_run(["-m", "benchmarks.importing", "--undo"], environment))
+    note = f"{took:.1f} s, floor {lowest:.1f} s"
+    return [
+        at_most("import from EQdkp Plus", took / lowest, AIM, "times its floor", note),
+        at_most("the same import again", again / took, REPEAT, "of the first", f"{again:.1f} s"),
+        at_most("taking the import back", back / took, 1.0, "times the import", f"{back:.1f} s"),
+    ]
+
+
 def main() -> None:
     """Measure, print a table, and exit 1 where an import took more than three times its floor."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -223,9 +267,13 @@ def main() -> None:
     parser.add_argument("--engine", choices=["sqlite", "postgresql"], action="append")
     parser.add_argument("--floor", metavar="DUMP", help=argparse.SUPPRESS)
     parser.add_argument("--whole", metavar="DUMP", help=argparse.SUPPRESS)
+    parser.add_argument("--undo", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.floor:
         print(f"{floor(Path(options.floor)):.2f}")
+        return
+    if options.undo:
+        print(f"{undo():.2f}")
         return
     if options.whole:
         print(f"{whole(Path(options.whole)):.2f}")

@@ -12,6 +12,8 @@ import resource
 import time
 from collections.abc import Iterator
 
+from .case import Result, at_most
+
 BUDGET = 2.0
 SIZE = 5_000_000
 
@@ -91,6 +93,49 @@ def real_evenings() -> int:
         refused += outcome != "read"
         print(f"real chat, {name}: {time.process_time() - began:.2f} s, {len(log.text):,} characters: {outcome}")
     return refused
+
+
+RUN_SIZE = 250_000
+"""Characters of each hostile input in `make bench`. The goal is twice this share of the budget,
+because a parse has a cost of its own, whatever its size."""
+LOG_SIZE, LOG_SECONDS = 40_000_000, 2.0
+
+
+def run() -> list[Result]:
+    """Measure the slowest hostile input of 250 kB for each parser, and a log of 40 MB with one roster in it."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
+
+    django.setup()
+    from guildhall.auctions.chat.reader import MAX_LINES
+    from guildhall.raids.parsers import parse_attendance
+    from tests.hostile import inputs, parsers
+    from tests.hostile.test_linear import MADE_FOR
+
+    named = dict(inputs.every())
+    found: list[Result] = []
+    for parser, parse in parsers.PARSERS.items():
+        slowest, of = 0.0, ""
+        for name in MADE_FOR[parser]:
+            text = named[name](RUN_SIZE)
+            if parser == "chat":  # more lines than this are refused unread
+                text = "".join(text.splitlines(keepends=True)[: MAX_LINES * RUN_SIZE // SIZE])
+            began = time.process_time()
+            parsers.run(parse, text)
+            slowest, of = max(
+                (slowest, of), ((time.process_time() - began) * RUN_SIZE / max(RUN_SIZE, len(text)), name)
+            )
+        found.append(at_most(f"{parser}: slowest of 250 kB", slowest, 2 * BUDGET * RUN_SIZE / SIZE, "s of CPU", of))
+    fight = "[Sat Nov 28 19:%02d:%02d 2026] Taelis slashes a frost giant for %d points of damage.\r\n"
+    block = "".join(fight % (number // 60 % 60, number % 60, number) for number in range(3600))
+    roster = "[Sat Nov 28 20:00:01 2026] Players on EverQuest:\r\n[Sat Nov 28 20:00:01 2026] [60 Warlord] Taelis (Ogre) <Us>\r\n"
+    text = (
+        block * (LOG_SIZE // len(block)) + roster + "[Sat Nov 28 20:00:01 2026] There is 1 player in Kael Drakkel.\r\n"
+    )
+    began = time.process_time()
+    parse_attendance(text, filename="eqlog_Taelis_test.txt")
+    found.append(at_most("a log of 40 MB is read", time.process_time() - began, LOG_SECONDS, "s of CPU"))
+    return found
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ GUILD_NAME = env.str("GUILD_NAME", "Guildhall")
 # The guild tags that count as ours in a /who. Empty: nobody is judged by the tag.
 GUILD_TAGS: list[str] = env.list("GUILD_TAGS", [])
 GUILD_TIME_ZONE = env.str("GUILD_TIME_ZONE", "UTC")
+# What officers set on the site comes first; read again after so many seconds (core/guild.py). None: after own changes alone.
+GUILD_SETTINGS_SECONDS: float | None = None if TESTING else 3.0
 
 INSTALLED_APPS = [
     "unfold",
@@ -100,16 +102,17 @@ MIDDLEWARE = [
     "guildhall.ops.middleware.ProbeMiddleware",
     "guildhall.core.middleware.ApiGuardMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "guildhall.accounts.page_middleware.WhiteNoiseMiddleware",
+    "guildhall.accounts.page_middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "guildhall.accounts.page_middleware.CsrfViewMiddleware",
+    "guildhall.accounts.page_middleware.AuthenticationMiddleware",
+    "guildhall.accounts.page_middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "guildhall.accounts.middleware.RateLimitMiddleware",
+    "guildhall.accounts.kept_middleware.KeptAnswerMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -145,7 +148,8 @@ def _database() -> dict[str, Any]:
     config: dict[str, Any] = (
         env.dj_db_url("DATABASE_URL", own) if env.str("DATABASE_URL", "") else dict(dj_database_url.parse(own))
     )
-    engine = config["ENGINE"]
+    # Django's own backends, which also keep the revision of each table.
+    engine = config["ENGINE"] = config["ENGINE"].replace("django.db.backends.", "guildhall.core.databases.")
     options = config.setdefault("OPTIONS", {})
     if "sqlite" in engine:
         options.update(
@@ -188,6 +192,7 @@ if REDIS_URL:
         }
     }
     SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+    CACHES["answers"] = CACHES["default"] | {"KEY_PREFIX": "answers"}
 else:
     CACHES = {
         "default": {
@@ -197,6 +202,19 @@ else:
         }
     }
     SESSION_ENGINE = "django.contrib.sessions.backends.db"
+    # Finished answers (core/kept.py) are shared by the web processes of this machine, so they are in files.
+    CACHES["answers"] = (
+        {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "answers"}
+        if TESTING
+        else {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": str(VAR_DIR / "answers"),
+            "OPTIONS": {"MAX_ENTRIES": 1000},
+        }
+    )
+
+# Without Redis, counts against limits are in a file that the web processes of this machine share (core/shared_counts.py).
+COUNTS_FILE = "" if TESTING else str(VAR_DIR / "counts.sqlite3")
 
 AUTH_USER_MODEL = "accounts.User"
 CSRF_FAILURE_VIEW = "guildhall.web.views.errors.csrf_failure"
@@ -252,7 +270,7 @@ MEDIA_ROOT = VAR_DIR / "media"
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_TEXT_BYTES", 16 * 1024 * 1024)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
-MAX_LOG_BYTES = env.int("MAX_LOG_BYTES", 256 * 1024 * 1024)
+MAX_LOG_BYTES = env.int("MAX_LOG_BYTES", 1536 * 1024 * 1024)
 
 HTTPS = env.bool("HTTPS", False)
 if HTTPS:
@@ -337,6 +355,9 @@ UNFOLD = {"SITE_TITLE": "Guildhall", "SITE_HEADER": "Guildhall", "SITE_SYMBOL": 
 SIGN_IN_KEY_DAYS = env.int("SIGN_IN_KEY_DAYS", 30)
 SIGN_IN_KEYS = env.int("SIGN_IN_KEYS", 10)
 
+# Uses of keys are counted in memory and flushed after so many seconds (accounts.keys); 0: when somebody stores them.
+KEY_USAGE_SECONDS = 0.0 if TESTING else 5.0
+
 # Requests a minute, by kind of caller (accounts.middleware). 0 turns a limit off.
 RATE_LIMITS = {
     "anonymous": env.int("RATE_LIMIT_ANONYMOUS", 120),
@@ -346,8 +367,12 @@ RATE_LIMITS = {
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
 
-# Live streams that one web process carries; each takes a thread, so the rest (WEB_THREADS) is left for other requests.
-STREAM_LIMIT = env.int("STREAM_LIMIT", max(4, env.int("WEB_THREADS", 64) // 2))
+# Threads of each web process that `manage.py serve` starts.
+WEB_THREADS = env.int("WEB_THREADS", 8, validate=validate.Range(min=1))
+# Where the process listens that has all live streams of this machine (manage.py serve_stream); web processes hand them over to it.
+STREAM_SOCKET = env.str("STREAM_SOCKET", "")
+# Live streams at once. Without that process each takes a thread of the web server, which must have well more than that.
+STREAM_LIMIT = env.int("STREAM_LIMIT", 1000 if STREAM_SOCKET else 32)
 # Of those, how many one person and one API key may have; one more ends their oldest.
 STREAMS_A_PERSON = env.int("STREAMS_A_PERSON", 6, validate=validate.Range(min=1))
 STREAMS_A_KEY = env.int("STREAMS_A_KEY", 3, validate=validate.Range(min=1))
@@ -389,6 +414,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": dt.timedelta(seconds=15),
         "has_work": "guildhall.recruitment.services.voting.has_due_votes",
     },
+    "back-up": {"task": "guildhall.ops.tasks.make_due_backup", "schedule": dt.timedelta(hours=1)},
     "check-trials": {"task": "guildhall.recruitment.tasks.check_trials", "schedule": dt.timedelta(minutes=10)},
     "reconcile-discord-roles": {
         "task": "guildhall.discord.tasks.reconcile_roles",
@@ -442,7 +468,7 @@ LOGGING: dict[str, Any] = {
     },
     "handlers": {
         "console": {
-            "class": "logging.StreamHandler",
+            "class": "guildhall.core.logs.Console",
             "formatter": env.str("LOG_FORMAT", "lines", validate=validate.OneOf(["lines", "json"])),
         }
     },
@@ -450,7 +476,6 @@ LOGGING: dict[str, Any] = {
     "loggers": {"django.request": {"level": "ERROR"}},
 }
 
-# Who may read /metrics: with a token whoever sends it, without one this machine alone.
 # After how many days what is kept is forgotten (docs/retention.md); 0 keeps it for ever.
 _days = validate.Range(min=0, max=36_500)
 KEEP_DAYS: dict[str, int] = {
@@ -460,9 +485,10 @@ KEEP_DAYS: dict[str, int] = {
     "inbound_events": env.int("KEEP_INBOUND_EVENTS_DAYS", 30, validate=_days),
     "discord_posts": env.int("KEEP_DISCORD_POSTS_DAYS", 400, validate=_days),
     "discord_log": env.int("KEEP_DISCORD_LOG_DAYS", 400, validate=_days),
+    "log_findings": env.int("KEEP_LOG_FINDINGS_DAYS", 180, validate=_days),
     "applicant_addresses": env.int("KEEP_APPLICANT_ADDRESSES_DAYS", 400, validate=_days),
 }
-
+# Who may read /metrics: with a token whoever sends it, without one this machine alone.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 BACKUP_DIR = env.str("BACKUP_DIR", str(VAR_DIR / "backups"))
 

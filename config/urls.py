@@ -31,7 +31,6 @@ urlpatterns = [
     path("api/", include("guildhall.auctions.api.urls")),
     path("", include("guildhall.ops.urls")),
     path("", include("guildhall.eqdkp.compat.urls")),
-    path("api/", include("guildhall.eqdkp.api.urls")),
     path("api/", include("guildhall.discord.api.urls")),
 ]
 

@@ -30,7 +30,7 @@ from . import database_cleaning, statements
 SOURCES = (
     "guildhall/**/migrations/*.py", "guildhall/**/models.py", "guildhall/**/models/*.py", "guildhall/**/triggers.py",
     "guildhall/**/apps.py", "guildhall/core/append_only.py", "guildhall/core/fields.py", "guildhall/accounts/services/*.py",
-    "config/settings.py", "requirements/*.txt", "tests/template_database.py",
+    "config/settings.py", "guildhall/core/databases/**/*.py", "requirements/*.txt", "tests/template_database.py",
 )  # fmt: skip
 
 
@@ -174,6 +174,7 @@ class _MariaDBTemplate(_PostgreSQLTemplate):
             self._copy(cursor, self.name, name)
 
     def _copy(self, cursor: Any, source: str, target: str) -> None:
+        cursor.db.execute_wrappers.clear()  # this connection has no database, so what it copies has no revision
         cursor.execute(f"CREATE DATABASE `{target}` {self.creation.sql_table_creation_suffix()}")
         cursor.execute(f"SHOW FULL TABLES FROM `{source}` WHERE Table_type = 'BASE TABLE'")
         tables = [row[0] for row in cursor.fetchall() if row[0] != self.COMPLETE]

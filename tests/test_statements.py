@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
 from django.db.models.functions import Upper
 
+from guildhall.core.idempotency import Outcome, run_idempotently
 from guildhall.core.models import OutboxMessage
 from guildhall.points.models import DKPPool, LedgerEntry
 from guildhall.points.services import create_pool, update_pool
@@ -83,9 +84,23 @@ def test_a_statement_is_recorded_under_the_function_that_sent_it(recorder: Recor
 
 
 def test_what_core_sent_is_recorded_with_the_caller(recorder: Recorder) -> None:
+    code = compile(
+        "def twice(run, outcome):\n    for _ in range(2):\n"
+        "        run(owner='x', key='k', request_hash='h', action=lambda: outcome)\n",
+        str(statements.ROOT / "guildhall" / "made_up.py"),
+        "exec",
+    )
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - the two lines above
+    names["twice"](run_idempotently, Outcome({}))
+    assert ("guildhall/core/idempotency.py:run_idempotently for guildhall/made_up.py:twice", "lock") in recorder.tests[
+        "t"
+    ].pairs
+
+
+def test_a_new_revision_is_the_backends_own(recorder: Recorder) -> None:
     create_pool(name="Velious")
-    bumped = {where for where, kind in recorder.tests["t"].pairs if kind == "upsert"}
-    assert "guildhall/core/revisions.py:bump for guildhall/points/services/pools.py:create_pool" in bumped
+    assert [where for where, kind in recorder.tests["t"].pairs if kind == "upsert"] == []
 
 
 def test_what_a_test_sends_itself_is_nobodys(recorder: Recorder) -> None:

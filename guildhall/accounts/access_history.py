@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from guildhall.core import audit, mail, outbox
+from guildhall.core.guild import guild_name
 from guildhall.core.models import AuditEvent, OutboxMessage
 
 from .models import User
@@ -29,9 +30,14 @@ ACTIONS = (
     "accounts.sign_in_key",
     "accounts.end_access",
     "accounts.set_role",
+    "accounts.give_group",
+    "accounts.take_group",
+    "accounts.group_changed",
     "accounts.set_email",
     "accounts.set_name",
     "accounts.set_password",
+    "accounts.make_sign_in_link",
+    "accounts.use_sign_in_link",
     "accounts.activated",
     "accounts.deactivated",
     "discord.link",
@@ -135,4 +141,4 @@ def send(message: OutboxMessage) -> str:
     if event is None or user is None:
         return "nothing to tell any more"
     subject, body = as_text(event, user)
-    return mail.send(to=message.payload["to"], subject=f"{settings.GUILD_NAME}: {subject}", body=body)
+    return mail.send(to=message.payload["to"], subject=f"{guild_name()}: {subject}", body=body)

@@ -14,7 +14,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and keys"
 
     def ready(self) -> None:
-        from . import access_history, services  # noqa: F401 - send e-mails; listen to passwords being set
+        from . import access_history, reset_mail, retention_rules, services  # noqa: F401 - send e-mails; what is forgotten; listen to passwords being set
 
         post_migrate.connect(_ensure_groups, dispatch_uid="accounts.ensure_groups")
 

@@ -9,8 +9,10 @@ Invariants (docs/decisions, "Who may change somebody's access"):
 3. Superusers, and bots' accounts, are changed by superusers in person alone. No key counts as one, not even a
    superuser's own key with the scope `admin`, which may still make and end the keys of bots.
 4. One's own account is changed in person (a session), or with a key that holds `account:write`.
-
-5. A character belongs to who somebody is: moving one (for who had it and who gets it), renaming it and taking it off the
+5. What groups give counts: somebody whose groups let them do more than a member is changed by an officer, or by whoever holds
+   all of that. Groups are made, changed, given and taken by officers, who hold all that is in them
+   (`require_may_grant_scopes`).
+6. A character belongs to who somebody is: moving one (for who had it and who gets it), renaming it and taking it off the
    roster ask the same. Imports, guild dumps, undoing them and recruiting run as the system.
 
 Every service that changes access calls `require_authority_over` before it writes; pages, API, admin site and slash
@@ -25,7 +27,17 @@ from typing import Any
 from guildhall.core.errors import NotAllowed
 
 from .models import RoleGroup, User
-from .permissions import ACCOUNT_WRITE, ROLE_SCOPES, SYSTEM, Principal, principal_for
+from .permissions import (
+    ACCOUNT_SCOPES,
+    ACCOUNT_WRITE,
+    MEMBER_SCOPES,
+    PARTS,
+    ROLE_SCOPES,
+    SYSTEM,
+    Principal,
+    group_scopes,
+    principal_for,
+)
 
 
 class Level(IntEnum):
@@ -84,14 +96,14 @@ def level_by(by: Principal) -> Level:
     own = min(level_of(user), Level.OFFICER)
     if own == Level.OFFICER and _officers_powers() <= by.scopes:
         return Level.OFFICER
-    if own >= Level.RECRUITER and not user.is_bot and ROLE_SCOPES[RoleGroup.RECRUITER] <= by.scopes:
+    if own >= Level.RECRUITER and not user.is_bot and ROLE_SCOPES[RoleGroup.RECRUITER] - PARTS <= by.scopes:
         return Level.RECRUITER
     return Level.EVERYBODY_ELSE
 
 
 def _officers_powers() -> frozenset[str]:
     """Return what an officer may do for the guild: without what concerns their own account, which no bot holds."""
-    return frozenset(scope for scope in ROLE_SCOPES[RoleGroup.OFFICER] if not scope.startswith("account:"))
+    return ROLE_SCOPES[RoleGroup.OFFICER] - ACCOUNT_SCOPES - PARTS
 
 
 def asker(*, by: Principal | None, actor: User | None) -> Principal:
@@ -123,7 +135,10 @@ def require_authority_over(by: Principal, target: User, *, change: Change) -> No
     needed = level_of(target)
     if change is Change.KEYS:  # whoever holds somebody's key is that person: for administrators alone
         needed = Level.SUPERUSER
-    if level_by(by) < needed or level_by(by) == Level.NOBODY:
+    reach = level_by(by)
+    if reach >= needed and reach < Level.OFFICER and not group_scopes(target) - MEMBER_SCOPES <= by.scopes:
+        needed = Level.OFFICER  # their groups let them do what whoever asks may not
+    if reach < needed or reach == Level.NOBODY:
         raise NotAllowed(
             f"{target} may do more than you, or than the key you use, may: only "
             f"{_WHO.get(needed, 'somebody who is signed in')} may {change.value}.",
@@ -145,6 +160,29 @@ def require_may_grant(by: Principal, *roles: str) -> None:
                 f"Only {who} may make or change {'an' if role[0] in 'aeiou' else 'a'} {role}.",
                 code="role_beyond_yours",
             )
+
+
+#: What no group gives: one's own account is everybody's own, and an administrator is made on the server.
+NOT_FOR_GROUPS = ACCOUNT_SCOPES | {"admin"}
+
+
+def require_may_grant_scopes(by: Principal, scopes: frozenset[str]) -> None:
+    """Pass if `by` may let others do this, or no longer: officers, within what they hold themselves.
+
+    Raises:
+        NotAllowed: ``role_beyond_yours`` for whoever is no officer; ``scope_beyond_yours``.
+    """
+    if by.is_system:
+        return
+    if level_by(by) < Level.OFFICER:
+        raise NotAllowed(f"Only {_WHO[Level.OFFICER]} may change permission groups.", code="role_beyond_yours")
+    held = by.scopes | PARTS  # an officer holds the parts with the whole
+    beyond = sorted(scopes - held)
+    if beyond:
+        raise NotAllowed(
+            f"You do not hold {', '.join(beyond)} yourself, so you cannot let others have it or take it from them.",
+            code="scope_beyond_yours",
+        )
 
 
 def bot_keys_allowed(by: Principal) -> None:

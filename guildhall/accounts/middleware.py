@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from guildhall.core.addresses import address_group, client_address
 from guildhall.core.api.errors import error_body
-from guildhall.core.cache import count
+from guildhall.core.cache import count_in_window
 from guildhall.core.errors import GuildhallError, TooManyRequests
 
 from . import throttle
@@ -111,7 +111,7 @@ class RateLimitMiddleware:
         limit = settings.RATE_LIMITS[kind]
         if not limit:
             return self.get_response(request)
-        used = count(f"rate:{kind}:{caller}:{window}", seconds=WINDOW * 2).number
+        used = count_in_window(f"rate:{kind}:{caller}:{window}", seconds=WINDOW * 2)
         if used > limit and not (kind == "anonymous" and path in CREDENTIALS):
             error = TooManyRequests(f"Too many requests. Wait {reset} seconds and go on.", retry_after=reset)
             response = refuse(request, error)

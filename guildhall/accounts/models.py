@@ -7,16 +7,17 @@ Invariants: a Discord id belongs to one user (unique); a key is stored as its SH
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.db import models
 from django.dispatch import Signal
 from django.utils.crypto import salted_hmac
 from simple_history.models import HistoricalRecords
 
 from guildhall.core import clock
+from guildhall.core.statements import statement
 
 #: A person's password was set, in the transaction that stored it. Argument: user.
 password_changed = Signal()
@@ -31,6 +32,36 @@ class RoleGroup(models.TextChoices):
     MEMBER = "member"
     APPLICANT = "applicant"
     GUEST = "guest"
+
+
+class People(UserManager["User"]):
+    """Django's manager of users, where an administrator is an officer of the guild too."""
+
+    use_in_migrations = False
+
+    def get(self, *args: object, **kwargs: object) -> User:
+        """Return as Django does; one person by their key by a statement that is compiled already, as each request of a session asks."""
+        key = kwargs.get("pk")
+        if args or len(kwargs) != 1 or type(key) is not int:
+            return super().get(*args, **kwargs)
+        found = _person.first(key)
+        if found is None:
+            raise self.model.DoesNotExist("User matching query does not exist.")
+        return found
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **extra_fields: object
+    ) -> User:
+        """Make an administrator (`manage.py createsuperuser`): an officer, unless another role is given."""
+        extra_fields.setdefault("role_group", RoleGroup.OFFICER)
+        made = super().create_superuser(username, email, password, **extra_fields)
+        made.groups.add(Group.objects.get_or_create(name=made.role_group)[0])
+        return made
+
+
+@statement
+def _person(pk: int) -> models.QuerySet[User]:
+    return User.objects.filter(pk=pk)
 
 
 class User(AbstractUser):
@@ -54,8 +85,15 @@ class User(AbstractUser):
     session_epoch = models.PositiveIntegerField(
         default=0, editable=False, help_text="raised to end every session of this person"
     )
+    extra_scopes = models.JSONField(
+        default=list, blank=True, editable=False, help_text="what their permission groups give, kept by services.groups"
+    )
 
-    history = HistoricalRecords(excluded_fields=["password", "last_login", "session_epoch"])
+    #: Who is setting the password of this instance, for the record; None for the server's command line.
+    password_setter: User | None = None
+
+    objects: ClassVar[People] = People()
+    history = HistoricalRecords(excluded_fields=["password", "last_login", "session_epoch", "extra_scopes"])
 
     class Meta:
         verbose_name = "person"
@@ -77,6 +115,58 @@ class User(AbstractUser):
         found = self.password if not self.session_epoch else f"{self.password}#{self.session_epoch}"
         salt = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
         return salted_hmac(salt, found, secret=secret, algorithm="sha256").hexdigest()
+
+
+class PermissionGroup(models.Model):
+    """Scopes that officers give to people, beside what their role gives (docs/decisions, "Permission groups").
+
+    Each is a Django group too, which its holders are in (`services.groups`). A group `for_role` is held by everybody with that
+    role: what somebody on trial may see is the one for applicants.
+    """
+
+    name = models.CharField(max_length=60, unique=True)
+    description = models.CharField(max_length=200, blank=True)
+    scopes = models.JSONField(default=list)
+    for_role = models.CharField(max_length=12, choices=RoleGroup, blank=True, default="")
+    group = models.OneToOneField(Group, on_delete=models.PROTECT, related_name="permission_group", editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GroupMembership(models.Model):
+    """That somebody has a group, and where from: a person gave it, or a Discord role that they hold stands for it.
+
+    `via` is the id of that Discord role, empty where a person gave it.
+    """
+
+    class Source(models.TextChoices):
+        PERSON = "person", "given by a person"
+        DISCORD = "discord", "by a Discord role"
+
+    group = models.ForeignKey(PermissionGroup, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="group_memberships")
+    source = models.CharField(max_length=8, choices=Source, default=Source.PERSON)
+    via = models.CharField(max_length=20, blank=True, default="")
+    given_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    given_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ["given_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["group", "user", "source", "via"], name="a_group_is_held_once_a_source")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.group} ({self.get_source_display()})"
 
 
 class Section(models.TextChoices):
@@ -118,6 +208,98 @@ class VisitorAccess(models.Model):
     def open_sections(self) -> frozenset[str]:
         """Return the sections that are open to strangers."""
         return frozenset(name for name in Section.values if getattr(self, name))
+
+
+class SetupCode(models.Model):
+    """The code that opens `/setup/` on a guild that has no officer: one row, its hash alone (`services.founding`)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    code_hash = models.CharField(max_length=64, blank=True)
+    made_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField(default=clock.now)
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="when the first officer came; it stays closed")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_row_of_setup_codes")]
+
+    def __str__(self) -> str:
+        return "the code of the setup"
+
+
+class SignInLink(models.Model):
+    """A link by which a person sets a user name and password without Discord: its hash alone (`services.sign_in_links`).
+
+    An invitation makes new people, as many as `most_uses` (any number where empty). A link for a person gives that one a
+    password, once: an officer made it, or it went to their e-mail address (`Kind.MAIL`).
+    """
+
+    class Kind(models.TextChoices):
+        INVITATION = "invitation"
+        PERSON = "person", "for one person"
+        MAIL = "mail", "sent by e-mail"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    token_hash = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="sign_in_links"
+    )
+    role_group = models.CharField(max_length=12, choices=RoleGroup, blank=True, default="")
+    group = models.ForeignKey(PermissionGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    note = models.CharField(max_length=80, blank=True)
+    most_uses = models.PositiveIntegerField(null=True, blank=True)
+    uses = models.PositiveIntegerField(default=0)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    made_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-made_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(most_uses=None) | models.Q(uses__lte=models.F("most_uses")),
+                name="a_link_is_used_as_often_as_it_says",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="invitation", user=None)
+                | models.Q(kind__in=["person", "mail"], user__isnull=False, most_uses=1),
+                name="a_link_for_a_person_works_once",
+            ),
+            models.CheckConstraint(condition=models.Q(expires_at__gt=models.F("made_at")), name="a_link_expires"),
+            models.CheckConstraint(
+                condition=~models.Q(kind="invitation") | ~models.Q(role_group=""),
+                name="an_invitation_gives_a_role",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}" + (f" “{self.note}”" if self.note else "")
+
+    @property
+    def state(self) -> str:
+        """Return ``open``, ``used``, ``revoked`` or ``expired``."""
+        if self.most_uses is not None and self.uses >= self.most_uses:
+            return "used"
+        if self.revoked_at is not None:
+            return "revoked"
+        return "open" if self.expires_at > clock.now() else "expired"
+
+
+class SignInLinkUse(models.Model):
+    """That somebody came in by a link."""
+
+    link = models.ForeignKey(SignInLink, on_delete=models.CASCADE, related_name="used")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    used_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ["used_at", "pk"]
+        constraints = [models.UniqueConstraint(fields=["link", "user"], name="a_person_uses_a_link_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.link}"
 
 
 class APIKey(models.Model):

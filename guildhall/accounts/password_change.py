@@ -27,6 +27,7 @@ class _Form(AdminPasswordChangeForm):
             attempt.failed()
             raise
         attempt.succeeded(self.user)
+        self.user.password_setter = self.user
         return old
 
 

@@ -1,7 +1,8 @@
-"""The one way to ask "may this caller?": roles give scopes, keys narrow them.
+"""The one way to ask "may this caller?": roles and permission groups give scopes, keys narrow them.
 
-Invariant: what a caller may do is the scopes of their role, cut down to the scopes of the key they came with
-(docs/api-contract.md, "Accounts": a key can never do more than its owner's role allows). A bot is not an officer and an officer is no
+Invariant: what a caller may do is the scopes of their role and of their groups (`User.extra_scopes`, kept by
+`services.groups`), cut down to the scopes of the key they came with (docs/api-contract.md, "Accounts": a key can never do
+more than its owner may). A bot is not an officer and an officer is no
 bot: a bot's scopes are what an administrator granted it. `tests/contract/test_who_may.py` calls every operation.
 """
 
@@ -23,12 +24,17 @@ SCOPES: tuple[str, ...] = (
     "raids:read",
     "raids:signup",
     "raids:write",
+    "calendar:read",
+    "loot:write",
     "bidding:read",
     "bidding:write",
+    "bidding:run",
     "discord:read",
     "discord:write",
     "recruitment:read",
     "recruitment:write",
+    "recruitment:review",
+    "own:read",
     "account:read",
     "account:write",
     "admin",
@@ -38,6 +44,10 @@ ACCOUNT_WRITE = "account:write"
 #: What concerns the key owner's own account: its keys, name, links and claims. Every person holds them in a session;
 #: a key holds them only where they were asked for, and a bot, which has no account of its own to look after, never.
 ACCOUNT_SCOPES = frozenset({"account:read", ACCOUNT_WRITE})
+#: What a bot, which is nobody in particular, cannot hold.
+NOT_FOR_BOTS = ACCOUNT_SCOPES | {"own:read"}
+#: Parts of older scopes that groups give by themselves. Keys of before do not name them, and are an officer's without them.
+PARTS = frozenset({"calendar:read", "loot:write", "bidding:run", "recruitment:review", "own:read"})
 _READS = frozenset(scope for scope in SCOPES if scope.endswith(":read"))
 _MEMBER = _READS | ACCOUNT_SCOPES | {"raids:signup", "bidding:write", "recruitment:write"}
 _STRANGER = ACCOUNT_SCOPES | {"roster:read", "recruitment:read", "recruitment:write"}
@@ -45,7 +55,7 @@ _STRANGER = ACCOUNT_SCOPES | {"roster:read", "recruitment:read", "recruitment:wr
 # What each role may do. Within an app a service may ask for more (a member bids for themselves alone).
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     RoleGroup.OFFICER: frozenset(SCOPES) - {"admin"},
-    RoleGroup.RECRUITER: _MEMBER,
+    RoleGroup.RECRUITER: _MEMBER | {"recruitment:review"},
     RoleGroup.DEVELOPER: _MEMBER,
     RoleGroup.MEMBER: _MEMBER,
     RoleGroup.APPLICANT: _STRANGER,
@@ -53,15 +63,25 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 }
 
 
+#: What every member holds; a group that gives no more makes nobody more powerful than others.
+MEMBER_SCOPES = ROLE_SCOPES[RoleGroup.MEMBER]
+
+
 def role_scopes(user: User) -> frozenset[str]:
-    """Return every scope that `user`'s role allows, whatever the key. Nobody inactive or unknown has any."""
+    """Return every scope that `user`'s role and groups allow, whatever the key. Nobody inactive or unknown has any."""
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return frozenset()
     if user.is_bot:
-        return frozenset(SCOPES) - ACCOUNT_SCOPES
+        return frozenset(SCOPES) - NOT_FOR_BOTS
     if user.is_superuser:
         return frozenset(SCOPES)
-    return ROLE_SCOPES.get(user.role_group, frozenset())
+    return ROLE_SCOPES.get(user.role_group, frozenset()) | group_scopes(user)
+
+
+def group_scopes(user: User) -> frozenset[str]:
+    """Return what somebody's permission groups give, as far as there are such scopes; superusers' keys and bots ask nothing
+    of it."""
+    return frozenset(user.extra_scopes) & frozenset(SCOPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +148,30 @@ class Principal:
 
     @property
     def is_recruiter(self) -> bool:
-        """Return whether this person screens applicants: a recruiter or an officer."""
-        return self.is_officer or (self.user is not None and self.user.role_group == RoleGroup.RECRUITER)
+        """Return whether this person screens applicants: a recruiter, an officer, or who has it from a group."""
+        if self.user is None or self.user.is_bot:
+            return False
+        return self.is_officer or self.user.role_group == RoleGroup.RECRUITER or "recruitment:review" in self.scopes
 
     @property
     def acts_for_others(self) -> bool:
         """May act in another member's name (bid, sign up): bots and officers."""
         return self.is_bot or self.is_officer
+
+    @property
+    def runs_auctions(self) -> bool:
+        """May start, close, award and undo auctions: bots, officers, and who has it from a group."""
+        return self.acts_for_others or "bidding:run" in self.scopes
+
+    def require_of(self, user_id: int, scope: str) -> None:
+        """Pass if `scope` is granted, or the caller reads about themselves and holds `own:read`.
+
+        Raises:
+            NotAuthenticated, NotAllowed: as `require`.
+        """
+        own = self.user is not None and self.user.pk == user_id and "own:read" in self.scopes
+        if not own:
+            self.require(scope)
 
 
 ANONYMOUS = Principal(user=None, scopes=frozenset(), key_kind="anonymous")

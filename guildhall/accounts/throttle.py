@@ -32,6 +32,7 @@ from django.http import HttpRequest, HttpResponseBase
 from guildhall.core.addresses import address_group, client_address
 from guildhall.core.cache import Count, count, forget, peek, uncount
 from guildhall.core.errors import TooManyRequests
+from guildhall.core.logs import hide_link
 
 from .models import User
 
@@ -48,6 +49,9 @@ class Tried(StrEnum):
     DISCORD_TOKEN = "discord-token"  # noqa: S105
     METRICS_TOKEN = "metrics-token"  # noqa: S105
     CLAIM_CODE = "claim-code"
+    SETUP_CODE = "setup-code"
+    SIGN_IN_LINK = "sign-in-link"
+    RESET_MAIL = "reset-mail"
 
 
 #: Seconds over which wrong secrets are counted, and how many of a kind one network may send in that time.
@@ -66,6 +70,8 @@ NETWORK_LIMIT = 30
 ACCOUNT_LIMIT = 20
 #: Passwords checked for one network, right or wrong: each costs a tenth of a second of CPU.
 CHECKS_LIMIT = 600
+#: E-mails to set a new password that one network may ask for in `PASSWORD_SECONDS`.
+RESET_MAILS_LIMIT = 10
 
 KNOWN_FOR = dt.timedelta(days=90)
 DEVICE_COOKIE = "guildhall_device"
@@ -77,6 +83,9 @@ _WHAT = {
     Tried.DISCORD_TOKEN: "tokens that Discord does not accept",
     Tried.METRICS_TOKEN: "wrong tokens",
     Tried.CLAIM_CODE: "codes that belong to no claim",
+    Tried.SETUP_CODE: "codes that do not open the setup",
+    Tried.SIGN_IN_LINK: "links that are not good",
+    Tried.RESET_MAIL: "requests for an e-mail",
 }
 
 
@@ -109,7 +118,8 @@ def _log(request: HttpRequest, tried: Tried, *, account: str = "", refused: bool
 
 def sanitise_path(path: str) -> str:
     """Return a path as it may stand in a log line; private links carry their secret in the query, which is never
-    written."""
+    written, or in the path, which `hide_link` takes out."""
+    path = hide_link(path)
     return "".join(char if char.isascii() and (char.isalnum() or char in "/_.-") else "?" for char in path[:80])
 
 
@@ -167,6 +177,18 @@ def require_not_guessing(request: HttpRequest, tried: Tried, *, account: User | 
 
 def _secret_name(request: HttpRequest, tried: Tried, account: User | None) -> str:
     return _name("secret", tried, f"user:{account.pk}" if account is not None else _network(request))
+
+
+def asks_for_mail(request: HttpRequest) -> None:
+    """Count one request for an e-mail to set a new password, whoever it names.
+
+    Raises:
+        TooManyRequests: too many were asked for from this network.
+    """
+    found = count(_name("reset-mail", _network(request)), seconds=PASSWORD_SECONDS)
+    if found.number > RESET_MAILS_LIMIT:
+        _log(request, Tried.RESET_MAIL, refused=True)
+        raise _refusal(Tried.RESET_MAIL, found.seconds_left)
 
 
 # -- passwords ----------------------------------------------------------------------------------------------------------

@@ -9,4 +9,4 @@ class AuctionsConfig(AppConfig):
     verbose_name = "Auctions"
 
     def ready(self) -> None:
-        from . import documents, retention_rules, selectors, triggers  # noqa: F401 - register with points and loot; keep the triggers in place
+        from . import closing, documents, retention_rules, selectors, triggers  # noqa: F401 - register with points and loot; keep the triggers in place

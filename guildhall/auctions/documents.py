@@ -1,4 +1,4 @@
-"""How auctions follow what happens elsewhere: awards undone or corrected, people merged; and the nightly check."""
+"""How auctions follow what happens elsewhere: awards undone or corrected, people merged, items merged; and the nightly check."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from uuid import UUID
 
 from guildhall.accounts.models import User
 from guildhall.core.money import ZERO
-from guildhall.loot.hooks import on_correction
+from guildhall.loot.hooks import ItemFollower, follow_items, on_correction
 from guildhall.loot.models import LootDistribution
 from guildhall.points.hooks import Difference, before_reversal, ledger_check, on_merge, on_reversal
 from guildhall.points.models import Hold
 
-from .models import BidHistory, BidSession, ItemBid, Mode, SessionWinner, Status
+from .models import SEALED_MODES, BidHistory, BidSession, ItemBid, SessionRoll, SessionWinner, Status
 
 
 @before_reversal
@@ -22,7 +22,23 @@ def lock_sessions_of(documents: Collection[UUID]) -> None:
     """Lock the sessions whose awards are about to be reversed: whoever settles them meanwhile waits, or is waited
     for."""
     sessions = SessionWinner.objects.filter(loot__document__in=list(documents)).values_list("session_id", flat=True)
-    list(BidSession.objects.select_for_update().filter(pk__in=set(sessions)).order_by("pk"))
+    _lock(set(sessions))
+
+
+def _lock(keys: Collection[UUID | str]) -> None:
+    list(BidSession.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+
+
+def _sessions_of_item(item_id: int) -> list[str]:
+    return [str(pk) for pk in BidSession.objects.filter(item=item_id).order_by("pk").values_list("pk", flat=True)]
+
+
+def _move_sessions(keys: Collection[str], from_id: int, to_id: int) -> None:
+    """Make auctions of one item auctions of another; each keeps the name that it was begun under."""
+    BidSession.objects.filter(pk__in=keys, item=from_id).update(item=to_id)
+
+
+follow_items(ItemFollower("auctions", keys=_sessions_of_item, lock=_lock, move=_move_sessions))
 
 
 @on_reversal
@@ -78,6 +94,10 @@ def follow_merge(source_id: int, target_id: int) -> Mapping[str, int]:
     won = set(SessionWinner.objects.filter(user_id=target_id).values_list("session_id", flat=True))
     SessionWinner.objects.filter(user_id=source_id, session_id__in=won, loot=None).delete()
     ItemBid.objects.filter(user_id=source_id).update(user_id=target_id)
+    rolled = list(SessionRoll.objects.filter(user_id=target_id, counts=True).values_list("session_id", flat=True))
+    again = SessionRoll.objects.filter(user_id=source_id, counts=True, session_id__in=rolled)
+    again.update(counts=None, problem="second_roll")
+    SessionRoll.objects.filter(user_id=source_id).update(user_id=target_id)
     moved = SessionWinner.objects.filter(user_id=source_id).update(user_id=target_id)
     return {"bids": BidHistory.objects.filter(user_id=source_id).update(user_id=target_id), "auctions_won": moved}
 
@@ -87,14 +107,14 @@ def holds_agree_with_sessions() -> Iterator[Difference]:
     """Yield each hold that belongs to no session or is not what that session may cost, in each of its pools; nothing
     else is held."""
     expected: dict[tuple[UUID, int, int], Decimal] = {}
-    secret = set(BidSession.objects.filter(status=Status.OPEN).exclude(mode=Mode.OPEN).values_list("pk", flat=True))
+    secret = set(BidSession.objects.filter(status=Status.OPEN, mode__in=SEALED_MODES).values_list("pk", flat=True))
     running = BidSession.objects.filter(status__in=[Status.OPEN, Status.CLOSED])
     pools = {pk: [main] for pk, main in running.values_list("pk", "pool_id")}
     links = BidSession.extra_pools.through.objects.filter(bidsession__status__in=[Status.OPEN, Status.CLOSED])
     for session_id, pool_id in links.values_list("bidsession_id", "dkppool_id"):
         pools[session_id].append(pool_id)
     for bid in ItemBid.objects.select_related("session").filter(session__status=Status.OPEN):
-        if bid.leads or bid.session.mode != Mode.OPEN:
+        if bid.leads or bid.session.is_sealed:
             expected.update(((bid.session_id, bid.user_id, pool), bid.amount) for pool in pools[bid.session_id])
     waiting = SessionWinner.objects.filter(session__status=Status.CLOSED, state=SessionWinner.State.WON)
     for winner in waiting:
@@ -109,3 +129,11 @@ def holds_agree_with_sessions() -> Iterator[Difference]:
         wanted, has = expected.get(key, ZERO), found.get(key, ZERO)
         if wanted != has:
             yield Difference("hold", f"session {key[0]}, user {key[1]}, pool {key[2]}", str(wanted), str(has))
+
+
+@ledger_check
+def no_auction_is_of_a_merged_item() -> Iterator[Difference]:
+    """Yield each auction of an item that was merged into another."""
+    rows = BidSession.objects.filter(item__merged_into__isnull=False).select_related("item__merged_into").order_by("pk")
+    for row in rows:
+        yield Difference("item of an auction", f"session {row.pk}", str(row.item.merged_into), str(row.item))

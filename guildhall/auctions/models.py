@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from decimal import Decimal
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -32,6 +33,9 @@ from guildhall.core import clock
 from guildhall.core.fields import PointsField
 from guildhall.core.money import ZERO
 
+from .chat_models import ChatLine as ChatLine
+from .chat_models import ChatWords as ChatWords
+
 
 class Mode(models.TextChoices):
     """How an item is bid for."""
@@ -39,6 +43,11 @@ class Mode(models.TextChoices):
     OPEN = "open", "open, ascending: the leader pays their bid"
     SEALED = "sealed", "sealed: nobody sees amounts; the best pays their bid"
     SECOND_PRICE = "second_price", "sealed, the best pays the best losing bid of their tier"
+    ROLL = "roll", "rolled for: nobody bids, the highest roll of the best tier has it free"
+
+
+SEALED_MODES = (Mode.SEALED, Mode.SECOND_PRICE)
+"""The modes in which nobody sees amounts while a session runs."""
 
 
 class Status(models.TextChoices):
@@ -191,6 +200,9 @@ class BidSession(models.Model):
     )
     seed = models.CharField(max_length=64, help_text="what rolls are made from; shown once the session is over")
     price_reference = models.JSONField(default=dict, help_text="what the item went for before")
+    roll_tiers = models.JSONField(
+        default=list, help_text='of a roll: the ranges, the best first, such as [{"high": 333, "name": "main"}]'
+    )
     bids_count = models.PositiveIntegerField(default=0)
     is_rot = models.BooleanField(default=False, help_text="nobody bid")
     trace = models.JSONField(default=list, help_text="how it was decided, step by step")
@@ -224,7 +236,7 @@ class BidSession(models.Model):
     @property
     def is_sealed(self) -> bool:
         """Return whether nobody sees amounts while it runs."""
-        return self.mode != Mode.OPEN
+        return self.mode in SEALED_MODES
 
     def is_over(self, now: dt.datetime) -> bool:
         """Return whether the clock has run out, whatever has been written down yet."""
@@ -308,6 +320,66 @@ class BidHistory(models.Model):
         return None if other is None or other.merged_into_id == self.user_id else str(other)
 
 
+class SessionRoll(models.Model):
+    """A `/random` for a session of mode `Mode.ROLL`: who threw what, in which range, and so in which tier of it.
+
+    Invariant: one roll of a person counts, the first, whichever of their characters threw it (`counts` is true or NULL, so
+    that the unique constraint holds on every database; `services.rolls` writes it under the session's lock).
+    """
+
+    session = models.ForeignKey(BidSession, on_delete=models.CASCADE, related_name="rolls")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    character = models.ForeignKey(
+        "roster.Character", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    character_name = models.CharField(max_length=120)
+    high = models.PositiveIntegerField(help_text="the upper bound of the range; the lower one is 0")
+    result = models.PositiveIntegerField()
+    tier = models.PositiveSmallIntegerField(
+        help_text="the place of the range in `BidSession.roll_tiers`, the best is 1"
+    )
+    tier_name = models.CharField(max_length=40, blank=True)
+    counts = models.BooleanField(null=True, help_text="empty for a second roll, and for one by whom a rule keeps out")
+    problem = models.CharField(max_length=20, blank=True, help_text="why it does not count: second_roll, not_allowed")
+    at = models.DateTimeField(default=clock.now)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "user", "counts"], name="one_roll_of_a_person_counts"),
+            models.CheckConstraint(condition=Q(result__lte=models.F("high")), name="roll_within_its_range"),
+            models.CheckConstraint(condition=Q(counts=True) | Q(counts__isnull=True), name="roll_counts_or_not"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.character_name}: {self.result} of {self.high}"
+
+    # As a closing reads who is after an item, whether they bid or rolled (`services.closing`).
+
+    @property
+    def amount(self) -> Decimal:
+        """Return the result."""
+        return Decimal(self.result)
+
+    @property
+    def placed_at(self) -> dt.datetime:
+        """Return when it was thrown."""
+        return self.at
+
+    @property
+    def latest_id(self) -> int:
+        """Return a number that grows with time."""
+        return int(self.pk)
+
+    @property
+    def leads(self) -> bool:
+        """Return that it holds no points."""
+        return False
+
+
 class SessionWinner(models.Model):
     """Who won one of a session's items, at what price, and what became of it.
 
@@ -368,33 +440,20 @@ class StreamEvent(models.Model):
         return f"{self.sequence} {self.kind}"
 
 
-class ChatLine(models.Model):
-    """A line of chat that was applied: the same line does nothing a second time, whoever sends it."""
+class ChatRules(models.Model):
+    """How the guild writes its auctions in chat: one row, changed by `services.conventions`; without it everything that is
+    known is read. `data` is what `chat.ChatConventions.from_data` takes."""
 
-    fingerprint = models.CharField(max_length=64, unique=True)
-    text_key = models.CharField(max_length=64, blank=True, help_text="the same words whenever they were said")
-    line = models.CharField(max_length=500)
-    kind = models.CharField(max_length=20)
-    session = models.ForeignKey(
-        BidSession,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        help_text="the auction it was about",
-    )
-    said_at = models.DateTimeField(
-        null=True, blank=True, help_text="by the clock of the PC that wrote the log, as if it were UTC"
-    )
-    applied_at = models.DateTimeField(default=clock.now)
-    applied_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    result = models.JSONField(default=dict)
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    base = models.CharField(max_length=20, default="everything", help_text="the ready-made set that it was begun from")
+    data = models.JSONField(default=dict, blank=True)
+
+    history = HistoricalRecords()
 
     class Meta:
-        ordering = ["-pk"]
-        indexes = [models.Index(fields=["text_key", "said_at"], name="chat_line_said")]
+        verbose_name = "chat conventions"
+        verbose_name_plural = "chat conventions"
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="one_row_of_chat_rules")]
 
     def __str__(self) -> str:
-        return self.line
+        return "Chat conventions"

@@ -5,7 +5,8 @@ The rules, in words (the property test states them a second time, naively):
 2. Equal bids of one tier are decided by the tie-breaks in their order; where all of them leave two equal, the bid that
    came in first stands first. A person has one bid, so one chance.
 3. With N items the N best win. In `open` and `sealed` each pays their own bid. In `second_price` each pays the best bid
-   that did not win among those of the winner's own tier, at least the minimum, never more than their own bid.
+   that did not win among those of the winner's own tier, at least the minimum, never more than their own bid. In `roll`
+   the amounts are results of rolls, the tiers are their ranges, and nobody pays anything.
 A roll is ``sha256("seed:user_id:round")`` modulo 1001, as `/random 1000` would; equal rolls are rolled again.
 """
 
@@ -19,7 +20,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from guildhall.core.money import show_points
+from guildhall.core.money import ZERO, show_points
 
 from .models import Mode, TieBreak
 
@@ -112,6 +113,8 @@ def _shown(bid: Candidate) -> dict[str, object]:
 
 
 def _price(bid: Candidate, losers: Sequence[Candidate], mode: str, minimum: Decimal) -> Decimal:
+    if mode == Mode.ROLL:
+        return ZERO
     if mode != Mode.SECOND_PRICE:
         return bid.amount
     rivals = [loser.amount for loser in losers if loser.tier == bid.tier]
@@ -121,7 +124,7 @@ def _price(bid: Candidate, losers: Sequence[Candidate], mode: str, minimum: Deci
 def _price_rule(mode: str) -> str:
     if mode == Mode.SECOND_PRICE:
         return "the best losing bid of the same tier, at least the minimum"
-    return "their own bid"
+    return "a roll is free" if mode == Mode.ROLL else "their own bid"
 
 
 _Key = Callable[[Candidate], Any]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import F, Min, Prefetch, Q, QuerySet
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
@@ -22,7 +22,21 @@ from guildhall.points.hooks import sealed_counter
 from guildhall.points.models import DKPPool, Hold, UserPointsSummary
 
 from . import visibility
-from .models import BiddingPolicy, BidHistory, BidSession, ItemBid, Mode, SessionWinner, Status
+from .models import (
+    SEALED_MODES,
+    BiddingPolicy,
+    BiddingRule,
+    BidHistory,
+    BidSession,
+    ItemBid,
+    Mode,
+    SessionRoll,
+    SessionWinner,
+    Status,
+)
+
+OF_AUCTIONS = (BidSession, ItemBid, BidHistory, SessionRoll, SessionWinner, DKPPool, User)
+"""What sessions and their bids are read from."""
 
 
 def session_uuid(value: Any) -> UUID:
@@ -88,12 +102,35 @@ def policies_of(pools: Iterable[DKPPool]) -> list[BiddingPolicy]:
     return [found[pool.pk] for pool in wanted]
 
 
+def bidding_rules() -> QuerySet[BiddingRule]:
+    """Return every bidding rule in the order in which they are asked, with pool and ranks. Two queries."""
+    return BiddingRule.objects.select_related("pool").prefetch_related("ranks")
+
+
+def bidding_rule(rule_id: int) -> BiddingRule:
+    """Return a bidding rule by its id.
+
+    Raises:
+        NotFound: ``unknown_bidding_rule``.
+    """
+    found = bidding_rules().filter(pk=rule_id).first()
+    if found is None:
+        raise NotFound("There is no such bidding rule; it may have been removed.", code="unknown_bidding_rule")
+    return found
+
+
 def running(now: dt.datetime | None = None) -> QuerySet[BidSession]:
     """Return sessions that are open by the clock: paused ones too, those whose time is up not, whatever the worker
     has done."""
     now = now or clock.now()
     rows = BidSession.objects.filter(status=Status.OPEN)
     return rows.exclude(paused_at=None, ends_at__lte=now).order_by("ends_at", "started_at")
+
+
+def next_ends(now: dt.datetime) -> list[dt.datetime | None]:
+    """Return when the next running session ends, which changes what is shown of sessions by the time alone. One query."""
+    rows = BidSession.objects.filter(status=Status.OPEN, paused_at=None, ends_at__gt=now)
+    return [rows.aggregate(at=Min("ends_at"))["at"]]
 
 
 def having_status(status: str, now: dt.datetime | None = None) -> Q:
@@ -108,7 +145,7 @@ def having_status(status: str, now: dt.datetime | None = None) -> Q:
 @sealed_counter
 def sealed_in(pool_ids: Collection[int]) -> int:
     """Return how many sealed sessions that charge any of these pools run. One query."""
-    return running().filter(charging(*pool_ids)).exclude(mode=Mode.OPEN).count()
+    return running().filter(charging(*pool_ids)).filter(mode__in=SEALED_MODES).count()
 
 
 def awaiting_award() -> QuerySet[BidSession]:
@@ -266,6 +303,7 @@ def present(
         "price_reference": session.price_reference,
         "note": session.note,
         "server_time": _time(now),
+        **({"roll_tiers": session.roll_tiers} if session.mode == Mode.ROLL else {}),
     }
 
 
@@ -304,12 +342,39 @@ def present_detail(session: BidSession, *, viewer_id: int | None = None) -> dict
     over = session.status != Status.OPEN
     shown = present_one(session, viewer_id=viewer_id)
     shown["bids"] = [shown_history(bid) for bid in history(session, viewer_id=viewer_id)[:500]]
+    if session.mode == Mode.ROLL:
+        shown["rolls"] = shown_rolls(session)
     shown["tie_breaks"] = session.tie_breaks
     shown["rules"] = [{"name": rule["name"], "effect": rule["effect"]} for rule in session.rules]
     shown["trace"] = visibility.shown_trace(session, session.winners.all(), viewer_id)
     shown["seed"] = session.seed if over else None
     shown["closed_at"] = _time(session.closed_at)
     return shown
+
+
+def shown_rolls(session: BidSession) -> list[dict[str, object]]:
+    """Return the rolls of a session, the best first, then those that do not count; `tied` where another is as good. One
+    query."""
+    rows = list(session.rolls.select_related("user").order_by("tier", "-result", "pk"))
+    same = Counter((roll.tier, roll.result) for roll in rows if roll.counts)
+    rows.sort(key=lambda roll: not roll.counts)
+    return [
+        {
+            "roll_id": roll.pk,
+            "user_id": roll.user_id,
+            "display_name": str(roll.user),
+            "character_name": roll.character_name,
+            "high": roll.high,
+            "result": roll.result,
+            "tier": roll.tier,
+            "tier_name": roll.tier_name,
+            "counts": bool(roll.counts),
+            "problem": roll.problem,
+            "tied": bool(roll.counts) and same[roll.tier, roll.result] > 1,
+            "at": _time(roll.at),
+        }
+        for roll in rows
+    ]
 
 
 def history(session: BidSession, *, viewer_id: int | None = None) -> QuerySet[BidHistory]:

@@ -10,19 +10,22 @@ closes that person's oldest, whose stream ends with the event ``replaced``. Wher
 the oldest of who has most makes room. Places are counted in each process; with Redis, a person's and a key's also over all of
 them (`_Shared`). `auctions/tests/test_stream_places.py` fails without it.
 
-One hub a process reads the table for all its streams. It is woken by commits of its own process, by Redis where
-`REDIS_URL` is set, and looks by itself every `POLL_SECONDS` where neither tells it: correct without Redis, quick with it.
+One hub a process reads the table for all its streams. It is woken by commits of its own process, by those of other processes of
+this machine where it is the one at `STREAM_SOCKET` (`stream_server`), by Redis where `REDIS_URL` is set, and looks by itself every
+`POLL_SECONDS` where nothing tells it: correct without Redis, quick with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import secrets
+import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,7 +33,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Max, Min, Subquery
+from django.db.models import F, Max, Min
 
 from guildhall.core import clock
 from guildhall.core.errors import GuildhallError
@@ -40,6 +43,8 @@ from .models import StreamCounter, StreamEvent
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
+#: Seconds between two readings of the table at least: what is committed in between is read, and sent, at once.
+PAUSE = 0.02
 HEARTBEAT_SECONDS = 10.0
 STREAM_SECONDS = 300.0
 BUFFER = 2000
@@ -55,36 +60,62 @@ class TooManyStreams(GuildhallError):
     status = 503
     default_code = "too_many_streams"
 
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            "The live stream is full. Read /api/bidding/active/ every few seconds instead.", figures={"streams": limit}
+        )
 
-def emit(*, kind: str, session_id: UUID, data: dict[str, Any]) -> None:
+
+def emit(*, kind: str, session_id: UUID, data: dict[str, object]) -> None:
     """Write one event in the caller's transaction. Call it last: it holds the stream's lock until the commit.
 
     Args:
         kind: ``session``, ``bid``, ``closed`` or ``awarded``.
         data: JSON-ready.
     """
+    emit_all(kind=kind, session_id=session_id, data=[data])
+
+
+def emit_all(*, kind: str, session_id: UUID, data: Sequence[dict[str, object]]) -> None:
+    """Do what `emit` does for several events of one kind and session, in their order, in three statements."""
     if not connection.in_atomic_block:
         raise RuntimeError("a stream event belongs in the transaction of the change it speaks of")
-    if not StreamCounter.objects.filter(pk=1).update(value=F("value") + 1):
+    if not data:
+        return
+    counter = StreamCounter.objects.filter(pk=1)
+    if not counter.update(value=F("value") + len(data)):
         StreamCounter.objects.bulk_create([StreamCounter(pk=1)], ignore_conflicts=True)
-        StreamCounter.objects.filter(pk=1).update(value=F("value") + 1)
-    StreamEvent.objects.create(
-        sequence=Subquery(StreamCounter.objects.filter(pk=1).values("value")[:1]),
-        kind=kind,
-        session_id=session_id,
-        data=data,
-        created_at=clock.now(),
+        counter.update(value=F("value") + len(data))
+    last = counter.values_list("value", flat=True).get()
+    now = clock.now()
+    StreamEvent.objects.bulk_create(
+        StreamEvent(sequence=number, kind=kind, session_id=session_id, data=one, created_at=now)
+        for number, one in enumerate(data, start=last - len(data) + 1)
     )
     transaction.on_commit(_announce)
 
 
 def _announce() -> None:
     hub.wake()
+    if settings.STREAM_SOCKET:
+        _nudge()
     if settings.REDIS_URL:
         try:
             _redis().publish(CHANNEL, b"")
         except Exception:  # the table is the truth; without the nudge others look a moment later
             log.warning("the stream's Redis cannot be reached; readers poll", exc_info=True)
+
+
+def _nudge() -> None:
+    """Tell the stream process of this machine (`stream_server`). Where that fails, it looks by itself a moment later."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        sender.sendto(b"n", nudge_path(settings.STREAM_SOCKET))
+
+
+def nudge_path(path: str) -> str:
+    """Return where the stream process that listens at `path` is told of commits."""
+    return f"{path}.nudge"
 
 
 _redis_client: object = None
@@ -148,6 +179,20 @@ class Hub:
         self._head = 0  # every event up to here has been read
         self._places: list[Place] = []  # oldest first
         self._thread: threading.Thread | None = None
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called, in whatever thread, whenever there are new events or a stream was replaced."""
+        self._watchers.append(changed)
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` no more."""
+        self._watchers.remove(changed)
+
+    def _tell(self) -> None:
+        self._changed.notify_all()
+        for changed in self._watchers:
+            changed()
 
     @property
     def listeners(self) -> int:
@@ -178,10 +223,7 @@ class Hub:
             if len(self._places) >= limit and limit > 0:
                 self._make_room()
             if len(self._places) >= limit:
-                raise TooManyStreams(
-                    "The live stream is full. Read /api/bidding/active/ every few seconds instead.",
-                    figures={"streams": limit},
-                )
+                raise TooManyStreams(limit)
             if not self._places:
                 self._buffer.clear()
                 self._head = -1
@@ -207,7 +249,7 @@ class Hub:
     def _replace(self, place: Place) -> None:
         place.replaced = True
         self._places.remove(place)
-        self._changed.notify_all()
+        self._tell()
 
     def replace(self, uid: str) -> None:
         """End the stream `uid`, if it is one of this process: another process has taken its place."""
@@ -253,6 +295,7 @@ class Hub:
                     log.warning("the stream cannot read events; it tries again", exc_info=True)
                     connection.close()
                     time.sleep(1)
+                time.sleep(PAUSE)
         finally:
             connection.close()
             if stop_redis:
@@ -268,7 +311,7 @@ class Hub:
             if head != self._head:
                 self._buffer.extend(events)
                 self._head = head
-                self._changed.notify_all()
+                self._tell()
         if len(events) == 500:
             self._nudged.set()
 
@@ -403,7 +446,7 @@ class _Stream:
         self.close()
 
 
-def _replaced_text() -> bytes:
+def replaced_text() -> bytes:
     """Return the last event of a stream whose place was taken, and how long `EventSource` is to wait before it comes
     back."""
     data = {
@@ -418,21 +461,26 @@ def _replaced_text() -> bytes:
     )
 
 
+def opening(resume_from: int | None, snapshot: Callable[[], dict[str, object]]) -> tuple[int, list[bytes]]:
+    """Return what a stream begins with, and the number of the event after which it goes on."""
+    begin = [b"retry: 1000\n\n"]
+    if resume_from is not None and can_resume(resume_from):
+        return resume_from, begin
+    # The number first, the state after it: what happens in between comes again and changes nothing.
+    last = current_sequence()
+    return last, [*begin, event_text(Event(last, "hello", {**snapshot(), "resumed": False}))]
+
+
 def _flow(
     resume_from: int | None, snapshot: Callable[[], dict[str, object]], seconds: float, place: Place
 ) -> Iterator[bytes]:
     until = time.monotonic() + seconds
-    yield b"retry: 1000\n\n"
-    if resume_from is not None and can_resume(resume_from):
-        last = resume_from
-    else:
-        # The number first, the state after it: what happens in between comes again and changes nothing.
-        last = current_sequence()
-        yield event_text(Event(last, "hello", {**snapshot(), "resumed": False}))
+    last, begin = opening(resume_from, snapshot)
+    yield from begin
     waiting_since = time.monotonic()
     while time.monotonic() < until:
         if place.replaced:
-            yield _replaced_text()
+            yield replaced_text()
             return
         # A stream that waits must not keep a database connection from others.
         if not connection.in_atomic_block:

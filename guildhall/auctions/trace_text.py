@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .models import TieBreak
+from .models import Mode, TieBreak
 
 _RULES = {
     TieBreak.EARLIEST.value: "who bid it first",
@@ -20,6 +20,8 @@ def describe_step(step: Mapping[str, Any], names: Mapping[int, str]) -> str:
     kind = step.get("step")
     if kind == "close":
         items = f"{step['quantity']} items" if step["quantity"] != 1 else "one item"
+        if step.get("mode") == Mode.ROLL:
+            return f"Closed by {step['by']}: {items}, rolled for."
         return f"Closed by {step['by']}: {items}, minimum {step['minimum_bid']}."
     if kind == "tier":
         bids = ", ".join(f"{bid['name'] or 'somebody'} {bid['amount']}" for bid in step["bids"])
@@ -30,10 +32,13 @@ def describe_step(step: Mapping[str, Any], names: Mapping[int, str]) -> str:
         )
         seed = f", seed {step['seed']}" if "seed" in step else ""
         rule = _RULES.get(step["rule"], step["rule"])
+        if step.get("mode") == Mode.ROLL and step["rule"] == TieBreak.EARLIEST:
+            rule = "who came first"
         decided = "" if step.get("decided", True) else " It decides nothing."
         return f"A tie at {step['amount']}, by {rule}{seed}: {order}.{decided}"
     if kind == "winner":
-        bid = f"bid {step['amount']} and " if step["amount"] is not None else ""
+        done = "rolled" if step.get("mode") == Mode.ROLL else "bid"
+        bid = f"{done} {step['amount']} and " if step["amount"] is not None else ""
         return f"Place {step['place']}: {step['name']} {bid}pays {step['price']} ({step['rule']})."
     if kind == "lowered":
         of = f" of {step['amount']}" if step["amount"] is not None else ""

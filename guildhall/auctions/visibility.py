@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db.models import BooleanField, Case, Exists, OuterRef, Q, QuerySet, Value, When
 
-from .models import BidHistory, BidSession, ChatLine, Disclosure, ItemBid, Mode, SessionWinner, Status
+from .models import SEALED_MODES, BidHistory, BidSession, ChatLine, Disclosure, ItemBid, Mode, SessionWinner, Status
 
 DECIDED = (Status.CLOSED, Status.AWARDED)
 TIED_UP = "tied_up_in_sealed"
@@ -54,7 +54,7 @@ def shows_amounts(session: BidSession) -> bool:
 
 def _named(viewer_id: int | None) -> Q:
     """Return the condition on `BidHistory` that a reader may see the bid and whose it is."""
-    in_the_open = Q(session__mode=Mode.OPEN)
+    in_the_open = ~Q(session__mode__in=SEALED_MODES)
     decided = Q(session__status__in=DECIDED)
     # What won is told with its price, which in a sealed session is the bid; a second price is not.
     winner = SessionWinner.objects.filter(session=OuterRef("session_id"), user=OuterRef("user_id"))
@@ -98,8 +98,8 @@ def bids_in_the_admin() -> QuerySet[BidHistory]:
 
 def chat_lines_in_the_admin() -> QuerySet[ChatLine]:
     """Return the lines of chat that tell nothing of a sealed bid."""
-    about_bids = Q(kind__in=["bid", "retracted"])
-    told = Q(session=None) | Q(session__mode=Mode.OPEN)
+    about_bids = Q(kind__in=["bid", "retracted", "doubt_bid", "doubt_retraction"])
+    told = Q(session=None) | ~Q(session__mode__in=SEALED_MODES)
     told |= Q(session__status__in=DECIDED, session__disclosure=Disclosure.ALL)
     return ChatLine.objects.filter(~about_bids | told)
 

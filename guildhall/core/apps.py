@@ -10,6 +10,3 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from . import retention_rules  # noqa: F401 - registers what is forgotten
-        from .sqlite import raise_parameter_limit
-
-        raise_parameter_limit()

@@ -43,6 +43,10 @@ def _nothing(batch: Batch) -> None:
     return None
 
 
+def _not_blocked(batch: Batch) -> str:
+    return ""
+
+
 def _moves_no_points(batch: Batch) -> Mapping[tuple[UserId, PoolId], Decimal]:
     return {}
 
@@ -60,6 +64,7 @@ class BatchKind:
         lock: locks the app's own rows, before anything is decided.
         why_not: why it cannot be undone, for people.
         marks_later: the undoing is done by the worker, and the app calls `mark_undone` when it is through.
+        blocked: why this one cannot be undone as things stand, for people; empty where it can. Asked under what `lock` locked.
         changes: what undoing what stands would change of points: signed amounts by user id and pool id.
     """
 
@@ -71,6 +76,7 @@ class BatchKind:
     lock: Callable[[Batch], None] = _nothing
     why_not: str = ""
     marks_later: bool = False
+    blocked: Callable[[Batch], str] = _not_blocked
     changes: Callable[[Batch], Mapping[tuple[UserId, PoolId], Decimal]] = _moves_no_points
 
     @property
@@ -87,6 +93,7 @@ class BatchView:
     batch: Batch
     kind: BatchKind
     rows: list[BatchRow] = field(default_factory=list)
+    blocked: str = ""
 
     @property
     def standing(self) -> list[BatchRow]:
@@ -112,14 +119,16 @@ class BatchView:
 
     @property
     def can_undo(self) -> bool:
-        return self.kind.undo is not None and self.state != "undone"
+        return self.kind.undo is not None and self.state != "undone" and not self.blocked
 
     @property
     def why_not(self) -> str:
         """Return why it cannot be undone; empty where it can."""
         if self.kind.undo is None:
             return self.kind.why_not
-        return "" if self.can_undo else "All of it has been undone already."
+        if self.state == "undone":
+            return "All of it has been undone already."
+        return self.blocked
 
     @property
     def changes(self) -> Mapping[tuple[UserId, PoolId], Decimal]:
@@ -216,7 +225,7 @@ def preview_undo_batch(*, batch: Batch) -> BatchView:
     rows = kind.rows(batch)
     if batch.undone_at is not None:  # it may be so again, but not by this batch
         rows = [replace(row, state=CHANGED, note=AGAIN) if row.state == STANDING else row for row in rows]
-    return BatchView(batch, kind, rows)
+    return BatchView(batch, kind, rows, "" if batch.undone_at is not None else kind.blocked(batch))
 
 
 @use_case
@@ -244,8 +253,10 @@ def undo_batch(*, batch: Batch, actor: object, reason: str, digest: str | None =
         raise Conflict(kind.why_not, code="cannot_be_undone")
     kind.lock(batch)
     found = preview_undo_batch(batch=find(batch.pk))
-    if not found.can_undo:
+    if found.state == "undone":
         raise Conflict("This has been undone already.", code="already_reversed")
+    if found.blocked:
+        raise Conflict(found.blocked, code="cannot_be_undone")
     previews.require(digest, lambda: found.shown)
     kind.undo(found.batch, actor, reason)
     if not kind.marks_later:

@@ -18,6 +18,7 @@ from typing import Any
 
 from django.db import connection, models
 
+from . import revisions
 from .fields import PointsField
 
 CHUNK = 5000
@@ -107,6 +108,7 @@ def bulk_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[S
             else:
                 marks = ", ".join(["%s"] * len(columns))
                 cursor.executemany(f"INSERT INTO {table} ({listed}) VALUES ({marks})", prepared)  # noqa: S608
+            revisions.wrote(model)
             total += len(chunk)
     return total
 

@@ -3,8 +3,8 @@
 What the cache holds is never the truth (PRD 4.4, "Graceful degradation"): sessions are in the database too, figures are
 computed again. The health page says that the cache is away. `core/tests/test_cache.py` fails without it.
 
-Counts against a limit (`count`) are kept by all processes together in Redis. Without Redis, and while it is away, each
-process counts for itself: then a limit lets through as many times more as there are web processes, never everything.
+Counts against a limit (`count`) are kept by all processes together: in Redis, without it in a file (`shared_counts`). While Redis is
+away, each process counts for itself: then a limit lets through as many times more as there are web processes, never everything.
 """
 
 from __future__ import annotations
@@ -12,27 +12,34 @@ from __future__ import annotations
 import functools
 import logging
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import redis
+from django.conf import settings
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import RedisError
+
+from .shared_counts import SharedCounts
 
 log = logging.getLogger(__name__)
 _SAY_EVERY = 60.0
 _last_said = -_SAY_EVERY
 
 
-def _say(error: RedisError) -> None:
+def _say(error: Exception) -> None:
     global _last_said
     if time.monotonic() - _last_said >= _SAY_EVERY:
         _last_said = time.monotonic()
-        log.error("Redis does not answer; going on without a cache: %s", error)
+        what = "Redis does not answer" if isinstance(error, RedisError) else "the file of counts cannot be used"
+        log.error("%s; going on without: %s", what, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,9 @@ class _Tally:
         for name in list(self._counts)[: max(0, len(self._counts) - self.MOST * 9 // 10)]:
             del self._counts[name]
 
+    def count_in_window(self, name: str, seconds: int) -> int:
+        return self.count(name, seconds, 1).number
+
     def peek(self, name: str) -> Count:
         with self._lock:
             now = time.monotonic()
@@ -88,10 +98,59 @@ class _Tally:
 _of_this_process = _Tally()
 
 
-class CountingLocMemCache(LocMemCache):
-    """Django's cache in memory, with counts beside it that are not thrown out when the cache is full."""
+class _FileTally:
+    """Counts of all processes of this machine, in a file; those of this process where the file cannot be used."""
 
-    tally = _of_this_process
+    def __init__(self, path: str) -> None:
+        self._shared = SharedCounts(Path(path))
+
+    def count(self, name: str, seconds: int, by: int) -> Count:
+        try:
+            number, left = self._shared.count(name, seconds, by)
+            return Count(number, max(1, math.ceil(left)))
+        except (sqlite3.Error, OSError) as error:
+            _say(error)
+            return _of_this_process.count(name, seconds, by)
+
+    def count_in_window(self, name: str, seconds: int) -> int:
+        return self.count(name, seconds, 1).number
+
+    def peek(self, name: str) -> Count:
+        try:
+            number, left = self._shared.peek(name)
+            return Count(number, max(1, math.ceil(left)))
+        except (sqlite3.Error, OSError) as error:
+            _say(error)
+            return _of_this_process.peek(name)
+
+    def forget(self, name: str) -> None:
+        _of_this_process.forget(name)
+        try:
+            self._shared.forget(name)
+        except (sqlite3.Error, OSError) as error:
+            _say(error)
+
+    def clear(self) -> None:
+        _of_this_process.clear()
+        try:
+            self._shared.clear()
+        except (sqlite3.Error, OSError) as error:
+            _say(error)
+
+
+@functools.cache
+def _file_tally(path: str) -> _FileTally:
+    return _FileTally(path)
+
+
+class CountingLocMemCache(LocMemCache):
+    """Django's cache in memory, with counts beside it that are not thrown out when the cache is full: in the file
+    `settings.COUNTS_FILE`, which all web processes share, or in this process where it is empty."""
+
+    @property
+    def tally(self) -> _Tally | _FileTally:
+        """Return the counters of `count`."""
+        return _file_tally(settings.COUNTS_FILE) if settings.COUNTS_FILE else _of_this_process
 
     def clear(self) -> None:
         self.tally.clear()
@@ -104,7 +163,7 @@ class _RedisTally:
     def __init__(self, backend: RedisCache) -> None:
         self._backend = backend
 
-    def _client(self, name: str) -> tuple[Any, str]:
+    def _client(self, name: str) -> tuple[redis.Redis, str]:
         key = self._backend.make_and_validate_key(name)
         return self._backend._cache.get_client(key, write=True), key
 
@@ -120,6 +179,17 @@ class _RedisTally:
         except RedisError as error:
             _say(error)
             return _of_this_process.count(name, seconds, by)
+
+    def count_in_window(self, name: str, seconds: int) -> int:
+        try:
+            client, key = self._client(name)
+            number = int(client.incr(key))
+            if number == 1:  # lost with this process, if it dies here: one name of one window stays
+                client.expire(key, seconds)
+            return number
+        except RedisError as error:
+            _say(error)
+            return _of_this_process.count(name, seconds, 1).number
 
     def peek(self, name: str) -> Count:
         try:
@@ -151,6 +221,12 @@ def count(name: str, *, seconds: int, by: int = 1) -> Count:
     return _tally().count(name, seconds, by)
 
 
+def count_in_window(name: str, *, seconds: int) -> int:
+    """Count once under `name` and return how often that was; for names that hold the window's own time, and are asked with
+    every request: as `count`, without the seconds that are left."""
+    return _tally().count_in_window(name, seconds)
+
+
 def peek(name: str) -> Count:
     """Return how often `name` was counted; nothing is counted."""
     return _tally().peek(name)
@@ -167,9 +243,9 @@ def forget(name: str) -> None:
     _tally().forget(name)
 
 
-def _tally() -> _Tally | _RedisTally:
+def _tally() -> _Tally | _FileTally | _RedisTally:
     """Return the default cache's counters; this process's own where the cache is of another kind."""
-    found: _Tally | _RedisTally = getattr(cache, "tally", _of_this_process)
+    found: _Tally | _FileTally | _RedisTally = getattr(cache, "tally", _of_this_process)
     return found
 
 
@@ -188,8 +264,31 @@ def _fault_tolerant(name: str, empty: Callable[[], object]) -> Any:
     return method
 
 
+class _Client(RedisCacheClient):
+    """Django's, but with one client for reading and one for writing: Django makes one for each command."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)  # type: ignore[arg-type] # whatever Django gives
+        self._clients: dict[bool, redis.Redis] = {}
+
+    def get_client(self, key: object = None, *, write: bool = False) -> redis.Redis:
+        found = self._clients.get(write)
+        if found is None:
+            found = self._clients[write] = super().get_client(None, write=write)
+        return found
+
+
 class FaultTolerantRedisCache(RedisCache):
     """Django's Redis cache, but a Redis that is away is an empty cache: reads miss, writes are forgotten."""
+
+    def __init__(self, server: str | list[str], params: dict[str, object]) -> None:
+        super().__init__(server, params)
+        self._class = _Client
+
+    @property
+    def client(self) -> redis.Redis:
+        """Return redis-py's client, for what Django's cache has no name for."""
+        return self._cache.get_client(None, write=True)
 
     get_many = _fault_tolerant("get_many", dict)
     has_key = _fault_tolerant("has_key", bool)

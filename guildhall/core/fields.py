@@ -11,6 +11,7 @@ from django.db import models
 
 from .errors import BadInput
 from .money import CENT, MAX_POINTS, parse_points
+from .validators import is_plain_number
 
 if TYPE_CHECKING:
     # What a checker sees: the plugin of django-stubs gives a nullable field its None.
@@ -29,6 +30,15 @@ else:
             return cls
 
 
+class PlainDecimalField(forms.DecimalField):
+    """A number in a form of the admin, spelt as people write one."""
+
+    def to_python(self, value: object) -> Decimal | None:  # type: ignore[override] # the stubs take it for an IntegerField
+        if isinstance(value, str) and value.strip() and not is_plain_number(value.strip()):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+
 class PointsField(_PointsBase[_ST, _GT]):
     """An amount of points: a `Decimal` with two places in Python, a BIGINT of hundredths in the database.
 
@@ -42,6 +52,8 @@ class PointsField(_PointsBase[_ST, _GT]):
         return "BigIntegerField"
 
     def from_db_value(self, value: Any, expression: object, connection: object) -> Decimal | None:
+        if type(value) is int:
+            return Decimal(value).scaleb(-2)
         return None if value is None else (Decimal(value) / 100).quantize(CENT)
 
     def to_python(self, value: object) -> Decimal | None:
@@ -67,4 +79,4 @@ class PointsField(_PointsBase[_ST, _GT]):
 
     def formfield(self, **kwargs: Any) -> Any:
         options = {"max_digits": 9, "decimal_places": 2, "max_value": MAX_POINTS, "min_value": -MAX_POINTS}
-        return super().formfield(**{"form_class": forms.DecimalField, **options, **kwargs})
+        return super().formfield(**{"form_class": PlainDecimalField, **options, **kwargs})

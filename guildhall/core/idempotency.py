@@ -11,7 +11,7 @@ fail without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from . import clock
 from .errors import Conflict
 from .models import IdempotencyKey
 from .transactions import run_in_transaction
+from .upserts import upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,76 @@ class Outcome:
     body: Any
     status: int = 200
     is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call under a key: the arguments of `run_idempotently` of the same names."""
+
+    owner: str
+    key: str
+    request_hash: str
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return (self.owner, self.key)
+
+
+def _reused() -> Conflict:
+    return Conflict(
+        "This Idempotency-Key was used before with another request. Use a new key for a new request.",
+        code="idempotency_key_reused",
+    )
+
+
+class ClaimedCalls:
+    """Calls whose effects are one transaction (bids that are placed together): the keys of all, in three statements.
+
+    Use: `claim` in the transaction before any effect, then `found` of each call, then `keep` what became of the new ones. The
+    keys are inserted in one order, so two transactions with the same ones wait for each other in one direction only.
+    """
+
+    def __init__(self, rows: Mapping[tuple[str, str], IdempotencyKey]) -> None:
+        self._rows = rows
+
+    @classmethod
+    def claim(cls, calls: Sequence[Call]) -> ClaimedCalls:
+        """Insert the keys of `calls`, each with a name of its own; waits for whoever has just inserted one of them."""
+        if not calls:
+            return cls({})
+        rows = sorted(calls, key=lambda call: call.name)
+        IdempotencyKey.objects.bulk_create(
+            [IdempotencyKey(owner=call.owner, key=call.key, request_hash=call.request_hash) for call in rows],
+            ignore_conflicts=True,
+        )
+        found = IdempotencyKey.objects.select_for_update().filter(
+            owner__in={call.owner for call in rows}, key__in={call.key for call in rows}
+        )
+        return cls({(row.owner, row.key): row for row in found.order_by("owner", "key")})
+
+    def found(self, call: Call) -> Outcome | Conflict | None:
+        """Return what an earlier call was answered with, or the refusal of a key that was another request's; None for a
+        new call."""
+        row = self._rows[call.name]
+        if row.request_hash != call.request_hash:
+            return _reused()
+        # The answer commits with the row, so one without an answer is of this transaction.
+        return None if row.status_code is None else Outcome(row.body, row.status_code, is_repeated=True)
+
+    def keep(self, outcomes: Mapping[Call, Outcome | None]) -> None:
+        """Store the answers to new calls; None where nothing is kept, and the same key may be sent again."""
+        answered: list[IdempotencyKey] = []
+        forgotten: list[int] = []
+        for call, outcome in outcomes.items():
+            row = self._rows[call.name]
+            if outcome is None:
+                forgotten.append(row.pk)
+                continue
+            row.created_at, row.status_code, row.body = clock.now(), outcome.status, outcome.body
+            answered.append(row)
+        upsert(answered, by=["id"], fields=["created_at", "status_code", "body"])
+        if forgotten:
+            IdempotencyKey.objects.filter(pk__in=forgotten).delete()
 
 
 def _always(row: IdempotencyKey) -> bool:
@@ -65,10 +136,7 @@ def run_idempotently(
         except IntegrityError:
             row = IdempotencyKey.objects.select_for_update().get(owner=owner, key=key)
             if row.request_hash != request_hash:
-                raise Conflict(
-                    "This Idempotency-Key was used before with another request. Use a new key for a new request.",
-                    code="idempotency_key_reused",
-                ) from None
+                raise _reused() from None
             if is_repeat(row):
                 return Outcome(row.body, row.status_code or 409, is_repeated=True)
         outcome = action()

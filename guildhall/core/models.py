@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from . import clock
@@ -150,6 +151,31 @@ class Reversible(models.Model):
 
     class Meta:
         abstract = True
+
+
+class GuildSettings(models.Model):
+    """The guild's own settings, one row, changed by `core.guild`: what is empty is as the environment says."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    name = models.CharField(max_length=80, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    backup_every_days = models.PositiveSmallIntegerField(
+        default=0, validators=[MaxValueValidator(365)], help_text="days from one backup to the next; 0 makes none"
+    )
+    backup_keep = models.PositiveSmallIntegerField(
+        default=14, validators=[MinValueValidator(1), MaxValueValidator(1000)], help_text="how many are kept"
+    )
+    founded_at = models.DateTimeField(null=True, blank=True, help_text="when it was set up at /setup/")
+    steps = models.JSONField(default=dict, blank=True, help_text="the steps of setting up that are done or left out")
+    checklist_closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "guild"
+        verbose_name_plural = "guild"
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_row_of_guild_settings")]
+
+    def __str__(self) -> str:
+        return self.name or "the guild"
 
 
 class Revision(models.Model):

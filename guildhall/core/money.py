@@ -11,6 +11,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from .errors import BadInput
+from .validators import is_plain_number
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
@@ -32,7 +33,8 @@ def parse_points(
     """Read an amount that came from outside: a number or its text, exact, never rounded in silence.
 
     Args:
-        value: `int`, `Decimal`, `float` or text such as ``"12.50"``. A comma is not a decimal point.
+        value: `int`, `Decimal`, `float` or text such as ``"12.50"``. A comma is not a decimal point, and ``"1e3"`` is no text
+            of an amount.
         attr: the field's name, for the error.
         places: how many decimals the pool takes (0 to 2).
         minimum: the least amount allowed, inclusive.
@@ -44,6 +46,8 @@ def parse_points(
         raise BadInput("Give the points as a number, such as 12.50.", code="not_a_number", attr=attr)
     try:
         amount = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+        if isinstance(value, str) and amount.is_finite() and not is_plain_number(value.strip()):
+            raise InvalidOperation
     except InvalidOperation as error:
         shown = str(value)[:40]
         raise BadInput(
@@ -61,6 +65,11 @@ def parse_points(
     if minimum is not None and amount < minimum:
         raise BadInput(f"{amount} is too little: at least {minimum}.", code="below_minimum", attr=attr)
     return amount + ZERO  # a negative zero becomes zero
+
+
+def points_of(hundredths: int | Decimal) -> Decimal:
+    """Return the amount that a whole number of hundredths is: how the database stores it."""
+    return Decimal(hundredths).scaleb(-2).quantize(CENT)
 
 
 def show_points(amount: Decimal) -> str:

@@ -110,8 +110,8 @@ def put(
     order_key: str = "",
     dedupe_key: str = "",
     target: models.Model | None = None,
-) -> OutboxMessage:
-    """Write a message in the caller's transaction.
+) -> OutboxMessage | None:
+    """Write a message in the caller's transaction, and return it; None where one that waits stands for it.
 
     Args:
         topic: chooses the handler.
@@ -125,12 +125,11 @@ def put(
     if dedupe_key:
         waiting = OutboxMessage.objects.filter(
             state=OutboxMessage.State.PENDING, dedupe_key=dedupe_key, leased_until=None, attempts=0
-        ).first()
-        if waiting is not None:
-            # Only a message that nobody has begun may stand for the new wish; a write to it makes a worker that is
-            # about to claim it wait for our commit.
-            if OutboxMessage.objects.filter(pk=waiting.pk, leased_until=None, attempts=0).update(payload=payload):
-                return waiting
+        )
+        # Only a message that nobody has begun may stand for the new wish; a write to it makes a worker that is about to
+        # claim it wait for our commit.
+        if waiting.update(payload=payload):
+            return None
     return OutboxMessage.objects.create(
         topic=topic,
         payload=payload,

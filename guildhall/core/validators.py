@@ -6,14 +6,14 @@ Points are read by `core.money.parse_points`, limits of length and choices come 
 from __future__ import annotations
 
 import datetime as dt
-from zoneinfo import ZoneInfo
+import re
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from .errors import BadInput
+from .guild import guild_zone
 from .text import CONTROL_CHARACTER, has_control_characters
 
 MOST_DIGITS = 18
@@ -32,6 +32,27 @@ def parse_digits(text: str) -> int | None:
     return int(text)
 
 
+def parse_whole(value: object) -> int | None:
+    """Return the whole number that came from outside, as a number or as digits with a sign or without; None for anything
+    else, “1_000” and “1e3” too."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    number = parse_digits(text[1:] if text[:1] in ("-", "+") else text)
+    return None if number is None else -number if text.startswith("-") else number
+
+
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
+
+
+def is_plain_number(text: str) -> bool:
+    """Return whether a text spells a number as people write one: digits, a sign before them, one decimal point among them.
+
+    “1e3”, “1_000” and digits of other scripts are numbers to Python; somebody who typed them meant something else.
+    """
+    return _PLAIN.fullmatch(text) is not None
+
+
 def parse_moment(value: str | None, *, attr: str = "at") -> dt.datetime | None:
     """Return the date or time that was typed, read in the guild's time zone; None for nothing. A date means its last moment.
 
@@ -46,7 +67,7 @@ def parse_moment(value: str | None, *, attr: str = "at") -> dt.datetime | None:
         moment = dt.datetime.combine(day, dt.time.max) if day else parse_datetime(text)
         if moment is None:
             raise ValueError(text)
-        aware = moment if timezone.is_aware(moment) else moment.replace(tzinfo=ZoneInfo(settings.GUILD_TIME_ZONE))
+        aware = moment if timezone.is_aware(moment) else moment.replace(tzinfo=guild_zone())
         aware.astimezone(dt.UTC)  # year 1 in a zone before UTC is not a time at all
         return aware
     except (ValueError, OverflowError) as error:

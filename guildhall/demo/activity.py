@@ -10,9 +10,9 @@ from guildhall.accounts.models import User
 from guildhall.auctions import services as auctions
 from guildhall.core import clock
 from guildhall.core.money import ZERO
-from guildhall.eqdkp.calendar.services import answer_date, plan_date
-from guildhall.eqdkp.models import CalendarSignup
 from guildhall.points.selectors import balances_in
+from guildhall.raids.calendar.services import answer_date, plan_date
+from guildhall.raids.models import CalendarSignup
 from guildhall.recruitment.models import Application, ApplicationQuestion
 from guildhall.recruitment.services import applying, reviewing, voting
 from guildhall.roster.models import Character

@@ -62,6 +62,7 @@ def play_season(*, guild: Guild, rng: random.Random, start: dt.datetime, now: dt
     with clock.frozen(now - dt.timedelta(hours=20)):
         _mistakes(season)
         _plans(season)
+        raids.end_forgotten_raids()
     return season
 
 

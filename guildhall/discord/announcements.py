@@ -29,6 +29,8 @@ APPLICATION_NEWS = (
     "approved",
     "voting_started",
     "voting_ended",
+    "voting_cancelled",
+    "reopened",
     "voting_active",
     "voting_complete",
     "recycled",
@@ -124,7 +126,11 @@ def application_announcement(message: OutboxMessage) -> str:
         news=news,
     ):
         queued.append("trial")
-    if news in ("voting_started", "voting_ended", "withdrawn") and found.voting_round and _post_vote(found):
+    if (
+        news in ("voting_started", "voting_ended", "voting_cancelled", "withdrawn")
+        and found.voting_round
+        and _post_vote(found)
+    ):
         queued.append("vote")
     if _notify_applicant(found, news, message):
         queued.append("applicant")

@@ -26,6 +26,7 @@ from guildhall.core.transactions import use_case
 
 from .models import DiscordMember, DiscordRole, DiscordSyncLog, InboundEvent
 from .roles.desired import active_mappings, desired_roles, mapped_role_ids
+from .roles.groups import gives_a_group, keep_groups_of_roles
 from .roles.plans import make_plan
 from .roles.sync import request_member_sync
 
@@ -119,6 +120,8 @@ def _apply_update(update: MemberUpdate, discord_id: str, actor: User | None) -> 
     if update.event == "left":
         changes.append("left")
         member.in_server, member.role_ids = False, []
+        if person is not None:
+            keep_groups_of_roles(user=person, role_ids=())
         _note(Action.LEFT, person, discord_id, actor, "left the server")
     else:
         if update.event == "joined":
@@ -147,6 +150,10 @@ def _apply_roles(
     member.role_ids = sorted(now)
     if now != before:
         answer["changes"].append("roles")
+        if person is not None:
+            keep_groups_of_roles(user=person, role_ids=now)
+            if gives_a_group(now - before):
+                answer["action"] = _follow(member.discord_id, "a role gives a group")
     mappings = active_mappings()
     desired = desired_roles([person.pk], mappings=mappings).get(UserId(person.pk)) if person else None
     if desired is None:

@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
+from guildhall.accounts.models import PermissionGroup
 from guildhall.core import clock
 from guildhall.core.models import Leased
 from guildhall.roster.models import Rank
@@ -257,3 +258,21 @@ class SeenInteraction(models.Model):
 
     def __str__(self) -> str:
         return self.interaction_id
+
+
+class DiscordGroupMapping(models.Model):
+    """That whoever holds a role of the server has a permission group here (`roles.groups`). By id, as the other mappings."""
+
+    role_id = models.CharField(max_length=20, db_index=True)
+    role_name = models.CharField(max_length=120, blank=True)
+    group = models.ForeignKey(PermissionGroup, on_delete=models.CASCADE, related_name="discord_mappings")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["role_name", "pk"]
+        constraints = [models.UniqueConstraint(fields=["role_id", "group"], name="a_role_gives_a_group_once")]
+
+    def __str__(self) -> str:
+        return f"{self.role_name or self.role_id} → {self.group}"

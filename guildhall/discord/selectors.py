@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -14,7 +14,15 @@ from guildhall.core.ids import DiscordId, UserId
 from guildhall.roster.models import Character
 
 from .models import DiscordMember, DiscordRole, DiscordRoleMapping, DiscordSyncLog
-from .roles.desired import active_mappings, desired_roles, mapped_role_ids, standing_character
+from .roles.desired import (
+    Owned,
+    active_mappings,
+    desired_roles,
+    mapped_role_ids,
+    owned_characters,
+    roles_due,
+    standing_character,
+)
 from .roles.drift import plan_json
 from .roles.plans import make_plan
 
@@ -29,19 +37,42 @@ def roster_people() -> QuerySet[User]:
     )
 
 
-def roster_page(people: Sequence[User]) -> list[dict[str, Any]]:
-    """Return these people as `GET /api/discord/roster/` shows them. Four queries, whatever their number."""
-    ids = [person.pk for person in people]
-    owned: dict[int, list[Character]] = defaultdict(list)
-    rows = Character.objects.select_related("rank").filter(user_id__in=ids).exclude(status=Character.Status.REMOVED)
-    for character in rows.order_by("-is_main", "name"):
-        owned[character.user_id or 0].append(character)
-    desired = desired_roles(ids)
-    return [_roster_row(person, owned[person.pk], desired[UserId(person.pk)].role_ids) for person in people]
+class Member(NamedTuple):
+    """What the roster reads of a person, by the paths of its columns; as text their name, as `str(user)`."""
+
+    pk: int
+    discord_id: str | None
+    discord_username: str
+    display_name: str
+    discord_global_name: str
+    username: str
+    role_group: str
+    is_active: bool
+    is_bot: bool
+    merged_into_id: int | None
+
+    def __str__(self) -> str:
+        return self.display_name or self.discord_global_name or self.discord_username or self.username
 
 
-def _roster_row(person: User, characters: list[Character], role_ids: list[str]) -> dict[str, object]:
-    standing = standing_character(characters)
+def roster_rows(page: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Return a page of ``roster_people().values_list(*Member._fields)`` as `roster_page` does."""
+    return roster_page([Member._make(row) for row in page])
+
+
+def roster_page(people: Sequence[Member | User]) -> list[dict[str, Any]]:
+    """Return these people as `GET /api/discord/roster/` shows them. Two queries, whatever their number."""
+    owned = owned_characters([person.pk for person in people])
+    mappings = active_mappings()
+    return [
+        _roster_row(person, owned[person.pk], roles_due(person, owned[person.pk], mappings).role_ids)
+        for person in people
+    ]
+
+
+def _roster_row(person: Member | User, owned: list[Owned], role_ids: list[str]) -> dict[str, object]:
+    standing = standing_character(owned)
+    characters = [one for one in owned if one.status != Character.Status.REMOVED]
     main = next((c for c in characters if c.is_main), None)
     return {
         "user_id": person.pk,
@@ -50,15 +81,15 @@ def _roster_row(person: User, characters: list[Character], role_ids: list[str]) 
         "display_name": str(person),
         "role_group": person.role_group,
         "is_active": person.is_active,
-        "rank": standing.rank.name if standing and standing.rank else None,
+        "rank": standing.rank__name if standing else None,
         "main_character": main.name if main else None,
         "characters": [
             {
-                "id": c.pk,
+                "id": c.id,
                 "name": c.name,
                 "character_class": c.character_class,
                 "level": c.level,
-                "rank": c.rank.name if c.rank else None,
+                "rank": c.rank__name,
                 "status": c.status,
                 "is_main": c.is_main,
                 "is_active": c.is_active,

@@ -7,8 +7,9 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from guildhall.core.generics import TabularInline
+from guildhall.raids.models import CalendarEvent, CalendarSignup
 
-from .models import CalendarEvent, CalendarSignup, ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
+from .models import ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
 
 
 class ReadOnly(ModelAdmin):

@@ -16,7 +16,7 @@ from dataclasses import replace
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, batches, clock, leases, revisions
+from guildhall.core import audit, batches, clock, leases
 from guildhall.core.errors import Conflict, GuildhallError
 from guildhall.core.leases import Lease, LeaseLost
 from guildhall.core.models import Batch
@@ -222,8 +222,6 @@ def _perform(run: ImportRun, snapshot: Snapshot, commit: bool, actor: User | Non
                 target=run,
                 data={"counts": run.counts, "equal": run.report["equal"], "compared": run.report["compared"]},
             )
-            for name in ("roster", "pools", "raids", "loot"):
-                revisions.bump(name)
             if _moved_attendance(ctx):
                 refresh_attendance()  # at once: nothing of an import goes through the outbox
         leases.fence()

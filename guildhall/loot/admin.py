@@ -21,7 +21,7 @@ from .models import Item, LootDistribution
 class ItemAdmin(SimpleHistoryAdmin, ModelAdmin):
     """The catalogue."""
 
-    list_display = ["name", "category", "rarity", "item_pool", "game_id", "is_active"]
+    list_display = ["name", "category", "rarity", "item_pool", "game_id", "is_active", "merged_into"]
     list_filter = ["category", "rarity", "item_pool", "is_active"]
     search_fields = ["name", "game_id"]
     fields = ["name", *services.ItemDetails.__annotations__]
@@ -42,7 +42,12 @@ class ItemAdmin(SimpleHistoryAdmin, ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
         # An item that was awarded stays on record; the one that never was may go, from its own page.
         allowed = super().has_delete_permission(request, obj)
-        return allowed and obj is not None and not obj.awards.exists()
+        used = obj is None or obj.merged_into_id is not None or obj.merged_from.exists() or obj.awards.exists()
+        return allowed and not used
+
+    def has_change_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
+        # An entry that was merged into another is kept so that its name finds that one; nothing about it is changed.
+        return super().has_change_permission(request, obj) and (obj is None or obj.merged_into_id is None)
 
     def get_form(self, request: HttpRequest, obj: Item | None = None, change: bool = False, **kwargs: object) -> Any:
         form = super().get_form(request, obj, change, **kwargs)

@@ -9,4 +9,4 @@ class LootConfig(AppConfig):
     verbose_name = "Loot"
 
     def ready(self) -> None:
-        from . import documents  # noqa: F401 - registers with the ledger's hooks
+        from . import batches, documents, verification  # noqa: F401 - register with the ledger's hooks and the changes made together

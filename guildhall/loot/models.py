@@ -2,6 +2,8 @@
 
 Invariants:
 - An item is one whatever the case or the apostrophe of its name (`Item.name_key` unique). It has no price (PRD 3.7.1).
+- An item that was merged into another (`Item.merged_into`) keeps its row, so that its name and id find the other; no award and no
+  auction is of it (`services/merging.py`; `verify_ledger`). One step leads to the item that stays.
 - An award is a document of the ledger: `LootDistribution.document` names its entries, one of ``-points_spent`` in each pool
   that it counts in, written in the same transaction. Reversing them sets `reversed_at` (`documents.follow_reversals`);
   nothing else about an award changes. A correction reverses and awards anew, and the new one says what it corrects.
@@ -44,6 +46,10 @@ class Item(models.Model):
     game_id = models.CharField(max_length=40, blank=True, db_index=True, help_text="the item's number in the game")
     metadata = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True, help_text="items that no longer drop are left out of lists")
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="merged_from",
+        help_text="the item that this turned out to be; its name and id find that one",
+    )  # fmt: skip
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -51,6 +57,7 @@ class Item(models.Model):
 
     class Meta:
         ordering = ["name"]
+        indexes = [models.Index(fields=["name"], name="item_by_name")]
 
     def __str__(self) -> str:
         return self.name

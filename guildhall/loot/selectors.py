@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import statistics
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
 from guildhall.core.errors import NotFound
@@ -73,9 +74,10 @@ def price_reference(
         minimum=Min("points_spent", filter=paid),
         maximum=Max("points_spent", filter=paid),
     )
+    rows = awards.filter(paid).order_by("-awarded_at", "-pk")[:last]
     recent = [
-        PastPrice(row.pk, row.awarded_at, row.points_spent, row.character_name, row.user_id, row.pool_id)
-        for row in awards.filter(paid).order_by("-awarded_at", "-pk")[:last]
+        PastPrice(*row)
+        for row in rows.values_list("pk", "awarded_at", "points_spent", "character_name", "user_id", "pool_id")
     ]
     prices = [price.points_spent for price in recent]
     if for_visitor:
@@ -117,42 +119,102 @@ def _trend(newest_first: list[Decimal]) -> tuple[str | None, Decimal | None]:
 
 
 def item_by_id(item_id: Any) -> Item:
-    """Return the item with this id. One query.
+    """Return the item with this id; the one that it was merged into where it was. One query.
 
     Raises:
         NotFound: ``unknown_item``.
     """
-    found = Item.objects.filter(pk=item_id).first()
+    found = entry_by_id(item_id)
+    return found.merged_into or found
+
+
+def entry_by_id(item_id: Any) -> Item:
+    """Return the entry of the catalogue with this id, also one that was merged into another. One query.
+
+    Raises:
+        NotFound: ``unknown_item``.
+    """
+    found = Item.objects.select_related("merged_into").filter(pk=item_id).first()
     if found is None:
         raise NotFound(f"There is no item {item_id}.", code="unknown_item", attr="item_id")
     return found
 
 
+def staying_item_id(item_id: int) -> int:
+    """Return the id of the item that this one was merged into, its own where it was not, or where there is none. One query."""
+    return Item.objects.filter(pk=item_id).values_list("merged_into_id", flat=True).first() or item_id
+
+
 def find_item(name: str) -> Item | None:
-    """Return the item called `name`, whatever its case and apostrophes. One query."""
-    return Item.objects.filter(name_key=item_key(name)).first()
+    """Return the item called `name`, whatever its case and apostrophes; the one that it was merged into where it was. One query."""
+    found = Item.objects.select_related("merged_into").filter(name_key=item_key(name)).first()
+    return found if found is None else found.merged_into or found
+
+
+#: Entries of the catalogue, without those that were merged into another.
+OF_CATALOGUE = Q(merged_into=None)
+STILL_DROPS = Q(is_active=True, merged_into=None)
+
+
+def known_names() -> dict[str, str]:
+    """Return every name that finds an item which still drops, the names of merged entries too, with the name of that item. One query."""
+    rows = Item.objects.filter(STILL_DROPS | Q(merged_into__is_active=True))
+    return {name: stays or name for name, stays in rows.values_list("name", "merged_into__name")}
+
+
+def former_names(item: Item) -> list[str]:
+    """Return the names of the entries that were merged into this item. One query."""
+    return list(item.merged_from.order_by("name").values_list("name", flat=True))
 
 
 def suggest_items(names: Collection[str], *, limit: int = 3, cutoff: int = 75) -> dict[str, list[str]]:
     """Return items that each unknown name probably means, the likeliest first; of very many names the first alone get
     suggestions (`core/likeness.py`). One query."""
-    known = list(Item.objects.filter(is_active=True).values_list("name", flat=True))
-    return alike(names, known, limit=limit, cutoff=cutoff, longest=200)
+    known = known_names()
+    found = alike(names, known, limit=limit, cutoff=cutoff, longest=200)
+    return {name: list(dict.fromkeys(known[near] for near in hits)) for name, hits in found.items()}
+
+
+def items_like(text: str, *, limit: int = 20) -> list[str]:
+    """Return the names of items that still drop and have `text` in a name of theirs, those that begin with it first. One query."""
+    key = item_key(text)
+    rows = Item.objects.filter(STILL_DROPS).filter(_named(text, key))
+    begins = Case(When(name_key__startswith=key, then=0), default=1)
+    return list(rows.order_by(begins, "name", "pk").values_list("name", flat=True)[:limit])
+
+
+def _named(text: str, key: str) -> Q:
+    """Return the condition that an item has `text` in its name, or in the name of an entry that was merged into it."""
+    former = Item.objects.filter(Q(name__icontains=text) | Q(name_key__contains=key), merged_into__isnull=False)
+    return Q(name__icontains=text) | Q(name_key__contains=key) | Q(pk__in=former.values("merged_into"))
 
 
 def items() -> QuerySet[Item]:
-    """Return every item with what a list shows of it: how often it was awarded, and when last. One query; the counts
-    are looked up for the rows of the page alone."""
+    """Return every item, but those merged into another, with what a list shows of it: how often it was awarded, and when last. One
+    query; the counts are looked up for the rows of the page alone."""
+    return _items().all()
+
+
+@functools.cache
+def _items() -> QuerySet[Item]:
+    """Return `items`, put together once for a process: that takes as long as reading a page of them."""
     standing = LootDistribution.objects.filter(item=OuterRef("pk"), reversed_at=None).order_by()
-    count = standing.values("item").annotate(count=Count("pk")).values("count")
+    count = standing.values("item").annotate(count=Count("*")).values("count")
     latest = standing.values("item").annotate(latest=Max("awarded_at")).values("latest")
-    return Item.objects.select_related("item_pool").annotate(
-        awards_count=Coalesce(Subquery(count), 0), last_awarded_at=Subquery(latest)
+    return (
+        Item.objects.filter(OF_CATALOGUE)
+        .select_related("item_pool")
+        .annotate(awards_count=Coalesce(Subquery(count), 0), last_awarded_at=Subquery(latest))
     )
 
 
 def awards() -> QuerySet[LootDistribution]:
     """Return every award with what a list shows of it. Two queries, whatever its length."""
+    return _awards().all()
+
+
+@functools.cache
+def _awards() -> QuerySet[LootDistribution]:
     return LootDistribution.objects.select_related("item", "user", "pool", "raid", "awarded_by").prefetch_related(
         "extra_pools"
     )
@@ -181,7 +243,7 @@ def items_list(*, search: str = "", category: str = "", order: str = "name") -> 
     """
     found = items()
     if search:
-        found = found.filter(Q(name__icontains=search) | Q(name_key__icontains=item_key(search)))
+        found = found.filter(_named(search, item_key(search)))
     if category:
         found = found.filter(category=category)
     field = ITEM_ORDERS.get(order.lstrip("-"), "name")
@@ -191,7 +253,9 @@ def items_list(*, search: str = "", category: str = "", order: str = "name") -> 
 
 def categories() -> list[str]:
     """Return the categories that items are in. One query."""
-    rows = Item.objects.exclude(category="").order_by("category").values_list("category", flat=True)
+    rows = (
+        Item.objects.filter(OF_CATALOGUE).exclude(category="").order_by("category").values_list("category", flat=True)
+    )
     return list(rows.distinct())
 
 
@@ -228,11 +292,53 @@ def named_awards(rows: QuerySet[LootDistribution]) -> QuerySet[LootDistribution]
     return without_hidden_people(without_hidden_rows(rows, name="character_name"))
 
 
+def loot_log(
+    *,
+    search: str = "",
+    pool_id: int | None = None,
+    event_id: int | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    state: str = "",
+    for_visitor: bool = False,
+) -> QuerySet[LootDistribution]:
+    """Return every award of the guild, newest first.
+
+    Args:
+        search: part of the item's, the character's or the person's name.
+        state: ``standing`` or ``undone``; empty for both.
+        for_visitor: `named_awards` alone.
+    """
+    rows = awards().select_related("reversed_by", "raid__event")
+    if for_visitor:
+        rows = named_awards(rows)
+    if search:
+        rows = rows.filter(
+            Q(item_name__icontains=search)
+            | Q(item__name__icontains=search)
+            | Q(character_name__icontains=search)
+            | Q(user__display_name__icontains=search)
+        )
+    if pool_id is not None:
+        rows = rows.filter(charged_in(pool_id))
+    if event_id is not None:
+        rows = rows.filter(raid__event=event_id)
+    if since is not None:
+        rows = rows.filter(awarded_at__gte=since)
+    if until is not None:
+        rows = rows.filter(awarded_at__lte=until)
+    if state:
+        rows = rows.filter(reversed_at__isnull=state == "standing")
+    return rows.order_by("-awarded_at", "-pk")
+
+
 def awards_by_document(documents: Collection[UUID]) -> dict[UUID, LootDistribution]:
     """Return the awards with these documents. One query."""
     return {award.document: award for award in LootDistribution.objects.filter(document__in=list(documents))}
 
 
-def item_names() -> list[str]:
-    """Return the names of the items that still drop, for a field that completes them. One query."""
-    return list(Item.objects.filter(is_active=True).order_by("name").values_list("name", flat=True))
+def frequent_items(*, limit: int = 200) -> list[str]:
+    """Return the names of the items that were awarded last, for a field that completes them also without a script.
+    One query."""
+    rows = Item.objects.filter(STILL_DROPS).annotate(last=Max("awards__awarded_at"))
+    return list(rows.order_by(F("last").desc(nulls_last=True), "name").values_list("name", flat=True)[:limit])

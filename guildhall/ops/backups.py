@@ -44,7 +44,7 @@ SUFFIX = ".ghb"
 BATCH = 2000
 NAME = re.compile(r"^guildhall-(\d{8}T\d{6}Z)(?:-[\w-]+)?\.ghb$")
 # Rows of no worth after a restore, or that the new database makes by itself.
-LEFT_OUT = {"django_session", "django_migrations", "django_content_type", "auth_permission"}
+LEFT_OUT = {"django_session", "django_migrations", "django_content_type", "auth_permission", "core_revision"}
 
 
 @dataclass(frozen=True, slots=True)

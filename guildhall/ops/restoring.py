@@ -30,7 +30,7 @@ from guildhall.core.errors import BadInput, Conflict
 from .backups import BATCH, FORMAT, backed_up_models, columns_of, ledger_totals, numbered_by_django, stored_fields
 
 # What `migrate` and a worker that ran on the new database put there; it gives way to the backup's.
-MADE_UNASKED = {"auth_group", "auth_group_permissions", "core_jobrun"}
+MADE_UNASKED = {"accounts_permissiongroup", "accounts_setupcode", "auth_group", "auth_group_permissions", "core_jobrun"}
 # Whatever a file may do to `zipfile` and to what is read out of it.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, RuntimeError)
 _SHAPE = {"made_at": str, "migrations": list, "numbered_by_django": dict, "ledger": dict, "tables": dict}

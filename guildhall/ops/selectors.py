@@ -1,4 +1,7 @@
-"""How Guildhall is: each thing an officer or a sysadmin would ask about, looked at now.
+"""How Guildhall is: each thing an officer or a sysadmin would ask about, looked at now (`health`).
+
+Whoever asks by HTTP is told what this process saw at most a second ago (`recent_health`): however many ask, and however often,
+everything is looked at once a second.
 
 Nothing here raises: a part that cannot be asked is reported as failing, in words. `api/views.py` shows it to
 officers, `/healthz` says one word of it to a load balancer, `/metrics` counts it for Prometheus.
@@ -8,16 +11,20 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Count, Min, Q
 
 from guildhall.core import append_only, clock, jobs, mail
@@ -26,6 +33,7 @@ from guildhall.core.models import JobRun, OutboxMessage, QueuedJob
 OK, WARNING, FAILING = "ok", "warning", "failing"
 WORKER_SILENT = dt.timedelta(minutes=3)
 OUTBOX_LATE = dt.timedelta(minutes=10)
+LOOK_LASTS = dt.timedelta(seconds=1)
 DISK_LOW, DISK_FULL = 0.10, 0.03  # shares of the disk that are free
 
 
@@ -54,8 +62,31 @@ class Health:
         return {
             "status": self.status,
             "checked_at": self.checked_at,
-            "checks": [asdict(check) for check in self.checks],
+            "checks": [
+                {"name": check.name, "status": check.status, "detail": check.detail, "figures": check.figures}
+                for check in self.checks
+            ],
         }
+
+
+_last_look: Health | None = None
+_looking = threading.Lock()
+
+
+def recent_health() -> Health:
+    """Return what `health` found, at most a second ago. Who asks while this process looks waits for that look."""
+    global _last_look
+    with _looking:
+        found, now = _last_look, clock.now()
+        if found is None or not dt.timedelta(0) <= now - found.checked_at < LOOK_LASTS:
+            found = _last_look = health()
+        return found
+
+
+def forget_last_look() -> None:
+    """Have the next one who asks look anew; for tests."""
+    global _last_look
+    _last_look = None
 
 
 def health() -> Health:
@@ -102,10 +133,29 @@ def _database() -> Check:
     return Check("database", OK, f"{connection.display_name} answers in {took} ms", {"milliseconds": took})
 
 
+#: Migrations as they were when the last comparison found none pending: those in the database, and the state of their folders.
+_complete: object = None
+
+
 def pending_migrations() -> list[str]:
-    """Return names of the migrations that the code has and the database has not."""
+    """Return names of the migrations that the code has and the database has not.
+
+    Comparing the two takes more than everything else here together, so it is done where either has changed since it last
+    found nothing.
+    """
+    global _complete
+    folders = [Path(app.path, "migrations") for app in apps.get_app_configs()]
+    state = (
+        str(connection.settings_dict["NAME"]),
+        frozenset(MigrationRecorder(connection).applied_migrations()),
+        tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir()),
+    )
+    if state == _complete:
+        return []
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not plan:
+        _complete = state
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
@@ -240,7 +290,7 @@ def _disk() -> Check:
 def metrics() -> list[tuple[str, str, str, list[tuple[dict[str, str], float]]]]:
     """Return what Prometheus reads: (name, type, help, [(labels, value)]) for each metric."""
     now = clock.now()
-    found = health()
+    found = recent_health()
     level = {OK: 0, WARNING: 1, FAILING: 2}
     runs = list(JobRun.objects.filter(name__in=[entry.name for entry in jobs.entries()]))
     figures = {check.name: check.figures for check in found.checks}

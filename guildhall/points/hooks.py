@@ -12,9 +12,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from guildhall.accounts.models import User
+from django.db import models
 
-ReversalHook = Callable[[Collection[UUID], Any, str, UUID | None], None]
+from guildhall.accounts.models import User
+from guildhall.core.revisions import Revisions
+
+ReversalHook = Callable[[Collection[UUID], User | None, str, UUID | None], None]
 LockHook = Callable[[Collection[UUID]], None]
 MergeHook = Callable[[int, int], Mapping[str, int]]
 AttendanceProvider = Callable[[Collection[int]], Mapping[int, Decimal]]
@@ -25,6 +28,8 @@ _reversal_hooks: list[ReversalHook] = []
 _lock_hooks: list[LockHook] = []
 _merge_hooks: list[MergeHook] = []
 _attendance: list[AttendanceProvider] = []
+_attendance_models: list[type[models.Model]] = []
+_attendance_period: list[Callable[[Revisions], str]] = []
 _attendance_counter: list[AttendanceCounter] = []
 _sealed_counter: list[SealedCounter] = []
 
@@ -72,10 +77,21 @@ def ledger_check(check: Check) -> Check:
     return check
 
 
-def attendance_provider(provider: AttendanceProvider) -> AttendanceProvider:
-    """Register who knows 30-day attendance: ``provider(user_ids)`` answers percentages by user id, in one query."""
-    _attendance[:] = [provider]
-    return provider
+def attendance_provider(
+    *read_from: type[models.Model], period: Callable[[Revisions], str]
+) -> Callable[[AttendanceProvider], AttendanceProvider]:
+    """Register who knows 30-day attendance: ``provider(user_ids)`` answers percentages by user id, in one query.
+
+    Args:
+        read_from: the models whose rows decide it.
+        period: returns a text that is another one whenever the time alone has changed a figure.
+    """
+
+    def register(provider: AttendanceProvider) -> AttendanceProvider:
+        _attendance[:], _attendance_models[:], _attendance_period[:] = [provider], read_from, [period]
+        return provider
+
+    return register
 
 
 def attendance_counter(counter: AttendanceCounter) -> AttendanceCounter:
@@ -121,6 +137,16 @@ def checks() -> list[Check]:
 def attendance_30d(user_ids: Collection[int]) -> Mapping[int, Decimal]:
     """Return 30-day attendance percentages by user id; empty where no app knows."""
     return _attendance[0](user_ids) if _attendance else {}
+
+
+def attendance_models() -> list[type[models.Model]]:
+    """Return the models whose rows decide 30-day attendance."""
+    return list(_attendance_models)
+
+
+def attendance_period(seen: Revisions) -> str:
+    """Return a text that is another one whenever the time alone has changed somebody's 30-day attendance."""
+    return _attendance_period[0](seen) if _attendance_period else ""
 
 
 def attendance_over(user_ids: Collection[int], *, days: int, pool: object) -> Mapping[int, tuple[int, int]]:

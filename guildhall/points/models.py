@@ -121,6 +121,7 @@ class LedgerEntry(OfPersonAndPool, models.Model):
         indexes = [
             models.Index(fields=["user", "pool", "occurred_at", "id", "amount"], name="entry_statement"),
             models.Index(fields=["pool", "occurred_at"], name="entry_pool_time"),
+            models.Index(fields=["occurred_at", "id"], name="entry_time"),
             models.Index(fields=["document"], name="entry_document"),
             models.Index(fields=["context"], name="entry_context"),
         ]

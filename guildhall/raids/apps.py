@@ -10,5 +10,5 @@ class RaidsConfig(AppConfig):
 
     def ready(self) -> None:
         # These register what the ledger calls: reversals, merges, checks, attendance; and the outbox's handler.
-        from . import attendance, batches, verification  # noqa: F401
-        from .services import reversing, summaries  # noqa: F401
+        from . import attendance, batches, recent_attendance, retention_rules, verification  # noqa: F401
+        from .services import requests, reversing, standby, summaries  # noqa: F401

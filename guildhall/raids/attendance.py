@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
-from guildhall.points.hooks import attendance_counter, attendance_provider
+from guildhall.points.hooks import attendance_counter
 from guildhall.points.models import DKPPool
 from guildhall.roster.models import CharacterOwnership
 
@@ -71,7 +71,7 @@ def counting_raids(
 
 def joined_at(user_ids: Collection[int] | None = None, *, since: dt.datetime | None = None) -> dict[int, dt.datetime]:
     """Return when each person joined: the earliest of a character's coming to them and of their first raid. Two
-    queries.
+    queries, with `since` three at most.
 
     A character that somebody else had before counts from the day it changed hands; but two people who turned out to be
     one joined when the first of them did.
@@ -97,11 +97,10 @@ def joined_at(user_ids: Collection[int] | None = None, *, since: dt.datetime | N
         found[user_id] = min(found.get(user_id, moment), moment)
     if since is not None:
         settled = [user_id for user_id, moment in found.items() if moment <= since]
-        first = (
-            first.filter(user__in=set(user_ids) - set(settled))
-            if user_ids is not None
-            else first.exclude(user__in=settled)
-        )
+        people = user_ids
+        if people is None:  # named one by one: leaving out the settled alone would read every attendance there ever was
+            people = User.objects.filter(is_bot=False).exclude(pk__in=settled).values_list("pk", flat=True)
+        first = first.filter(user__in=set(people) - set(settled))
     raids: Iterable[Any] = (
         first.order_by().values_list("user_id").annotate(first=Min("attendance_check__raid__started_at"))
     )
@@ -130,32 +129,37 @@ def leaves_of(
 
     Leaves of one person may overlap where two people turned out to be one; a raid in two leaves is left out once.
     """
-    rows = Leave.objects.exclude(counts_until=F("counts_from"))
+    rows = leave_rows(since=since, until=until)
     if user_ids is not None:
         rows = rows.filter(user__in=user_ids)
-    if since is not None:
-        rows = rows.filter(Q(counts_until=None) | Q(counts_until__gt=since))
-    if until is not None:
-        rows = rows.filter(counts_from__lte=until)
     found: dict[int, list[Away]] = {}
-    columns = rows.order_by("counts_from", "pk").values_list(
-        "user_id", "counts_from", "counts_until", "starts_on", "ends_on"
-    )
+    columns = rows.values_list("user_id", "counts_from", "counts_until", "starts_on", "ends_on")
     for user_id, counts_from, counts_until, starts_on, ends_on in columns:
         found.setdefault(user_id, []).append(Away(counts_from, counts_until, span_of_days(starts_on, ends_on)))
     return found
 
 
-def _is_away(leaves: Iterable[Away], moment: dt.datetime) -> bool:
+def leave_rows(*, since: dt.datetime | None = None, until: dt.datetime | None = None) -> QuerySet[Leave]:
+    """Return the leaves that touch the time from `since` to `until`, as they begin; none that was called off."""
+    rows = Leave.objects.exclude(counts_until=F("counts_from"))
+    if since is not None:
+        rows = rows.filter(Q(counts_until=None) | Q(counts_until__gt=since))
+    if until is not None:
+        rows = rows.filter(counts_from__lte=until)
+    return rows.order_by("counts_from", "pk")
+
+
+def is_away(leaves: Iterable[Away], moment: dt.datetime) -> bool:
+    """Return whether a raid that starts at `moment` is within one of the leaves."""
     return any(leave.covers(moment) for leave in leaves)
 
 
-def _held_for(times: list[dt.datetime], joined: dt.datetime, leaves: list[Away] | None) -> int:
+def held_for(times: list[dt.datetime], joined: dt.datetime, leaves: list[Away] | None) -> int:
     """Return how many of the raids at `times` (ascending) are held for who joined at `joined` and had these leaves."""
     first = bisect_left(times, joined)
     if not leaves:
         return len(times) - first
-    return sum(not _is_away(leaves, when) for when in times[first:])
+    return sum(not is_away(leaves, when) for when in times[first:])
 
 
 def figures(
@@ -185,7 +189,7 @@ def figures(
     found = {}
     for user_id in people:
         joined = joins.get(user_id)
-        count = 0 if joined is None else _held_for(times, joined, leaves.get(user_id))
+        count = 0 if joined is None else held_for(times, joined, leaves.get(user_id))
         found[user_id] = Figure(attended=attended.get(user_id, 0), held=count)
     return found
 
@@ -209,7 +213,7 @@ def _attended(
     pairs = rows.order_by().values_list("user_id", "attendance_check__raid_id").distinct()
     for user_id, raid_id in pairs.iterator(chunk_size=5000):
         when = started.get(raid_id)
-        if user_id is not None and when is not None and not _is_away(leaves.get(user_id, ()), when):
+        if user_id is not None and when is not None and not is_away(leaves.get(user_id, ()), when):
             counts[user_id] = counts.get(user_id, 0) + 1
     return counts
 
@@ -323,7 +327,7 @@ def windows(at: dt.datetime | None = None) -> Mapping[str, dict[int, Figure]]:
     )
     for user_id, raid_id in pairs.iterator(chunk_size=5000):
         when = started.get(raid_id)
-        if when is None or user_id is None or _is_away(leaves.get(user_id, ()), when):
+        if when is None or user_id is None or is_away(leaves.get(user_id, ()), when):
             continue
         for name, since in spans.items():
             if since is None or when > since:
@@ -333,16 +337,10 @@ def windows(at: dt.datetime | None = None) -> Mapping[str, dict[int, Figure]]:
     for name, since in spans.items():
         recent = times if since is None else [when for when in times if when > since]
         found[name] = {
-            user_id: Figure(attended[name].get(user_id, 0), _held_for(recent, joined, leaves.get(user_id)))
+            user_id: Figure(attended[name].get(user_id, 0), held_for(recent, joined, leaves.get(user_id)))
             for user_id, joined in joins.items()
         }
     return found
-
-
-@attendance_provider
-def thirty_days(user_ids: Collection[int]) -> dict[int, Decimal]:
-    """Return what the standings show: everybody's percentage over 30 days, now. Five queries at most."""
-    return {user_id: figure.percentage for user_id, figure in figures(user_ids=user_ids, days=30).items()}
 
 
 @attendance_counter

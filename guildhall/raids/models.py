@@ -32,6 +32,37 @@ from guildhall.core.money import ZERO
 from guildhall.points.models import DKPPool
 from guildhall.roster.models import Character
 
+from .calendar_models import CalendarEvent, CalendarSignup
+from .log_models import LogFinding
+from .plan_models import MOST_MINUTES, EventBoss, PlannedCheck, RaidBoss
+from .request_models import MemberRequest, RequestPolicy
+from .standby_models import Standby
+
+__all__ = [
+    "AttendanceCheck",
+    "AttendanceStatus",
+    "AttendanceUpload",
+    "CalendarEvent",
+    "CalendarSignup",
+    "Event",
+    "EventBoss",
+    "EventPool",
+    "ItemPool",
+    "Leave",
+    "LogFinding",
+    "MemberAttendanceSummary",
+    "MemberRequest",
+    "PlannedCheck",
+    "Raid",
+    "RaidAttendance",
+    "RaidBoss",
+    "RequestPolicy",
+    "Standby",
+    "StatusShare",
+    "UnmatchedName",
+    "span_of_days",
+]
+
 
 class ItemPool(models.Model):
     """A group of items whose awards are charged together: in one pool of points or in several (PRD 3.5.2)."""
@@ -68,6 +99,14 @@ class Event(models.Model):
     is_active = models.BooleanField(default=True, help_text="no new raids of an inactive event")
     counts_for_attendance = models.BooleanField(default=True)
     icon = models.CharField(max_length=120, blank=True)
+    usual_weekday = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MaxValueValidator(6)], help_text="0 is Monday, in the guild's time zone"
+    )
+    usual_time = models.TimeField(null=True, blank=True, help_text="when it begins, in the guild's time zone")
+    usual_minutes = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MaxValueValidator(MOST_MINUTES)], help_text="how long it lasts"
+    )
+    full_bonus = PointsField(default=ZERO, help_text="for whoever is there at the first and at the last check")
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     history = HistoricalRecords()
@@ -104,10 +143,24 @@ class EventPool(models.Model):
 
 
 class Raid(Reversible):
-    """One raid night, or one target of it. `context` is what its ledger entries carry, attendance and loot alike."""
+    """One raid night, or one target of it. `context` is what its ledger entries carry, attendance and loot alike.
+
+    `state` says how far it is (`services/night.py`): a raid that is planned or cancelled holds no attendance and no points.
+    `date` is its sign-up sheet in the calendar.
+    """
+
+    class State(models.TextChoices):
+        PLANNED = "planned"
+        RUNNING = "running"
+        DONE = "done"
+        CANCELLED = "cancelled"
 
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="raids")
     name = models.CharField(max_length=160)
+    state = models.CharField(max_length=9, choices=State, default=State.DONE, db_index=True)
+    date = models.OneToOneField(
+        CalendarEvent, null=True, blank=True, on_delete=models.SET_NULL, related_name="raid", help_text="its sign-ups"
+    )
     started_at = models.DateTimeField(db_index=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     leader = models.ForeignKey(
@@ -115,6 +168,8 @@ class Raid(Reversible):
     )
     notes = models.TextField(blank=True)
     points = PointsField(default=ZERO, help_text="its worth; belongs to the first check unless said otherwise")
+    full_bonus = PointsField(default=ZERO, help_text="for whoever is there at the first and at the last check")
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="when it was closed")
     context = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     created_by = models.ForeignKey(
@@ -130,7 +185,8 @@ class Raid(Reversible):
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True) | Q(ended_at__gte=models.F("started_at")),
                 name="a_raid_ends_after_it_starts",
-            )
+            ),
+            models.CheckConstraint(condition=Q(closed_at__isnull=True) | Q(state="done"), name="a_closed_raid_is_done"),
         ]
         indexes = [models.Index(fields=["event", "started_at"])]
 
@@ -148,6 +204,7 @@ class AttendanceCheck(models.Model):
         KILL = "kill", "kill"
         END = "end", "end"
         TICK = "tick", "tick"
+        BONUS = "bonus", "there from first to last"  # made by closing the raid alone
 
     raid = models.ForeignKey(Raid, on_delete=models.CASCADE, related_name="checks")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.TICK)
@@ -260,6 +317,8 @@ class RaidAttendance(Reversible):
             models.Index(fields=["attendance_check", "name_key"], name="attendance_by_name"),
             models.Index(fields=["name_key"], name="attendance_of_name"),
             models.Index(fields=["user", "attendance_check"], name="attendance_of_person"),
+            # How many were there is read from the index alone.
+            models.Index(fields=["attendance_check", "user", "status", "reversed_at"], name="attendance_counted"),
         ]
 
     @property

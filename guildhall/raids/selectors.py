@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,6 +16,7 @@ from django.db.models import (
     Count,
     F,
     IntegerField,
+    Min,
     OuterRef,
     Prefetch,
     Q,
@@ -35,17 +37,31 @@ from guildhall.roster.hidden import hidden_people_among, without_hidden_people, 
 
 from .check_state import plan_attendance
 from .models import AttendanceCheck, AttendanceUpload, Event, EventPool, Leave, Raid, RaidAttendance, UnmatchedName
-from .parsers import AttendanceParse, RosterBlock
+from .parsers import AttendanceParse, RosterBlock, UnreadRow
 from .planning import Planned, Verdict, shown_of
 from .policy import ATTENDED
 from .services.locking import check_of
-from .uploads import Decisions, attendees_of, chosen_blocks, fingerprint, own_guilds, taken_at_of, warnings_of
+from .uploads import (
+    Decisions,
+    attendees_of,
+    chosen_blocks,
+    fingerprint,
+    own_guilds,
+    taken_at_of,
+    unread_rows,
+    warnings_of,
+)
 
 _POOLS = Prefetch("event_pools", queryset=EventPool.objects.select_related("pool").order_by("position", "pk"))
 
 
 def events() -> QuerySet[Event]:
     """Return events with their pools and item pools. Three queries for a page."""
+    return _events().all()
+
+
+@functools.cache
+def _events() -> QuerySet[Event]:
     return Event.objects.prefetch_related(_POOLS, "item_pools").order_by("name", "pk")
 
 
@@ -54,6 +70,12 @@ def raids() -> QuerySet[Raid]:
 
     Three queries for a page.
     """
+    return _raids().all()
+
+
+@functools.cache
+def _raids() -> QuerySet[Raid]:
+    """Return `raids`, put together once for a process: that takes as long as reading a page of them."""
     people = (
         RaidAttendance.objects.filter(
             attendance_check__raid=OuterRef("pk"), reversed_at=None, user__isnull=False, status__in=ATTENDED
@@ -102,6 +124,18 @@ def raid_with_id(raid_id: int) -> Raid:
     return found
 
 
+def plain_raid(raid_id: int) -> Raid:
+    """Return a raid without what hangs on it, for reading its parts. One query.
+
+    Raises:
+        NotFound: ``unknown_raid``.
+    """
+    found = Raid.objects.filter(pk=raid_id).only("pk", "name").first()
+    if found is None:
+        raise NotFound(f"There is no raid {raid_id}.", code="unknown_raid")
+    return found
+
+
 def without_hidden_leaders(raids: Iterable[Raid]) -> None:
     """Take the leader from each of `raids` whose leader a stranger is not shown (`roster.hidden`), for showing them.
     One
@@ -126,6 +160,14 @@ def attendance_of_raid(
     return rows.select_related("attendance_check", "user", "character").order_by(
         "attendance_check__position", "character_name", "pk"
     )
+
+
+def attendance_when_undone(raid: Raid) -> QuerySet[RaidAttendance]:
+    """Return who was at a raid until it was undone; who had been taken off before is not among them. One query."""
+    stood = Q(reversed_at=None) | Q(reversed_at__gte=raid.reversed_at)
+    if raid.reversed_by_import_id is not None:  # an import reverses the rows first, and the raid afterwards
+        stood |= Q(reversed_by_import=raid.reversed_by_import_id)
+    return attendance_of_raid(raid.pk, include_reversed=True).filter(stood)
 
 
 def unmatched_of_raid(raid_id: int, *, settled_too: bool = False) -> QuerySet[UnmatchedName]:
@@ -170,6 +212,8 @@ class Preview:
     committed_before: AttendanceUpload | None
     shown: Shown
     used_elsewhere: list[AttendanceUpload] = field(default_factory=list)
+    unread: list[UnreadRow] = field(default_factory=list)
+    """Rows of the rosters that could not be read; who they are about is said by `Decisions.rows`."""
 
     @property
     def digest(self) -> str:
@@ -240,6 +284,7 @@ def preview_attendance(
         is_outside_time=any(code == "outside_raid_time" for code, _ in warnings),
         committed_before=next((upload for upload in same if upload.attendance_check_id == at.pk), None),
         used_elsewhere=elsewhere,
+        unread=unread_rows(blocks),
         shown=shown_of(
             plan,
             mark=mark,
@@ -292,11 +337,15 @@ def raids_by_context(contexts: Collection[UUID]) -> dict[UUID, Raid]:
 def raid_around(moment: dt.datetime) -> Raid | None:
     """Return the standing raid that was going on at `moment`, the latest begun of several; a raid without an end is
     taken to last six hours, and one may gather half an hour before it begins. One query."""
-    begun = Raid.objects.filter(
-        reversed_at=None,
-        started_at__lte=moment + dt.timedelta(minutes=30),
-        started_at__gte=moment - dt.timedelta(hours=24),
-    ).select_related("event")
+    begun = (
+        Raid.objects.filter(
+            reversed_at=None,
+            started_at__lte=moment + dt.timedelta(minutes=30),
+            started_at__gte=moment - dt.timedelta(hours=24),
+        )
+        .exclude(state=Raid.State.CANCELLED)
+        .select_related("event")
+    )
     for raid in begun.order_by("-started_at", "-pk"):
         ends = raid.ended_at or raid.started_at + dt.timedelta(hours=6)
         if moment <= ends + dt.timedelta(minutes=30):
@@ -306,7 +355,7 @@ def raid_around(moment: dt.datetime) -> Raid | None:
 
 def next_and_last(now: dt.datetime) -> tuple[Raid | None, Raid | None]:
     """Return the next raid that is planned and the last one that was held. Six queries at most."""
-    standing = raids().filter(reversed_at=None)
+    standing = raids().filter(reversed_at=None).exclude(state=Raid.State.CANCELLED)
     coming = standing.filter(started_at__gt=now).order_by("started_at", "pk").first()
     return coming, standing.filter(started_at__lte=now).first()
 
@@ -336,6 +385,18 @@ def event_with_id(event_id: int) -> Event:
     found = events().filter(pk=event_id).first()
     if found is None:
         raise NotFound(f"There is no event {event_id}.", code="unknown_event")
+    return found
+
+
+def check_with_id(check_id: int) -> AttendanceCheck:
+    """Return one attendance check with its raid. One query.
+
+    Raises:
+        NotFound: ``unknown_check``.
+    """
+    found = AttendanceCheck.objects.select_related("raid__event").filter(pk=check_id).first()
+    if found is None:
+        raise NotFound(f"There is no attendance check {check_id}.", code="unknown_check")
     return found
 
 
@@ -373,6 +434,15 @@ def leaves(*, user_id: int | None = None, current: bool | None = None) -> QueryS
 def _running_leaves() -> Q:
     now = clock.now()
     return Q(counts_from__lte=now) & (Q(counts_until=None) | Q(counts_until__gt=now))
+
+
+def next_leave_changes(now: dt.datetime) -> list[dt.datetime | None]:
+    """Return when the next leave begins and when the next one ends. One query."""
+    found = Leave.objects.filter(Q(counts_from__gt=now) | Q(counts_until__gt=now)).aggregate(
+        begins=Min("counts_from", filter=Q(counts_from__gt=now)),
+        ends=Min("counts_until", filter=Q(counts_until__gt=now)),
+    )
+    return [found["begins"], found["ends"]]
 
 
 def leave_state() -> Case:

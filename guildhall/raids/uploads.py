@@ -21,7 +21,7 @@ from guildhall.roster.names import name_key
 
 from .attendees import Attendee, clean_attendees
 from .models import AttendanceCheck, AttendanceStatus
-from .parsers import AttendanceParse, ParseWarning, RosterBlock, RosterEntry
+from .parsers import AttendanceParse, ParseWarning, RosterBlock, RosterEntry, UnreadRow
 from .planning import is_outside
 
 #: How far from the raid's time a roster may lie before somebody is asked to look at it.
@@ -41,6 +41,7 @@ class Decisions:
         remember: keep each of `characters` as an alias for the next time.
         blocks: `latest` roster of the input, `all` of them together, or the positions of some.
         guilds: the guild tags that are ours; the settings' where None.
+        rows: who a row is about that cannot be read, by the row's text as the preview shows it.
         not_attendance_is_fine: take a guild dump for a list of who was there.
     """
 
@@ -52,6 +53,7 @@ class Decisions:
     remember: bool = False
     blocks: str | Sequence[int] = "latest"
     guilds: Sequence[str] | None = None
+    rows: Mapping[str, str] = field(default_factory=dict)
     not_attendance_is_fine: bool = False
 
 
@@ -107,7 +109,7 @@ def attendees_of(parse: AttendanceParse, decisions: Decisions | None = None) -> 
     points = {name_key(name): worth for name, worth in decided.points.items()}
     seen: dict[str, RosterEntry] = {}
     for block in chosen_blocks(parse, decided.blocks):
-        for entry in block.entries:
+        for entry in [*block.entries, *_named(block, decided.rows)]:
             earlier = seen.get(entry.key)
             seen[entry.key] = entry.filled_from(earlier) if earlier else entry
     found = []
@@ -128,6 +130,20 @@ def attendees_of(parse: AttendanceParse, decisions: Decisions | None = None) -> 
             )
         )
     return clean_attendees(found)
+
+
+def _named(block: RosterBlock, rows: Mapping[str, str]) -> list[RosterEntry]:
+    """Return the rows that could not be read and were given a name, as entries of that name."""
+    return [
+        RosterEntry(character_name=name, raw_name=row.text, line_number=row.line_number)
+        for row in block.unread
+        if (name := rows.get(row.text, "").strip())
+    ]
+
+
+def unread_rows(blocks: Sequence[RosterBlock]) -> list[UnreadRow]:
+    """Return the rows of these rosters that nobody could read, each text once."""
+    return list({row.text: row for block in blocks for row in block.unread}.values())
 
 
 def _raw(entry: RosterEntry) -> dict[str, object]:
@@ -184,6 +200,8 @@ def fingerprint(blocks: Sequence[RosterBlock], decisions: Decisions) -> str:
         sorted((name_key(name), status) for name, status in decisions.statuses.items()),
         sorted((name_key(name), str(worth)) for name, worth in decisions.points.items()),
     ]
+    if any(name.strip() for name in decisions.rows.values()):
+        decided.append(sorted((text, name_key(name)) for text, name in decisions.rows.items() if name.strip()))
     return hashlib.sha256(json.dumps([rosters, decided]).encode()).hexdigest()
 
 

@@ -107,7 +107,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
     search_fields = ["character_name", "discord_username"]
     list_select_related = ["assigned_to"]
     inlines = [StepInline, CommentInline, VoteInline]
-    actions = ["accept_trial", "start_voting", "promote_trial", "reject"]
+    actions = ["accept_trial", "start_voting", "cancel_voting", "promote_trial", "reject", "reopen"]
     exclude = ["token_hash", "source_address", "name_key", "open_key"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
@@ -122,6 +122,16 @@ class ApplicationAdmin(ReadOnlyAdmin):
     @admin.action(description="Open the vote")
     def start_voting(self, request: HttpRequest, rows: QuerySet[Application]) -> None:
         _each(self, request, rows, lambda row: services.start_voting(application=row, actor=request.user))  # type: ignore[arg-type]
+
+    @admin.action(description="Call the vote off")
+    def cancel_voting(self, request: HttpRequest, rows: QuerySet[Application]) -> None:
+        why = "called off in the admin"
+        _each(self, request, rows, lambda row: services.cancel_voting(application=row, actor=request.user, reason=why))  # type: ignore[arg-type]
+
+    @admin.action(description="Open again")
+    def reopen(self, request: HttpRequest, rows: QuerySet[Application]) -> None:
+        why = "opened again in the admin"
+        _each(self, request, rows, lambda row: services.reopen(application=row, actor=request.user, reason=why))  # type: ignore[arg-type]
 
     @admin.action(description="Promote to full member")
     def promote_trial(self, request: HttpRequest, rows: QuerySet[Application]) -> None:

@@ -9,4 +9,4 @@ class RecruitmentConfig(AppConfig):
     verbose_name = "Recruitment"
 
     def ready(self) -> None:
-        from . import mail, merging, retention_rules, services, trail  # noqa: F401 - register the outbox handler and the hooks
+        from . import founding, mail, merging, retention_rules, services, trail  # noqa: F401 - register the outbox handler and the hooks

@@ -6,9 +6,8 @@ writes the e-mail), and is delivered later, so a mail server that is down fails 
 
 from __future__ import annotations
 
-from django.conf import settings
-
 from guildhall.core import mail, outbox
+from guildhall.core.guild import guild_name
 from guildhall.core.models import OutboxMessage
 
 from .models import Application
@@ -25,6 +24,10 @@ _TEXTS = {
         "Welcome, {name}. You are on trial until {until}. Come to our raids, and ask whatever you want to know.",
     ),
     "rejected": ("Your application", "Dear {name},\n\n{reason}"),
+    "reopened": (
+        "Your application is open again",
+        "{name}, we are looking at your application once more. You need do nothing; we will be in touch.",
+    ),
     "approved": ("Welcome to the guild", "Welcome, {name}. You are a full member now."),
     "withdrawn": ("Your application is withdrawn", "{name}, your application has been withdrawn. Come back any time."),
     "comment": ("A message about your application", "{name}, a recruiter wrote:\n\n{comment}"),
@@ -48,7 +51,7 @@ def write_to_applicant(application: Application, topic: str, *, comment: str = "
     )
     outbox.put(
         topic=TOPIC,
-        payload={"to": application.email, "subject": f"{settings.GUILD_NAME}: {subject}", "body": body},
+        payload={"to": application.email, "subject": f"{guild_name()}: {subject}", "body": body},
         order_key=order_key(MAILED, application.pk),
         target=application,
     )

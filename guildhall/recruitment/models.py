@@ -249,6 +249,11 @@ class Application(models.Model):
         return STATUS_WORDS[self.current_status]
 
     @property
+    def vote_called_off(self) -> bool:
+        """Return whether the latest vote ended without being decided: called off, or withdrawn under it."""
+        return self.voting_round > 0 and self.voting_decided_at is None and self.status != self.Status.VOTING_ACTIVE
+
+    @property
     def public_status(self) -> str:
         """Return what guests and applicants may know: never that there is a vote (PRD 3.10.5)."""
         if self.status in (self.Status.VOTING_ACTIVE, self.Status.VOTING_COMPLETE):

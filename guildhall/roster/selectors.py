@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet
 
 from guildhall.accounts.models import User
-from guildhall.core.errors import NotFound
+from guildhall.core.errors import BadInput, NotFound
 from guildhall.core.likeness import alike
 
 from .hidden import without_hidden, without_hidden_people
@@ -39,6 +39,29 @@ def character_by_name(name: str) -> Character:
         hint = f" Did you mean {', '.join(near)}?" if near else ""
         raise NotFound(f"Nobody is called {name[:40]}.{hint}", code="unknown_character", attr="character_name")
     return found
+
+
+def person_by_name(name: str, *, attr: str = "who") -> User:
+    """Return the person who has the character of this name or alias, else the one who is called so.
+
+    Raises:
+        BadInput: ``unknown_person`` (with names that look like it), ``character_without_owner``, ``several_people``.
+    """
+    found = find_character(name)
+    if found is not None and found.user is not None:
+        return found.user
+    people = User.objects.filter(is_bot=False, merged_into=None, display_name__iexact=name.strip()).order_by("pk")[:2]
+    if len(people) == 1:
+        return people[0]
+    if people:
+        text = f"Several people are called {name[:40]}; name one of their characters instead."
+        raise BadInput(text, code="several_people", attr=attr)
+    if found is not None:
+        text = f"{found} belongs to nobody; name a person, or a character that somebody has."
+        raise BadInput(text, code="character_without_owner", attr=attr)
+    near = suggest_names([name]).get(name, [])
+    hint = f" Did you mean {', '.join(near)}?" if near else ""
+    raise BadInput(f"Nobody is known by {name[:40]}.{hint}", code="unknown_person", attr=attr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +143,14 @@ def public_character_by_name(name: str) -> Character:
     return found
 
 
+def hierarchy_characters(*, include_hidden: bool = True, for_visitor: bool = False) -> QuerySet[Character]:
+    """Return the characters that `hierarchy` shows."""
+    shown = Character.objects.exclude(status=Character.Status.REMOVED)
+    if for_visitor:
+        return without_hidden(shown)
+    return shown if include_hidden else shown.exclude(rank__is_hidden=True)
+
+
 def hierarchy(*, search: str = "", include_hidden: bool = True, for_visitor: bool = False) -> QuerySet[User]:
     """Return people with their characters, the main first (PRD 3.3.2); removed characters are left out. Two queries.
 
@@ -128,11 +159,7 @@ def hierarchy(*, search: str = "", include_hidden: bool = True, for_visitor: boo
         include_hidden: whether characters of a hidden rank are shown.
         for_visitor: only what a stranger may be shown (`hidden`).
     """
-    shown = Character.objects.exclude(status=Character.Status.REMOVED)
-    if for_visitor:
-        shown = without_hidden(shown)
-    elif not include_hidden:
-        shown = shown.exclude(rank__is_hidden=True)
+    shown = hierarchy_characters(include_hidden=include_hidden, for_visitor=for_visitor)
     mine = shown.select_related("rank").order_by("-is_main", "name")
     owners = shown.filter(user__isnull=False)
     people = User.objects.filter(merged_into=None)
@@ -154,12 +181,8 @@ def find_person(*, discord_id: str | None = None, user_id: int | None = None) ->
     Raises:
         NotFound: ``unknown_user``.
     """
-    people = User.objects.select_related("merged_into")
-    found = (
-        people.filter(discord_id=str(discord_id)).first()
-        if discord_id is not None
-        else people.filter(pk=user_id or 0).first()
-    )
+    known = {"discord_id": str(discord_id)} if discord_id is not None else {"pk": user_id or 0}
+    found = next(iter(User.objects.filter(**known)), None)  # both are unique
     if found is None:
         who = f"Discord id {str(discord_id)[:30]}" if discord_id is not None else f"id {user_id}"
         raise NotFound(f"Nobody here has the {who}.", code="unknown_user")
@@ -246,6 +269,12 @@ def character_page(character_id: int, *, for_visitor: bool = False) -> Character
     return found
 
 
+def owned_by_nobody(*, most: int = 500) -> list[Character]:
+    """Return the characters on the roster that belong to nobody, by name. One query."""
+    rows = Character.objects.filter(user=None).exclude(status=Character.Status.REMOVED)
+    return list(rows.select_related("rank").order_by("name")[:most])
+
+
 def characters_of(user_id: int) -> list[Character]:
     """Return a person's characters, the main first. One query."""
     return list(Character.objects.select_related("rank").filter(user_id=user_id).order_by("-is_main", "name"))
@@ -260,3 +289,19 @@ def ranks(*, for_visitor: bool = False) -> QuerySet[Rank]:
     """Return every rank, the highest first; for strangers those that are not hidden. One query."""
     rows = Rank.objects.order_by("order", "name")
     return rows.filter(is_hidden=False) if for_visitor else rows
+
+
+@dataclass(frozen=True, slots=True)
+class RankUse:
+    """How many characters hold a rank, and whether any does or ever did: then it cannot be removed."""
+
+    held: int
+    is_used: bool
+
+
+def rank_uses() -> dict[int, RankUse]:
+    """Return how much each rank is used, by its id. Three queries."""
+    once = set(RankChange.objects.order_by().values_list("from_rank", flat=True).distinct())
+    once |= set(RankChange.objects.order_by().values_list("to_rank", flat=True).distinct())
+    held = Rank.objects.order_by().annotate(held=Count("characters")).values_list("pk", "held")
+    return {pk: RankUse(count, bool(count) or pk in once) for pk, count in held}

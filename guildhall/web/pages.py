@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -34,17 +33,13 @@ from guildhall.core.errors import (
     NotAuthenticated,
     TooManyRequests,
 )
+from guildhall.core.guild import guild_zone
 from guildhall.core.validators import parse_digits, parse_moment
 
 PAGE_SIZE = 50
 TOKEN = "once"  # noqa: S105 - the name of a form's field
 LONGEST_TOKEN = 64
 View = Callable[..., HttpResponseBase]
-
-
-def guild_zone() -> ZoneInfo:
-    """Return the guild's own time zone, in which pages show and read times."""
-    return ZoneInfo(settings.GUILD_TIME_ZONE)
 
 
 def me(request: HttpRequest) -> User:
@@ -89,7 +84,9 @@ def page(
                         if may is not None and not may(principal):
                             raise NotAllowed("This page is for officers; ask one of them.")
                     return _for_htmx(request, view(request, *args, **kwargs))
-                except NotAuthenticated:
+                except NotAuthenticated as error:
+                    if typed_of(request):
+                        return refusal(request, error)  # led away, what was pasted would be lost
                     query = urlencode({"next": request.get_full_path()})
                     return HttpResponseRedirect(f"{settings.LOGIN_URL}?{query}")
                 except GuildhallError as error:
@@ -117,13 +114,30 @@ def recruiters(principal: Principal) -> bool:
     return principal.is_recruiter
 
 
+def typed_of(request: HttpRequest) -> str:
+    """Return the long text that a form was sent with (a pasted log or dump), to give it back where the form is not shown."""
+    return request.POST.get("text", "") if request.method == "POST" else ""
+
+
 @refuses_on_pages
 def refusal(request: HttpRequest, error: GuildhallError) -> HttpResponse:
     """Return a page that says what is wrong, with the status that belongs to it, and `Retry-After` where that is
     known."""
-    headings = {403: "Not yours to see", 404: "Not there", 409: "Not now", 429: "Too many tries"}
+    headings = {
+        401: "You are signed out",
+        403: "Not yours to see",
+        404: "Not there",
+        409: "Not now",
+        429: "Too many tries",
+    }
     heading = headings.get(error.status, "That does not work")
-    context = {"heading": heading, "detail": error.detail, "status": error.status}
+    context = {
+        "heading": heading,
+        "detail": error.detail,
+        "status": error.status,
+        "typed": typed_of(request),
+        "signs_in": error.status == 401,
+    }
     response = render(request, "web/refused.html", context, status=error.status)
     if isinstance(error, TooManyRequests):
         response["Retry-After"] = str(error.retry_after)
@@ -132,19 +146,27 @@ def refusal(request: HttpRequest, error: GuildhallError) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a form did: where to go now, and what to say there."""
+    """What a form did: where to go now, and what to say there. `undo` takes it back with one press (`web.undoing`)."""
 
     url: str
     message: str
     level: str = "success"
+    undo: str = ""
 
 
-def go(name: str, *args: object, message: str, query: Mapping[str, object] | None = None, fragment: str = "") -> Done:
+def go(
+    name: str,
+    *args: object,
+    message: str,
+    query: Mapping[str, object] | None = None,
+    fragment: str = "",
+    undo: str = "",
+) -> Done:
     """Return `Done`, at the page called `name` (of this app)."""
     url = reverse(f"web:{name}", args=args)
     if query:
         url += "?" + urlencode(query)
-    return Done(url + (f"#{fragment}" if fragment else ""), message)
+    return Done(url + (f"#{fragment}" if fragment else ""), message, undo=undo)
 
 
 LEVELS = {"success": messages.SUCCESS, "info": messages.INFO, "warning": messages.WARNING}

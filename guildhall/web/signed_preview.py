@@ -7,11 +7,14 @@ Invariant: what is committed is what was previewed. The rosters travel in the fo
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from dataclasses import fields
 
 from django.core import signing
 
 from guildhall.core.errors import BadInput
-from guildhall.raids.parsers import AttendanceParse, ParseWarning, RosterBlock, RosterEntry
+from guildhall.raids.parsers import AttendanceParse, LogEvent, ParseWarning, RosterBlock, RosterEntry, UnreadRow
+from guildhall.raids.parsers.night import KEPT
 
 SALT = "guildhall.web.signed_preview"
 LONGEST = dt.timedelta(days=1)
@@ -21,6 +24,10 @@ _ENTRY = (
     "character_name", "raw_name", "line_number", "character_class", "title", "level", "race", "guild", "zone", "group",
     "role",
 )  # fmt: skip
+#: The events that travel with the rosters, by their names.
+_EVENTS: dict[str, type[LogEvent]] = {kind.__name__: kind for kind in KEPT}
+#: What every event has of its line; the line itself does not travel.
+_WHERE = frozenset(name.name for name in fields(LogEvent))
 _BLOCK = ("source", "zone", "scope", "label", "call_kind", "points_text", "reported_count", "filename")
 
 
@@ -37,6 +44,8 @@ def pack(parse: AttendanceParse, file_name: str) -> str:
         "ignored": parse.ignored_lines.count,
         "warnings": warnings,
         "blocks": [_block(block) for block in blocks],
+        "logger": parse.character,
+        "events": [_event(event) for event in parse.events],
     }
     return signing.dumps(data, salt=SALT, compress=True)
 
@@ -47,10 +56,21 @@ def _block(block: RosterBlock) -> dict[str, object]:
         "taken_at": _text(block.taken_at),
         "local_time": _text(block.local_time),
         "warnings": [[warning.code, warning.detail] for warning in block.warnings],
+        "unread": [[row.line_number, row.text, row.detail, row.guess] for row in block.unread],
         "entries": [
             [*(getattr(entry, name) for name in _ENTRY), sorted(entry.flags)] for entry in block.entries
         ],
     }  # fmt: skip
+
+
+def _event(event: LogEvent) -> list[object]:
+    own = {name.name: getattr(event, name.name) for name in fields(event) if name.name not in _WHERE}
+    return [type(event).__name__, _text(event.at), own]
+
+
+def _read_event(kind: str, at: str | None, own: dict[str, object]) -> LogEvent:
+    made: Callable[..., LogEvent] = _EVENTS[kind]
+    return made(line_number=0, raw="", local_time=None, at=_moment(at), **own)
 
 
 def _text(moment: dt.datetime | None) -> str | None:
@@ -83,6 +103,7 @@ def unpack(carried: str) -> tuple[AttendanceParse, str]:
                 taken_at=_moment(row["taken_at"]),
                 local_time=_moment(row["local_time"]),
                 warnings=[ParseWarning(*pair) for pair in row["warnings"]],
+                unread=[UnreadRow(*found) for found in row["unread"]],
                 entries=[
                     RosterEntry(**dict(zip(_ENTRY, entry[:-1], strict=True)), flags=frozenset(entry[-1]))
                     for entry in row["entries"]
@@ -91,6 +112,8 @@ def unpack(carried: str) -> tuple[AttendanceParse, str]:
             for row in data["blocks"]
         ],
         warnings=[ParseWarning(*pair) for pair in data["warnings"]],
+        character=data["logger"],
+        events=[_read_event(*row) for row in data["events"]],
     )
     parse.ignored_lines.count = data["ignored"]
     return parse, data["name"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 
+from guildhall.accounts.permissions import Principal
 from guildhall.auctions.selectors import sessions_by_reference
 from guildhall.loot.selectors import awards_by_document
 from guildhall.points.models import EntryKind, Hold, LedgerEntry
@@ -22,16 +24,38 @@ class Source:
     url: str
 
 
+def address(name: str, number: int) -> str:
+    """Return the address of a page with one number in it, as `reverse` does; a list asks for many of one kind.
+
+    Raises:
+        NoReverseMatch: there is no such page.
+    """
+    before, after = _parts(name, get_script_prefix())
+    return f"{before}{number}{after}"
+
+
+@functools.cache
+def _parts(name: str, prefix: str) -> tuple[str, str]:
+    before, after = reverse(name, args=[_ANY]).split(str(_ANY))
+    return before, after
+
+
+_ANY = 987_654_321
+
+
 def page_url(name: str, *args: object, fragment: str = "") -> str:
     """Return the address of a page, empty where no app has brought it."""
     try:
-        return reverse(name, args=args) + (f"#{fragment}" if fragment else "")
+        where = address(name, args[0]) if len(args) == 1 and type(args[0]) is int else reverse(name, args=args)
+        return where + (f"#{fragment}" if fragment else "")
     except NoReverseMatch:
         return ""
 
 
-def links(entries: Collection[LedgerEntry]) -> dict[int, Source]:
-    """Return the source of each entry that has one, by the entry's id. One query for each kind of source that may occur."""
+def links(entries: Collection[LedgerEntry], who: Principal) -> dict[int, Source]:
+    """Return the source of each entry that has one, by the entry's id, without the pages that `who` may not open. One query
+    for each kind of source that may occur."""
+    reads, rules = who.can("raids:read"), who.can("points:write")
     contexts = {entry.context for entry in entries if entry.context is not None}
     documents = {entry.document for entry in entries if entry.document is not None}
     kinds = {entry.kind for entry in entries}
@@ -44,11 +68,12 @@ def links(entries: Collection[LedgerEntry]) -> dict[int, Source]:
         raid = raids.get(entry.context) if entry.context else None
         run = runs.get(entry.context) if entry.context else None
         if award is not None:
-            found[entry.pk] = Source(award.item_name, page_url("web:item", award.item_id))
+            found[entry.pk] = Source(award.item_name, page_url("web:item", award.item_id) if reads else "")
         elif raid is not None:
-            found[entry.pk] = Source(raid.name, page_url("web:raid", raid.pk))
+            found[entry.pk] = Source(raid.name, page_url("web:raid", raid.pk) if reads else "")
         elif run is not None:
-            found[entry.pk] = Source(f"run for {run.period_key}", page_url("web:rules", fragment=f"run-{run.pk}"))
+            url = page_url("web:rules", fragment=f"run-{run.pk}") if rules else ""
+            found[entry.pk] = Source(f"run for {run.period_key}", url)
     return found
 
 

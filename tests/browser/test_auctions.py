@@ -141,6 +141,9 @@ def test_an_officer_runs_an_auction_on_the_page(live_server: Any, chromium: Any,
     page.locator("#start-form [name=item_name]").fill("Ring of Ages")
     page.locator("#start-form [name=minimum_bid]").fill("5")
     page.locator("#start-form button").click()
+    page.locator("[data-start-answer]", has_text="No item is called “Ring of Ages” yet.").wait_for(timeout=15000)
+    page.locator("#start-form [name=is_new]").check()
+    page.locator("#start-form button").click()
     lot = page.locator(".lot", has_text="Ring of Ages")
     lot.wait_for(timeout=15000)
     bot("place-bid", {"bid_session_id": lot.get_attribute("data-session"), "discord_id": aeli.discord_id, "amount": 7})
@@ -152,5 +155,77 @@ def test_an_officer_runs_an_auction_on_the_page(live_server: Any, chromium: Any,
     lot.locator("[data-run='Close now']").click()
     lot.locator("[data-run='Award']").click(timeout=15000)
     lot.locator(".clock.over", has_text="awarded").wait_for(timeout=15000)
+    assert page.problems == []
+    page.context.close()
+
+
+def test_what_somebody_bid_and_can_bid_is_shown_whatever_was_loaded_anew(
+    live_server: Any, chromium: Any, guild: Any
+) -> None:
+    aeli, borel, bot = guild
+    sealed = bot("start-bid", {"item_name": "Sealed Ring", "mode": "sealed", "duration_seconds": 300})
+    bot("start-bid", {"item_name": "Open Cloak", "minimum_bid": 90, "increment": 5, "duration_seconds": 300})
+    rows = {row["item_name"]: row["bid_session_id"] for row in (sealed, bot_session(bot, "Open Belt"))}
+    for person, amount in ((aeli, 10), (borel, 40)):
+        for session in rows.values():
+            bot("place-bid", {"bid_session_id": session, "discord_id": person.discord_id, "amount": amount})
+    page = open_page(chromium, live_server.url, aeli)
+    lots = {name: page.locator(".lot", has_text=name) for name in ("Sealed Ring", "Open Cloak", "Open Belt")}
+    # What the stream says first is for everybody; nothing asked afterwards puts right what it must not forget.
+    page.route("**/api/bidding/me/", lambda route: route.abort())
+    page.reload()
+    until(page, "document.getElementById('live').textContent === 'The server cannot be reached; trying again'")
+    page.unroute("**/api/bidding/me/")
+    assert lots["Sealed Ring"].locator(".own").inner_text() == "10"
+    assert "Your bid, outbid" in lots["Open Belt"].inner_text()
+    assert "outbid" in str(lots["Open Belt"].get_attribute("class"))
+    assert "open bids" in lots["Open Belt"].inner_text()
+    # 100 points, 10 of them in the sealed auction: 90 is all there is for the cloak, and nothing above it.
+    lots["Open Cloak"].locator("[data-act=step]").click()
+    lots["Open Cloak"].get_by_role("button", name="Raise to 95").wait_for()
+    until(page, "document.querySelector('.bidder-balance .available').textContent === '0'")
+    for name in ("Raise to 95", "All in 90", "Bid it"):
+        assert lots["Open Cloak"].get_by_role("button", name=name).is_disabled(), name
+    assert "You have 90 for this; the next bid is 95." in lots["Open Cloak"].inner_text()
+    bot("close-bid", {"bid_session_id": rows["Sealed Ring"]})
+    lots["Sealed Ring"].locator(".clock.over").wait_for(timeout=15000)
+    page.reload()
+    until(page, "document.getElementById('live').textContent === 'Live'")
+    assert lots["Sealed Ring"].locator(".own").inner_text() == "10"
+    assert page.problems == []
+    page.context.close()
+
+
+def bot_session(bot: Any, name: str) -> dict[str, Any]:
+    return dict(bot("start-bid", {"item_name": name, "minimum_bid": 1, "increment": 1, "duration_seconds": 300}))
+
+
+def test_a_bid_that_did_not_get_through_says_so_and_the_page_does_not_claim_to_be_live(
+    live_server: Any, chromium: Any, guild: Any
+) -> None:
+    aeli, _, bot = guild
+    bot_session(bot, "Open Belt")
+    page = open_page(chromium, live_server.url, aeli)
+    lot = page.locator(".lot", has_text="Open Belt")
+    lot.wait_for()
+    keys: list[str] = []
+
+    def drop(route: Any) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        route.abort()
+
+    page.route("**/api/bidding/place-bid/", drop)
+    lot.locator("[data-act=step]").click()
+    lot.locator(".said.bad").wait_for(timeout=15000)
+    assert lot.locator(".said").inner_text().startswith("The server cannot be reached. It may have been done or not")
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    assert page.locator("#live").inner_text() != "Live"
+    until(page, "document.getElementById('live').textContent === 'Live'")
+    page.unroute("**/api/bidding/place-bid/")
+    # Something between us and the server answers for it.
+    page.route("**/api/bidding/place-bid/", lambda route: route.fulfill(status=502, body="<html>Bad gateway</html>"))
+    lot.locator("[data-act=step]").click()
+    until(page, "document.querySelector('.said').textContent === 'The server answered 502.'")
     assert page.problems == []
     page.context.close()

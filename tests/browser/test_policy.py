@@ -15,14 +15,15 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from guildhall.accounts.models import Section, User
+from guildhall.accounts.models import PermissionGroup, Section, User
 from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.auctions.models import BidSession
+from guildhall.auctions.services import save_rule
 from guildhall.core.models import Batch
-from guildhall.eqdkp.models import CalendarEvent, ImportRun
+from guildhall.eqdkp.models import ImportRun
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import DKPPool, LedgerEntry, PointRule, PointRuleRun
-from guildhall.raids.models import Event, Raid, RaidAttendance
+from guildhall.raids.models import AttendanceCheck, CalendarEvent, Event, ItemPool, Raid, RaidAttendance
 from guildhall.recruitment.models import Application, ApplicationQuestion
 from guildhall.recruitment.services import apply
 from guildhall.recruitment.tests.conftest import FORM
@@ -35,8 +36,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 NO_PAGES = {
     "demo-sign-in": "takes POST alone",
     "sign-out": "takes POST alone",
+    "setup": "is there for a guild without officers alone, see test_invitation.py",
+    "join": "is there with a link alone, see test_invitation.py",
+    "reset": "is there with a link alone, see test_invitation.py",
     "follow": "is a stranger's, see below",
     "standings-export": "a file",
+    "loot-export": "a file",
+    "item-suggest": "a part of a page",
     "statement-export": "a file",
 }
 
@@ -102,10 +108,16 @@ def places() -> dict[str, Any]:
         "date_id": CalendarEvent.objects.earliest("pk").pk,
         "raid_id": Raid.objects.filter(reversed_at=None).latest("pk").pk,
         "attendance_id": RaidAttendance.objects.filter(reversed_at=None).latest("pk").pk,
+        "check_id": AttendanceCheck.objects.filter(raid__reversed_at=None).latest("pk").pk,
         "event_id": Event.objects.earliest("pk").pk,
+        "group_id": PermissionGroup.objects.earliest("pk").pk,
         "item_id": award.item_id,
         "award_id": award.pk,
         "bid_session_id": BidSession.objects.earliest("pk").pk,
+        "step": "guild",
+        "item_pool_id": ItemPool.objects.earliest("pk").pk,
+        "question_id": ApplicationQuestion.objects.earliest("pk").pk,
+        "bidding_rule_id": save_rule(name="Trials", effect="deny", is_trial=True, actor=None).pk,
         "batch_id": Batch.objects.earliest("at").pk,
     }
 

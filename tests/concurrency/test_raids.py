@@ -72,6 +72,20 @@ def test_one_name_settled_by_many_is_paid_once(night: Raid, in_threads: Callable
     assert RaidAttendance.objects.count() == 1
 
 
+def test_one_name_introduced_by_many_is_one_person(night: Raid, in_threads: Callable[..., list[Any]]) -> None:
+    services.award_attendance(raid=night, attendees=["Aelrik"], actor=None)
+    name = UnmatchedName.objects.get()
+
+    def introduce(number: int) -> Any:
+        services.introduce_unmatched(unmatched=name, person=None, actor=None)
+        return 1
+
+    answers = in_threads(5, introduce)
+    assert sorted(str(getattr(answer, "code", answer)) for answer in answers) == ["1", *["already_resolved"] * 4]
+    assert User.objects.filter(display_name="Aelrik").count() == 1
+    assert RaidAttendance.objects.count() == 1
+
+
 def test_a_raid_that_is_undone_while_others_award_ends_with_nothing(
     night: Raid, in_threads: Callable[..., list[Any]]
 ) -> None:

@@ -21,8 +21,11 @@ from guildhall.auctions.services import BidRequest, place_bid
 from guildhall.core import clock
 from guildhall.core.models import OutboxMessage
 from guildhall.discord.models import Claim, DiscordMember, DiscordRole, DiscordSyncLog
+from guildhall.raids.models import AttendanceCheck
 from guildhall.raids.services import refresh_attendance
+from guildhall.raids.services.requests import make_request
 from guildhall.recruitment.services import applying
+from guildhall.roster.models import Character
 from tests import snapshots
 from tests.fake_discord import FakeDiscordServer
 from tests.snapshots import Snapshot
@@ -32,6 +35,10 @@ LOG = """\
 [Mon Nov 23 20:15:02 2026] Aeli tells the raid,  'Cloak of Flames 40'
 [Mon Nov 23 20:15:09 2026] Nobodyx tells the raid,  'Cloak of Flames 60'
 [Mon Nov 23 20:15:10 2026] Borel tells the raid,  'what a night'
+"""
+DOUBTFUL = """\
+[Mon Nov 23 20:40:01 2026] Boss tells the raid,  'Gratz Aeli on the Cloak of Flames, 1st one in 6 months'
+[Mon Nov 23 20:41:01 2026] Boss tells the raid,  '!grats Cloak of Flames 4 Borell outbid Aeli'
 """
 WHO = "[Mon Nov 23 20:01:13 2026] [60 Warder] Aeli (Wood Elf) <Ours> ZONE: veeshan\n"
 DUMP = "Aeli\t60\tCleric\tRaider\t\t11/20/26\tNexus\t\nNewcomer\t50\tDruid\tRaider\t\t11/20/26\tNexus\t\n"
@@ -113,6 +120,8 @@ def _people(guild: Guild) -> None:
     guild.hers.force_authenticate(aeli)
     guild.keep("rank", "/api/ranks/", {"name": "Raider", "order": 2})
     guild.keep("idle rank", "/api/ranks/", {"name": "Idle", "order": 9})
+    guild.keep("group", "/api/permission-groups/", {"name": "Scribe", "scopes": ["calendar:read"]})
+    guild.post(f"/api/permission-groups/{guild.ids['group']}/members/", {"user_id": borel.pk})
     for name, owner in (
         ("Aeli", aeli),
         ("Aelialt", aeli),
@@ -154,12 +163,15 @@ def _raids(guild: Guild) -> None:
         "item_pools": [ids["item pool"]],
     }
     guild.keep("event", "/api/events/", event)
+    plan = {"bosses": [{"name": "Vulak", "points": "5", "loot": ["Cloak of Flames"]}]}
+    assert guild.api.patch(f"/api/events/{ids['event']}/plan/", plan).status_code == 200
     guild.keep("idle event", "/api/events/", {"name": "Idle"})
     raid = {"event": ids["event"], "name": "ToV", "leader": ids["boss"]}
     made = guild.keep("raid", "/api/raids/", {**raid, "started_at": (now - dt.timedelta(hours=2)).isoformat()})
     ids["check"] = made["checks"][0]["id"]
     guild.keep("idle raid", "/api/raids/", {**raid, "started_at": (now - dt.timedelta(hours=1)).isoformat()})
     path = f"/api/raids/{ids['raid']}"
+    ids["a boss"] = guild.api.get(f"{path}/bosses/").json()["results"][0]["id"]
     guild.keep("idle check", f"{path}/checks/", {"kind": "kill", "label": "Vulak", "points": "5"})
     names = [{"character_name": name} for name in ("Aeli", "Borel", "Wholly", "Stray")]
     done = guild.post(f"{path}/attendance/", {"attendees": names})
@@ -167,7 +179,13 @@ def _raids(guild: Guild) -> None:
     unmatched = guild.api.get(f"{path}/unmatched/").json()["results"]
     ids["unmatched"] = next(row["id"] for row in unmatched if row["name"] == "Wholly")
     guild.post(f"{path}/attendance/", {"text": WHO, "check": ids["idle check"]})
+    at = f"[{now - dt.timedelta(hours=1):%a %b %d %H:%M:%S %Y}]"
+    seen = "".join(f"{at} --Aeli has looted a {item}.--\n" for item in ("Cloak of Flames", "Lucid Shard"))
+    guild.post(f"{path}/log/", {"text": seen, "time_zone": "UTC"})
+    ids["finding"], ids["settled finding"] = (row["id"] for row in guild.api.get(f"{path}/log/").json()["results"])
+    guild.post(f"{path}/log/{ids['settled finding']}/settle/", {})
     guild.keep("free check", f"{path}/checks/", {"kind": "kill"})
+    guild.keep("standby", f"{path}/standby/", {"character_name": "Aeli"})
     item = {"name": "Cloak of Flames", "metadata": {"slot": "back"}, "item_pool": ids["item pool"]}
     guild.keep("item", "/api/items/", item)
     guild.keep("idle item", "/api/items/", {"name": "Rusty Dagger"})
@@ -180,6 +198,11 @@ def _raids(guild: Guild) -> None:
         "reason": "travelling",
     }
     guild.keep("leave", "/api/attendance/leaves/", {**away, "ends_on": (now + dt.timedelta(days=9)).date().isoformat()})
+    asked = {"kind": "main", "character_id": ids["aelialt's"], "message": "I play her now"}
+    ids["request"] = guild.post("/api/requests/", asked, api=guild.hers)["id"]
+    there = AttendanceCheck.objects.get(pk=ids["idle check"])
+    borel, hers = User.objects.get(pk=ids["borel"]), Character.objects.get(pk=ids["borel's"])
+    make_request(user=borel, kind="attendance", character=hers, check=there)
     ids["share"] = guild.api.get("/api/attendance/shares/").json()["shares"][0]["id"]
 
 
@@ -205,6 +228,15 @@ def _auctions(guild: Guild) -> None:
     for name in ("closed", "awarded"):
         guild.post("/api/bidding/close-bid/", {"bid_session_id": ids[name]})
     guild.post("/api/bidding/award-item/", {"bid_session_id": ids["awarded"]})
+    rolled = {
+        "item_name": "Drum",
+        "dkp_pool_id": ids["pool"],
+        "mode": "roll",
+        "roll_tiers": [{"high": 333, "name": "main"}],
+    }
+    guild.keep("rolled", "/api/bidding/start-bid/", rolled, "bid_session_id")
+    said = guild.post("/api/bidding/parse-chat/", {"text": DOUBTFUL, "apply": True, "trusted_speakers": ["Boss"]})
+    ids["doubt"], ids["other doubt"] = (event["doubt"]["fingerprint"] for event in said["events"])
 
 
 def _recruitment(guild: Guild) -> None:
@@ -223,6 +255,8 @@ def _recruitment(guild: Guild) -> None:
             guild.post(f"{path}/vote/", {"vote": "pass", "comment": "Good heals."})
             guild.post(f"{path}/vote/", {"vote": "fail"}, api=guild.hers)
             guild.post(f"{path}/vote/", {"vote": "recycle"}, api=guild.hers)
+    guild.keep("rejected", "/api/applications/", application_form(guild, "Applyrejected"))
+    guild.post(f"/api/applications/{ids['rejected']}/reject/", {"reason": "Too few healers lately."})
     guild.post(f"/api/applications/{ids['voting']}/comments/", {"body": "Ask Gortor.", "kind": "note"})
     guest = create_person(display_name="Drafter", role_group="guest")
     ids["draft"] = applying.save_draft(user=guest, **application_form(guild, "Drafter")).pk

@@ -18,14 +18,22 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from guildhall.accounts.authority import Change, require_authority_over
-from guildhall.accounts.models import APIKey, User
-from guildhall.accounts.permissions import ROLE_SCOPES, SCOPES, principal_for
-from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot, update_person
+from guildhall.accounts.models import APIKey, PermissionGroup, User
+from guildhall.accounts.permissions import NOT_FOR_BOTS, ROLE_SCOPES, SCOPES, principal_for
+from guildhall.accounts.services import (
+    create_api_key,
+    create_person,
+    get_or_create_bot,
+    give_group,
+    update_person,
+)
 from guildhall.core import clock
 from guildhall.core.errors import NotAllowed
 from guildhall.core.models import AuditEvent
 from guildhall.discord.models import Claim
 from guildhall.eqdkp.compat.site import Kind, Site
+from guildhall.points.services import create_pool
+from guildhall.raids.services import award_attendance, create_event, create_raid, introduce_unmatched
 from guildhall.recruitment.models import Application
 from guildhall.roster.services import create_character
 
@@ -41,6 +49,7 @@ from .ways_of_access import (
     USERS,
     WAYS,
     Way,
+    form,
     person_claim,
     spare,
 )
@@ -54,8 +63,8 @@ def caller(name: str, way: Way) -> tuple[Any, User]:
         bot = get_or_create_bot(name="helper")
         powers = {
             "bot, one scope": list(way.scopes),
-            "bot, all scopes of an officer": [scope for scope in OFFICERS_POWERS if not scope.startswith("account:")],
-            "bot, every scope": [scope for scope in SCOPES if not scope.startswith("account:")],
+            "bot, all scopes of an officer": [scope for scope in OFFICERS_POWERS if scope not in NOT_FOR_BOTS],
+            "bot, every scope": [scope for scope in SCOPES if scope not in NOT_FOR_BOTS],
         }[name]
         return with_key(bot, powers, "bot"), bot
     person = create_person(display_name="Caller", role_group="officer")
@@ -104,9 +113,9 @@ def state(user: User) -> Any:
     claims = Claim.objects.order_by("pk").values_list("pk", "state")
     return (
         found.discord_id, found.role_group, found.is_active, found.display_name, found.merged_into_id, found.email,
-        found.is_staff, found.is_superuser, [str(key) for key in keys if key[2] is not None],
+        found.is_staff, found.is_superuser, found.sign_in_links.count(), [str(key) for key in keys if key[2] is not None],
         [claim for claim in claims if claim[1] != "open"], User.objects.filter(merged_into=user).count(),
-        AuditEvent.objects.filter(action__in=CHARACTER_CHANGES).count(),
+        AuditEvent.objects.filter(action__in=CHARACTER_CHANGES).count(), found.extra_scopes,
     )  # fmt: skip
 
 
@@ -144,6 +153,8 @@ def test_nobody_reaches_beyond_their_own_powers(way_name: str, who: str, target_
     target = make_target(target_kind, asker, way.before)
     if target_kind == "self" and who in IN_PERSON:
         client.force_login(target)
+    if way.prepare is not None:
+        way.prepare(target)
     before = state(target)
     response = way.go(client, target)
     assert response.status_code < 500, response.content
@@ -274,7 +285,7 @@ def test_what_a_key_may_do_to_its_owners_account(method: str, path: str, body: d
     sent = {name: owner.pk if value == "{me}" else value for name, value in body.items()}
     reads = "account:read" if method == "get" else "account:write"
     for scopes, expected in (
-        ([scope for scope in OFFICERS_POWERS if not scope.startswith("account:") and scope != "discord:read"], False),
+        ([scope for scope in OFFICERS_POWERS if scope not in NOT_FOR_BOTS and scope != "discord:read"], False),
         (["points:read", reads, *(["discord:write"] if linking else [])], True),
     ):
         client = with_key(owner, scopes)
@@ -329,6 +340,25 @@ def test_recruiting_touches_nobody_who_may_do_more(role: str) -> None:
     assert bot.post(f"/api/applications/{application.pk}/trial-accept/", {}).status_code == 200
     assert bot.post(f"/api/applications/{application.pk}/reject/", {"reason": "no"}).status_code == 200
     assert state(target) == before
+
+
+def test_an_unknown_name_becomes_nobodys_who_may_do_more() -> None:
+    """Who writes the roster settles a name of a raid: a new person is a plain member, and a key is asked as anybody's is."""
+    event = create_event(name="Night", default_points=1, pools=[create_pool(name="Main", actor=None)], actor=None)
+    raid = create_raid(event=event, actor=None)
+    (name,) = award_attendance(raid=raid, attendees=["Nobodys"], actor=None).unmatched
+    create_character(name="Nobodys", user=None)
+    leader = give_group(user=spare(), group=PermissionGroup.objects.get(name="Raid leader"), actor=None)
+    boss = make_target("officer", spare(), None)
+    clerk = principal_for(create_person(display_name="Clerk", role_group="member"))
+    with pytest.raises(NotAllowed):  # gives an officer no character
+        introduce_unmatched(unmatched=name, person=boss, actor=clerk.person, by=clerk)
+    client = Client()
+    client.force_login(leader)
+    assert form(client, f"/raids/{raid.pk}/", "settle", unmatched=name.pk, step="new").status_code == 403
+    introduce_unmatched(unmatched=name, person=None, actor=boss)
+    made = User.objects.get(display_name="Nobodys")
+    assert (made.role_group, made.extra_scopes, made.is_staff) == ("member", [], False)
 
 
 @pytest.mark.parametrize(("role", "may"), [("member", True), ("officer", False)])

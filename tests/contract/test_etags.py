@@ -1,4 +1,5 @@
-"""Points lists and rosters answer an `ETag`, and 304 to an `If-None-Match` that has it, compared weakly (docs/api-contract.md)."""
+"""Lists of points, the roster, raids and items answer an `ETag`, and 304 to an `If-None-Match` that has it, compared
+weakly (docs/api-contract.md)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ PROMISED = (
     "/api/characters/", "/api/characters/hierarchy/", "/api/discord/roster/", "/api/dkp-pools/", "/api/ranks/",
     "/api/points/adjustments/", "/api/points/entries/", "/api/points/history/user/{user_id}/",
     "/api/points/leaderboard/{dkp_pool_id}/", "/api/points/user/{user_id}/",
-    "/api/points/user/{user_id}/pool/{dkp_pool_id}/", "/api/bidding/me/",
+    "/api/points/user/{user_id}/pool/{dkp_pool_id}/", "/api/bidding/me/", "/api/attendance/", "/api/characters/{id}/",
+    "/api/characters/by-name/{name}/", "/api/events/", "/api/items/", "/api/items/{id}/price-history/", "/api/loot/",
+    "/api/raids/", "/api/raids/{id}/", "/api/raids/{raid_id}/attendance/", "/api/raids/{raid_id}/checks/",
+    "/api/raids/{raid_id}/loot/",
 )  # fmt: skip
 OTHER = '"0123456789abcdef"'
 HEADERS: list[tuple[str, Callable[[str], str], int]] = [

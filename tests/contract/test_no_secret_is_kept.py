@@ -43,7 +43,7 @@ def secrets_of(response: Any) -> dict[str, str]:
     return {
         text: name
         for name, text in leaves(response.json())
-        if SECRET.fullmatch(text) and not UUID.fullmatch(text) and name != "item_name"
+        if SECRET.fullmatch(text) and not UUID.fullmatch(text) and name not in ("item_name", "fingerprint")
     }
 
 

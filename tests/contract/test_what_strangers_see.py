@@ -14,15 +14,15 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from guildhall.accounts.models import Section, User
+from guildhall.accounts.models import PermissionGroup, Section, User
 from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.auctions.models import BidSession
 from guildhall.core import clock
 from guildhall.eqdkp.compat.views import READERS
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyComment
+from guildhall.eqdkp.models import LegacyComment
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.points.models import UserPointsSummary
-from guildhall.raids.models import AttendanceUpload, Raid, RaidAttendance, UnmatchedName
+from guildhall.raids.models import AttendanceUpload, CalendarEvent, CalendarSignup, Raid, RaidAttendance, UnmatchedName
 from guildhall.roster.models import Character, CharacterAlias, CharacterOwnership, Rank, RankChange
 from guildhall.web.urls import urlpatterns
 
@@ -36,22 +36,26 @@ CALENDAR, ITEMS, RECRUITMENT = Section.CALENDAR.value, Section.ITEMS.value, Sect
 SECRET = "SECRET-not-for-strangers"
 
 PAGES: dict[str, str] = {
-    **dict.fromkeys(["home", "sign-in", "demo-sign-in", "follow", "sign-out"], FREE),
+    **dict.fromkeys(["home", "sign-in", "demo-sign-in", "follow", "sign-out", "setup", "forgot", "join", "reset"], FREE),
     **dict.fromkeys(["standings", "standings-export"], STANDINGS),
     **dict.fromkeys(["roster", "families", "character"], ROSTER),
     **dict.fromkeys(["raids", "raid"], RAIDS),
     **dict.fromkeys(["calendar", "date"], CALENDAR),
-    **dict.fromkeys(["items", "item"], ITEMS),
+    **dict.fromkeys(["items", "item", "loot", "loot-export"], ITEMS),
     "apply": RECRUITMENT,
     **dict.fromkeys(
         [
             "batches", "batch",
+            "guild-setup", "setup-step", "invitations", "groups", "group", "my-permissions", "permissions", "raid-close",
             "mine", "account", "keys", "my-discord", "statement", "statement-export", "explain", "why-attendance", "leave",
-            "reverse-entry", "bidding", "bidding-policy",
+            "reverse-entry", "bidding", "bidding-policy", "bidding-rule", "bidding-rule-new", "chat-rules",
+            "shares", "item-pools", "item-pool", "recruitment-settings", "question",
             "adjust", "rules", "rule", "undo-run", "eqdkp-imports", "eqdkp-issues", "eqdkp-import", "pools", "pool",
-            "visitors", "people", "person", "discord", "audit", "guild-dump", "auctions", "auction", "recruitment",
+            "visitors", "people", "person", "discord", "audit", "guild-dump", "make-people", "auctions", "auction", "recruitment",
             "application", "application-votes", "date-new", "date-edit", "raid-new", "raid-import", "raid-edit",
-            "raid-reverse", "attendance", "events", "event", "award",
+            "raid-reverse", "check-new", "check", "undo", "attendance", "events", "event", "award", "character-new", "character-edit",
+            "ranks", "bulk-rank", "item-edit", "item-merge", "item-suggest", "requests", "requests-decide", "console",
+            "groups", "group", "permissions", "my-permissions", "raid-close",
         ],
         CLOSED,
     ),
@@ -81,17 +85,21 @@ API: dict[str, str] = {f"/api/{path}": section for section, paths in {
         "applications/{id}/comments/", "applications/{id}/history/", "applications/{id}/performance/", "attendance/",
         "attendance/leaves/", "attendance/leaves/{id}/",
         "attendance/shares/", "attendance/user/{user_id}/", "auth/api-keys/", "auth/bot-keys/", "bidding/active/",
-        "bidding/me/", "bidding/policies/{dkp_pool_id}/", "bidding/rules/", "bidding/rules/{id}/", "bidding/stream/",
+        "bidding/chat-doubts/", "bidding/me/", "bidding/policies/{dkp_pool_id}/", "bidding/rules/", "bidding/rules/{id}/",
+        "bidding/stream/",
         "bidding/user/{discord_id}/max-bid/", "bidding/{bid_session_id}/", "bidding/{bid_session_id}/bids/",
         "characters/{id}/aliases/", "characters/{id}/ownership-history/", "characters/{id}/rank-history/",
         "discord/active-bids/", "discord/audit-log/", "discord/claims/", "discord/claims/{id}/", "discord/deliveries/",
         "discord/drift/", "discord/members/{discord_id}/", "discord/role-mappings/", "discord/role-mappings/{id}/",
         "discord/roles/", "discord/roster/", "discord/user/{discord_id}/balance/", "dkp-pools/{id}/start-points/",
-        "guild/visitor-access/", "items/{item_id}/bid-history/", "points/adjustments/",
+        "guild/visitor-access/", "items/{item_id}/bid-history/", "permission-groups/", "permission-groups/{id}/", "points/adjustments/",
         "points/character-attribution/{character_name}/", "points/entries/", "points/entries/{id}/",
         "points/history/user/{user_id}/", "points/rule-runs/", "points/rules/", "points/rules/{id}/",
+        "requests/", "requests/policy/", "requests/{id}/",
         "points/rules/{id}/preview/", "points/rules/{id}/runs/", "points/user/{user_id}/",
-        "points/user/{user_id}/pool/{dkp_pool_id}/", "raids/{id}/uploads/", "raids/{raid_id}/unmatched/", "users/",
+        "points/user/{user_id}/pool/{dkp_pool_id}/", "raids/{id}/uploads/", "raids/{raid_id}/unmatched/",
+        "raids/{raid_id}/bosses/", "raids/{raid_id}/closing/", "raids/{raid_id}/standby/", "raids/{raid_id}/log/",
+        "raids/{raid_id}/presence/", "events/{event_id}/plan/", "users/",
         "users/me/", "users/me/access-history/", "users/{id}/",
     ],
 }.items() for path in paths}  # fmt: skip
@@ -113,14 +121,20 @@ def _page_paths(guild: Guild) -> dict[str, str]:
     things = {
         "character_id": "aeli's", "user_id": "aeli", "pool_id": "pool", "entry_id": "entry", "rule_id": "rule",
         "run_id": "run", "application_id": "voting", "date_id": "date", "raid_id": "raid",
-        "attendance_id": "attendance", "event_id": "event", "item_id": "item", "award_id": "loot",
-        "bid_session_id": "running",
+        "attendance_id": "attendance", "check_id": "check", "event_id": "event", "item_id": "item", "award_id": "loot",
+        "bid_session_id": "running", "group_id": "raid leaders", "bidding_rule_id": "bidding rule",
+        "item_pool_id": "item pool", "question_id": "question",
     }  # fmt: skip
     found = {}
+    guild.ids["raid leaders"] = PermissionGroup.objects.get(name="Raid leader").pk
     for pattern in urlpatterns:
         given: dict[str, Any] = {}
         for name, converter in pattern.pattern.converters.items():
-            given[name] = guild.ids[things[name]] if name in things else {"file_format": "csv"}.get(name, "nobody")
+            given[name] = (
+                guild.ids[things[name]]
+                if name in things
+                else {"file_format": "csv", "step": "guild"}.get(name, "nobody")
+            )
             if pattern.name in ("eqdkp-import", "batch"):
                 given[name] = uuid.UUID(int=1)
             given[name] = converter.to_url(given[name])
@@ -160,8 +174,8 @@ def _expected(opened: set[str]) -> dict[str, set[str]]:
     def named(table: dict[str, str]) -> set[str]:
         return {name for name, section in table.items() if section in opened or section == FREE}
 
-    # Those three pages answer 404, 405 or with a form that needs a link: they are there for everybody, and show nothing.
-    pages = named(PAGES) - {"demo-sign-in", "sign-out", "follow"}
+    # Those pages answer 404, 405 or with a form that needs a link: they are there for everybody, and show nothing.
+    pages = named(PAGES) - {"demo-sign-in", "sign-out", "follow", "setup", "join", "reset"}
     old = named(OLD_API) | ({"the feed"} if CALENDAR in opened else set())
     return {"pages": pages, "api": named(API), "old": old}
 

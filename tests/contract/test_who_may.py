@@ -16,9 +16,9 @@ import pytest
 from django.db import transaction
 from rest_framework.test import APIClient
 
-from guildhall.accounts.models import APIKey, RoleGroup, User
-from guildhall.accounts.permissions import SCOPES
-from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
+from guildhall.accounts.models import APIKey, PermissionGroup, RoleGroup, User
+from guildhall.accounts.permissions import NOT_FOR_BOTS, SCOPES
+from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot, give_group, set_role_group
 
 from . import responses
 from .good_requests import bodies, url
@@ -30,8 +30,13 @@ NOBODY, ADMIN = "nobody", "administrator"
 ROLES = ["guest", "applicant", "member", "developer", "recruiter", "officer"]
 OTHERS = [NOBODY, *ROLES, ADMIN]
 OWN = [f"{role} (own)" for role in ROLES]
-BOTS = [f"bot {scope}" for scope in SCOPES if not scope.startswith("account:")]
-COLUMNS = [*OTHERS, *OWN, *BOTS]
+GROUPS = ["Raid leader", "Loot officer", "Recruiter", "Treasurer"]
+"""Members who were given one of the groups that a guild begins with."""
+TRIAL = "on trial"
+"""An applicant, whose own objects the guild's places are, with the group of the role."""
+HOLDERS = [*GROUPS, TRIAL]
+BOTS = [f"bot {scope}" for scope in SCOPES if scope not in NOT_FOR_BOTS]
+COLUMNS = [*OTHERS, *OWN, *HOLDERS, *BOTS]
 WEAKER = [
     ("guest", "member"),
     ("applicant", "member"),
@@ -51,6 +56,15 @@ def client_of(column: str, guild: Guild) -> APIClient:
         bot = get_or_create_bot(name=column)
         _, key = create_api_key(user=bot, name="k", scopes=[column.split()[1]], kind=APIKey.Kind.BOT)
         api.credentials(HTTP_AUTHORIZATION=f"Token {key}")
+        return api
+    if column in GROUPS:
+        user = create_person(display_name="Onlooker", role_group="member")
+        give_group(user=user, group=PermissionGroup.objects.get(name=column), actor=None)
+        api.force_login(User.objects.get(pk=user.pk))
+        return api
+    if column == TRIAL:
+        set_role_group(user=User.objects.get(pk=guild.ids["aeli"]), role_group="applicant", actor=None)
+        api.force_login(User.objects.get(pk=guild.ids["aeli"]))
         return api
     role, _, own = column.partition(" ")
     if own:
@@ -109,7 +123,9 @@ def test_record(guild: Guild) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", [OTHERS, OWN, BOTS], ids=["others' objects", "own objects", "bots"])
+@pytest.mark.parametrize(
+    "columns", [OTHERS, OWN, HOLDERS, BOTS], ids=["others' objects", "own objects", "groups", "bots"]
+)
 def test_it_is_as_the_table_says(guild: Guild, columns: list[str]) -> None:
     expected = table()
     wrong = [
@@ -170,7 +186,11 @@ def test_whom_a_list_is_refused_reads_none_of_its_things() -> None:
 
 
 WITHOUT_THE_LIST = {
-    ("get /api/raids/{raid_id}/loot/", "bot bidding:read")  # awards belong to auctions too: as /api/loot/
+    ("get /api/raids/{raid_id}/loot/", "bot bidding:read"),  # awards belong to auctions too: as /api/loot/
+    ("get /api/raids/{raid_id}/closing/", "bot raids:write"),  # what stands in the way of what it may do
+    ("get /api/raids/{raid_id}/presence/", "bot raids:write"),  # what the logs that it sent said
+    ("get /api/raids/{raid_id}/log/", "bot raids:write"),  # as above, and what is offered there it settles
+    ("get /api/raids/{raid_id}/log/", "bot loot:write"),
 }
 
 
@@ -196,3 +216,42 @@ MEMBERS_CHANGE = {
     ),  # their own vote
     "post /api/raids/{id}/preview/",  # stores nothing
 }
+
+
+def opened_by(group: str) -> set[str]:
+    """What a member may do with `group` and not without it."""
+    return {operation for operation, row in table().items() if row[group] == "+" and row["member"] != "+"}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_closes_nothing_and_opens_less_than_an_officer_has(group: str) -> None:
+    for operation, row in table().items():
+        assert row[group] == "+" or row["member"] != "+", operation
+    assert opened_by(group)
+    assert all(table()[operation]["officer"] == "+" for operation in opened_by(group))
+
+
+def test_a_raid_leader_runs_the_night_and_nothing_of_the_guilds_books() -> None:
+    opened = opened_by("Raid leader")
+    assert {
+        "post /api/raids/", "post /api/raids/{raid_id}/attendance/", "post /api/raids/{raid_id}/loot/",
+        "post /api/bidding/start-bid/", "post /api/bidding/award-item/",
+    } <= opened  # fmt: skip
+    for closed in ("/api/points/adjustments/", "/api/points/rules/", "/api/users/", "/api/ranks/", "/api/dkp-pools/"):
+        assert f"post {closed}" not in opened
+    assert "post /api/users/{user_id}/merge/" not in opened
+    assert "post /api/points/entries/{id}/reverse/" not in opened
+
+
+def test_a_loot_officer_gives_loot_and_no_attendance() -> None:
+    opened = opened_by("Loot officer")
+    assert {"post /api/raids/{raid_id}/loot/", "post /api/loot/{id}/correct/", "post /api/bidding/start-bid/"} <= opened
+    assert opened < opened_by("Raid leader")
+    assert not any("attendance" in operation or "check" in operation for operation in opened)
+
+
+def test_somebody_on_trial_reads_their_own_and_the_calendar() -> None:
+    rows = table()
+    opened = {operation for operation, row in rows.items() if row[TRIAL] == "+" != row["applicant (own)"]}
+    assert {"get /api/points/user/{user_id}/", "get /api/attendance/{user_id}/explain/"} & opened
+    assert rows["get /api/points/user/{user_id}/"]["applicant"] != "+"

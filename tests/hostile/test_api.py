@@ -65,3 +65,11 @@ def test_an_old_tools_nested_body_is_refused(client: Client) -> None:
         with pytest.raises(BadInput) as caught:
             parse_body(body.encode())
         assert caught.value.code in ("malformed_input", "too_much_work")
+
+
+def test_only_what_takes_logs_takes_a_file_as_large_as_a_log(member: APIClient) -> None:
+    """A file lies in the temporary folder while it is read; nobody fills the disk with one that no view wants."""
+    large = {"CONTENT_LENGTH": str(300 * 1024 * 1024), "content_type": "multipart/form-data; boundary=x"}
+    for path in ("/api/applications/", URL):
+        error = _error(member.generic("POST", path, b"--x--", **large))
+        assert (error["code"], "MB" in error["detail"]) == ("too_large", True), path

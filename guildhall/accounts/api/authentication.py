@@ -15,6 +15,7 @@ from rest_framework.request import Request
 
 from guildhall.accounts import throttle
 from guildhall.accounts.keys import count_use, find_key, looks_like_key
+from guildhall.accounts.models import APIKey
 from guildhall.core.errors import TooManyRequests
 
 KEYWORDS = {"token", "bearer"}
@@ -60,6 +61,18 @@ def sent_old_key(request: Any) -> tuple[str, str]:
     return key, kind
 
 
+def known_key(request: Any, key: str) -> APIKey | None:
+    """Return the live key that a request came with, found and counted once a request; None for an unknown one."""
+    request = getattr(request, "_request", request)
+    if hasattr(request, "_guildhall_key"):
+        return request._guildhall_key  # type: ignore[no-any-return]
+    found = find_key(key, request) if key else None
+    if found is not None:
+        count_use(found)
+    request._guildhall_key = found
+    return found
+
+
 class TooManyKeys(APIException):
     """Too many wrong keys came from here (HTTP 429), as DRF lets an authenticator say it."""
 
@@ -77,9 +90,8 @@ class KeyAuthentication(BaseAuthentication):
         key = sent_key(request)
         if key is None:
             return None
-        found = find_key(key) if key else None
+        found = known_key(request, key)
         if found is not None:
-            count_use(found)
             return found.user, found
         try:
             throttle.failed(request._request, throttle.Tried.KEY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
@@ -9,6 +10,7 @@ from rest_framework import serializers
 
 from guildhall.accounts.models import APIKey
 from guildhall.accounts.permissions import SCOPES
+from guildhall.core.api.rows import Made, OfPage, by_model
 from guildhall.core.api.serializers import Serializer
 from guildhall.core.models import AuditEvent
 
@@ -66,6 +68,10 @@ class KeySerializer(serializers.ModelSerializer[APIKey]):
         ]  # fmt: skip
         read_only_fields = fields
 
+    row_fields: Mapping[str, Made | OfPage] = {
+        "is_live": by_model(APIKey, lambda key: key.is_live, "revoked_at", "expires_at")
+    }
+
     def get_is_live(self, key: APIKey) -> bool:
         return key.is_live
 
@@ -110,6 +116,8 @@ class AccessEventSerializer(serializers.ModelSerializer[AuditEvent]):
         model = AuditEvent
         fields = ["id", "at", "action", "summary", "actor_id", "actor", "came_with"]
         read_only_fields = fields
+
+    row_fields: Mapping[str, Made | OfPage] = {"came_with": Made(("data",), lambda data: str(data.get("with", "")))}
 
     def get_came_with(self, event: AuditEvent) -> str:
         return str(event.data.get("with", ""))

@@ -8,7 +8,6 @@ from django.contrib.auth import authenticate
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.fields.json import KT
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
-from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +20,7 @@ from guildhall.accounts.services import KeyIssuer
 from guildhall.core import clock
 from guildhall.core.addresses import client_address
 from guildhall.core.api.columns import FLAG, TEXT, Column
-from guildhall.core.api.views import APIView, GenericViewSet, ListAPIView
+from guildhall.core.api.views import APIView, GenericViewSet, ListAPIView, ListModelMixin
 from guildhall.core.errors import NotAuthenticated, NotFound
 from guildhall.core.models import AuditEvent
 
@@ -98,7 +97,7 @@ def is_live() -> Any:
     )
 
 
-class _Keys(mixins.ListModelMixin, GenericViewSet[APIKey]):
+class _Keys(ListModelMixin, GenericViewSet[APIKey]):
     queryset = APIKey.objects.none()
     serializer_class = KeySerializer
     column_paths = {"is_live": Column(is_live, FLAG)}

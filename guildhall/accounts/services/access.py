@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from guildhall.core import clock, revisions
+from guildhall.core import clock
 from guildhall.core.errors import Conflict, NotAllowed
 from guildhall.core.transactions import use_case
 
 from ..access_history import record_access_change
 from ..authority import Change, asker, require_authority_over
-from ..models import APIKey, User
+from ..models import APIKey, SignInLink, User
 from ..permissions import Principal
 from .roles import announce_member_change
 
@@ -61,8 +61,8 @@ def set_active(user: User, active: bool, actor: User | None, reason: str, by: Pr
         )
         if not active:
             end_access(user=locked, actor=actor, by=who, why="the account was closed")
+            end_links_of(locked)
         announce_member_change(user_id=locked.pk, change=word)
-        revisions.bump("roster")
     return locked
 
 
@@ -101,3 +101,9 @@ def end_access(
             tell=False,  # they are told of what it is part of
         )
     return len(ended)
+
+
+def end_links_of(user: User, *, kinds: Iterable[str] = (SignInLink.Kind.PERSON, SignInLink.Kind.MAIL)) -> None:
+    """End the links by which this person could still get a password. Joins the caller's transaction."""
+    open_ones = SignInLink.objects.filter(user=user, kind__in=list(kinds), uses=0, revoked_at=None)
+    open_ones.update(revoked_at=clock.now())

@@ -9,16 +9,16 @@ from typing import TypedDict, Unpack
 from django.db import IntegrityError, transaction
 from django.dispatch import receiver
 
-from guildhall.core import audit, revisions
+from guildhall.core import audit
 from guildhall.core.errors import BadInput, Conflict, NotAllowed
 from guildhall.core.model_updates import update_model
 from guildhall.core.transactions import use_case
 
 from ..access_history import record_access_change
 from ..authority import Change, asker, require_authority_over, require_may_grant
-from ..models import APIKey, RoleGroup, User, password_changed
+from ..models import APIKey, RoleGroup, SignInLink, User, password_changed
 from ..permissions import SYSTEM, Principal
-from .access import end_access
+from .access import end_access, end_links_of
 from .roles import announce_member_change, mirror_role
 
 
@@ -104,7 +104,6 @@ def create_person(
     mirror_role(user)
     audit.record(action="accounts.create_person", summary=f"{user} came in as {role_group}", actor=actor, target=user)
     announce_member_change(user_id=user.pk, change="joined", after=role_group)
-    revisions.bump("roster")
     return user
 
 
@@ -166,7 +165,6 @@ def update_person(
             data={"before": name_before, "after": locked.display_name},
             tell=actor is None or actor.pk != locked.pk,
         )
-        revisions.bump("roster")
     if locked.email != email_before:
         note_email_change(user=locked, before=email_before, actor=actor, by=who)
     return locked
@@ -183,20 +181,24 @@ def note_email_change(*, user: User, before: str, actor: User | None, by: Princi
         tell=bool(before),
         former_emails=[before],
     )
+    end_links_of(user, kinds=[SignInLink.Kind.MAIL])  # what went to the former address
 
 
 @use_case
-def password_was_set(*, user: User) -> None:
-    """Record that a person's password was set, wherever, and end the sign-in keys that a password had opened.
+def password_was_set(*, user: User, actor: User | None = None) -> None:
+    """Record that a person's password was set, by whom (None: the server itself), and end the sign-in keys that a password
+    had opened.
 
     Django itself ends the sessions of the former password.
     """
     record_access_change(
-        action="accounts.set_password", user=user, summary=f"{user}: the password was set", actor=None, by=None
-    )
+        action="accounts.set_password", user=user, summary=f"{user}: the password was set", actor=actor, by=None,
+        came="in person" if actor is not None else "",
+    )  # fmt: skip
     end_access(
         user=user, actor=None, by=SYSTEM, origins=[APIKey.Origin.PASSWORD], why="the password was set", sessions=False
     )
+    end_links_of(user)
 
 
 def refuse_own_role(given: object) -> None:
@@ -213,4 +215,4 @@ def refuse_own_role(given: object) -> None:
 @receiver(password_changed, dispatch_uid="accounts.password_changed")
 def note_password(user: User, **kwargs: object) -> None:
     """Call `password_was_set` for a password that was set, by whatever way."""
-    password_was_set(user=user)
+    password_was_set(user=user, actor=user.password_setter)

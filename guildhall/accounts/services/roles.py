@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-from guildhall.core import outbox, revisions
+from guildhall.core import outbox
 from guildhall.core.errors import BadInput, NotAllowed
 from guildhall.core.transactions import use_case
 
@@ -13,6 +13,7 @@ from ..access_history import record_access_change
 from ..authority import Change, asker, require_authority_over, require_may_grant
 from ..models import RoleGroup, User
 from ..permissions import Principal
+from .groups import follow_role
 
 GUILDHALL_APPS = (
     "core", "accounts", "roster", "points", "raids", "loot", "auctions", "recruitment", "discord", "eqdkp",
@@ -51,6 +52,7 @@ def mirror_role(user: User) -> None:
     if user.is_staff != staff:
         User.objects.filter(pk=user.pk).update(is_staff=staff)
         user.is_staff = staff
+    follow_role(user)
 
 
 @use_case
@@ -100,9 +102,8 @@ def set_role_group(
             tell=tell,
         )
         announce_member_change(user_id=locked.pk, change="role_group", before=before, after=role_group)
-        revisions.bump("roster")
     mirror_role(locked)
-    user.role_group, user.is_staff = locked.role_group, locked.is_staff
+    user.role_group, user.is_staff, user.extra_scopes = locked.role_group, locked.is_staff, locked.extra_scopes
     return locked
 
 

@@ -219,7 +219,7 @@ def test_uses_are_counted_without_a_write_for_each(
 ) -> None:
     key = make(as_user(member))["key"]
     client = as_user(key=key)
-    with django_assert_num_queries(3):  # the key with its owner; the person with their characters
+    with django_assert_num_queries(4):  # the revisions; the key with its owner; the person with their characters
         client.get("/api/users/me/")
     client.get("/api/users/me/")
     assert APIKey.objects.get().usage_count == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import Any
 
@@ -164,7 +165,7 @@ def test_names_that_do_not_exist_are_answered_the_same(boss: User) -> None:
     def answers(name: str) -> list[tuple[int, bytes]]:
         api = APIClient(REMOTE_ADDR=HERE)
         found = [api.post(TOKEN, {"username": name, "password": "x"}) for _ in range(PAIR_LIMIT + 3)]
-        return [(one.status_code, one.content) for one in found]
+        return [(one.status_code, re.sub(rb"[0-9]+", b"", one.content)) for one in found]  # the seconds that are left
 
     assert answers("boss") == answers("nobody-has-this-name")
 
@@ -238,9 +239,8 @@ def test_good_keys_go_on_working_where_others_try_bad_ones(other: User, settings
 
 def test_what_strangers_ask_for_keeps_nobody_from_signing_in(other: User, settings: Any) -> None:
     settings.RATE_LIMITS = {"anonymous": 5, "session": 100, "personal": 100, "bot": 100}
-    for _ in range(8):
-        Client().get("/api/ranks/", REMOTE_ADDR=HERE)
-    assert Client().get("/api/ranks/", REMOTE_ADDR=HERE).status_code == 429
+    asked = [Client().get("/api/ranks/", REMOTE_ADDR=HERE).status_code for _ in range(13)]
+    assert 429 in asked  # a new minute may begin among them, and lets five more through
     assert sign_in(TOKEN, "other") == 200
 
 

@@ -13,13 +13,16 @@ from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.auctions import selectors, services
+from guildhall.auctions.models import BidSession
 from guildhall.core.api.etag import conditional, etag_of, supports_etag
-from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.idempotency import call_of, idempotent, kept_answer, kept_refusal, repeated
+from guildhall.core.api.kept import kept_for_caller
 from guildhall.core.api.params import whole_number
 from guildhall.core.api.views import APIView
-from guildhall.core.errors import GuildhallError
+from guildhall.core.errors import GuildhallError, NotFound
+from guildhall.core.idempotency import Outcome
 from guildhall.core.money import show_points
-from guildhall.points.selectors import balances_of, pool_or_default
+from guildhall.points.selectors import OF_BALANCES, balances_of, pool_or_default
 from guildhall.points.visibility import sees_sealed
 from guildhall.roster.selectors import find_person
 
@@ -64,32 +67,63 @@ class PlaceBidView(APIView):
             )
         ],
     )
+    def post(self, request: Request) -> Response:
+        call = call_of(request)
+        if call is not None and services.may_group():
+            try:
+                session_id, asked = self._asked(request, services.Once(call, _kept))
+                services.require_one_way(asked.request)
+            except Exception:
+                return self._place(request)  # refused before it is a bid: that is kept under the key too
+            return self._place_once(request, session_id, asked)
+        return self._place(request)
+
+    post.is_idempotent = True  # type: ignore[attr-defined]
+
+    def _place_once(self, request: Request, session_id: str, asked: services.AskedBid) -> Response:
+        try:
+            placed = services.place_bid_once(session_id=session_id, asked=asked)
+        except NotFound as error:
+            if error.code == "unknown_session":  # there was nothing to lock, and so nothing to commit the key with
+                return self._place(request)
+            raise
+        if isinstance(placed, services.PlacedBid):
+            return Response(shown_placed(placed), status=201)
+        return repeated(placed)
+
     @keeping_refusals
     @idempotent
-    def post(self, request: Request) -> Response:
-        data = given(PlaceInput, request)
-        caller = principal(request)
-        discord_id = data.get("discord_id")
-        bidder = people.bidder(caller, discord_id)
+    def _place(self, request: Request) -> Response:
+        session_id, asked = self._asked(request)
         try:
             placed = services.place_bid(
-                session_id=data["bid_session_id"],
-                request=services.BidRequest(
-                    amount=data.get("amount"),
-                    bidder_name=str(discord_id or "")[:40],
-                    character_name=data.get("character_name") or "",
-                    all_in=data["all_in"],
-                    steps=data.get("steps"),
-                    replace=data["replace"],
-                    sees_sealed=sees_sealed(caller, bidder.pk if bidder else None),
-                ),
-                bidder=bidder,
-                actor=caller.user,
+                session_id=session_id, request=asked.request, bidder=asked.bidder, actor=asked.actor
             )
         except GuildhallError as error:
             self.refusal = getattr(error, "refusal", None)
             raise
         return Response(shown_placed(placed), status=201)
+
+    def _asked(self, request: Request, once: services.Once | None = None) -> tuple[str, services.AskedBid]:
+        data = given(PlaceInput, request)
+        caller = principal(request)
+        discord_id = data.get("discord_id")
+        bidder = people.bidder(caller, discord_id)
+        bid = services.BidRequest(
+            amount=data.get("amount"),
+            bidder_name=str(discord_id or "")[:40],
+            character_name=data.get("character_name") or "",
+            all_in=data["all_in"],
+            steps=data.get("steps"),
+            replace=data["replace"],
+            sees_sealed=sees_sealed(caller, bidder.pk if bidder else None),
+        )
+        return data["bid_session_id"], services.AskedBid(bid, bidder, caller.user, once)
+
+
+def _kept(answer: services.PlacedBid | GuildhallError) -> Outcome | None:
+    """Return what is kept as the answer to a bid that came under a key."""
+    return kept_answer(shown_placed(answer), 201) if isinstance(answer, services.PlacedBid) else kept_refusal(answer)
 
 
 def shown_placed(placed: services.PlacedBid) -> dict[str, object]:
@@ -136,6 +170,7 @@ class MaxBidView(APIView):
         responses=MaxBidOutput,
         parameters=[POOL, OpenApiParameter("bid_session_id", OpenApiTypes.STR, description="in this session")],
     )
+    @kept_for_caller(*OF_BALANCES, BidSession)
     def get(self, request: Request, discord_id: str) -> Response:
         person = find_person(discord_id=discord_id)
         session_id = request.query_params.get("bid_session_id", "").strip()

@@ -12,7 +12,10 @@ from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.auctions.chat.reader import MAX_LINES
+from guildhall.auctions.chat.ready_made import READY_MADE
+from guildhall.auctions.models import ChatLine
 from guildhall.auctions.services.chat import Heard, apply_chat, read_chat, shown_event
+from guildhall.auctions.services.conventions import GUILDS_OWN, conventions_named
 from guildhall.core.api.fields import PointsField
 from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import APIView
@@ -74,6 +77,12 @@ class ChatInput(Serializer):
     message_id = serializers.CharField(
         required=False, allow_null=True, max_length=40, help_text="Discord's id of that message: it counts once"
     )
+    conventions = serializers.ChoiceField(
+        choices=[GUILDS_OWN, *READY_MADE],
+        required=False,
+        default=GUILDS_OWN,
+        help_text="how the lines are written: as the guild says (officers edit it), or a ready-made set",
+    )
     apply = serializers.BooleanField(required=False, default=False)
     raid_id = serializers.IntegerField(required=False, allow_null=True)
     dkp_pool_id = serializers.IntegerField(required=False, allow_null=True)
@@ -95,6 +104,8 @@ class AppliedOutput(Serializer):
     bid_id = serializers.IntegerField(required=False)
     amount = PointsField(required=False)
     leads = serializers.BooleanField(required=False)
+    roll_id = serializers.IntegerField(required=False)
+    counts = serializers.BooleanField(required=False, help_text="whether a roll decides; a second one does not")
     rot = serializers.BooleanField(required=False)
     loot_ids = serializers.ListField(child=serializers.IntegerField(), required=False)
 
@@ -106,8 +117,18 @@ _OPENED = {
         "quantity": {"type": "integer"},
         "is_known": {"type": "boolean"},
         "suggestions": {"type": "array", "items": {"type": "string"}},
+        "game_id": {"type": "string", "description": "the item's number in the game, from its link"},
+        "tiers": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"high": {"type": "integer"}, "name": {"type": "string"}},
+                "required": ["high", "name"],
+            },
+            "description": "the ranges that are rolled for it, the best first; empty where it is bid for",
+        },
     },
-    "required": ["name", "quantity", "is_known", "suggestions"],
+    "required": ["name", "quantity", "is_known", "suggestions", "game_id", "tiers"],
 }
 
 
@@ -120,6 +141,13 @@ _OPENED = {
 )
 class ItemsField(serializers.JSONField):
     """The items of an opening or a doubt."""
+
+
+class DoubtState(Serializer):
+    """Which doubt a line is, and what became of it."""
+
+    fingerprint = serializers.CharField(help_text="apply or dismiss it by this")
+    state = serializers.ChoiceField(choices=ChatLine.State.choices)
 
 
 class ChatEventOutput(Serializer):
@@ -167,11 +195,20 @@ class ChatEventOutput(Serializer):
     result = serializers.IntegerField(required=False)
     problem = serializers.CharField(required=False)
     is_doubtful = serializers.BooleanField(required=False)
+    tier = serializers.IntegerField(required=False, help_text="of a roll: the place of its range, the best being 1")
+    tier_name = serializers.CharField(required=False)
     name = serializers.CharField(required=False)
     reason = serializers.CharField(required=False)
     detail = serializers.CharField(required=False)
     meant = serializers.CharField(required=False)
     suggestions = serializers.ListField(child=serializers.CharField(), required=False)
+    left_over = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="of a doubt, the words that nothing accounts for"
+    )
+
+    doubt = DoubtState(
+        required=False, allow_null=True, help_text="which doubt of chat-doubts/ it is; null where it is not kept"
+    )
 
 
 class ChatOutput(Serializer):
@@ -223,6 +260,8 @@ class ParseChatView(APIView):
             speaker=data.get("speaker") or None,
             author=speaking_character(discord_id) if discord_id else None,
             message_id=message_id,
+            trusted=data["trusted_speakers"],
+            conventions=conventions_named(data["conventions"]),
         )
         if data["apply"]:
             pool_id = data.get("dkp_pool_id")
@@ -233,6 +272,7 @@ class ParseChatView(APIView):
                 pool=pool_or_default(pool_id) if pool_id is not None else None,
                 trusted=data["trusted_speakers"],
                 sees_sealed=sees_sealed_of_anybody(principal(request)),
+                logger=data.get("logger"),
             )
         else:
             heard = [Heard(event) for event in events]

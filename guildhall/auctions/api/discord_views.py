@@ -14,13 +14,14 @@ from guildhall.accounts.models import User
 from guildhall.auctions import selectors, services
 from guildhall.auctions.models import BidSession
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.kept import keep_not, kept_for_caller
 from guildhall.core.api.views import APIView
 from guildhall.core.errors import GuildhallError
 from guildhall.core.money import ZERO, show_points
 from guildhall.loot.api.serializers import AwardSerializer
 from guildhall.loot.services import find_raid
 from guildhall.points.models import DKPPool
-from guildhall.points.selectors import balances_of, pool_or_default
+from guildhall.points.selectors import OF_BALANCES, balances_of, pool_or_default
 from guildhall.points.visibility import sees_sealed
 from guildhall.roster.selectors import find_person
 
@@ -92,6 +93,7 @@ class UserBalanceView(APIView):
     required_scopes = ("discord:read", "points:read", "bidding:read")
 
     @extend_schema(responses=BalanceOutput)
+    @kept_for_caller(*OF_BALANCES)
     def get(self, request: Request, discord_id: str) -> Response:
         person = find_person(discord_id=discord_id)
         sealed = sees_sealed(principal(request), person.pk)
@@ -120,10 +122,14 @@ class ValidateBidView(APIView):
     required_scopes = {"POST": ("bidding:read", "discord:read")}
 
     @extend_schema(request=ValidateInput, responses=ValidateOutput)
+    @kept_for_caller(*OF_BALANCES, question_at="/api/discord/validate-bid/")
     def post(self, request: Request) -> Response:
         data = given(ValidateInput, request)
         session_id = (data.get("bid_session_id") or "").strip()
-        session = selectors.session_by_id(session_id) if session_id else None
+        session = None
+        if session_id:
+            keep_not(request)  # it is judged by all that is known of the session, and by the clock
+            session = selectors.session_by_id(session_id)
         pool = session.pool if session else pool_or_default(data.get("dkp_pool_id"))
         person = people.known(data["discord_id"].strip())
         sealed = sees_sealed(principal(request), person.pk if person else None)

@@ -17,13 +17,13 @@ from guildhall.roster.selectors import find_person
 
 
 def runs_auctions(request: Request) -> User | None:
-    """Return the caller, who starts, closes or awards: a bot or an officer.
+    """Return the caller, who starts, closes or awards: a bot, an officer, or who has `bidding:run` from a group.
 
     Raises:
         NotAllowed: ``permission_denied``.
     """
     caller = principal(request)
-    if not caller.acts_for_others:
+    if not caller.runs_auctions:
         raise NotAllowed("Auctions are run by officers and bots. You can bid: POST /api/bidding/place-bid/.")
     return caller.user
 

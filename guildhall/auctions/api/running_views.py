@@ -14,6 +14,7 @@ from guildhall.auctions.models import BidSession
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.views import APIView
 from guildhall.loot.api.serializers import AwardSerializer
+from guildhall.loot.doubts import item_called
 from guildhall.loot.selectors import item_by_id
 from guildhall.loot.services import find_raid
 from guildhall.points.selectors import pool_or_default
@@ -25,6 +26,8 @@ from .serializers import (
     ExtendInput,
     PassInput,
     ReasonInput,
+    RollInput,
+    RollsOutput,
     SessionOutput,
     SessionRef,
     StartInput,
@@ -54,6 +57,8 @@ class StartBidView(APIView):
         actor = people.runs_auctions(request)
         data = given(StartInput, request)
         item_id, pool_id = data.pop("item_id", None), data.pop("dkp_pool_id", None)
+        if data.pop("is_new") is False and item_id is None and data.get("item_name"):
+            item_called(data["item_name"], is_new=False)
         session = services.start_session(
             session=services.NewSession(
                 item=item_by_id(item_id) if item_id is not None else None,
@@ -100,6 +105,20 @@ class AwardItemView(APIView):
             another=data["another"],
         )
         return Response({"loot": AwardSerializer(loot, many=True).data})
+
+
+class RollsView(APIView):
+    """Record a roll for an item that is rolled for; the first of each person counts. Answers all rolls for it."""
+
+    required_scopes = "bidding:write"
+
+    @extend_schema(request=RollInput, responses={201: RollsOutput})
+    @idempotent
+    def post(self, request: Request, bid_session_id: str) -> Response:
+        actor = people.runs_auctions(request)
+        roll = services.NewRoll(**given(RollInput, request))
+        services.record_roll(session_id=bid_session_id, roll=roll, actor=actor)
+        return Response({"rolls": selectors.shown_rolls(selectors.session_by_id(bid_session_id))}, status=201)
 
 
 class SessionActionView(APIView):

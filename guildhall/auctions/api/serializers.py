@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import DecimalField
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.auctions.models import BiddingPolicy, BiddingRule, Disclosure, Mode, Status, TieBreak
 from guildhall.auctions.services import BidRequest, require_one_way
-from guildhall.core.api.fields import IdField, PointsField
+from guildhall.core.api.fields import IdField, PlainDecimalField, PointsField
+from guildhall.core.api.rows import Made, OfPage, related_ids
 from guildhall.core.api.serializers import Serializer
 from guildhall.loot.api.serializers import AwardSerializer, refuse_other_item
 from guildhall.points.api.serializers import BalanceSerializer
@@ -25,11 +28,56 @@ class SessionRef(Serializer):
     bid_session_id = serializers.CharField(max_length=64)
 
 
+class RollTierSerializer(Serializer):
+    """A range that is rolled, from 0 to `high`, and what it is for."""
+
+    high = serializers.IntegerField(min_value=1, max_value=1_000_000)
+    name = serializers.CharField(required=False, default="", allow_blank=True, max_length=40)
+
+
+class RollInput(Serializer):
+    """`POST /api/bidding/{bid_session_id}/rolls/`: a roll as it was thrown."""
+
+    character_name = serializers.CharField(max_length=120)
+    high = serializers.IntegerField(help_text="the upper bound, which says for what of the item it is")
+    result = serializers.IntegerField()
+    low = serializers.IntegerField(required=False, default=0)
+
+
+class RollOutput(Serializer):
+    """A roll for an item."""
+
+    roll_id = serializers.IntegerField()
+    user_id = serializers.IntegerField()
+    display_name = serializers.CharField()
+    character_name = serializers.CharField()
+    high = serializers.IntegerField()
+    result = serializers.IntegerField()
+    tier = serializers.IntegerField(help_text="the place of its range, the best being 1")
+    tier_name = serializers.CharField(allow_blank=True)
+    counts = serializers.BooleanField()
+    problem = serializers.CharField(allow_blank=True, help_text="why it does not count: second_roll, not_allowed")
+    tied = serializers.BooleanField(help_text="another that counts is as good")
+    at = serializers.DateTimeField()
+
+
+class RollsOutput(Serializer):
+    """The rolls for an item, the best first, then those that do not count."""
+
+    rolls = RollOutput(many=True)
+
+
 class StartInput(Serializer):
     """`POST /api/bidding/start-bid/`. What is left out comes from the pool's policy."""
 
     item_name = serializers.CharField(max_length=500, required=False)
     item_id = serializers.IntegerField(required=False, allow_null=True)
+    is_new = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="false: refuse a name that no item has (`unknown_item`, with names like it); left out or true: it makes the item",
+    )
     raid_id = serializers.IntegerField(required=False, allow_null=True)
     dkp_pool_id = serializers.IntegerField(required=False, allow_null=True)
     minimum_bid = PointsField(required=False, allow_null=True)
@@ -43,6 +91,11 @@ class StartInput(Serializer):
         child=serializers.CharField(), required=False, help_text=", ".join(TieBreak.values)
     )
     note = serializers.CharField(required=False, allow_blank=True, max_length=300)
+    roll_tiers = RollTierSerializer(
+        many=True,
+        required=False,
+        help_text="with mode roll: the ranges, the best first; one up to 1000 where none is given",
+    )
 
     def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         refuse_other_item(attrs)
@@ -175,6 +228,9 @@ class SessionOutput(Serializer):
     )
     own_bid = OwnBid(allow_null=True)
     server_time = serializers.DateTimeField()
+    roll_tiers = RollTierSerializer(
+        many=True, required=False, help_text="of mode roll alone: the ranges, the best first"
+    )
 
 
 class BidOutput(Serializer):
@@ -207,6 +263,7 @@ class SessionDetail(SessionOutput):
     """A session with its bids and, once it is over, the trace of its decision."""
 
     bids = BidOutput(many=True)
+    rolls = RollOutput(many=True, required=False, help_text="of mode roll alone")
     tie_breaks = serializers.ListField(child=serializers.CharField())
     rules = AppliedRule(many=True)
     trace = serializers.ListField(
@@ -377,6 +434,8 @@ class BalanceOutput(Serializer):
 class RuleSerializer(serializers.ModelSerializer[BiddingRule]):
     """A bidding rule: whoever meets all its conditions may not bid, may bid at most `cap`, or bids in `tier`."""
 
+    serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, DecimalField: PlainDecimalField}
+
     dkp_pool_id = IdField(source="pool", queryset=DKPPool.objects.all(), allow_null=True, required=False)
     cap = PointsField(required=False, allow_null=True)
     ranks = IdField(many=True, queryset=Rank.objects.all(), required=False)
@@ -393,6 +452,12 @@ class RuleSerializer(serializers.ModelSerializer[BiddingRule]):
             "character_kind", "is_trial", "attendance_below", "character_classes", "item_categories",
             "item_not_for_class",
         ]  # fmt: skip
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "ranks": related_ids(
+            lambda: BiddingRule.ranks.through.objects.order_by("rank__order", "rank__name"), "biddingrule", "rank"
+        )
+    }
 
 
 class PolicySerializer(serializers.ModelSerializer[BiddingPolicy]):

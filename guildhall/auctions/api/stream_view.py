@@ -15,11 +15,13 @@ from guildhall.accounts.api.authentication import KeyAuthentication, TooManyKeys
 from guildhall.accounts.permissions import ANONYMOUS, Principal, principal_for
 from guildhall.auctions import stream
 from guildhall.auctions.selectors import awaiting_award, present_many, running
+from guildhall.auctions.stream_handover import HandedOver, take_place
 from guildhall.core import clock
 from guildhall.core.addresses import client_address
 from guildhall.core.api.contract import Parameter, parameter_faults
 from guildhall.core.api.errors import error_body
 from guildhall.core.errors import BadInput, GuildhallError, NotAuthenticated, TooManyRequests
+from guildhall.core.rsgi import HAND_OVER
 
 RETRY_SECONDS = 15
 PARAMETERS = {"last_event_id": Parameter("last_event_id")}
@@ -87,6 +89,28 @@ def describe_stream(result: dict[str, Any], **_: object) -> dict[str, object]:
     return result
 
 
+def _stream(request: HttpRequest, *, person: str, key: str) -> StreamingHttpResponse:
+    """Return the stream: of the stream process where there is one, else of this thread.
+
+    Raises:
+        TooManyStreams, BadInput.
+    """
+    resume_from, limit = _resume_from(request), settings.STREAM_LIMIT
+    if settings.STREAM_SOCKET and request.META.get(HAND_OVER):
+        control = take_place(person=person, key=key, limit=limit)
+        if control is not None:
+            try:
+                last, begin = stream.opening(resume_from, running_sessions)
+            except BaseException:
+                control.close()
+                raise
+            is_chunked = request.META["SERVER_PROTOCOL"] != "HTTP/1.0"
+            return HandedOver(control, last=last, opening=b"".join(begin), is_chunked=is_chunked)
+        limit = min(limit, max(1, settings.WEB_THREADS // 2))
+    flow = stream.subscribe(resume_from=resume_from, snapshot=running_sessions, limit=limit, person=person, key=key)
+    return StreamingHttpResponse(flow, content_type="text/event-stream")
+
+
 @require_http_methods(["GET", "HEAD", "OPTIONS"])
 def bidding_stream(request: HttpRequest) -> HttpResponseBase:
     """Server-sent events ``session``, ``bid``, ``closed`` and ``awarded``, resumed after `Last-Event-ID`.
@@ -104,10 +128,8 @@ def bidding_stream(request: HttpRequest) -> HttpResponseBase:
             raise BadInput(fault.detail, code=fault.code, attr=fault.attr)
         if request.method == "HEAD":  # takes no place
             return HttpResponse(content_type="text/event-stream")
-        flow = stream.subscribe(
-            resume_from=_resume_from(request),
-            snapshot=running_sessions,
-            limit=settings.STREAM_LIMIT,
+        response = _stream(
+            request,
             person=f"user:{who.user.pk}" if who.user is not None else f"address:{client_address(request)}",
             key=key,
         )
@@ -118,7 +140,6 @@ def bidding_stream(request: HttpRequest) -> HttpResponseBase:
         if isinstance(error, TooManyRequests):
             refusal["Retry-After"] = str(error.retry_after)
         return refusal
-    response = StreamingHttpResponse(flow, content_type="text/event-stream")
     response["Cache-Control"] = "no-cache, no-transform"
     response["X-Accel-Buffering"] = "no"  # or nginx keeps the events to itself
     return response

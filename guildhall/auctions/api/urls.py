@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from . import bid_views, discord_views, rule_views, running_views, views
 from .chat_view import ParseChatView
+from .doubt_views import ApplyDoubtView, DismissDoubtView, DoubtsView
 from .stream_view import bidding_stream
 
 router = SimpleRouter()
@@ -21,6 +22,9 @@ urlpatterns = [
     path("bidding/close-bid/", running_views.CloseBidView.as_view(), name="close-bid"),
     path("bidding/award-item/", running_views.AwardItemView.as_view(), name="award-item"),
     path("bidding/parse-chat/", ParseChatView.as_view(), name="parse-chat"),
+    path("bidding/chat-doubts/", DoubtsView.as_view(), name="chat-doubts"),
+    path("bidding/chat-doubts/<str:fingerprint>/apply/", ApplyDoubtView.as_view(), name="chat-doubt-apply"),
+    path("bidding/chat-doubts/<str:fingerprint>/dismiss/", DismissDoubtView.as_view(), name="chat-doubt-dismiss"),
     path("bidding/active/", views.ActiveBidsView.as_view(), name="active-bids"),
     path("bidding/sessions/", views.SessionsView.as_view(), name="bid-sessions"),
     path("bidding/stream/", bidding_stream, name="bidding-stream"),
@@ -37,6 +41,7 @@ urlpatterns = [
     path(f"{SESSION}pass/", running_views.PassView.as_view(), name="bid-session-pass"),
     path(f"{SESSION}undo-award/", running_views.UndoAwardView.as_view(), name="bid-session-undo-award"),
     path(f"{SESSION}withdraw/", bid_views.WithdrawBidView.as_view(), name="bid-session-withdraw"),
+    path(f"{SESSION}rolls/", running_views.RollsView.as_view(), name="bid-session-rolls"),
     path(f"{SESSION}void-bid/", running_views.VoidBidView.as_view(), name="bid-session-void-bid"),
     path("discord/bid-results/", discord_views.BidResultsView.as_view(), name="discord-bid-results"),
     path("discord/user/<str:discord_id>/balance/", discord_views.UserBalanceView.as_view(), name="discord-balance"),

@@ -15,6 +15,7 @@ from guildhall.core.api.columns import Columns, shown_page
 from guildhall.core.api.filters import Filters, IdFilter, Ordering, Search
 from guildhall.core.api.params import whole_number
 from guildhall.core.api.views import APIView, ListAPIView
+from guildhall.loot.api.views import ItemIdFilter
 from guildhall.loot.selectors import item_by_id
 
 from . import people
@@ -46,7 +47,7 @@ class SessionFilter(django_filters.FilterSet):
 
     status = django_filters.ChoiceFilter(choices=Status.choices, method="filter_status")
     mode = django_filters.ChoiceFilter(choices=Mode.choices)
-    item_id = IdFilter(field_name="item")
+    item_id = ItemIdFilter(field_name="item")
     item_name = django_filters.CharFilter(lookup_expr="icontains")
     raid_id = IdFilter(field_name="raid")
     dkp_pool_id = IdFilter(method="filter_pool")

@@ -13,7 +13,8 @@ from decimal import Decimal
 #: No guild has more; a longer number is a slip of the keyboard.
 MOST = Decimal(10_000_000)
 
-_ORDINAL = re.compile(r"\b\d+(?:st|nd|rd|th)\b", re.IGNORECASE)
+#: `22nd` is no number.
+ORDINAL = re.compile(r"\b\d+(?:st|nd|rd|th)\b", re.IGNORECASE)
 _TOKEN = re.compile(
     r"(?<![\w.,])(?P<sign>[+\-−–])?(?P<number>\d[\d,]*(?:\.\d+)?)(?P<k>k)?\s*(?:dkp|points?|pts?)?(?![\w])",
     re.IGNORECASE,
@@ -41,7 +42,7 @@ def read_amount(text: str, *, allow_zero: bool = False) -> Amount:
     may_be_all = "all" in text.casefold()
     if not may_be_all and not _DIGIT.search(text):  # most of what is said holds neither
         return Amount(problem="no_amount", detail="It names no amount.", rest=text)
-    rest = _ORDINAL.sub(" ", text)
+    rest = ORDINAL.sub(" ", text)
     tokens = list(_TOKEN.finditer(rest))
     if may_be_all and _ALL_IN.search(rest):
         without = _ALL_IN.sub(" ", rest)

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from .amounts import read_amount
-from .bids import BidText, cut_out, read_bid, stray_words, take_category, without_comment
+from .bids import BidText, cut_out, left_beside, read_bid, signs_that_mean, stray_words, take_category, without_comment
 from .context import ChatContext
 from .events import Bid, ChatEvent, Retracted
 from .lines import Spoken
@@ -39,8 +39,10 @@ def retraction(context: ChatContext, said: Spoken) -> ChatEvent | None:
 
 
 def retracted(context: ChatContext, said: Spoken, message: str, convention: str) -> ChatEvent:
-    """Return the event that a bid on the named item, or on the only open one, is withdrawn."""
-    names = {one.name for one in context.items.find(message)}
+    """Return the event that a bid on the named item, or on the only open one, is withdrawn; a doubt where that is not all
+    that is said."""
+    found = context.items.find(message)
+    names = {one.name for one in found}
     item = context.auctions.only_open if not names else names.pop() if len(names) == 1 else None
     if item is None:
         return context.ambiguous(
@@ -50,6 +52,20 @@ def retracted(context: ChatContext, said: Spoken, message: str, convention: str)
             "retraction",
             convention,
             suggestions=context.auctions.first_open(5),
+        )
+    words = {word for phrase in context.rules.retractions for word in phrase.split()}
+    left = [
+        word for word in left_beside(cut_out(message, found), context.rules) if word.casefold() not in words
+    ]  # fmt: skip
+    if left:
+        return context.ambiguous(
+            said,
+            "left_over",
+            f"It says more than that a bid is withdrawn: “{' '.join(left)[:80]}”.",
+            "retraction",
+            convention,
+            item=item,
+            left_over=tuple(left),
         )
     return context.nobody_known(said, "retraction", convention, BidText(item=item)) or Retracted(
         **context.where(said, convention), item=item, character_name=context.name_of(said.speaker)
@@ -119,6 +135,9 @@ def _without_item(context: ChatContext, said: Spoken, message: str, convention: 
         return context.doubtful_bid(said, read, convention)
     if convention == "bang" and context.auctions.only_open:
         read = replace(read, item=context.auctions.only_open)
+        if not read.problem and (signs := signs_that_mean(amount.rest)):
+            detail = f"It says more than a bid: “{' '.join(signs[:6])}”."
+            read = replace(read, problem="unclear", detail=detail, stray=signs)
         return (
             context.doubtful_bid(said, read, convention) if read.problem else _placed(context, said, read, convention)
         )
@@ -139,6 +158,8 @@ def _placed(
         return refusal
     auction = context.auctions.get(read.item)
     speaker = context.name_of(said.speaker)
+    if auction is not None:
+        auction.bidders |= {said.speaker.casefold(), (read.on_behalf or speaker).casefold()}
     return Bid(
         **context.where(said, convention),
         item=read.item,

@@ -2,6 +2,9 @@
 
 The item's name is taken out first, then everything behind the comment sign, then the amount (exactly one), then the
 words of categories and those that mean nothing. What is left names the character that the bid is for, or nobody does.
+
+Invariant: every word and every sign of a bid is accounted for, or it is a doubt: `Item 50?` asks, `Item 50%` and `"Item 50"`
+say something else.
 """
 
 from __future__ import annotations
@@ -17,7 +20,11 @@ from .matching import Found, PeopleMatcher
 
 #: More words that mean nothing than this, and it is chat about the item and no bid that went wrong.
 _MOST_STRAY_WORDS = 3
-_WORD = re.compile(r"[A-Za-z`][A-Za-z`']*")
+_NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"(?:[^\W\d_]|`)(?:[^\W\d_]|[`'])*")
+#: What stands beside an item and a number may be one of these; any other sign means something (`?`, `%`, `$`, a quotation
+#: mark, a wink).
+_SIGN = re.compile(r"(?<!\S);-?[)D](?!\S)|[^\w\s,.!:;/()\[\]|*=@\-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ def read_bid(message: str, found: list[Found], rules: ChatConventions, people: P
     stray = stray_words(amount.rest, rules)
     known = list(dict.fromkeys(name for word in stray if (name := people.exact(word))))
     unknown = [word for word in stray if not people.exact(word)]
+    signs = signs_that_mean(amount.rest)
     if amount.problem == "no_amount" and (stray or _is_question(said)):
         return None
     base = BidText(
@@ -73,18 +81,28 @@ def read_bid(message: str, found: list[Found], rules: ChatConventions, people: P
         category=category,
         on_behalf=known[0] if known else None,
         comment=comment,
-        stray=unknown,
+        stray=[*unknown, *signs],
     )
-    return _judged(base, amount, known, unknown, people)
+    return _judged(base, amount, known, (unknown, signs), people)
 
 
-def _judged(base: BidText, amount: Amount, known: list[str], unknown: list[str], people: PeopleMatcher) -> BidText:
+def _judged(
+    base: BidText, amount: Amount, known: list[str], beside: tuple[list[str], list[str]], people: PeopleMatcher
+) -> BidText:
+    """Return the bid, with a problem where anything beside item, number, category and one name (`beside`: words and signs)
+    is left."""
+    unknown, signs = beside
     if amount.problem:
         return _doubt(base, amount.problem, amount.detail)
     if len(known) > 1:
         return _doubt(base, "two_characters", f"It names several characters: {', '.join(known[:3])}.", tuple(known[:3]))
-    if not unknown:
+    if not unknown and not signs:
         return base
+    if not unknown:
+        words = " ".join(signs[:6])
+        return _doubt(
+            base, "unclear", "It asks a question." if "?" in signs else f"It says more than a bid: “{words}”."
+        )
     if len(unknown) == 1 and not known:
         likely = people.like(unknown[0])
         return _doubt(base, "unknown_character", f"“{unknown[0][:30]}” is not a character that is known.", likely)
@@ -129,6 +147,16 @@ def _standing_free(word: str) -> re.Pattern[str]:
 def stray_words(text: str, rules: ChatConventions) -> list[str]:
     """Return the words of a bid that are left over, without those that mean nothing."""
     return [word for word in _WORD.findall(text) if word.casefold() not in rules.fillers]
+
+
+def signs_that_mean(text: str) -> list[str]:
+    """Return the signs beside the words of a text that change what it says."""
+    return _SIGN.findall(_WORD.sub(" ", text))
+
+
+def left_beside(text: str, rules: ChatConventions) -> list[str]:
+    """Return the words, numbers and signs that nothing accounts for in a text that should hold none."""
+    return [*stray_words(text, rules), *_NUMBER.findall(text), *signs_that_mean(text)]
 
 
 def _is_question(text: str) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from guildhall.raids.parsers.tables import read_points
 
 from .amounts import read_seconds
+from .links import Link
 from .matching import ItemMatcher
+from .naming import COPIES, listed, places
 from .openings import OpeningText
 
 _BANG = re.compile(r"^!(?P<name>[A-Za-z]{2,20})\b\s*(?P<text>.*)$")
@@ -22,7 +25,6 @@ CANCELS = frozenset({"cancelauction", "abort"})
 RETRACTS = frozenset({"cancel", "retract", "withdraw", "unbid"})
 
 _DURATION = re.compile(r"(?<!\S)(\d{1,4}\s*(?:m|min|mins|minutes?|s|sec|secs|seconds?))(?!\S)", re.IGNORECASE)
-_COPIES = re.compile(r"(?<!\S)(?:x(\d{1,3})|(\d{1,3})x)(?!\S)", re.IGNORECASE)
 _MINIMUM = re.compile(
     r"(?<!\S)(?:min(?:imum)?\s*[:=]?\s*)?(\d{1,9}(?:\.\d{1,2})?)\s*(?:dkp|points?|pts?)?\s*$", re.IGNORECASE
 )
@@ -48,29 +50,38 @@ def read_command(message: str) -> CommandText | None:
     return None
 
 
-def read_start(text: str, items: ItemMatcher) -> OpeningText | None:
-    """Return what `!start Item 10 x2 5m` opens: what stands behind the item, in any order; None where no item is named.
+def read_start(text: str, items: ItemMatcher, links: Sequence[Link] = ()) -> OpeningText | None:
+    """Return what `!start Item 10 x2 5m` opens: what stands behind the items, in any order; None where nothing is named.
 
     A known item's own digits are not taken for a minimum.
     """
-    found = items.find(text)
-    name, rest = (found[0].name, text[: found[0].start] + " " + text[found[0].end :]) if len(found) == 1 else ("", text)
+    found = places(" ".join(text.split()), items, links)
+    kept = " ".join(text.split())
+    masked = list(kept)
+    for place in found:
+        masked[place.start : place.end] = "\0" * (place.end - place.start)
+    rest = "".join(masked)
     duration = _DURATION.search(rest)
-    rest = _DURATION.sub(" ", rest, count=1)
-    copies = _COPIES.search(rest)
-    rest = _COPIES.sub(" ", rest, count=1).strip()
-    minimum = _MINIMUM.search(rest)
-    if minimum:
-        rest = rest[: minimum.start()]
-    name = name or rest.strip(" -:\"'[]")
-    if len(name) < 3:
+    spans = [duration.span()] if duration else []
+    copies = [match.span() for match in COPIES.finditer(rest)]
+    minimum = _MINIMUM.search(_blanked(rest, [*spans, *copies]).rstrip())
+    spans += [minimum.span()] if minimum else []
+    named, left = listed(_blanked(kept, spans).strip(" -:'"), items, links)
+    if not named or len(named[0].name) < 3:
         return None
     return OpeningText(
         "bang",
-        [(name, max(1, min(100, int(copies[1] or copies[2]))) if copies else 1)],
+        named,
         minimum=read_points(minimum[1]) if minimum else None,
         duration=read_seconds(duration[1]) if duration else None,
+        left=left,
     )
+
+
+def _blanked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    for start, end in spans:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def star_amount(text: str) -> tuple[str, Decimal | None]:

@@ -20,8 +20,9 @@ from .state import Auctions
 class ChatContext:
     """The guild's conventions, its items and people, and the auctions as the lines tell them.
 
+    `officers` are the characters of those who run auctions, as `casefold` has them; None where that is not known.
     `logger` wrote the log, where that is known. `awards` are those given so far, to mark one that is given again;
-    `times_said` counts how often the same words came.
+    `times_said` counts how often the same words came at the same time.
     """
 
     rules: ChatConventions
@@ -29,25 +30,33 @@ class ChatContext:
     people: PeopleMatcher
     auctions: Auctions
     logger: str | None = None
+    officers: frozenset[str] | None = None
     awards: set[tuple[str, str | None, Decimal | None]] = field(default_factory=set)
     times_said: Counter[Hashable] = field(default_factory=Counter)
 
-    def where(self, said: Spoken, convention: str) -> dict[str, Any]:
-        """Return what every event says of its line."""
+    def may_run(self, speaker: str) -> bool:
+        """Return whether what somebody says can open, close or cancel an auction, as far as that is known here."""
+        return self.officers is None or speaker.casefold() in self.officers
+
+    def where(self, said: Spoken, convention: str, part: int = 1) -> dict[str, Any]:
+        """Return what every event says of its line; `part` counts the events of one line."""
         return {
             "speaker": said.speaker,
             "channel": said.channel,
             "local_time": said.local_time,
             "line_number": said.line_number,
             "raw": said.raw,
-            **said.keys(self.times_said[said.words]),
+            **said.keys(self.times_said[said.words, said.local_time], part),
+            "log_part": said.log_part,
+            "is_numbered": bool(said.message_id),
             "convention": convention,
         }
 
     def ambiguous(
         self, said: Spoken, reason: str, detail: str, meant: str, convention: str, **details: Any
     ) -> Ambiguous:
-        """Return a doubt for a person, with what was understood in `details`."""
+        """Return a doubt for a person, with what was understood, and the words that were not (`left_over`), in
+        `details`."""
         return Ambiguous(**self.where(said, convention), reason=reason, detail=detail, meant=meant, **details)
 
     def doubtful_bid(self, said: Spoken, bid: BidText, convention: str, items: tuple[str, ...] = ()) -> Ambiguous:
@@ -64,6 +73,7 @@ class ChatContext:
             category=bid.category,
             items=items,
             suggestions=bid.suggestions,
+            left_over=tuple(bid.stray),
         )
 
     def nobody_known(self, said: Spoken, meant: str, convention: str, bid: BidText) -> Ambiguous | None:

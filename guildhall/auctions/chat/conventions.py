@@ -5,7 +5,7 @@ Every convention that is known is on at first; a guild turns off what it does no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from guildhall.core.errors import BadInput
 #: The conventions by name, with examples of what each reads.
 GRAMMARS: Mapping[str, str] = MappingProxyType(
     {
-        "europa": ":::Item::: OPEN x2 · Item1, Item2 OPEN · :::Item::: Char 70 SPENT · Belt x2 333 ROLL",
+        "europa": ":::Item::: OPEN x2 · Item1, Item2 OPEN · :::Item::: Char 70 SPENT",
         "ninjalooter": "~[Item] (CLASSES) - BID IN /GU, MIN 10 DKP · Gratss Bob on [Item] (30 DKP)!",
         "bids_window": "!Bids open Item !2 || TELLS TO ME · !Bids closed Item",
         "freelance": "Taking bids on Item - main. Starting at 10 DKP! · GOING ONCE at 40 · Bidding CLOSED",
@@ -29,8 +29,27 @@ GRAMMARS: Mapping[str, str] = MappingProxyType(
         "at_price": "Item-Bob@100",
         "plain": "Item 50 alt · 50 Item · Item - Bob - 50 dkp",
         "rolls": "/random",
+        "roll_call": "Item 333 ROLL · Item 311 main, 322 alt · One 111, Another 222",
     }
 )
+
+#: Where something can be said, with what people call it.
+CHANNELS: Mapping[str, str] = MappingProxyType(
+    {
+        "guild": "guild (/gu)",
+        "raid": "raid (/rs)",
+        "group": "group (/g)",
+        "fellowship": "fellowship",
+        "tell": "tells",
+        "channel": "numbered channels (/1)",
+        "say": "/say",
+        "ooc": "/ooc",
+        "auction": "/auction",
+        "shout": "/shout",
+        "discord": "Discord",
+    }
+)
+MOST_WORDS, LONGEST_WORD = 200, 60
 
 _CATEGORIES = MappingProxyType(
     {
@@ -48,6 +67,17 @@ _FILLERS = frozenset(
         *("please", "pls", "plz", "thanks", "thx", "ty", "closed", "swap", "swapping", "x1", "me", "to", "as"),
     }
 )
+_ROLL_TIERS = MappingProxyType(
+    {
+        **dict.fromkeys(("main", "mains", "ms"), "main"),
+        **dict.fromkeys(("alt", "alts", "os"), "alt"),
+        **dict.fromkeys(("box", "boxes", "bot"), "box"),
+        **{
+            word: word
+            for word in ("pick", "upgrade", "need", "greed", "want", "bis", "app", "raider", "member", "open")
+        },
+    }
+)
 _RETRACTIONS = ("cancel", "cancel bid", "cancel my bid", "retract", "withdraw", "never mind", "nevermind", "nvm")
 
 
@@ -62,7 +92,9 @@ class ChatConventions:
         officer_channels: where openings, closings and awards count.
         echo_prefixes: a line that begins so is somebody's tool speaking: never a bid.
         own_prefixes: a line that begins so is our own announcement: never anything.
+        channels: numbered channels that count where `channel` does, by their names; none for any of them.
         categories: words (or two words) to the category of bid they mean.
+        roll_tiers: words beside a range of a roll to the tier they mean; which is better says their order in the call.
         fillers: words of a bid that mean nothing.
         retractions: words that take a bid back.
         loot_tags: first or last word that makes a line an opening (`FG`).
@@ -78,7 +110,9 @@ class ChatConventions:
     )
     echo_prefixes: tuple[str, ...] = ("~",)
     own_prefixes: tuple[str, ...] = ("[Guildhall]",)
+    channels: tuple[str, ...] = ()
     categories: Mapping[str, str] = field(default_factory=lambda: _CATEGORIES)
+    roll_tiers: Mapping[str, str] = field(default_factory=lambda: _ROLL_TIERS)
     fillers: frozenset[str] = _FILLERS
     retractions: tuple[str, ...] = _RETRACTIONS
     loot_tags: tuple[str, ...] = ()
@@ -89,6 +123,17 @@ class ChatConventions:
     def reads(self, grammar: str) -> bool:
         """Return whether a convention is on."""
         return grammar in self.grammars
+
+    def counts(self, channel: str, channel_name: str, among: Container[str]) -> bool:
+        """Return whether what is said in a channel counts; a numbered channel may have to be one of `channels`."""
+        if channel not in among:
+            return False
+        name = channel_name.partition(":")[0].casefold()
+        return channel != "channel" or not self.channels or any(name == one.casefold() for one in self.channels)
+
+    def tier_of(self, word: str) -> str:
+        """Return the tier of rolls that a word means, "" for any other word."""
+        return self.roll_tiers.get(word.casefold(), "")
 
     def may_retract(self, message: str) -> bool:
         """Return whether a message holds the words of a retraction at all, beside whatever else it says."""
@@ -134,15 +179,21 @@ def _read(name: str, value: Any) -> object:
         if isinstance(value, bool):
             return value
         raise _bad(name, "true or false")
-    if name == "categories":
-        if isinstance(value, Mapping) and all(
-            isinstance(part, str) and part for pair in value.items() for part in pair
+    if name in ("categories", "roll_tiers"):
+        if (
+            isinstance(value, Mapping)
+            and len(value) <= MOST_WORDS
+            and all(isinstance(part, str) and 0 < len(part) <= LONGEST_WORD for pair in value.items() for part in pair)
         ):
             return {str(word).casefold(): str(category) for word, category in value.items()}
         raise _bad(name, "words with the category each means")
     if isinstance(value, str) or not all(isinstance(part, str) and part for part in _listed(name, value)):
         raise _bad(name, "a list of texts")
     texts = list(value)
+    if len(texts) > MOST_WORDS or any(len(text) > LONGEST_WORD for text in texts):
+        raise _bad(name, f"a list of at most {MOST_WORDS} texts of {LONGEST_WORD} characters")
+    if name in ("bid_channels", "officer_channels") and (strange := set(texts) - set(CHANNELS)):
+        raise _bad(name, f"out of {', '.join(CHANNELS)}, without {', '.join(sorted(strange))[:60]}")
     if name == "grammars" and (unknown := set(texts) - set(GRAMMARS)):
         raise BadInput(
             f"Unknown conventions: {', '.join(sorted(unknown))}. Known are {', '.join(GRAMMARS)}.",

@@ -10,6 +10,8 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
+from .rollcalls import RollTier
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatEvent:
@@ -17,7 +19,8 @@ class ChatEvent:
 
     `fingerprint` is the same for the same line at the same time, whoever's log it comes from, however often it is sent:
     apply each once. A line without a time (Discord) always has the same one; keep those apart by session. `text_key` is
-    the same without the time: two PCs' clocks differ by a few seconds. `raw` is the line as it came.
+    the same without the time: two PCs' clocks differ by a few seconds. `raw` is the line as it came. `log_part` counts
+    the logs of a call, one after the other; `is_numbered` where the line has an id of its own (a message of Discord).
     """
 
     speaker: str
@@ -28,21 +31,31 @@ class ChatEvent:
     fingerprint: str
     text_key: str
     convention: str
+    log_part: int = 0
+    is_numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedItem:
-    """One item of an opening. An unknown item may be new: `suggestions` are known ones that are alike."""
+    """One item of an opening.
+
+    An item that is not known is new: a link of the game names it, or the officer says so by a sign (`naming`).
+    `suggestions` are known ones that are alike. `game_id` is its number in the game, from its link. `tiers` are the ranges
+    that are rolled for it, the best first; empty where it is bid for.
+    """
 
     name: str
     quantity: int = 1
     is_known: bool = True
     suggestions: tuple[str, ...] = ()
+    game_id: str = ""
+    tiers: tuple[RollTier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(ChatEvent):
-    """An officer opens bids (or rolls, with `roll_max`). `duration` is in seconds."""
+    """An officer opens bids, or rolls: then each item has its `tiers`, and `roll_max` is the range where there is one
+    alone. `duration` is in seconds."""
 
     items: tuple[OpenedItem, ...]
     minimum: Decimal | None = None
@@ -131,6 +144,7 @@ class Roll(ChatEvent):
     """A `/random`. `item` is the open roll that it is for; `problem` says why it does not count.
 
     `problem` is "", `lower_bound` (not from 0), `wrong_range` (no open roll with that upper bound) or `second_roll`.
+    `tier` is the place of the range among those of the item, the best being 1, and `tier_name` what it is for.
     `is_doubtful`: several dice were in the air, and which result is whose is a guess by their order.
     """
 
@@ -141,6 +155,8 @@ class Roll(ChatEvent):
     item: str | None = None
     problem: str = ""
     is_doubtful: bool = False
+    tier: int = 1
+    tier_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +172,15 @@ class Command(ChatEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ambiguous(ChatEvent):
-    """A person has to say what is meant. `meant` is what it was read as: bid, award, retraction, close.
+    """A doubt: a person has to say what is meant, and nothing is applied until then.
 
+    What was understood stands in `item`, `character_name`, `amount`, `category`; what was not, word by word, in
+    `left_over`; why it is a doubt in `reason` (for programs) and `detail` (a sentence for people).
+
+    `meant` is what it was read as: open, bid, award, undo (an award taken back), retraction, close, cancel, status, roll.
     Reasons: unknown_item, not_on_auction, which_item, two_items, no_item, unknown_character, two_characters, no_speaker,
-    no_amount, two_amounts, bad_amount, unclear, cut_line, unreadable_award.
+    no_amount, two_amounts, bad_amount, unclear, cut_line, unreadable_award, left_over (words that nothing accounts for),
+    one_range (a roll could be for two things), two_readings (a bid or an auction is taken back).
     """
 
     reason: str
@@ -171,3 +192,4 @@ class Ambiguous(ChatEvent):
     category: str | None = None
     items: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
+    left_over: tuple[str, ...] = ()

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from guildhall.raids.parsers.chatline import ChatLine, read_chat
 from guildhall.raids.parsers.stamps import read_stamp, split_stamp
 
-from .text import fold, plain
+from .links import Link
+from .text import fold, plain_with_links
 
 LONGEST_LINE = 4_000
 
@@ -34,7 +35,8 @@ _NO_SPEAKERS = frozenset({"loot", "x", "spell", "song", "http", "https", "note",
 
 @dataclass(slots=True)  # not frozen: one is made for each line, and that takes three times as long
 class Spoken:
-    """One thing said; `speaker` is "" where the line does not say who. `message` is plain text (no links, one line)."""
+    """One thing said; `speaker` is "" where the line does not say who. `message` is plain text (one line, links as their
+    names); `links` are those that stood in it."""
 
     speaker: str
     channel: str
@@ -48,30 +50,38 @@ class Spoken:
     is_npc: bool = False
     is_cut: bool = False
     message_id: str = ""
+    links: tuple[Link, ...] = ()
+    channel_name: str = ""
+    log_part: int = 0
 
     @property
-    def words(self) -> tuple[str, str, str, str]:
-        """Return the same for the same words of the same person in the same channel, whoever logged them and when."""
-        return self.speaker.casefold(), self.channel, self.to.casefold(), fold(self.message)
+    def words(self) -> tuple[str, str]:
+        """Return the same for the same words of the same person, whoever logged them, in which channel and when: what is
+        said in two channels at once is said once."""
+        return self.speaker.casefold(), fold(self.message)
 
     @property
     def text_key(self) -> str:
         """Return `words` as a short text. Most lines mean nothing and are never asked for it."""
         return digest(*self.words)
 
-    def keys(self, occurrence: int) -> dict[str, str]:
+    def keys(self, occurrence: int, part: int = 1) -> dict[str, str]:
         """Return `text_key`, and `fingerprint`: the same for the same words at the same time; without a time, the
         n-th time.
 
+        The second event and the further ones of a line (`part`) have keys of their own.
         A line of a Discord message is identified by the message's id and its place in it instead.
         """
         key = self.text_key
         if self.message_id:
             fingerprint = digest("message", self.message_id, str(self.line_number))
         elif self.local_time:
-            fingerprint = digest(key, self.local_time.isoformat())
+            again = [str(occurrence)] if occurrence > 1 else []  # the same words more than once in one second
+            fingerprint = digest(key, self.local_time.isoformat(), *again)
         else:
             fingerprint = digest(key, self.time_text, str(occurrence))
+        if part > 1:
+            return {"fingerprint": digest(fingerprint, str(part)), "text_key": digest(key, str(part))}
         return {"fingerprint": fingerprint, "text_key": key}
 
 
@@ -144,14 +154,16 @@ def message_lines(
     for number, raw in enumerate(lines_of(lines) if isinstance(lines, str) else lines, 1):
         line = raw.rstrip("\r\n")[:LONGEST_LINE]
         if line.strip():
-            yield Spoken(author, "discord", plain(line.strip(), folded_items), number, line, message_id=message_id)
+            message, links = plain_with_links(line.strip(), folded_items)
+            yield Spoken(author, "discord", message, number, line, message_id=message_id, links=links)
 
 
 def _said(chat: ChatLine, number: int, raw: str, local: dt.datetime | None, known: Container[str]) -> Spoken:
+    message, links = plain_with_links(chat.message, known)
     return Spoken(
         speaker=chat.speaker,
         channel=chat.channel,
-        message=plain(chat.message, known),
+        message=message,
         line_number=number,
         raw=raw,
         local_time=local,
@@ -159,6 +171,8 @@ def _said(chat: ChatLine, number: int, raw: str, local: dt.datetime | None, know
         is_self=chat.is_self,
         is_npc=chat.is_npc,
         is_cut=chat.is_cut,
+        links=links,
+        channel_name=chat.channel_name,
     )
 
 
@@ -174,4 +188,5 @@ def _discord(
         said_by, message = found["who"].strip(), found["message"]
     elif heading:
         said_by, time_text = heading
-    return Spoken(said_by, "discord", plain(message, known), number, raw, time_text=time_text)
+    said, links = plain_with_links(message, known)
+    return Spoken(said_by, "discord", said, number, raw, time_text=time_text, links=links)

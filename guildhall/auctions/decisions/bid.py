@@ -18,7 +18,7 @@ from guildhall.core.money import ZERO, parse_points, show_points
 from guildhall.points import ledger
 
 from ..eligibility import Bidder, Verdict, judge
-from ..models import Status
+from ..models import Mode, Status
 from .funds import Funds, places, unit
 from .state import SessionState, StandingBid, rank
 
@@ -158,13 +158,15 @@ def decide_bid(state: BidState, request: BidRequest, now: dt.datetime, *, withou
         without_sealed: decide as if running sealed auctions held nothing and there were no bid of theirs in this one.
 
     Raises:
-        BadInput: ``session_closed``, ``unknown_bidder``, ``not_eligible``, an amount's codes, ``insufficient_points``,
+        BadInput: ``session_closed``, ``not_for_bids``, ``unknown_bidder``, ``not_eligible``, an amount's codes, ``insufficient_points``,
             ``below_minimum``, ``below_increment``, ``lower_than_standing``.
         NotAllowed: ``amount_required``.
         Conflict: ``pool_closed``, ``bid_is_theirs``.
     """
     session, bidder = state.session, state.bidder
     _refuse_closed(session, now)
+    if session.mode == Mode.ROLL:
+        raise BadInput(f"{session.item_name} is rolled for: nobody bids.", code="not_for_bids", attr="amount")
     if bidder is None:
         raise BadInput(
             f"Nobody here is known as {request.bidder_name[:40] or 'that'}. Link the Discord account to a member first.",

@@ -15,6 +15,7 @@ from typing import Any
 
 from guildhall.core.money import ZERO, show_points
 
+from ..models import Mode
 from ..resolution import Candidate, Resolution, Winner, resolve
 from .funds import Funds, unit
 from .state import SessionState
@@ -80,9 +81,25 @@ def decide_closing(state: ClosingState, *, now: dt.datetime, by: str) -> Closing
     return Closing(
         winners=resolution.winners,
         holds={bid.user_id: prices.get(bid.user_id, ZERO) for bid in session.bids},
-        trace=[head, *notes, *resolution.trace],
+        trace=[head, *notes, *as_rolled(session.mode, resolution.trace)],
         short={note["user_id"] for note in notes},
     )
+
+
+def as_rolled(mode: str, trace: Sequence[Note]) -> list[Note]:
+    """Return the steps of a decision; of one between rolls, with the results as they were thrown and not as points."""
+    if mode != Mode.ROLL:
+        return list(trace)
+    return [_as_rolled(step) for step in trace]
+
+
+def _as_rolled(step: Note) -> Note:
+    told = {**step, "mode": Mode.ROLL.value}
+    if step.get("amount") is not None:
+        told["amount"] = step["amount"].removesuffix(".00")
+    if "bids" in step:
+        told["bids"] = [{**bid, "amount": bid["amount"].removesuffix(".00")} for bid in step["bids"]]
+    return told
 
 
 def decide_next(state: ClosingState) -> Closing:
@@ -92,7 +109,7 @@ def decide_next(state: ClosingState) -> Closing:
     return Closing(
         winners=resolution.winners,
         holds={winner.candidate.user_id: winner.price for winner in resolution.winners},
-        trace=[*notes, *resolution.trace],
+        trace=[*notes, *as_rolled(state.session.mode, resolution.trace)],
         short={note["user_id"] for note in notes},
     )
 
@@ -134,6 +151,8 @@ def _why_not(state: ClosingState, winner: Winner) -> str:
     user_id = winner.candidate.user_id
     if user_id in state.closed_accounts:
         return "the account is closed"
+    if not winner.price:
+        return ""  # what is rolled for is free, also for whoever owes points
     if state.held.get(user_id):
         promise = state.funds.as_others_see()
         return "" if promise.covers(user_id, winner.price, _own(state, user_id)) else _left(state, user_id)

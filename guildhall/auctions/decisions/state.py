@@ -11,7 +11,7 @@ from decimal import Decimal
 from guildhall.core.money import ZERO
 from guildhall.points.models import DKPPool
 
-from ..models import Mode, Status, takes_bids
+from ..models import SEALED_MODES, Status, takes_bids
 from .funds import unit
 
 
@@ -62,7 +62,7 @@ class SessionState:
     @property
     def is_sealed(self) -> bool:
         """Return whether nobody sees amounts while it runs."""
-        return self.mode != Mode.OPEN
+        return self.mode in SEALED_MODES
 
     def takes_bids(self, now: dt.datetime) -> bool:
         """Return whether a bid at `now` is in time."""

@@ -4,11 +4,13 @@ verb each, one transaction. What is decided from what was read under the locks i
 
 from ..decisions.bid import BidRequest, require_one_way
 from .awarding import award_session, undo_award
-from .bids import PlacedBid, check_funds, place_bid, try_bid
+from .bids import check_funds, may_group, place_bid, place_bid_once, try_bid
 from .closing import close_due, close_session, pass_winner
+from .placing import AskedBid, Once, PlacedBid
 from .refusals import Refusal, keep_refusal
 from .results import ReportedBid, record_bid_result
-from .rules import delete_rule, save_policy, save_rule
+from .rolls import NewRoll, record_roll
+from .rules import delete_rule, restore_rule, save_policy, save_rule, stored_rule
 from .sessions import (
     NewSession,
     cancel_session,
@@ -21,8 +23,11 @@ from .sessions import (
 from .voiding import void_bid, withdraw_bid
 
 __all__ = [
+    "AskedBid",
     "BidRequest",
+    "NewRoll",
     "NewSession",
+    "Once",
     "PlacedBid",
     "Refusal",
     "ReportedBid",
@@ -35,15 +40,20 @@ __all__ = [
     "delete_rule",
     "extend_session",
     "keep_refusal",
+    "may_group",
     "pass_winner",
     "pause_session",
     "place_bid",
+    "place_bid_once",
     "record_bid_result",
+    "record_roll",
     "require_one_way",
+    "restore_rule",
     "resume_session",
     "save_policy",
     "save_rule",
     "start_session",
+    "stored_rule",
     "try_bid",
     "undo_award",
     "void_bid",

@@ -41,6 +41,16 @@ class LockedBalances:
         """Return the figures as they stand now, for a decision."""
         return Funds(self.pools, {key: _figures(row) for key, row in self.locked.items()})
 
+    def funds_of(self, user_id: int) -> Funds:
+        """Return the figures of one of them as they stand now."""
+        keys = [(UserId(user_id), PoolId(pool.pk)) for pool in self.pools]
+        return Funds(self.pools, {key: _figures(self.locked[key]) for key in keys})
+
+    def holds(self, people: Iterable[int]) -> ledger.Holds:
+        """Return what the session holds of some of them, to be changed. One query."""
+        ids = [UserId(user_id) for user_id in people]
+        return ledger.Holds(reference=self.session.pk, pools=self.pools, user_ids=ids, locked=self.locked)
+
     def hold(self, amounts: Mapping[int, Decimal]) -> None:
         """Set what the session holds of each person named to ``amounts[user_id]``, in each of its pools: a secret
         while a sealed session is open (set its status before)."""

@@ -1,51 +1,35 @@
-"""Placing a bid.
+"""Placing a bid, and what would become of one.
 
-Invariant: the session is locked, then the summaries of everybody whose holds may change, in one call; then the bid is
-decided on what was read under these locks (`decisions.bid`); then history, standing bid, holds and event are written, in
-that transaction. What is free is ``balance - held`` across every session, in the pool that has the least of those that are
-charged (`decisions.funds`), so nobody can promise the same point twice.
+A bid that is a transaction of its own is placed together with those that came for the same session at the same time
+(`bid_groups`), also under an idempotency key (`place_bid_once`); one in a caller's transaction (a batch's) alone. Either way
+`placing` decides it.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
 
 from guildhall.accounts.models import User
-from guildhall.core import clock
+from guildhall.core import clock, leases
 from guildhall.core.errors import BadInput, GuildhallError
+from guildhall.core.idempotency import Outcome
 from guildhall.core.ids import PoolId
 from guildhall.core.money import parse_points, show_points
-from guildhall.core.transactions import use_case
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool, UserPointsSummary
-from guildhall.roster.models import Character
 
-from ..decisions.bid import Actor, BidDecision, BidRequest, BidState, decide_bid, require_one_way
+from ..decisions.bid import BidRequest, BidState, decide_bid, require_one_way
 from ..decisions.funds import unit
-from ..models import BidHistory, BidSession, ItemBid
-from ..selectors import pools_of, present, session_by_id
-from ..visibility import hidden_code
-from .balances import LockedBalances, read_funds
+from ..selectors import pools_of, session_by_id
+from .balances import read_funds
+from .bid_groups import groups
+from .placing import AskedBid, PlacedBid, place_together
 from .reading import bidder_state, session_state, standing_bids
-from .refusals import REFUSALS, Refusal, keep_refusal
-from .sessions import emit_session, lock_session
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedBid:
-    """An accepted bid: its row in the history, what the bidder has left, how the session stands."""
-
-    bid: BidHistory
-    session: BidSession
-    available_after: Decimal
-    leads: bool
-    shown: dict[str, object]
+from .refusals import refusal_of
 
 
 def place_bid(*, session_id: UUID | str, request: BidRequest, bidder: User | None, actor: User | None) -> PlacedBid:
@@ -70,51 +54,39 @@ def place_bid(*, session_id: UUID | str, request: BidRequest, bidder: User | Non
             in a sealed session.
     """
     require_one_way(request)
-    try:
-        return _place_bid(session_id=session_id, request=request, bidder=bidder, actor=actor)
-    except GuildhallError as error:
-        if error.code in REFUSALS:
-            refusal = Refusal(
-                session_id=session_id,
-                user=bidder,
-                bidder=(request.bidder_name or str(bidder or ""))[:120],
-                character_name=request.character_name[:120],
-                amount=error.figures.get("amount", request.amount),
-                code=hidden_code(error.code) if getattr(error, "only_sealed", False) else error.code,
-                at=clock.now(),
-                placed_by=actor,
-            )
-            if connection.in_atomic_block:
-                # Whoever opened the transaction rolls it back; they keep the refusal afterwards (`keep_refusal`).
-                error.refusal = refusal  # type: ignore[attr-defined]
-            else:
-                keep_refusal(refusal)
-        raise
+    asked = AskedBid(request, bidder, actor)
+    if may_group():
+        placed = groups.place(session_id, asked)
+        assert isinstance(placed, PlacedBid)  # it came without a key
+        return placed
+    # The transaction is the caller's, who rolls it back; they keep the refusal afterwards (`keep_refusal`).
+    (outcome,) = place_together(session_id=session_id, asked=lambda: [asked], keeps_refusals=False)
+    if isinstance(outcome, PlacedBid):
+        return outcome
+    assert isinstance(outcome, Exception)  # it came without a key
+    if isinstance(outcome, GuildhallError):
+        outcome.refusal = refusal_of(outcome, session_id, request, bidder, actor, clock.now())  # type: ignore[attr-defined]
+    raise outcome
 
 
-@dataclass(frozen=True, slots=True)
-class _Locked:
-    """A session, its standing bids and everybody's summaries, under their locks."""
-
-    session: BidSession
-    pools: list[DKPPool]
-    bids: list[ItemBid]
-    balances: LockedBalances
-    bidder: User
-    character: Character | None
+def may_group() -> bool:
+    """Return whether a bid that is placed now is a transaction of its own."""
+    return not connection.in_atomic_block and leases.current() is None
 
 
-@use_case
-def _place_bid(*, session_id: UUID | str, request: BidRequest, bidder: User | None, actor: User | None) -> PlacedBid:
-    session = lock_session(session_id)
-    now = clock.now()  # read under the lock: whoever waited for it is judged by when their turn came
-    pools, bids = pools_of(session), standing_bids(session)
-    who, character = bidder_state(session, bidder, request)
-    state = BidState(session_state(session, pools, bids), who, None, Actor(actor.pk, actor.is_bot) if actor else None)
-    balances = LockedBalances.lock(session, pools, _whose_holds(state))
-    decision = decide_bid(replace(state, funds=balances.funds()), request, now)
-    assert bidder is not None  # `decide_bid` refuses nobody
-    return _write(_Locked(session, pools, bids, balances, bidder, character), decision, request, now, actor)
+def place_bid_once(*, session_id: UUID | str, asked: AskedBid) -> PlacedBid | Outcome:
+    """Do what `place_bid` does for a bid that came under an idempotency key (`AskedBid.once`), outside any transaction
+    (`may_group`): the key, the bid and the answer commit together, with those of its group.
+
+    Returns:
+        The bid; the kept outcome where the key came before.
+
+    Raises:
+        as `place_bid`: a refusal was kept under the key, but for ``unknown_session``.
+        Conflict: ``idempotency_key_reused``.
+    """
+    require_one_way(asked.request)
+    return groups.place(session_id, asked)
 
 
 def _whose_holds(state: BidState) -> set[int]:
@@ -122,70 +94,6 @@ def _whose_holds(state: BidState) -> set[int]:
     if state.bidder is None or not state.bidder.takes_part:
         return set()
     return {state.bidder.user_id, *(() if state.session.is_sealed else state.session.leaders)}
-
-
-def _write(
-    locked: _Locked, decision: BidDecision, request: BidRequest, now: dt.datetime, actor: User | None
-) -> PlacedBid:
-    """Write an accepted bid, in the caller's transaction."""
-    session, bidder = locked.session, locked.bidder
-    rows = {bid.user_id: bid for bid in locked.bids}
-    bid = rows.setdefault(bidder.pk, ItemBid(session=session, user=bidder))
-    bid.character, bid.character_name = locked.character, locked.character.name if locked.character else ""
-    entry = BidHistory.objects.create(
-        session=session,
-        user=bidder,
-        bidder=str(bidder)[:120],
-        character_name=bid.character_name,
-        amount=decision.amount,
-        tier=decision.tier,
-        at=now,
-        available_before=decision.free,
-        took_lead=decision.took_lead,
-        placed_by=actor,
-    )
-    if not decision.keeps_place:
-        bid.amount, bid.tier, bid.placed_at, bid.latest = decision.amount, decision.tier, now, entry
-    bid.leads = decision.leads
-    bid.save()
-    if decision.lost_lead:
-        ItemBid.objects.filter(session=session, user__in=decision.lost_lead).update(leads=False)
-    locked.balances.hold(decision.holds)
-    session.bids_count += 1
-    session.ends_at, session.anti_snipes = decision.ends_at, decision.anti_snipes
-    session.save(update_fields=["bids_count", "ends_at", "anti_snipes"])
-    leading = _with_people([rows[one.user_id] for one in decision.leading], bidder)
-    shown = present(session, leading, [], [pool.pk for pool in locked.pools[1:]])
-    told = {} if session.is_sealed else {"bid": _told(entry, bidder)}
-    emit_session(shown, session.pk, "bid", **told)
-    left = locked.balances.funds()
-    return PlacedBid(
-        bid=entry,
-        session=session,
-        available_after=(left if request.sees_sealed else left.as_others_see()).free(bidder.pk),
-        leads=decision.leads,
-        shown=shown,
-    )
-
-
-def _with_people(leading: Sequence[ItemBid], bidder: User) -> list[ItemBid]:
-    missing = {bid.user_id for bid in leading} - {bidder.pk}
-    people = User.objects.in_bulk(missing) if missing else {}
-    people[bidder.pk] = bidder
-    for bid in leading:
-        bid.user = people[bid.user_id]
-    return list(leading)
-
-
-def _told(entry: BidHistory, bidder: User) -> dict[str, object]:
-    return {
-        "bid_id": entry.pk,
-        "user_id": bidder.pk,
-        "discord_id": bidder.discord_id,
-        "character_name": entry.character_name,
-        "amount": show_points(entry.amount),
-        "took_lead": entry.took_lead,
-    }
 
 
 def try_bid(*, session_id: UUID | str, request: BidRequest, bidder: User | None) -> Decimal:

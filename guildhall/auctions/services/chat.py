@@ -1,8 +1,8 @@
-"""What was said in chat, applied: bids, openings, closings, awards and cancellations, each line once.
+"""What was said in chat, applied: bids, openings, closings, awards and cancellations, each thing said once.
 
-Invariant: a line is applied at most once, however often it is sent and by whomever (`ChatLine.fingerprint` is unique and
-written in the transaction of what it did). A refused bid stays refused when its line comes again: what counts is how
-things stood when it was heard. Nothing that is only likely is applied; it comes back for a person to decide.
+Invariant: a thing said is applied at most once, however often it is sent and by whomever (`chat_lines`). A refused bid
+stays refused when its line comes again: what counts is how things stood when it was heard. Nothing that is only likely is
+applied; it is kept as a doubt for a person to decide (`chat_doubts`).
 Who may open, close, award and cancel by speaking is an officer; a bidder speaks for their own characters.
 """
 
@@ -10,39 +10,43 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from guildhall.accounts.models import RoleGroup, User
+from guildhall.accounts.permissions import principal_for
 from guildhall.core import clock
 from guildhall.core.errors import GuildhallError
 from guildhall.core.money import show_points
 from guildhall.core.transactions import use_case
-from guildhall.loot.models import Item
 from guildhall.loot.selectors import find_item
 from guildhall.points.models import DKPPool
 from guildhall.raids.models import Raid
-from guildhall.roster.models import Character, CharacterAlias
 from guildhall.roster.selectors import find_character
 
 from .. import chat
 from ..decisions.bid import BidRequest
-from ..models import BidSession, ChatLine, Status
+from ..models import BidSession, ChatLine, Mode, Status
 from ..selectors import running
-from .awarding import award_session, undo_award
+from .awarding import undo_award
 from .bids import place_bid
+from .chat_awards import award_as_said, not_announced_only
+from .chat_lines import Call, Skip, hear, learn_clocks, log_name
+from .chat_reading import chat_knowledge
 from .closing import close_session
 from .refusals import keep_refusal
-from .results import record_bid_result
+from .rolls import NewRoll, record_roll
 from .sessions import NewSession, cancel_session, start_session
 from .voiding import withdraw_bid
 
-SAME_LINE = dt.timedelta(seconds=3)
+_APPLIED = chat.Opened | chat.Bid | chat.Closed | chat.Awarded | chat.Cancelled | chat.Retracted | chat.Roll
+#: What a doubt may be about that is kept for a person; a status moves nothing.
+_KEPT_DOUBTS = frozenset({"open", "bid", "award", "undo", "retraction", "close", "cancel", "roll"})
+_OFFICERS_DOUBTS = _KEPT_DOUBTS - {"bid", "retraction", "roll"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,7 @@ class Heard:
     detail: str | None = None
     repeated: bool = False
     result: dict[str, object] = field(default_factory=dict)
-
-
-class _Skip(Exception):
-    """A line that is understood and yet not applied."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        self.code = code
-        self.detail = detail
+    doubt: dict[str, object] | None = None
 
 
 def read_chat(
@@ -74,21 +71,24 @@ def read_chat(
     author: str | None = None,
     message_id: str = "",
     conventions: chat.ChatConventions | None = None,
+    trusted: Collection[str] = (),
 ) -> list[chat.ChatEvent]:
-    """Return what `lines` say, with the guild's items, characters and running auctions known. Four queries; nothing
-    is stored.
+    """Return what `lines` say, with the guild's items, characters, officers and running auctions known. Six queries;
+    nothing is stored.
+
+    Args:
+        trusted: characters who run auctions though their owner is not an officer here.
 
     Raises:
         TooLarge: ``too_large``.
     """
+    known = chat_knowledge(trusted)
     return chat.parse_chat(
         lines,
-        active_items=list(running().values_list("item_name", flat=True)),
-        known_items=list(Item.objects.filter(is_active=True).values_list("name", flat=True)),
-        known_characters=[
-            *Character.objects.exclude(status=Character.Status.REMOVED).values_list("name", flat=True),
-            *CharacterAlias.objects.values_list("name", flat=True),
-        ],
+        active_items=known.active_items,
+        known_items=known.known_items,
+        known_characters=known.known_characters,
+        officers=known.officers,
         logger=logger,
         speaker=speaker,
         author=author,
@@ -105,75 +105,131 @@ def apply_chat(
     pool: DKPPool | None = None,
     trusted: Collection[str] = (),
     sees_sealed: bool = False,
+    logger: str | None = None,
 ) -> list[Heard]:
-    """Apply what was said, in its order, each line in its own transaction and once.
+    """Apply what was said, in its order, each thing in its own transaction and once; keep what a person has to decide.
 
     Args:
         raid, pool: of auctions that the lines open and awards made without one.
         trusted: characters who run auctions though their owner is not an officer here.
         sees_sealed: whether the caller may know what sealed auctions hold of anybody (`points.visibility`). Whoever may
             not is told that a sealed bid was taken, not how much it came to, and no figure that would tell it.
+        logger: whose log it is. Logs that name nobody are told apart by the call alone: the same words within seconds in
+            two calls count once then.
     """
-    known = {name.casefold() for name in trusted}
-    return [_apply(event, actor, raid, pool, known, sees_sealed) for event in events]
+    call = Call(
+        actor=actor,
+        raid=raid,
+        pool=pool,
+        trusted={name.casefold() for name in trusted},
+        sees_sealed=sees_sealed,
+        log=log_name(logger),
+    )
+    learn_clocks(call, [event for event in events if isinstance(event, _APPLIED) or _is_kept_doubt(event)])
+    return [_apply(event, call) for event in events]
 
 
-def _apply(
-    event: chat.ChatEvent,
-    actor: User | None,
-    raid: Raid | None,
-    pool: DKPPool | None,
-    trusted: set[str],
-    sees_sealed: bool,
-) -> Heard:
-    if not isinstance(event, chat.Opened | chat.Bid | chat.Closed | chat.Awarded | chat.Cancelled | chat.Retracted):
+def _is_kept_doubt(event: chat.ChatEvent) -> bool:
+    return isinstance(event, chat.Ambiguous) and event.meant in _KEPT_DOUBTS
+
+
+def _apply(event: chat.ChatEvent, call: Call) -> Heard:
+    if isinstance(event, chat.Ambiguous):
+        return _keep_doubt(event=event, call=call) if _is_for_a_person(event, call) else Heard(event)
+    if not isinstance(event, _APPLIED) or (isinstance(event, chat.Roll) and event.item is None):
         return Heard(event)
-    return _apply_once(event=event, actor=actor, raid=raid, pool=pool, trusted=trusted, sees_sealed=sees_sealed)
+    return _apply_once(event=event, call=call)
+
+
+def _is_for_a_person(event: chat.Ambiguous, call: Call) -> bool:
+    """Return whether a doubt is kept: of what officers alone may do only theirs, of bids none that may be under seal."""
+    if not _is_kept_doubt(event):
+        return False
+    if event.meant in _OFFICERS_DOUBTS:
+        return _is_officer(event.speaker, call.trusted)
+    return not running().filter(mode=Mode.SEALED).exists()
 
 
 @use_case
-def _apply_once(
-    *,
-    event: chat.ChatEvent,
-    actor: User | None,
-    raid: Raid | None,
-    pool: DKPPool | None,
-    trusted: set[str],
-    sees_sealed: bool,
-) -> Heard:
+def _keep_doubt(*, event: chat.Ambiguous, call: Call) -> Heard:
+    """Keep what a person has to decide, once; tell what became of it where it was decided."""
+    known = hear(event, _session_of(event), f"doubt_{event.meant}", call)
+    row = known.row
+    if known.is_new:
+        row.state = ChatLine.State.OPEN
+        row.doubt = understood(event)
+        row.result = {"outcome": "skipped", "code": event.reason, "detail": event.detail}
+        row.save(update_fields=["state", "doubt", "result"])
+        return Heard(event, doubt=shown_doubt_state(row))
+    if row.state in ("", ChatLine.State.APPLIED):
+        return _heard(event, row, repeated=True)
+    return Heard(event, doubt=shown_doubt_state(row))
+
+
+def understood(event: chat.ChatEvent) -> dict[str, object]:
+    """Return what was understood of a line, JSON-ready, as a doubt is kept."""
+    names = (
+        "reason",
+        "detail",
+        "meant",
+        "item",
+        "character_name",
+        "category",
+        "suggestions",
+        "left_over",
+        "convention",
+    )
+    values = {name: _plain(getattr(event, name, None)) for name in names}
+    amount = getattr(event, "amount", None)
+    first = event.items[0] if isinstance(event, chat.Opened | chat.Ambiguous) and event.items else None
+    if isinstance(first, chat.OpenedItem):
+        values["item"], values["quantity"] = first.name, first.quantity
+    return {**values, "amount": None if amount is None else show_points(amount), "channel": event.channel}
+
+
+def shown_doubt_state(row: ChatLine) -> dict[str, object] | None:
+    """Return which doubt a line is and what became of it; None where it is none."""
+    return {"fingerprint": row.fingerprint, "state": row.state} if row.state else None
+
+
+@use_case
+def _apply_once(*, event: chat.ChatEvent, call: Call) -> Heard:
     session = _session_of(event)
-    key = _key(event, session)
-    said_at = event.local_time.replace(tzinfo=dt.UTC) if event.local_time else None
-    before = _applied_before(event, key, said_at)
-    if before is not None:
-        return before
-    try:
-        with transaction.atomic():
-            row = ChatLine.objects.create(
-                fingerprint=key,
-                text_key=_words(event),
-                line=event.raw[:500],
-                kind=type(event).__name__.lower(),
-                session=session,
-                said_at=said_at,
-                applied_by=actor,
-            )
-    except IntegrityError:
-        return _told(event, ChatLine.objects.get(fingerprint=key), repeated=True)
+    known = hear(event, session, type(event).__name__.lower(), call)
+    row = known.row
+    if not known.is_new:
+        row = ChatLine.objects.select_for_update().get(pk=row.pk)
+        was_unclear = row.state == ChatLine.State.OPEN and row.kind.startswith("doubt_")
+        if not was_unclear:
+            return _heard(event, row, repeated=True)
+        # It was not understood when it was sent first, and is now: the item is known meanwhile, or the convention.
+        row.kind, row.session, row.state = type(event).__name__.lower(), session, ""
     refusal = None
     try:
         with transaction.atomic():
-            result = {"outcome": "applied", **_do(event, session, actor, raid, pool, trusted, sees_sealed)}
-    except _Skip as skip:
-        result = {"outcome": "skipped", "code": skip.code, "detail": skip.detail}
+            if known.doubt:
+                _require_officer(event.speaker, call.trusted)
+                raise Skip(known.doubt, known.detail, is_doubt=True)
+            result = {"outcome": "applied", **_do(event, session, call)}
+    except Skip as skip:
+        result = {"outcome": "skipped", "code": skip.code, "detail": skip.detail, **skip.result}
+        if skip.is_doubt:
+            row.state = ChatLine.State.OPEN
+            row.doubt = {**understood(event), "meant": _meant(event), "reason": skip.code, "detail": skip.detail}
     except GuildhallError as error:
         result = {"outcome": "refused", "code": error.code, "detail": error.detail, "figures": error.figures}
         refusal = getattr(error, "refusal", None)
     if refusal is not None:
         keep_refusal(refusal)
     row.result = _for_everybody(event, session, result)
-    row.save(update_fields=["result"])
-    return _heard(event, result)
+    row.save()
+    return _heard(event, row, result)
+
+
+def _meant(event: chat.ChatEvent) -> str:
+    if isinstance(event, chat.Cancelled):
+        return "undo" if event.what == "award" else "cancel"
+    return {chat.Opened: "open", chat.Awarded: "award", chat.Closed: "close"}.get(type(event), "bid")
 
 
 def _for_everybody(event: chat.ChatEvent, session: BidSession | None, result: dict[str, object]) -> dict[str, object]:
@@ -192,49 +248,30 @@ def _for_everybody(event: chat.ChatEvent, session: BidSession | None, result: di
     return kept
 
 
-def _key(event: chat.ChatEvent, session: BidSession | None) -> str:
-    """Return a line's key: a line without a time is the same only within one session, one with a time is so
-    everywhere."""
-    where = str(session.pk) if event.local_time is None and session is not None else ""
-    item = getattr(event, "item", None) or ""
-    text = "|".join([type(event).__name__, event.fingerprint, item, where])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _words(event: chat.ChatEvent) -> str:
-    """Return the same for the same words about the same item, whenever and in whoever's log."""
-    text = "|".join([type(event).__name__, event.text_key, getattr(event, "item", None) or ""])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _applied_before(event: chat.ChatEvent, key: str, said_at: dt.datetime | None) -> Heard | None:
-    row = ChatLine.objects.filter(fingerprint=key).first()
-    if row is None and said_at is not None:
-        # The same words in another PC's log: its clock differs by a few seconds.
-        near = {"said_at__gte": said_at - SAME_LINE, "said_at__lte": said_at + SAME_LINE}
-        row = ChatLine.objects.filter(text_key=_words(event), **near).first()
-    return _told(event, row, repeated=True) if row is not None else None
-
-
-def _told(event: chat.ChatEvent, row: ChatLine, *, repeated: bool = False) -> Heard:
-    return _heard(event, row.result, repeated=repeated)
-
-
-def _heard(event: chat.ChatEvent, result: dict[str, Any], *, repeated: bool = False) -> Heard:
-    result = dict(result)
+def _heard(
+    event: chat.ChatEvent, row: ChatLine, result: dict[str, object] | None = None, *, repeated: bool = False
+) -> Heard:
+    """Return what became of a line: `result`, or what is kept of it."""
+    told: dict[str, Any] = dict(row.result if result is None else result)
     return Heard(
         event,
-        outcome=result.pop("outcome", "applied"),
-        code=result.pop("code", None),
-        detail=result.pop("detail", None),
+        outcome=told.pop("outcome", "applied"),
+        code=told.pop("code", None),
+        detail=told.pop("detail", None),
         repeated=repeated,
-        result=result,
+        result=told,
+        doubt=shown_doubt_state(row),
     )
 
 
 def _session_of(event: chat.ChatEvent) -> BidSession | None:
     """Return the session an event is about: the running one of its item, else the latest that is not cancelled."""
     name = event.items[0].name if isinstance(event, chat.Opened) else getattr(event, "item", None)
+    return session_of_item(name)
+
+
+def session_of_item(name: str | None) -> BidSession | None:
+    """Return the session of an item that chat is about: the running one, else the latest that is not cancelled."""
     item = find_item(name) if name else None
     if item is None:
         return None
@@ -249,26 +286,34 @@ def _is_running(session: BidSession | None) -> bool:
     return session is not None and session.status == Status.OPEN and not session.is_over(clock.now())
 
 
-def _do(
-    event: chat.ChatEvent,
-    session: BidSession | None,
-    actor: User | None,
-    raid: Raid | None,
-    pool: DKPPool | None,
-    trusted: set[str],
-    sees_sealed: bool,
-) -> dict[str, object]:
+def _do(event: chat.ChatEvent, session: BidSession | None, call: Call) -> dict[str, object]:
     if isinstance(event, chat.Bid):
-        return _bid(event, session, actor, sees_sealed)
+        return _bid(event, session, call.actor, call.sees_sealed)
     if isinstance(event, chat.Retracted):
-        return _retract(event, session, actor)
-    _require_officer(event.speaker, trusted)
+        return _retract(event, session, call.actor)
+    if isinstance(event, chat.Roll):
+        return _roll(event, session, call.actor)
+    _require_officer(event.speaker, call.trusted)
+    if isinstance(event, chat.Awarded):
+        not_announced_only(event, session)
+    return do_as_officer(event, session, actor=call.actor, raid=call.raid, pool=call.pool)
+
+
+def do_as_officer(
+    event: chat.ChatEvent, session: BidSession | None, *, actor: User | None, raid: Raid | None, pool: DKPPool | None
+) -> dict[str, object]:
+    """Do what an officer said: open, award, close, cancel or take an award back. Nobody asks any more who said it.
+
+    Raises:
+        Skip: it is understood and cannot be done.
+        GuildhallError: a service refuses.
+    """
     if isinstance(event, chat.Opened):
         return _open(event, actor, raid, pool)
     if isinstance(event, chat.Awarded):
-        return _award(event, session, actor, raid, pool)
+        return award_as_said(event, session, actor, raid, pool)
     if session is None:
-        raise _Skip("no_session", "There is no auction that this line could be about.")
+        raise Skip("no_session", "There is no auction that this line could be about.")
     if isinstance(event, chat.Closed):
         close_session(session_id=session.pk, actor=actor)
     elif isinstance(event, chat.Cancelled) and event.what == "award":
@@ -280,25 +325,27 @@ def _do(
 
 
 def _require_officer(speaker: str, trusted: set[str]) -> None:
+    if not _is_officer(speaker, trusted):
+        raise Skip("not_an_officer", f"{speaker or 'Who speaks'} is not an officer; auctions are run by officers.")
+
+
+def _is_officer(speaker: str, trusted: set[str]) -> bool:
     if speaker.casefold() in trusted:
-        return
+        return True
     character = find_character(speaker) if speaker else None
     owner = character.user if character else None
-    if owner is None or not (owner.is_superuser or owner.role_group == RoleGroup.OFFICER):
-        raise _Skip("not_an_officer", f"{speaker or 'Who speaks'} is not an officer; auctions are run by officers.")
+    return owner is not None and principal_for(owner).runs_auctions
 
 
 def _open(event: chat.Opened, actor: User | None, raid: Raid | None, pool: DKPPool | None) -> dict[str, object]:
-    if event.roll_max is not None:
-        raise _Skip("roll", "A roll is not an auction of points.")
     doubtful = next((one for one in event.items if not one.is_known and one.suggestions), None)
     if doubtful is not None:
-        raise _Skip("unknown_item", f"{doubtful.name} is not known; perhaps {', '.join(doubtful.suggestions)}?")
+        raise Skip("unknown_item", f"{doubtful.name} is not known; perhaps {', '.join(doubtful.suggestions)}?")
     made = []
     for one in event.items:
         item = find_item(one.name)
         if item is not None and running().filter(item=item).exists():
-            raise _Skip("already_open", f"{one.name} is on auction already.")
+            raise Skip("already_open", f"{one.name} is on auction already.")
         started = start_session(
             session=NewSession(
                 item_name=one.name,
@@ -307,6 +354,9 @@ def _open(event: chat.Opened, actor: User | None, raid: Raid | None, pool: DKPPo
                 minimum_bid=event.minimum,
                 duration_seconds=event.duration,
                 quantity=one.quantity,
+                game_id=one.game_id,
+                mode=Mode.ROLL if one.tiers else None,
+                roll_tiers=[{"high": tier.high, "name": tier.name} for tier in one.tiers] or None,
             ),
             actor=actor,
         )
@@ -318,13 +368,13 @@ def _retract(event: chat.Retracted, session: BidSession | None, actor: User | No
     """Whoever bid under seal may take it back in their own words; a bid in the open stands until an officer voids
     it."""
     if session is None or not session.is_sealed:
-        raise _Skip("needs_an_officer", f"{event.character_name} wants to withdraw a bid; an officer may void it.")
+        raise Skip("needs_an_officer", f"{event.character_name} wants to withdraw a bid; an officer may void it.")
     character, speaker = find_character(event.character_name or ""), find_character(event.speaker)
     owner, by = character.user if character else None, speaker.user if speaker else None
     if owner is None or by is None or by.pk != owner.pk:
-        raise _Skip("not_theirs", f"{event.speaker} cannot withdraw what {event.character_name} has bid.")
+        raise Skip("not_theirs", f"{event.speaker} cannot withdraw what {event.character_name} has bid.")
     if actor is not None and not actor.is_bot and actor.pk != owner.pk:
-        raise _Skip(
+        raise Skip(
             "bid_is_theirs",
             f"Only {event.character_name} or a bot that bids for them withdraws a sealed bid; an officer may void it.",
         )
@@ -334,18 +384,18 @@ def _retract(event: chat.Retracted, session: BidSession | None, actor: User | No
 
 def _bid(event: chat.Bid, session: BidSession | None, actor: User | None, sees_sealed: bool) -> dict[str, object]:
     if session is None:
-        raise _Skip("no_session", f"{event.item} is not on auction.")
+        raise Skip("no_session", f"{event.item} is not on auction.")
     if event.is_interest:
-        raise _Skip("no_amount", "It names no amount.")
+        raise Skip("no_amount", "It names no amount.")
     if event.is_late and _is_running(session):
-        raise _Skip("session_closed", "It came after the closing in the same lines.")
+        raise Skip("session_closed", "It came after the closing in the same lines.")
     character = find_character(event.character_name)
     owner = character.user if character else None
     if event.is_on_behalf:
         speaker = find_character(event.speaker)
         by = speaker.user if speaker else None
         if owner is None or by is None or (by.pk != owner.pk and by.role_group != RoleGroup.OFFICER):
-            raise _Skip(
+            raise Skip(
                 "not_theirs", f"{event.speaker} cannot bid for {event.character_name}: it is not their character."
             )
     sees = sees_sealed or (actor is not None and owner is not None and actor.pk == owner.pk)
@@ -367,40 +417,23 @@ def _bid(event: chat.Bid, session: BidSession | None, actor: User | None, sees_s
     return {"bid_session_id": str(session.pk), "bid_id": placed.bid.pk, **told, "leads": placed.leads}
 
 
-def _award(
-    event: chat.Awarded, session: BidSession | None, actor: User | None, raid: Raid | None, pool: DKPPool | None
-) -> dict[str, object]:
-    if event.is_repeated:
-        raise _Skip("repeated", "The same award was said before in these lines.")
-    if event.roll is not None and event.amount is None:
-        raise _Skip("roll", "It was rolled for; award it by hand at the price of your guild.")
-    usable = session if session is not None and session.status in (Status.OPEN, Status.CLOSED) else None
-    if event.is_rot or event.character_name is None:
-        if usable is None:
-            raise _Skip("no_session", "There is no auction that this line could be about.")
-        close_session(session_id=usable.pk, actor=actor)
-        return {"bid_session_id": str(usable.pk), "rot": True}
-    character = find_character(event.character_name)
-    if character is None or character.user is None:
-        raise _Skip("unknown_character", f"{event.character_name} is nobody's character here.")
-    if usable is not None:
-        close_session(session_id=usable.pk, actor=actor)
-        loot = award_session(session_id=usable.pk, winner=character.user, amount=event.amount, actor=actor)
-        return {"bid_session_id": str(usable.pk), "loot_ids": [award.pk for award in loot]}
-    if session is not None and session.winners.filter(user=character.user, state="awarded").exists():
-        raise _Skip("already_awarded", f"{event.character_name} has it already.")
-    if event.amount is None:
-        raise _Skip("no_amount", "It names no amount.")
-    award = record_bid_result(
-        winner=character.user,
-        item_name=event.item,
-        winning_bid=event.amount,
-        character_name=character.name,
-        raid=raid,
-        pool=pool,
+def _roll(event: chat.Roll, session: BidSession | None, actor: User | None) -> dict[str, object]:
+    if session is None or session.mode != Mode.ROLL:
+        raise Skip("no_session", f"{event.item} is not rolled for.")
+    if event.is_doubtful:
+        raise Skip(
+            "doubtful_roll", "Several dice were in the air, and the log does not say whose this is. Record it by hand."
+        )
+    kept = record_roll(
+        session_id=session.pk,
+        roll=NewRoll(event.character_name, event.high, event.result, low=event.low),
         actor=actor,
     )
-    return {"bid_session_id": str(award.auction), "loot_ids": [award.pk]}
+    return {"bid_session_id": str(session.pk), "roll_id": kept.pk, "counts": bool(kept.counts)}
+
+
+#: What events hold for applying them alone.
+_OWN = ("log_part", "is_numbered")
 
 
 def shown_event(heard: Heard) -> dict[str, object]:
@@ -408,6 +441,8 @@ def shown_event(heard: Heard) -> dict[str, object]:
     event = heard.event
     shown: dict[str, Any] = {"kind": type(event).__name__.lower()}
     for one in dataclasses.fields(event):
+        if one.name in _OWN:
+            continue
         shown[one.name] = _plain(getattr(event, one.name))
     shown["applied"] = None
     if heard.outcome is not None:
@@ -418,6 +453,8 @@ def shown_event(heard: Heard) -> dict[str, object]:
             "repeated": heard.repeated,
             **heard.result,
         }
+    if heard.doubt is not None or isinstance(event, chat.Ambiguous):
+        shown["doubt"] = heard.doubt
     return shown
 
 

@@ -27,11 +27,11 @@ from guildhall.points import hooks
 
 from ..decisions.award import decide_pass, require_decided
 from ..decisions.closing import ClosingState, decide_closing, decide_next
-from ..models import BidSession, ItemBid, SessionWinner, Status, TieBreak
+from ..models import BidSession, ItemBid, SessionRoll, SessionWinner, Status, TieBreak
 from ..resolution import Candidate, Winner
 from ..selectors import pools_of
 from .balances import LockedBalances
-from .reading import session_state, winner_state
+from .reading import entries_of, session_state, winner_state
 from .sessions import announce, announce_outside, lock_session
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def close_session(*, session_id: UUID | str, actor: User | None, only_if_over: b
     now = clock.now()
     if session.status != Status.OPEN or (only_if_over and not session.is_over(now)):
         return session
-    bids = list(ItemBid.objects.select_related("user").filter(session=session))
+    bids = entries_of(session)
     pools = pools_of(session)
     state = session_state(session, pools, bids)
     balances = LockedBalances.lock(session, pools, [bid.user_id for bid in bids])
@@ -117,7 +117,9 @@ def close_due(*, limit: int = 200) -> int:
     return closed
 
 
-def _candidates(session: BidSession, bids: Sequence[ItemBid], without: Collection[int] = ()) -> list[Candidate]:
+def _candidates(
+    session: BidSession, bids: Sequence[ItemBid | SessionRoll], without: Collection[int] = ()
+) -> list[Candidate]:
     """Return standing bids with what the session's tie-breaks ask about. At most two queries."""
     users = [bid.user_id for bid in bids]
     asked = set(session.tie_breaks)
@@ -142,12 +144,12 @@ def _candidates(session: BidSession, bids: Sequence[ItemBid], without: Collectio
     ]
 
 
-def _closed_accounts(bids: Sequence[ItemBid]) -> set[int]:
+def _closed_accounts(bids: Sequence[ItemBid | SessionRoll]) -> set[int]:
     return {bid.user_id for bid in bids if not bid.user.is_active}
 
 
 def _write_winners(
-    session: BidSession, winners: Sequence[Winner], bids: Sequence[ItemBid], *, first_place: int = 1
+    session: BidSession, winners: Sequence[Winner], bids: Sequence[ItemBid | SessionRoll], *, first_place: int = 1
 ) -> list[SessionWinner]:
     by_user = {bid.user_id: bid for bid in bids}
     rows = []
@@ -159,7 +161,7 @@ def _write_winners(
                 user_id=bid.user_id,
                 character=bid.character,
                 character_name=bid.character_name,
-                bid_amount=bid.amount,
+                bid_amount=ZERO if isinstance(bid, SessionRoll) else bid.amount,
                 amount=winner.price,
                 position=place,
             )
@@ -181,7 +183,7 @@ def pass_winner(*, session_id: UUID | str, winner: User, actor: User | None, rea
     rows = {row.pk: row for row in session.winners.all()}
     winners = [winner_state(row) for row in rows.values()]
     passed = decide_pass(item_name=session.item_name, winners=winners, user_id=winner.pk, name=str(winner))
-    bids = list(ItemBid.objects.select_related("user", "character").filter(session=session))
+    bids = entries_of(session)
     pools = pools_of(session)
     balances = LockedBalances.lock(session, pools, {bid.user_id for bid in bids} | {winner.pk})
     balances.hold({winner.pk: ZERO})

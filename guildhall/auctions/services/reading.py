@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from django.db.models import F
 
@@ -17,7 +18,7 @@ from ..decisions.award import WinnerState
 from ..decisions.bid import BidderState, BidRequest, CharacterProblem
 from ..decisions.state import SessionState, StandingBid
 from ..eligibility import Bidder, asks_attendance
-from ..models import BidSession, ItemBid, SessionWinner
+from ..models import BidSession, ItemBid, Mode, SessionRoll, SessionWinner
 
 
 def standing_bids(session: BidSession) -> list[ItemBid]:
@@ -25,7 +26,15 @@ def standing_bids(session: BidSession) -> list[ItemBid]:
     return list(ItemBid.objects.filter(session=session).annotate(placed_by_id=F("latest__placed_by_id")))
 
 
-def session_state(session: BidSession, pools: Sequence[DKPPool], bids: Sequence[ItemBid]) -> SessionState:
+def entries_of(session: BidSession) -> Sequence[ItemBid | SessionRoll]:
+    """Return who is after a session's item, whom its closing decides between: the standing bids, or the rolls that count.
+    One query."""
+    if session.mode == Mode.ROLL:
+        return list(session.rolls.select_related("user", "character").filter(counts=True))
+    return list(ItemBid.objects.select_related("user", "character").filter(session=session))
+
+
+def session_state(session: BidSession, pools: Sequence[DKPPool], bids: Sequence[ItemBid | SessionRoll]) -> SessionState:
     """Return a session as decisions read it. No query; one, of the item, where the session has rules."""
     item = session.item if session.rules else None
     classes = item.metadata.get("classes") if item and isinstance(item.metadata, dict) else None
@@ -52,7 +61,7 @@ def session_state(session: BidSession, pools: Sequence[DKPPool], bids: Sequence[
     )
 
 
-def standing_bid(bid: ItemBid) -> StandingBid:
+def standing_bid(bid: ItemBid | SessionRoll) -> StandingBid:
     """Return a standing bid as decisions read it; who placed it where `standing_bids` read that."""
     return StandingBid(
         user_id=bid.user_id,
@@ -70,35 +79,65 @@ def winner_state(row: SessionWinner) -> WinnerState:
     return WinnerState(row.pk, row.user_id, row.state, row.position, row.amount)
 
 
-def bidder_state(
-    session: BidSession, bidder: User | None, request: BidRequest
-) -> tuple[BidderState | None, Character | None]:
-    """Return who bids, and the character that the bid is for: the one named, which must be the bidder's own, else their
-    main. One query, more where a name is not found at once or a rule asks for attendance."""
+Who = tuple[BidderState | None, Character | None]
+"""Who bids, and the character that the bid is for."""
+
+
+def bidder_state(session: BidSession, bidder: User | None, request: BidRequest) -> Who:
+    """Return `bidder_states` of one bid."""
+    return bidder_states(session, [(bidder, request)])[0]
+
+
+def bidder_states(session: BidSession, bids: Sequence[tuple[User | None, BidRequest]]) -> list[Who]:
+    """Return of each bid who bids and the character that it is for: the one named, which must be the bidder's own, else their
+    main. One query for all mains, more where a character is named or a rule asks for attendance."""
+    taking_part = {bidder.pk for bidder, _ in bids if bidder is not None and _takes_part(bidder)}
+    unnamed = {
+        bidder.pk
+        for bidder, request in bids
+        if bidder is not None and bidder.pk in taking_part and not request.character_name.strip()
+    }
+    mains: dict[int | None, Character] = {}
+    if unnamed:
+        rows = Character.objects.select_related("rank").filter(user__in=unnamed, is_main=True)
+        mains = {character.user_id: character for character in rows}
+    attendance: Mapping[int, Decimal] = {}
+    if taking_part and asks_attendance(session.rules):
+        attendance = hooks.attendance_30d(sorted(taking_part))
+    return [_who(bidder, request, mains, attendance) for bidder, request in bids]
+
+
+def _takes_part(bidder: User) -> bool:
+    return bidder.is_active and not bidder.is_bot and not bidder.merged_into_id
+
+
+def _who(
+    bidder: User | None,
+    request: BidRequest,
+    mains: Mapping[int | None, Character],
+    attendance: Mapping[int, Decimal],
+) -> Who:
     if bidder is None:
         return None, None
-    if not bidder.is_active or bidder.is_bot or bidder.merged_into_id:
+    if not _takes_part(bidder):
         return BidderState(bidder.pk, str(bidder), Bidder(bidder.role_group), takes_part=False), None
-    character, problem = _character_of(bidder, request.character_name)
-    attendance = None
-    if asks_attendance(session.rules):
-        attendance = hooks.attendance_30d([bidder.pk]).get(bidder.pk)
+    character, problem = mains.get(bidder.pk), None
+    if request.character_name.strip():
+        character, problem = _named_character(bidder, request.character_name)
     facts = Bidder(
         role_group=bidder.role_group,
         rank_id=character.rank_id if character else None,
         is_trial=bool(character and character.rank and character.rank.is_trial),
         is_main=character.is_main if character else True,
         character_class=character.character_class if character else "",
-        attendance=attendance,
+        attendance=attendance.get(bidder.pk),
     )
     name = str(character) if character else ""
     return BidderState(bidder.pk, str(bidder), facts, character=name, problem=problem), character
 
 
-def _character_of(bidder: User, name: str) -> tuple[Character | None, CharacterProblem | None]:
+def _named_character(bidder: User, name: str) -> tuple[Character | None, CharacterProblem | None]:
     mine = Character.objects.select_related("rank").filter(user=bidder)
-    if not name.strip():
-        return mine.filter(is_main=True).first(), None
     found = mine.filter(name_key=name_key(name)).first() or find_character(name)
     if found is None:
         return None, CharacterProblem.UNKNOWN

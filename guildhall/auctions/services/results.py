@@ -65,7 +65,7 @@ def record_bid_result(
     reference = external_reference.strip()[:120] or None
     user, character, name = resolve_buyer(user=winner, character_name=character_name)
     clean = clean_item_name(item_name)
-    item = ensure_items([clean])[item_key(clean)]
+    item = _lock_item(clean, raid)
     pools = pools_for(item=item, raid=raid, pool=pool)
     pool = pools[0]
     price = parse_price(winning_bid, pools, attr="winning_bid")
@@ -109,6 +109,13 @@ def record_bid_result(
     )
     announce(session, "awarded", change="reported", awarded=[user.pk])
     return award
+
+
+def _lock_item(name: str, raid: Raid | None) -> Item:
+    """Return the item of that name, locked; its raid before it, as an award does."""
+    if raid is not None:
+        Raid.objects.select_for_update().filter(pk=raid.pk).first()
+    return ensure_items([name])[item_key(name)]
 
 
 def _session_of(

@@ -8,9 +8,9 @@ from typing import TypedDict, Unpack
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core import audit
-from guildhall.core.errors import BadInput
+from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.model_updates import update_model
-from guildhall.core.money import ZERO, parse_points
+from guildhall.core.money import ZERO, parse_points, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points.models import DKPPool
 from guildhall.roster.models import CharacterClass, Rank
@@ -139,3 +139,69 @@ def _check_policy(policy: BiddingPolicy, pool: DKPPool) -> None:
     policy.minimum_bid = parse_points(policy.minimum_bid, attr="minimum_bid", places=places, minimum=ZERO)
     policy.increment = parse_points(policy.increment, attr="increment", places=places, minimum=ZERO)
     policy.tie_breaks = check_tie_breaks(policy.tie_breaks)
+
+
+class StoredRule(TypedDict):
+    """A bidding rule as it is kept to be made again: JSON-ready, other rows by their ids."""
+
+    name: str
+    pool: int | None
+    position: int
+    is_active: bool
+    effect: str
+    cap: str | None
+    tier: int | None
+    ranks: list[int]
+    roles: list[str]
+    character_kind: str
+    is_trial: bool | None
+    attendance_below: str | None
+    character_classes: list[str]
+    item_categories: list[str]
+    item_not_for_class: bool
+
+
+def stored_rule(rule: BiddingRule) -> StoredRule:
+    """Return everything that a rule says, for `restore_rule`. One query."""
+    return {
+        "name": rule.name,
+        "pool": rule.pool_id,
+        "position": rule.position,
+        "is_active": rule.is_active,
+        "effect": rule.effect,
+        "cap": None if rule.cap is None else show_points(rule.cap),
+        "tier": rule.tier,
+        "ranks": sorted(rule.ranks.values_list("pk", flat=True)),
+        "roles": rule.roles,
+        "character_kind": rule.character_kind,
+        "is_trial": rule.is_trial,
+        "attendance_below": None if rule.attendance_below is None else str(rule.attendance_below),
+        "character_classes": rule.character_classes,
+        "item_categories": rule.item_categories,
+        "item_not_for_class": rule.item_not_for_class,
+    }
+
+
+@use_case
+def restore_rule(*, stored: StoredRule, actor: User | None) -> BiddingRule:
+    """Make a rule again that was removed.
+
+    Raises:
+        Conflict: ``rule_incomplete`` where its pool or one of its ranks is gone: without them it would be about more people
+            than before.
+        BadInput: as `save_rule`.
+    """
+    pool = DKPPool.objects.filter(pk=stored["pool"]).first() if stored["pool"] is not None else None
+    ranks = list(Rank.objects.filter(pk__in=stored["ranks"]))
+    if len(ranks) < len(stored["ranks"]) or (stored["pool"] is not None and pool is None):
+        raise Conflict(
+            f"The rule “{stored['name']}” named a pool or a rank that is gone. Make it anew.", code="rule_incomplete"
+        )
+    below = stored["attendance_below"]
+    return save_rule(
+        actor=actor, name=stored["name"], pool=pool, position=stored["position"], is_active=stored["is_active"],
+        effect=stored["effect"], cap=stored["cap"], tier=stored["tier"], ranks=ranks, roles=stored["roles"],
+        character_kind=stored["character_kind"], is_trial=stored["is_trial"],
+        attendance_below=None if below is None else Decimal(below), character_classes=stored["character_classes"],
+        item_categories=stored["item_categories"], item_not_for_class=stored["item_not_for_class"],
+    )  # fmt: skip

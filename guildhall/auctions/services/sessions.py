@@ -16,10 +16,11 @@ from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.ids import PoolId
 from guildhall.core.money import ZERO, parse_points, round_points
 from guildhall.core.transactions import use_case
+from guildhall.core.validators import parse_whole
 from guildhall.loot.models import Item
 from guildhall.loot.names import clean_item_name, item_key
 from guildhall.loot.selectors import price_reference
-from guildhall.loot.services import ensure_items, pools_for
+from guildhall.loot.services import ensure_items, lock_item, pools_for, update_item
 from guildhall.points import ledger
 from guildhall.points.models import DKPPool
 from guildhall.raids.models import Raid
@@ -29,6 +30,7 @@ from ..decisions.funds import places, unit
 from ..eligibility import snapshot
 from ..models import BiddingPolicy, BiddingRule, BidSession, Mode, SessionWinner, Status, TieBreak
 from ..selectors import policy_of, present_one, session_uuid, shown_reference
+from .roll_tiers import check_tiers
 
 AUCTION_OPENED = "auction.opened"
 """Outbox topic: bidding has begun. Payload: bid_session_id."""
@@ -51,17 +53,27 @@ def lock_session(session_id: Any) -> BidSession:
     return found
 
 
-def announce(session: BidSession, kind: str, **extra: Any) -> None:
+def announce(session: BidSession, kind: str, **extra: object) -> None:
     """Tell the stream how the session stands. Last in its transaction."""
     emit_session(present_one(session), session.pk, kind, **extra)
 
 
-def emit_session(shown: dict[str, Any], session_id: UUID, kind: str, **extra: Any) -> None:
+def emit_session(shown: dict[str, object], session_id: UUID, kind: str, **extra: object) -> None:
     """Do what `announce` does, for a session that is serialised already."""
+    emit_sessions(session_id, kind, [(shown, extra)])
+
+
+def emit_sessions(session_id: UUID, kind: str, told: Sequence[tuple[dict[str, object], dict[str, object]]]) -> None:
+    """Tell the stream how a session stood after each of several changes: of each the session as it was serialised then, and
+    what the event says beside it."""
     # What ticks is told by `ends_at` and the server's clock of the moment of sending.
     # An event is for everybody: there is no own bid in it.
-    data = {name: value for name, value in shown.items() if name not in ("seconds_left", "server_time", "own_bid")}
-    stream.emit(kind=kind, session_id=session_id, data={**data, **extra})
+    left_out = ("seconds_left", "server_time", "own_bid")
+    stream.emit_all(
+        kind=kind,
+        session_id=session_id,
+        data=[{name: value for name, value in shown.items() if name not in left_out} | extra for shown, extra in told],
+    )
 
 
 def announce_outside(session: BidSession, topic: str, **extra: Any) -> None:
@@ -75,10 +87,9 @@ def whole(value: object, *, attr: str, least: int, most: int) -> int:
     Raises:
         BadInput: ``invalid``, ``out_of_range``.
     """
-    try:
-        number = int(str(value))
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"{attr} is a whole number.", code="invalid", attr=attr) from error
+    number = parse_whole(value)
+    if number is None:
+        raise BadInput(f"{attr} is a whole number.", code="invalid", attr=attr)
     if not least <= number <= most:
         raise BadInput(f"{attr} may be {least} to {most}.", code="out_of_range", attr=attr)
     return number
@@ -113,6 +124,8 @@ class NewSession:
             (`loot.services.pools_for`), the first of them the main one.
         minimum_bid, increment: points.
         quantity: how many identical items there are.
+        game_id: the item's number in the game, as a link told it; kept on an item that has none.
+        roll_tiers: of mode `Mode.ROLL`: the ranges, the best first, such as ``[{"high": 333, "name": "main"}]``.
     """
 
     item_name: str = ""
@@ -128,6 +141,8 @@ class NewSession:
     anti_snipe_limit: object = None
     tie_breaks: object = None
     note: str = ""
+    game_id: str = ""
+    roll_tiers: object = None
 
 
 @use_case
@@ -141,9 +156,15 @@ def start_session(*, session: NewSession, actor: User | None) -> BidSession:
     raid, item = session.raid, session.item
     if raid is not None and raid.reversed_at is not None:
         raise Conflict(f"{raid} was undone; nothing can be auctioned in it.", code="raid_reversed", attr="raid_id")
+    if raid is not None and raid.state == Raid.State.CANCELLED:
+        raise Conflict(f"{raid} was called off; nothing can be auctioned in it.", code="raid_cancelled", attr="raid_id")
     if item is None:
         clean = clean_item_name(session.item_name)
         item = ensure_items([clean])[item_key(clean)]
+    else:
+        item = lock_item(item)
+    if session.game_id and not item.game_id:
+        item = update_item(item=item, actor=actor, game_id=session.game_id)
     pools = pools_for(item=item, raid=raid, pool=session.pool)
     ledger.open_pools([PoolId(one.pk) for one in pools])
     now = clock.now()
@@ -186,6 +207,7 @@ class _Terms(TypedDict):
     all_in_breaks_increment: bool
     tie_breaks: list[str]
     disclosure: str
+    roll_tiers: list[dict[str, object]]
 
 
 def _terms(asked: NewSession, policy: BiddingPolicy, pools: Sequence[DKPPool]) -> _Terms:
@@ -203,7 +225,14 @@ def _terms(asked: NewSession, policy: BiddingPolicy, pools: Sequence[DKPPool]) -
         all_in_breaks_increment=policy.all_in_breaks_increment,
         tie_breaks=check_tie_breaks(policy.tie_breaks if asked.tie_breaks is None else asked.tie_breaks),
         disclosure=policy.disclosure,
+        roll_tiers=check_tiers(asked.roll_tiers) if mode == Mode.ROLL else _no_tiers(asked),
     )
+
+
+def _no_tiers(asked: NewSession) -> list[dict[str, object]]:
+    if asked.roll_tiers:
+        raise BadInput("Only what is rolled for has ranges: mode roll.", code="contradiction", attr="roll_tiers")
+    return []
 
 
 def _number(asked: NewSession, policy: BiddingPolicy, attr: str, least: int, most: int) -> int:

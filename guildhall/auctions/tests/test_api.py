@@ -13,7 +13,8 @@ from guildhall.accounts.models import User
 from guildhall.accounts.services import create_api_key, get_or_create_bot
 from guildhall.auctions.models import BidHistory, BidSession
 from guildhall.core import clock
-from guildhall.loot.models import LootDistribution
+from guildhall.loot.models import Item, LootDistribution
+from guildhall.loot.services import create_item
 from guildhall.points.services import update_pool
 
 from . import build
@@ -162,7 +163,7 @@ def test_a_refused_bid_is_on_the_record_once_with_a_key_and_without(bot: APIClie
         ({"amount": "lots"}, (400, "not_a_number")),
         ({"amount": None}, (400, "required")),
         ({"amount": [1]}, (400, "not_a_number")),
-        ({"amount": "1e400"}, (400, "out_of_range")),
+        ({"amount": "9" * 400}, (400, "out_of_range")),
         ({"amount": 1e300}, (400, "out_of_range")),
         ({"character_name": "Borel"}, (400, "not_eligible")),
         ({"character_name": "x" * 200}, (400, "max_length")),
@@ -424,3 +425,16 @@ def test_my_balances_cost_little_to_ask_again(bot: APIClient, pool: Any, aeli: U
     assert member.get("/api/bidding/me/", headers={"If-None-Match": found["ETag"]}).status_code == 304
     place(bot, start(bot), aeli, 40)
     assert member.get("/api/bidding/me/", headers={"If-None-Match": found["ETag"]}).status_code == 200
+
+
+def test_a_name_that_no_item_has_is_asked_about_where_the_caller_says_it_is_none(bot: Any) -> None:
+    create_item(name="Cloak of Flames", actor=None)
+    refused = bot.post("/api/bidding/start-bid/", {"item_name": "Clok of Flames", "is_new": False})
+    assert first(refused) == (400, "unknown_item")
+    assert "Did you mean Cloak of Flames?" in refused.json()["errors"][0]["detail"]
+    assert Item.objects.count() == 1
+    for body in (
+        {"item_name": "cloak of flames", "is_new": False}, {"item_name": "Eye", "is_new": True}, {"item_name": "Belt"}
+    ):  # fmt: skip
+        assert bot.post("/api/bidding/start-bid/", body).status_code == 201, body
+    assert Item.objects.count() == 3

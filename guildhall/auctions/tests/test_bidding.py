@@ -10,11 +10,11 @@ import pytest
 from guildhall.auctions.models import BidHistory, BidSession, ItemBid
 from guildhall.auctions.services import (
     BidRequest,
-    bids,
     cancel_session,
     close_session,
     extend_session,
     pause_session,
+    placing,
     resume_session,
     try_bid,
     void_bid,
@@ -126,7 +126,7 @@ def test_plus_one_step_bids_the_increment_above(aeli: Any, borel: Any) -> None:
         ("100.01", "insufficient_points"),
         ("abc", "not_a_number"),
         ("NaN", "not_a_number"),
-        ("1e9", "out_of_range"),
+        ("1000000000", "out_of_range"),
         (None, "required"),
         (True, "not_a_number"),
     ],
@@ -208,7 +208,7 @@ def test_a_bid_that_waited_for_the_lock_is_judged_by_when_it_got_it(aeli: Any, m
             time.advance(dt.timedelta(seconds=2))
             return lock_session(session_id)
 
-        monkeypatch.setattr(bids, "lock_session", wait_and_lock)
+        monkeypatch.setattr(placing, "lock_session", wait_and_lock)
         assert refused(cloak, aeli, 6).code == "session_closed"
 
 

@@ -38,6 +38,7 @@ from rest_framework.response import Response
 
 from guildhall.core.errors import BadInput
 from guildhall.core.text import storable
+from guildhall.core.validators import is_plain_number
 
 from . import params
 from .fields import PointsField
@@ -62,6 +63,7 @@ LONGEST = 300
 """Characters of a text that is looked for."""
 
 
+Query: TypeAlias = QuerySet[Any]
 Path: TypeAlias = "str | Combinable | Callable[[], Combinable]"
 
 
@@ -215,7 +217,7 @@ def _value(request: Request, parameter: str, column: Column, lookup: str) -> obj
 
 def _amount(text: str, parameter: str) -> Decimal:
     try:
-        value = Decimal(text) if len(text) <= 20 else None
+        value = Decimal(text) if len(text) <= 20 and is_plain_number(text) else None
     except InvalidOperation:
         value = None
     if value is None or not value.is_finite() or abs(value) >= 10**12:
@@ -269,7 +271,7 @@ def wanted_order(request: Request, known: Mapping[str, object]) -> list[tuple[st
 class Columns(BaseFilterBackend):
     """The filter backend of every list (settings, `DEFAULT_FILTER_BACKENDS`)."""
 
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+    def filter_queryset(self, request: Request, queryset: Query, view: Any) -> Query:
         for column, name, lookup, value in given_filters(view, request):
             queryset, path = _placed(queryset, column.path or name, name)
             if lookup == "exact" and column.kind == TEXT:
@@ -293,14 +295,14 @@ class Columns(BaseFilterBackend):
         return found
 
 
-def _placed(queryset: QuerySet[Any], path: Path, name: str) -> tuple[QuerySet[Any], str]:
+def _placed(queryset: Query, path: Path, name: str) -> tuple[Query, str]:
     """Return the queryset with `path` as something to filter by."""
     if isinstance(path, str):
         return queryset, path
     return queryset.alias(**{f"by_{name}": path() if callable(path) else path}), f"by_{name}"
 
 
-def ordered(queryset: QuerySet[Any], wanted: Sequence[tuple[str, bool]], known: Mapping[str, Any]) -> QuerySet[Any]:
+def ordered(queryset: Query, wanted: Sequence[tuple[str, bool]], known: Mapping[str, Any]) -> Query:
     """Return the queryset in the wanted order, equal rows in a fixed one."""
     terms: list[Any] = []
     for name, is_down in wanted:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
+from uuid import UUID
 
 from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
@@ -17,7 +18,7 @@ from rest_framework.relations import MANY_RELATION_KWARGS
 from guildhall.core.errors import BadInput
 from guildhall.core.money import parse_points, show_points
 from guildhall.core.text import storable
-from guildhall.core.validators import parse_digits
+from guildhall.core.validators import is_plain_number, parse_digits
 
 from .params import MAX_ID
 
@@ -44,6 +45,24 @@ class PointsField(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Any) -> str:
         return show_points(Decimal(value))
+
+
+class PlainDecimalField(serializers.DecimalField):
+    """A number that is no amount (a percentage, a factor): as `serializers.DecimalField`, but no text such as “1e3”."""
+
+    def to_internal_value(self, data: int | float | str | Decimal) -> Decimal:
+        if isinstance(data, str) and data.strip() and not is_plain_number(data.strip()):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class UUIDTextField(serializers.UUIDField):
+    """A UUID as text; a number is none, though `serializers.UUIDField` takes one."""
+
+    def to_internal_value(self, data: str | int | UUID) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
 
 
 class ManyIds(serializers.ManyRelatedField):

@@ -27,9 +27,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.core.addresses import address_group, client_address
+from guildhall.core.api.errors import error_body
 from guildhall.core.api.serializers import Serializer
-from guildhall.core.errors import BadInput, Stale
-from guildhall.core.idempotency import Outcome, run_idempotently
+from guildhall.core.errors import BadInput, GuildhallError, Stale
+from guildhall.core.idempotency import Call, Outcome, run_idempotently
 from guildhall.core.transactions import is_retryable
 
 HEADER = "Idempotency-Key"
@@ -88,6 +89,36 @@ class _RolledBack(Exception):
         self.response = response
 
 
+def call_of(request: Request) -> Call | None:
+    """Return under which key a request came; None without one.
+
+    Raises:
+        BadInput: ``idempotency_key_too_long``.
+    """
+    key = request.headers.get(HEADER, "").strip()
+    if not key:
+        return None
+    if len(key) > MAX_LENGTH:
+        raise BadInput(f"{HEADER} may have {MAX_LENGTH} characters.", code="idempotency_key_too_long")
+    return Call(_owner(request), key, _fingerprint(request))
+
+
+def kept_answer(data: object, status: int) -> Outcome:
+    """Return an answer as it is kept for its key."""
+    return Outcome(without_secrets(_json(data)), status)
+
+
+def kept_refusal(error: GuildhallError) -> Outcome | None:
+    """Return a refusal as it is kept for its key; None where the same key may be sent again."""
+    body = error_body(error)
+    return None if _is_passing(error.status, body) else kept_answer(body, error.status)
+
+
+def repeated(outcome: Outcome) -> Response:
+    """Return the response to a call that was answered before."""
+    return Response(outcome.body, status=outcome.status, headers={"Idempotent-Replayed": "true"})
+
+
 def idempotent(handler: Callable[..., Response]) -> Callable[..., Response]:
     """Make a view's POST handler honour `Idempotency-Key`. Without the header the handler runs as it is.
 
@@ -98,12 +129,9 @@ def idempotent(handler: Callable[..., Response]) -> Callable[..., Response]:
 
     @functools.wraps(handler)
     def wrapper(view: object, request: Request, *args: object, **kwargs: object) -> Response:
-        key = request.headers.get(HEADER, "").strip()
-        if not key:
+        call = call_of(request)
+        if call is None:
             return handler(view, request, *args, **kwargs)
-        if len(key) > MAX_LENGTH:
-            raise BadInput(f"{HEADER} may have {MAX_LENGTH} characters.", code="idempotency_key_too_long")
-        owner, fingerprint = _owner(request), _fingerprint(request)
 
         given: list[Response] = []  # of the last attempt: the stored body is without its secrets
 
@@ -112,14 +140,14 @@ def idempotent(handler: Callable[..., Response]) -> Callable[..., Response]:
             if _passing(response):
                 raise _RolledBack(response)
             given.append(response)
-            return Outcome(without_secrets(_json(response.data)), response.status_code)
+            return kept_answer(response.data, response.status_code)
 
         try:
-            outcome = run_idempotently(owner=owner, key=key, request_hash=fingerprint, action=action)
+            outcome = run_idempotently(owner=call.owner, key=call.key, request_hash=call.request_hash, action=action)
         except _RolledBack as refusal:
             return refusal.response
         if outcome.is_repeated:
-            return Response(outcome.body, status=outcome.status, headers={"Idempotent-Replayed": "true"})
+            return repeated(outcome)
         return given[-1]
 
     wrapper.is_idempotent = True  # type: ignore[attr-defined]
@@ -150,10 +178,14 @@ def _run(view: Any, handler: Callable[..., Response], request: Request, args: An
 def _passing(response: Response) -> bool:
     """Return whether a refusal says no more than "not now" or "not you": nothing is kept of it, so that the same key may be sent
     again."""
-    if response.status_code == 409:
-        errors = response.data.get("errors") or [{}] if isinstance(response.data, dict) else [{}]
+    return _is_passing(response.status_code, response.data)
+
+
+def _is_passing(status: int, body: object) -> bool:
+    if status == 409:
+        errors = body.get("errors") or [{}] if isinstance(body, dict) else [{}]
         return bool(errors[0].get("code") == "busy")
-    return response.status_code in (401, 403, 429) or response.status_code >= 500
+    return status in (401, 403, 429) or status >= 500
 
 
 def without_secrets(body: object) -> object:

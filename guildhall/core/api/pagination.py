@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.paginator import Page, Paginator
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +15,8 @@ from .columns import is_narrowed, narrowed
 from .export import wants_file
 
 MOST_FILE_ROWS = 50_000
+MOST_OFFSET = 10**9
+"""Rows before a page up to which it is looked for before they are counted."""
 
 
 def _number(request: Request, name: str, most: int, allowed: str) -> int | None:
@@ -26,9 +29,33 @@ def _number(request: Request, name: str, most: int, allowed: str) -> int | None:
     return int(text)
 
 
+class _RowsFirst(Paginator):  # type: ignore[type-arg] # generic for a checker alone
+    """Reads the page's rows before it counts all: a page that is not full says itself how many there are."""
+
+    def page(self, number: int | str) -> Page[Any]:
+        """Return a page.
+
+        Raises:
+            EmptyPage: there is no such page.
+        """
+        whole = int(number)
+        bottom = (whole - 1) * self.per_page
+        if self.per_page > Pages.max_page_size or bottom > MOST_OFFSET:
+            return super().page(number)
+        rows = self.object_list[bottom : bottom + self.per_page]
+        if not isinstance(rows, list):  # a queryset, which is read where its rows are
+            return super().page(number)
+        if len(rows) < self.per_page and (rows or whole == 1):
+            self.count = bottom + len(rows)
+        else:
+            self.validate_number(whole)
+        return Page(rows, whole, self)
+
+
 class Pages(PageNumberPagination):
     """`?page=` and `?page_size=` (100 unless told, at most 500). What is not a page or no size is 400, not another one."""
 
+    django_paginator_class = _RowsFirst
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 500

@@ -11,15 +11,21 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db.models import Model
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import exceptions, generics, views, viewsets
 from rest_framework.request import Request, clone_request
 from rest_framework.response import Response
 
+from guildhall.core.errors import TooLarge
+
 from .contract import Contract, Fault, body_faults, contract_of, control_faults, parameter_faults
 from .export import CSVRenderer, XLSXRenderer
+from .kept import Making
 from .renderers import OrjsonRenderer
+from .rows import page_of, record_of
 
 M = TypeVar("M", bound=Model)
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -47,6 +53,17 @@ class StrictView:
     own_parameters: object = frozenset()
     ordering: object = None
     ordering_fields: object = None
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        """Do what DRF does; an answer that is to be kept is, once it is whole (`kept.py`)."""
+        response: HttpResponseBase | None = None
+        try:
+            response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+            return response
+        finally:
+            making: Making | None = request.__dict__.pop("_guildhall_making", None)
+            if making is not None:
+                making.end(request, response)
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         """Do what DRF does, then refuse unknown parameters and fields.
@@ -87,7 +104,16 @@ class StrictView:
             super().check_permissions(request)  # type: ignore[misc]
 
     def check_body_size(self, request: Request) -> None:
-        """Refuse a body that is too large for this view, before it is read. Views that take logs override it."""
+        """Refuse a body that is too large for this view, before it is read. Views that take whole logs override it: what they
+        are sent lies on the disk meanwhile, which nobody else may fill.
+
+        Raises:
+            TooLarge: ``too_large``.
+        """
+        length = str(request.META.get("CONTENT_LENGTH") or "0")
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1_000_000  # a file of that size, and the form round it
+        if length.isdecimal() and int(length[:19]) > most:
+            raise TooLarge(f"At most {most // 1_000_000} MB are read in one go here.")
 
     def check_body(self, request: Request, contract: Contract) -> None:
         """Refuse fields that the operation does not take; a view with a better reason for some says it before.
@@ -131,7 +157,22 @@ class APIView(StrictView, views.APIView):
     """DRF's, strict."""
 
 
-class ListAPIView(StrictView, generics.ListAPIView[M]):
+class ListModelMixin:
+    """As DRF's; the rows are plain columns (`rows.py`)."""
+
+    # Without a docstring, which the schema would show in place of the view's.
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
+        return page_of(self, self.filter_queryset(self.get_queryset()))  # type: ignore[attr-defined]
+
+
+class RetrieveModelMixin:
+    """As DRF's; the answer is made of plain columns (`rows.py`)."""
+
+    def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:
+        return Response(record_of(self, self.filter_queryset(self.get_queryset())))  # type: ignore[attr-defined]
+
+
+class ListAPIView(StrictView, ListModelMixin, generics.ListAPIView[M]):
     """DRF's, strict."""
 
 
@@ -139,5 +180,5 @@ class GenericViewSet(StrictView, viewsets.GenericViewSet[M]):
     """DRF's, strict."""
 
 
-class ModelViewSet(StrictView, viewsets.ModelViewSet[M]):
+class ModelViewSet(StrictView, ListModelMixin, RetrieveModelMixin, viewsets.ModelViewSet[M]):
     """DRF's, strict."""

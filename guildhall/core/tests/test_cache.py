@@ -18,11 +18,12 @@ pytestmark = pytest.mark.django_db
 def no_redis(settings: Any) -> None:
     """The cache's Redis at a port where nothing listens."""
     settings.CACHES = {
+        **settings.CACHES,
         "default": {
             "BACKEND": "guildhall.core.cache.FaultTolerantRedisCache",
             "LOCATION": "redis://127.0.0.1:1/0",
             "OPTIONS": {"socket_connect_timeout": 1},
-        }
+        },
     }
 
 

@@ -68,10 +68,10 @@ def test_a_body_that_cannot_be_read(api: APIClient, body: bytes, kind: str, expe
 @pytest.mark.parametrize(
     ("amount", "code"),
     [
-        ("NaN", "not_a_number"), ("Infinity", "not_a_number"), ("1e9", "out_of_range"), ("1.234", "too_many_decimals"),
+        ("NaN", "not_a_number"), ("Infinity", "not_a_number"), ("1000000000", "out_of_range"), ("1.234", "too_many_decimals"),
         ("abc", "not_a_number"), ("", "not_a_number"), (None, "null"), (True, "not_a_number"), ([1], "not_a_number"),
         ({}, "not_a_number"), ("1,5", "not_a_number"), ("0", "zero_amount"), (0.1 + 0.2, "too_many_decimals"),
-        ("1e-400", "too_many_decimals"), (10**40, "out_of_range"), ("٣", None), ("1_000", None),
+        ("0." + "0" * 40 + "1", "too_many_decimals"), (10**40, "out_of_range"), ("٣", None), ("1_000", None),
     ],
 )  # fmt: skip
 def test_amounts(api: APIClient, officer: User, amount: Any, code: str | None) -> None:

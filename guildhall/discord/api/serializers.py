@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -9,6 +10,7 @@ from rest_framework import serializers
 from guildhall.core.api.fields import AliasesMixin, IdField
 from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.previews import DigestField, ShownDigestField
+from guildhall.core.api.rows import Made, OfPage, Page, person
 from guildhall.core.api.serializers import Serializer
 from guildhall.discord.inbound import EVENTS
 from guildhall.discord.models import Claim, DiscordRoleMapping, DiscordSyncLog
@@ -111,6 +113,8 @@ class MappingSerializer(AliasesMixin, serializers.ModelSerializer[DiscordRoleMap
         read_only_fields = ["role_name"]
         validators: list[object] = []
 
+    row_fields: Mapping[str, Made | OfPage] = {"rank_name": Made(("rank__name",), lambda name: name or None)}
+
     def get_rank_name(self, mapping: DiscordRoleMapping) -> str | None:
         # A `source` with a default would be left out of the answer to a PATCH.
         rank = mapping["rank_name"] if isinstance(mapping, dict) else mapping.rank and mapping.rank.name
@@ -192,6 +196,8 @@ class SyncLogOutput(serializers.ModelSerializer[DiscordSyncLog]):
             "source", "reason", "detail", "actor", "finished_at",
         ]  # fmt: skip
 
+    row_fields: Mapping[str, Made | OfPage] = {"display_name": person("user"), "actor": person("actor")}
+
     def get_display_name(self, row: DiscordSyncLog) -> str | None:
         return str(row.user) if row.user else None
 
@@ -231,6 +237,14 @@ class ClaimInput(Serializer):
     message = serializers.CharField(required=False, allow_blank=True, max_length=500, default="")
 
 
+def _shown_codes(page: Page, codes: Sequence[str], user_ids: Sequence[int], states: Sequence[str]) -> list[str | None]:
+    viewer_id = page.context.get("viewer_id")
+    return [
+        code or None if user_id == viewer_id and state == Claim.State.OPEN else None
+        for code, user_id, state in zip(codes, user_ids, states, strict=True)
+    ]
+
+
 class ClaimOutput(serializers.ModelSerializer[Claim]):
     """A claim. `code` is shown to the claimant alone."""
 
@@ -247,6 +261,11 @@ class ClaimOutput(serializers.ModelSerializer[Claim]):
             "id", "kind", "state", "proof", "user_id", "display_name", "character_name", "person_id", "person_name",
             "message", "code", "code_expires_at", "decision", "decided_at", "created_at",
         ]  # fmt: skip
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "person_name": person("person"),
+        "code": OfPage(("code", "user_id", "state"), _shown_codes),
+    }
 
     def get_person_name(self, claim: Claim) -> str | None:
         return str(claim.person) if claim.person else None

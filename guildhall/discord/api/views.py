@@ -6,21 +6,20 @@ from typing import Any
 
 import django_filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import User
-from guildhall.core import revisions
 from guildhall.core.api.columns import TEXT, Column, Columns, person_name, shown_page
-from guildhall.core.api.etag import conditional, etag_of, supports_etag
 from guildhall.core.api.filters import IdFilter, Ordering
+from guildhall.core.api.kept import kept
 from guildhall.core.api.pagination import Pages, paged
 from guildhall.core.api.params import flag
 from guildhall.core.api.previews import previewed_anew
-from guildhall.core.api.views import APIView, GenericViewSet, ListAPIView, ModelViewSet
+from guildhall.core.api.views import APIView, GenericViewSet, ListAPIView, ListModelMixin, ModelViewSet
 from guildhall.core.errors import NotAllowed
 from guildhall.core.ids import DiscordId
 from guildhall.discord import selectors
@@ -29,10 +28,11 @@ from guildhall.discord.connection import check_connection
 from guildhall.discord.inbound import MemberUpdate, receive_member_update
 from guildhall.discord.linking.services import link_discord, unlink_discord
 from guildhall.discord.linking.throttled import exchange_sent_token
-from guildhall.discord.models import DiscordRoleMapping, DiscordSyncLog
+from guildhall.discord.models import DiscordMember, DiscordRole, DiscordRoleMapping, DiscordSyncLog
 from guildhall.discord.roles import mapping as mappings
 from guildhall.discord.roles.drift import drift_report, preview_role_sync
 from guildhall.discord.roles.sync import request_sync
+from guildhall.roster.models import Character, Rank
 from guildhall.roster.selectors import find_person
 
 from .serializers import (
@@ -107,16 +107,16 @@ class RosterView(ListAPIView[User]):
     queryset = User.objects.none()
 
     @extend_schema(parameters=[OpenApiParameter("linked", bool, description="Only people with a Discord account.")])
-    @supports_etag
+    @kept(User, Character, Rank, DiscordRole, DiscordRoleMapping, DiscordMember)
     def get(self, request: Request, *args: object, **kwargs: object) -> Any:
-        etag = etag_of(request, revisions.current("roster", "discord"))
-        return conditional(request, etag, lambda: self.list(request, *args, **kwargs))
+        return self.list(request, *args, **kwargs)
 
     def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         people = selectors.roster_people()
         if flag(request, "linked"):
             people = people.filter(discord_id__isnull=False)
-        return shown_page(self, request, people, selectors.roster_page)
+        rows = people.values_list(*selectors.Member._fields)
+        return shown_page(self, request, rows, selectors.roster_rows)
 
 
 class RolesView(APIView):
@@ -274,7 +274,7 @@ class SyncLogFilter(django_filters.FilterSet):
         fields = ["discord_id", "action", "outcome", "source", "role_id"]
 
 
-class AuditLogView(mixins.ListModelMixin, GenericViewSet[DiscordSyncLog]):
+class AuditLogView(ListModelMixin, GenericViewSet[DiscordSyncLog]):
     """Every change made or seen in Discord, with its outcome, newest first."""
 
     required_scopes = ("discord:read",)

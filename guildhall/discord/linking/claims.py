@@ -125,6 +125,24 @@ def _decide(claim: Claim, state: str, actor: User | None, words: str, proof: str
     return claim
 
 
+def _require_approver(locked: Claim, principal: Principal) -> None:
+    if principal.user is not None and principal.user.pk == locked.user_id:
+        raise NotAllowed("Somebody else has to approve your own claim.", code="own_claim")
+    loser = locked.person if locked.person is not None else locked.character.user if locked.character else None
+    for concerned in (locked.user, loser):
+        if concerned is not None:
+            require_authority_over(principal, concerned, change=Change.CLAIM)
+
+
+def may_approve(claim: Claim, principal: Principal) -> bool:
+    """Return whether the pages offer `principal` to approve `claim`."""
+    try:
+        _require_approver(claim, principal)
+    except NotAllowed:
+        return False
+    return True
+
+
 @use_case
 def approve_claim(*, claim: Claim, principal: Principal, reason: str = "") -> Claim:
     """Approve a claim, as an officer or as a bot that may link members: the character, or the whole person, moves.
@@ -136,12 +154,7 @@ def approve_claim(*, claim: Claim, principal: Principal, reason: str = "") -> Cl
     """
     _refuse_stranger(principal, "discord:write")
     locked = _lock_open(claim)
-    if principal.user is not None and principal.user.pk == locked.user_id:
-        raise NotAllowed("Somebody else has to approve your own claim.", code="own_claim")
-    loser = locked.person if locked.person is not None else locked.character.user if locked.character else None
-    for concerned in (locked.user, loser):
-        if concerned is not None:
-            require_authority_over(principal, concerned, change=Change.CLAIM)
+    _require_approver(locked, principal)
     _carry_out(locked, principal.user, reason, principal)
     return _decide(locked, Claim.State.APPROVED, principal.user, reason, locked.proof or Claim.Proof.OFFICER)
 

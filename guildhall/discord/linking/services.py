@@ -26,12 +26,13 @@ from guildhall.accounts.services import (
     refuse_taken_discord_id,
     unused_username,
 )
-from guildhall.core import clock, revisions
+from guildhall.core import clock
 from guildhall.core.errors import BadInput, Conflict, NotAllowed
 from guildhall.core.ids import DiscordId
 from guildhall.core.model_updates import set_fields
 from guildhall.core.transactions import use_case
 from guildhall.discord.models import DiscordMember, DiscordSyncLog, DiscordToken
+from guildhall.discord.roles.groups import keep_groups_of_roles
 from guildhall.discord.roles.sync import request_member_sync
 
 from .profile import Profile
@@ -158,7 +159,6 @@ def link_discord(
     if locked.email != email_before:
         note_email_change(user=locked, before=email_before, actor=actor, by=who)
     announce_member_change(user_id=locked.pk, change="linked", after=known.username or wanted)
-    revisions.bump("roster")
     names = ("discord_id", "discord_username", "discord_global_name", "discord_discriminator", "avatar_url")
     set_fields(user, {name: getattr(locked, name) for name in names})
     return locked
@@ -216,6 +216,7 @@ def unlink_discord(*, user: User, actor: User | None, reason: str = "", by: Prin
     locked.discord_id = None
     locked.discord_username = locked.discord_global_name = locked.discord_discriminator = locked.avatar_url = ""
     locked.save()
+    keep_groups_of_roles(user=locked, role_ids=())
     SocialAccount.objects.filter(user=locked, provider="discord").delete()
     DiscordToken.objects.filter(user=locked).delete()
     _record(DiscordSyncLog.Action.UNLINK, locked, former, actor, reason)
@@ -236,7 +237,6 @@ def unlink_discord(*, user: User, actor: User | None, reason: str = "", by: Prin
         discord_id=DiscordId(former), source="unlink", reason=reason or "unlinked", actor_id=actor.pk if actor else None
     )
     announce_member_change(user_id=locked.pk, change="unlinked", before=former)
-    revisions.bump("roster")
     return locked
 
 

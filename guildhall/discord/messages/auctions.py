@@ -24,6 +24,7 @@ _MODES = {
     "open": "open bidding, the highest wins",
     "sealed": "sealed bids, the highest wins and pays it",
     "second_price": "sealed bids, the highest wins and pays the next price",
+    "roll": "rolled for, the highest roll has it free",
 }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from guildhall.core import clock
+from guildhall.core.guild import guild_name
 
 TITLE, DESCRIPTION, FIELDS, NAME, VALUE, FOOTER, CONTENT, TOTAL = 256, 4096, 25, 256, 1024, 2048, 2000, 6000
 BUTTON_LABEL, CUSTOM_ID, CHOICE = 80, 100, 100
@@ -69,7 +70,7 @@ class Embed:
     def as_json(self) -> dict[str, object]:
         """Return the embed as Discord takes it, within its lengths, the sum of all texts included."""
         body: dict[str, Any] = {"title": cut(self.title, TITLE), "color": self.color}
-        footer = cut(self.footer or str(getattr(settings, "GUILD_NAME", "Guildhall")), FOOTER // 8)
+        footer = cut(self.footer or guild_name(), FOOTER // 8)
         left = TOTAL - len(body["title"]) - len(footer)
         body["footer"] = {"text": footer}
         if self.url:

@@ -101,9 +101,11 @@ def vote(*, application_id: int, voting_round: int) -> dict[str, object] | None:
         buttons = [button(label, f"vote:{found.pk}:{choice}", style=style) for choice, (label, style) in
                    VOTE_LABELS.items()]  # fmt: skip
         return message(embed, components=[button_row(*buttons)])
-    if found.status == Application.Status.WITHDRAWN and not found.voting_decided_at:
+    if found.status != Application.Status.VOTING_ACTIVE and not found.voting_decided_at:
         # It ended without a result: no tally, and no word that could be taken for a decision.
-        embed = Embed("Vote called off", f"**{escape(found.character_name)}**: the application was withdrawn.", GREY)
+        is_gone = found.status == Application.Status.WITHDRAWN
+        why = "the application was withdrawn." if is_gone else "what was cast counts for nothing."
+        embed = Embed("Vote called off", f"**{escape(found.character_name)}**: {why}", GREY)
         return message(embed, components=[])
     result = count(standing_votes(found), rules_of(found))
     tally = (found.decision_trace or {}).get("tally") or {
@@ -129,6 +131,7 @@ _TO_APPLICANT = {
     "recycled": ("Your trial goes on", "You stay on trial for a while longer.", GOLD),
     "approved": ("Welcome to the guild", "You are a full member now.", GREEN),
     "rejected": ("Your application", "", GREY),
+    "reopened": ("Your application is open again", "We are looking at it once more. You need do nothing.", BLUE),
     "withdrawn": ("Your application is withdrawn", "It has been withdrawn. Come back any time.", GREY),
     "trial_reminder": (
         "Your trial ends soon",

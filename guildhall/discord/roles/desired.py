@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from django.db.models import QuerySet
 
@@ -45,13 +46,59 @@ def mapped_role_ids(mappings: Iterable[DiscordRoleMapping] | None = None) -> set
     return {RoleId(mapping.role_id) for mapping in (active_mappings() if mappings is None else mappings)}
 
 
-def standing_character(characters: Iterable[Character]) -> Character | None:
+class Owned(NamedTuple):
+    """What is read of a character that somebody owns, by the paths of its columns."""
+
+    user_id: int
+    id: int
+    name: str
+    character_class: str
+    level: int | None
+    status: str
+    is_main: bool
+    is_active: bool
+    rank_id: int | None
+    rank__name: str | None
+    rank__order: int | None
+    rank__is_trial: bool | None
+
+
+class Person(Protocol):
+    """What is read of a person."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def discord_id(self) -> str | None: ...
+    @property
+    def role_group(self) -> str: ...
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def is_bot(self) -> bool: ...
+    @property
+    def merged_into_id(self) -> int | None: ...
+
+
+def owned_characters(user_ids: Collection[int] | None = None) -> Mapping[int, list[Owned]]:
+    """Return the characters of each of these people (None: of everybody), removed ones too, by user id: the main first,
+    then by name. One query; nobody's list is missing."""
+    rows = Character.objects.filter(user__isnull=False)
+    if user_ids is not None:
+        rows = rows.filter(user_id__in=user_ids)
+    found: dict[int, list[Owned]] = defaultdict(list)
+    for one in map(Owned._make, rows.order_by("-is_main", "name").values_list(*Owned._fields)):
+        found[one.user_id].append(one)
+    return found
+
+
+def standing_character(characters: Iterable[Owned]) -> Owned | None:
     """Return the character that a person's rank is read from: the active main, else the highest-ranking active one."""
     active = [c for c in characters if c.is_active and c.status == Character.Status.ACTIVE]
     for character in active:
         if character.is_main:
             return character
-    ranked = sorted(active, key=lambda c: (c.rank is None, c.rank.order if c.rank else 0, c.pk))
+    ranked = sorted(active, key=lambda c: (c.rank_id is None, c.rank__order or 0, c.id))
     return ranked[0] if ranked else None
 
 
@@ -62,13 +109,8 @@ def desired_roles(
     mappings = active_mappings() if mappings is None else mappings
     people = User.objects.filter(pk__in=list(user_ids)) if user_ids is not None else linked_people()
     people_list = list(people)
-    owned: dict[int, list[Character]] = defaultdict(list)
-    characters = Character.objects.select_related("rank").filter(user__isnull=False)
-    if user_ids is not None:
-        characters = characters.filter(user_id__in=[person.pk for person in people_list])
-    for character in characters:
-        owned[character.user_id or 0].append(character)
-    return {UserId(person.pk): _desired(person, owned[person.pk], mappings) for person in people_list}
+    owned = owned_characters([person.pk for person in people_list] if user_ids is not None else None)
+    return {UserId(person.pk): roles_due(person, owned[person.pk], mappings) for person in people_list}
 
 
 def linked_people() -> QuerySet[User]:
@@ -76,7 +118,8 @@ def linked_people() -> QuerySet[User]:
     return User.objects.filter(discord_id__isnull=False, merged_into=None, is_bot=False)
 
 
-def _desired(person: User, characters: list[Character], mappings: list[DiscordRoleMapping]) -> Desired:
+def roles_due(person: Person, characters: list[Owned], mappings: list[DiscordRoleMapping]) -> Desired:
+    """Return what a person should hold, of all their characters (`owned_characters`) and the mappings that count."""
     if not person.discord_id or not person.is_active or person.merged_into_id or person.is_bot:
         return Desired(UserId(person.pk), DiscordId(person.discord_id) if person.discord_id else None)
     standing = standing_character(characters)
@@ -88,15 +131,15 @@ def _desired(person: User, characters: list[Character], mappings: list[DiscordRo
     return Desired(UserId(person.pk), DiscordId(person.discord_id), due)
 
 
-def _is_due(mapping: DiscordRoleMapping, person: User, standing: Character | None, main: Character | None) -> bool:
+def _is_due(mapping: DiscordRoleMapping, person: Person, standing: Owned | None, main: Owned | None) -> bool:
     if mapping.kind == Kind.LINKED:
         return True
     if mapping.kind == Kind.ROLE_GROUP:
         return person.role_group == mapping.value
     if mapping.kind == Kind.STATUS:
         return main is not None and main.status == mapping.value
-    if standing is None or standing.rank is None:
+    if standing is None or standing.rank_id is None:
         return False
     if mapping.kind == Kind.TRIAL:
-        return standing.rank.is_trial
+        return bool(standing.rank__is_trial)
     return standing.rank_id == mapping.rank_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 
 from guildhall.accounts.models import RoleGroup, User
-from guildhall.core import audit, revisions
+from guildhall.core import audit
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import use_case
 from guildhall.discord.client import DiscordConfig
@@ -129,5 +129,4 @@ def delete_mapping(*, mapping: DiscordRoleMapping, actor: User | None) -> None:
 
 def _after(mapping: DiscordRoleMapping, what: str, actor: User | None) -> None:
     audit.record(action="discord.mapping", summary=f"{what}: {mapping}", actor=actor, target=mapping)
-    revisions.bump("discord")
     request_sync(user_ids=None, source="mapping", actor=actor, reason=what)

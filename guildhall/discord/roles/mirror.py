@@ -13,6 +13,8 @@ from guildhall.core.ids import DiscordId, RoleId
 from guildhall.discord.client import RestClient
 from guildhall.discord.models import DiscordMember, DiscordRole, DiscordRoleMapping
 
+from .groups import follow_members
+
 FRESH = dt.timedelta(minutes=10)
 MANAGE_ROLES = 1 << 28
 ADMINISTRATOR = 1 << 3
@@ -99,6 +101,7 @@ def store_members(members: Iterable[Mapping[str, object]], *, everybody: bool) -
     _upsert(DiscordMember, rows, key="discord_id", fields=fields)
     if everybody:
         DiscordMember.objects.filter(in_server=True, seen_at__lt=now).update(in_server=False, role_ids=[], seen_at=now)
+    follow_members(rows, everybody=everybody)
     return rows
 
 
@@ -121,9 +124,10 @@ def member_row(member: Mapping[str, Any], now: dt.datetime) -> DiscordMember:
 
 def note_left(discord_id: DiscordId) -> None:
     """Record that the person is not in the server."""
-    DiscordMember.objects.update_or_create(
+    row, _ = DiscordMember.objects.update_or_create(
         discord_id=discord_id, defaults={"in_server": False, "role_ids": [], "seen_at": clock.now()}
     )
+    follow_members([row])
 
 
 def _upsert(model: Any, rows: list[Any], *, key: str, fields: list[str]) -> None:

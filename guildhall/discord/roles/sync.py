@@ -26,6 +26,7 @@ from guildhall.discord.models import DiscordSyncLog
 
 from .desired import active_mappings, desired_roles, linked_people, mapped_role_ids
 from .drift import preview_role_sync
+from .groups import follow_members
 from .mirror import known_roles, member_row, note_left, note_role_problem
 from .plans import Change, Plan, make_plan
 
@@ -151,6 +152,7 @@ def sync_member(
     row.role_ids = sorted(held)
     row.problem = " ".join(dict.fromkeys(problems))
     row.save()
+    follow_members([row])
     return result
 
 

@@ -298,12 +298,12 @@ def test_files_are_fetched_from_discord_alone(talk: Talk, guild: Guild, event: E
 def test_a_stranger_applies_by_a_form(talk: Talk, guild: Guild) -> None:
     finn = talk.fake.state.add_person("finn")
     assert talk.slash(finn, "apply")["type"] == 9
-    answer = talk.fill_in(
-        finn, "apply", character_name="Finnius", class_level="Shadow Knight 60", availability="evenings, CET"
-    )
+    said = {"character_name": "Finnius", "class_level": "Shadow Knight 60"}
+    assert "Say your time zone" in text_of(talk.fill_in(finn, "apply", **said, availability="evenings"))
+    answer = talk.fill_in(finn, "apply", **said, availability="evenings, CET")
     assert "We have your application" in text_of(answer)
     application = Application.objects.get()
-    assert (application.character_class, application.level) == ("Shadow Knight", 60)
+    assert (application.character_class, application.level, application.timezone) == ("Shadow Knight", 60, "CET")
     assert application.discord_id == finn.id
     again = talk.slash(finn, "apply")  # no form to fill in for nothing
     assert "You have an open application already." in text_of(again)

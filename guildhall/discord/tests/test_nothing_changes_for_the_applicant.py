@@ -128,7 +128,7 @@ class Scenario:
             response = client.get(path)
             body = b"".join(response.streaming_content) if response.streaming else response.content  # type: ignore[attr-defined]
             text = "" if path.endswith("=xlsx") else VARYING.sub("", body.decode(errors="replace"))
-            headers = {name: value for name, value in response.headers.items() if name not in PASSING}
+            headers = {name: value for name, value in sorted(response.headers.items()) if name not in PASSING}
             found[path] = f"{response.status_code} {headers}\n{text}"
         return found
 

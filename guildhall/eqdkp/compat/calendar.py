@@ -10,9 +10,10 @@ from django.db.models import Prefetch
 from guildhall.core import clock
 from guildhall.core.errors import BadInput
 from guildhall.eqdkp import game
-from guildhall.eqdkp.calendar.selectors import leaders_of
-from guildhall.eqdkp.calendar.services import deadline
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyComment
+from guildhall.eqdkp.models import LegacyComment
+from guildhall.raids.calendar.selectors import leaders_of
+from guildhall.raids.calendar.services import deadline
+from guildhall.raids.models import CalendarEvent, CalendarSignup
 from guildhall.roster.hidden import hidden_ids
 from guildhall.roster.models import Character
 

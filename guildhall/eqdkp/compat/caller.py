@@ -84,7 +84,7 @@ def recognise(request: HttpRequest) -> Caller:
     sent, kind = sent_old_key(request)
     if not sent:
         return _stranger()
-    found = find_key(sent)
+    found = find_key(sent, request)
     if found is None:
         return _stranger(refused=True)
     count_use(found)

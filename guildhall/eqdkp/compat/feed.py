@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 from guildhall.core import clock
 from guildhall.eqdkp.api_format import clean_text
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
+from guildhall.raids.models import CalendarEvent, CalendarSignup
 from guildhall.roster.hidden import hidden_ids
 
 from .calendar import statuses, upcoming

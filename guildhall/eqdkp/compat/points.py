@@ -6,12 +6,14 @@ list of item pools of each pool is not started afresh there, so it carries those
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from guildhall.accounts.models import Section
 from guildhall.core import clock
+from guildhall.core.guild import guild_zone
 from guildhall.eqdkp.api_format import escape_name
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import DKPPool
@@ -35,7 +37,7 @@ def _pools(site: Site) -> list[DKPPool]:
     return sorted(DKPPool.objects.all(), key=lambda pool: numbers.old(pool.pk))
 
 
-def points(site: Site, params: Params, caller: Caller) -> dict[str, object]:
+def points(site: Site, params: Params, caller: Caller, *, now: dt.datetime | None = None) -> dict[str, object]:
     """Return everybody's points, or one character's or one account's.
 
     ``memberdata`` asks for ``items`` and ``adjustments``; ``include_html`` for every figure once more as EQdkp's pages show
@@ -51,12 +53,12 @@ def points(site: Site, params: Params, caller: Caller) -> dict[str, object]:
     with_items = "items" in parts and (caller.known or caller.sees("raids:read", Section.ITEMS))
     items = items_of(site, wanted, owners) if with_items else {}
     adjustments = adjustments_of(site, wanted, owners) if "adjustments" in parts and caller.known else {}
-    columns = additional_columns(wanted) if _asked(params, "add_columns") else {}
-    as_html = _asked(params, "include_html")
+    columns = additional_columns(wanted) if asked(params, "add_columns") else {}
+    as_html = asked(params, "include_html")
     book = points_book(owners)
     pools = _pools(site)
     pool_numbers, members = site.numbers(Kind.POOL), site.numbers(Kind.MEMBER)
-    now = clock.now()
+    date, timestamp = time_texts(now or clock.now())
     players: dict[str, Any] = {}
     for character in wanted:
         number_ = members.old(character.pk)
@@ -87,7 +89,7 @@ def points(site: Site, params: Params, caller: Caller) -> dict[str, object]:
         },
         "game": site.game,
         "info": {
-            "with_twink": 1, "date": site.shown(now, "%d.%m.%y %H:%M:%S"), "timestamp": str(stamp(now)),
+            "with_twink": 1, "date": date, "timestamp": timestamp,
             "total_players": len(whole), "total_items": LootDistribution.objects.filter(reversed_at=None).count(),
         },
         "players": players or "",
@@ -97,7 +99,12 @@ def points(site: Site, params: Params, caller: Caller) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _asked(params: Params, name: str) -> bool:
+def time_texts(now: dt.datetime) -> tuple[str, str]:
+    """Return the time of an answer as it stands there: as a date in the guild's zone, and in Unix seconds."""
+    return now.astimezone(guild_zone()).strftime("%d.%m.%y %H:%M:%S"), str(stamp(now))
+
+
+def asked(params: Params, name: str) -> bool:
     """Return whether a switch is on: a number that is not 0 (2.3), or ``true`` (before)."""
     value = params.get(name, "")
     return value.strip().lower() == "true" or digits(value) != 0

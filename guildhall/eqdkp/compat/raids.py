@@ -24,7 +24,8 @@ Params = Mapping[str, str]
 def raids(site: Site, params: Params, caller: Caller) -> dict[str, object]:
     """Return raids, newest first: all of them, or ``number`` of them from ``start`` on; notes not for strangers. Seven queries."""
     numbers, events, members = site.numbers(Kind.RAID), site.numbers(Kind.EVENT), site.numbers(Kind.MEMBER)
-    wanted = Raid.objects.filter(reversed_at=None).order_by("-started_at", "-pk")
+    held = (Raid.State.RUNNING, Raid.State.DONE)  # those to come are the calendar's
+    wanted = Raid.objects.filter(reversed_at=None, state__in=held).order_by("-started_at", "-pk")
     count = digits(params.get("number", "0"))
     if count > 0:
         start = max(digits(params.get("start", "0")), 0)  # without a number it says nothing, as there

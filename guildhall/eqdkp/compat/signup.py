@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from guildhall.accounts.models import User
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import use_case
-from guildhall.eqdkp.calendar.services import answer_date
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
+from guildhall.raids.calendar.services import answer_date
+from guildhall.raids.models import CalendarEvent, CalendarSignup
 from guildhall.roster.models import Character
 
 from .calendar import find_event

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from guildhall.core.errors import BadInput
+from guildhall.core.guild import guild_name, guild_zone
 from guildhall.eqdkp.models import ImportRun, LegacyRecord
 
 NATIVE = 100_000_000
@@ -75,7 +75,7 @@ class Site:
         full = (run.version if run is not None else "") or VERSION
         # Strangers are not told the exact version, as there.
         self.version = full if trusted else ".".join(full.split(".")[:2])
-        self.zone = ZoneInfo(settings.GUILD_TIME_ZONE)
+        self.zone = guild_zone()
         self._numbers: dict[str, Numbers] = {}
 
     def numbers(self, kind: str) -> Numbers:
@@ -87,7 +87,7 @@ class Site:
     @property
     def name(self) -> str:
         """Return the guild's name: the one set here, else the old installation's."""
-        configured = str(settings.GUILD_NAME)
+        configured = guild_name()
         return configured if configured != "Guildhall" else str(self.settings.get("guildtag") or configured)
 
     @property

@@ -19,10 +19,12 @@ from guildhall.accounts.api.authentication import LONGEST_OLD_QUERY
 from guildhall.accounts.models import Section
 from guildhall.accounts.permissions import principal_for
 from guildhall.core.errors import BadInput, GuildhallError, NotAllowed, TooManyRequests
-from guildhall.eqdkp.api_format import MAX_BODY, clean_text, parse_body, render
+from guildhall.eqdkp.api_format import MAX_BODY, clean_text, parse_body
 
 from . import calendar, characters, feed, people, points, raids, repeats, signup, writing
 from .caller import Caller, recognise, recognise_feed
+from .kept import is_kept, kept_points
+from .rendering import rendered
 from .site import Site
 
 log = logging.getLogger(__name__)
@@ -162,8 +164,10 @@ def _failure(error: GuildhallError) -> dict[str, object]:
 
 
 def _response(answer: Mapping[str, object], params: Params) -> HttpResponse:
-    one_table = params.get("one_table") != "false"
-    body, content_type = render(answer, params.get("format", "xml"), one_table=one_table)
+    return _sent(*rendered(answer, params))
+
+
+def _sent(body: str | bytes, content_type: str) -> HttpResponse:
     response = HttpResponse(body, content_type=content_type)
     response["Cache-Control"] = "no-store"
     return response
@@ -184,6 +188,9 @@ def api(request: HttpRequest) -> HttpResponse:
         caller = recognise(request)
         if caller.refused:
             throttle.failed(request, throttle.Tried.KEY)
+        if request.method in ("GET", "HEAD") and is_kept(params):
+            caller.may_read("points:read", Section.STANDINGS)
+            return _sent(*kept_points(request, params, caller))
         answer = _answer(request, params, caller)
     except TooManyRequests:
         raise  # the middleware says it, with `Retry-After`

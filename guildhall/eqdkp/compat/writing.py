@@ -113,6 +113,8 @@ def add_item(*, site: Site, body: Body, actor: User) -> dict[str, object]:
     name = text(body, "item_name", required=True)
     raid = _raid(site, body, "item_raid_id", required=True)
     item_pool = _item_pool(site, body)
+    if raid is not None:
+        Raid.objects.select_for_update().filter(pk=raid.pk).first()  # a raid before its items, as an award does
     item = next(iter(ensure_items([name], item_pool=item_pool).values()))
     changes: dict[str, object] = {}
     if item.item_pool_id != item_pool.pk:

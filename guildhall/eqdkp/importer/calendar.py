@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from guildhall.core import clock
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.legacy.values import PhpValue, integer, money
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, ImportRun, LegacyChange, LegacyRecord
+from guildhall.eqdkp.models import ImportRun, LegacyChange, LegacyRecord
+from guildhall.raids.models import CalendarEvent, CalendarSignup
 
 from .context import Context, Kind
 from .difference import Known, RowT

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from guildhall.accounts.models import RoleGroup, User
-from guildhall.accounts.services import unused_username
+from guildhall.accounts.services import follow_roles, unused_username
 from guildhall.eqdkp.legacy import rows as r
 from guildhall.eqdkp.models import LegacyRecord
 from guildhall.roster.models import Character
@@ -78,6 +78,7 @@ class _NewUsers:
         through.objects.bulk_create(
             [through(user_id=u.pk, group_id=groups[u.role_group]) for u in self.users], batch_size=BATCH
         )
+        follow_roles(self.users)
         User.history.bulk_history_create(self.users, batch_size=BATCH)
 
 

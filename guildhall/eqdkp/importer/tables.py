@@ -9,9 +9,10 @@ from typing import ClassVar
 from django.db import connection, models
 
 from guildhall.core.money import MAX_POINTS
-from guildhall.eqdkp.calendar.services import MOST_HOURS
 from guildhall.eqdkp.legacy.rows import TableSpec
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyLog
+from guildhall.eqdkp.models import LegacyLog
+from guildhall.raids.calendar.services import MOST_HOURS
+from guildhall.raids.models import CalendarEvent, CalendarSignup
 
 from .context import MAX_INTEGER, Context, fingerprint
 from .difference import Changed, Created, Known, RowT

@@ -10,9 +10,9 @@ import pytest
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
-from guildhall.eqdkp.calendar.services import answer_date, call_off
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
 from guildhall.eqdkp.undo import undo_import
+from guildhall.raids.calendar.services import answer_date, call_off
+from guildhall.raids.models import CalendarEvent, CalendarSignup
 from guildhall.roster.models import Character
 
 from .importing import bring, equal, ours, problems

@@ -14,10 +14,10 @@ from django.core.management.base import CommandError
 from guildhall.core import clock
 from guildhall.eqdkp.legacy.values import profile, text, unserialize
 from guildhall.eqdkp.management.commands.import_eqdkp import SHOWN
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyLog, LegacyProblem
+from guildhall.eqdkp.models import LegacyLog, LegacyProblem
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import PointAdjustment
-from guildhall.raids.models import ItemPool, Raid
+from guildhall.raids.models import CalendarEvent, CalendarSignup, ItemPool, Raid
 from guildhall.roster.models import Character, Rank
 
 from .importing import balance, bring, equal, ours, problems

@@ -18,13 +18,13 @@ from guildhall.core.models import AuditEvent, OutboxMessage
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.legacy.dump import read_dump
 from guildhall.eqdkp.legacy.source import open_source
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, ImportRun, LegacyComment, LegacyLog, LegacyRecord
+from guildhall.eqdkp.models import ImportRun, LegacyComment, LegacyLog, LegacyRecord
 from guildhall.eqdkp.services import perform
 from guildhall.loot.models import LootDistribution
 from guildhall.points import ledger
 from guildhall.points.models import Bucket, DKPPool, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
 from guildhall.points.services.merging import merge_people
-from guildhall.raids.models import Event, Raid, RaidAttendance
+from guildhall.raids.models import CalendarEvent, CalendarSignup, Event, Raid, RaidAttendance
 from guildhall.roster.models import Character, Rank
 
 from . import legacy_data

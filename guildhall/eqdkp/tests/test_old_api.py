@@ -14,10 +14,9 @@ from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_api_key
 from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.core import clock
-from guildhall.eqdkp.models import CalendarSignup
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import LedgerEntry, PointAdjustment
-from guildhall.raids.models import Event, Raid, UnmatchedName
+from guildhall.raids.models import CalendarSignup, Event, Raid, UnmatchedName
 from guildhall.roster.models import Character
 
 from .importing import balance, bring, ours

@@ -201,7 +201,9 @@ def test_a_character_taken_off_the_roster_leaves_its_points_with_those_who_stay(
     check(tool)
 
 
-def test_only_those_who_moved_are_added_up_again(tool: Tool, django_assert_num_queries: Any, settings: Any) -> None:
+def test_of_those_who_moved_only_what_is_newer_is_read(
+    tool: Tool, django_assert_num_queries: Any, settings: Any
+) -> None:
     from guildhall.eqdkp.compat.figures import sums_by_name
 
     with django_assert_num_queries(2):
@@ -212,9 +214,12 @@ def test_only_those_who_moved_are_added_up_again(tool: Tool, django_assert_num_q
         "adjustment_date": "2026-08-01 20:00", "adjustment_reason": "x", "adjustment_event_id": 1,
         "adjustment_members": {"member": [4]}, "adjustment_value": 1,
     })  # fmt: skip
-    with django_assert_num_queries(2) as seen:
+    with django_assert_num_queries(3) as seen:
         after = sums_by_name()
-    assert f"IN ({ours('person', 4)})" in seen.captured_queries[1]["sql"]
+    read = seen.captured_queries[2]["sql"]
+    assert f"IN ({ours('person', 4)})" in read
+    assert "id > " in read.replace('"', "").replace("`", "")
+    assert "SUM(" not in read
     assert {user_id for user_id in whole if whole[user_id] != after[user_id]} == {ours("person", 4)}
 
 

@@ -14,9 +14,8 @@ from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.services import create_api_key
 from guildhall.accounts.visitors import edit_visitor_access
 from guildhall.core import clock
-from guildhall.eqdkp.models import CalendarEvent
 from guildhall.loot.services import NewAward, award_item, ensure_items
-from guildhall.raids.models import ItemPool
+from guildhall.raids.models import CalendarEvent, ItemPool
 from guildhall.roster.models import Character
 from guildhall.roster.services import create_character, reassign_character
 

@@ -12,10 +12,9 @@ from django.test import Client
 
 from guildhall.accounts.models import User
 from guildhall.core.models import IdempotencyKey
-from guildhall.eqdkp.models import CalendarSignup
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.points.models import DKPPool, LedgerEntry, PointAdjustment
-from guildhall.raids.models import Event, EventPool, ItemPool, Raid, UnmatchedName
+from guildhall.raids.models import CalendarSignup, Event, EventPool, ItemPool, Raid, UnmatchedName
 from guildhall.roster.models import Character
 
 from .importing import balance, ours

@@ -16,7 +16,7 @@ from guildhall.accounts.models import User
 from guildhall.auctions.services import NewSession, start_session
 from guildhall.core.errors import Conflict
 from guildhall.core.transactions import run_in_transaction
-from guildhall.eqdkp.models import CalendarEvent, ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
+from guildhall.eqdkp.models import ImportRun, LegacyComment, LegacyLog, LegacyProblem, LegacyRecord
 from guildhall.eqdkp.undo import undo_import
 from guildhall.loot.models import Item, LootDistribution
 from guildhall.loot.services import reverse_award
@@ -24,7 +24,7 @@ from guildhall.points import ledger
 from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, PointAdjustment, UserPointsSummary
 from guildhall.points.services.adjustments import reverse_adjustment
 from guildhall.points.services.merging import merge_people
-from guildhall.raids.models import AttendanceCheck, Event, Raid, RaidAttendance
+from guildhall.raids.models import AttendanceCheck, CalendarEvent, Event, Raid, RaidAttendance
 from guildhall.raids.services.amending import remove_attendee
 from guildhall.raids.services.awarding import award_attendance
 from guildhall.roster.models import Character, Rank

@@ -105,6 +105,27 @@ def delete(
         return delete(model, some[:half], before) | delete(model, some[half:], before)
 
 
+def delete_documents(model: type[models.Model], keys: Collection[object]) -> set[object]:
+    """Delete as `delete` does, in one statement for those to which nothing refers: no row is read, no instance made.
+
+    Documents have no history and nothing listens to their deletion.
+    """
+    referred: set[object] = set()
+    for relation in model._meta.related_objects:
+        rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": keys})
+        referred.update(rows.values_list(relation.field.name, flat=True))
+    free = [key for key in keys if key not in referred]
+    with transaction.atomic():
+        for field in model._meta.many_to_many:
+            through = field.remote_field.through
+            assert through is not None
+            links = through._base_manager.filter(**{f"{field.m2m_field_name()}__in": free})
+            links._raw_delete(links.db)
+        rows = model._base_manager.filter(pk__in=free)
+        rows._raw_delete(rows.db)
+    return delete(model, [key for key in keys if key in referred])
+
+
 class Removal:
     """The steps that take away what one import made; the movements are reversed before."""
 
@@ -145,7 +166,7 @@ class Removal:
             def work(before: int | None = last) -> tuple[int, int | None]:
                 rows = model.objects.filter(self.ours, **({} if before is None else {"pk__lt": before}))
                 keys = list(rows.order_by("-pk").values_list("pk", flat=True)[:CHUNK])
-                return len(keys) - len(delete(model, keys)), keys[-1] if keys else None
+                return len(keys) - len(delete_documents(model, keys)), keys[-1] if keys else None
 
             count, last = run_in_transaction(work)
             if last is None:

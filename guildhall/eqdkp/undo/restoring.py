@@ -12,18 +12,10 @@ from guildhall.eqdkp.importer.characters import CharacterState, apply_character
 from guildhall.eqdkp.importer.context import UNDO_REASON
 from guildhall.eqdkp.importer.raid_difference import RaidState
 from guildhall.eqdkp.importer.raid_writing import sync
-from guildhall.eqdkp.models import (
-    CalendarEvent,
-    CalendarSignup,
-    ImportRun,
-    LegacyChange,
-    LegacyComment,
-    LegacyLog,
-    LegacyRecord,
-)
+from guildhall.eqdkp.models import ImportRun, LegacyChange, LegacyComment, LegacyLog, LegacyRecord
 from guildhall.loot.models import LootDistribution
 from guildhall.points.models import DKPPool, PointAdjustment
-from guildhall.raids.models import Event, ItemPool, Raid
+from guildhall.raids.models import CalendarEvent, CalendarSignup, Event, ItemPool, Raid
 from guildhall.roster.models import Character, Rank
 
 Kind = LegacyRecord.Kind

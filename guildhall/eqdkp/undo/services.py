@@ -12,7 +12,7 @@ import uuid
 from django.db.models import Exists, OuterRef, Q
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, batches, clock, leases, revisions
+from guildhall.core import audit, batches, clock, leases
 from guildhall.core.errors import Conflict, NotFound
 from guildhall.core.transactions import run_in_transaction
 from guildhall.eqdkp.importer.context import UNDO_REASON, Beat
@@ -110,8 +110,6 @@ class _Undo:
                 target=self.run,
                 data={"removed": self.done.removed, "kept": self.done.kept[:200]},
             )
-            for name in ("roster", "pools", "raids", "loot"):
-                revisions.bump(name)
             attendance_changed()
 
         run_in_transaction(finish)

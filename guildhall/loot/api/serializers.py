@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rest_framework import serializers
 
 from guildhall.core.api.fields import AliasesMixin, IdField, JSONObjectField, PointsField
+from guildhall.core.api.previews import DigestField, ShownDigestField
+from guildhall.core.api.rows import Made, OfPage, Page, made_of, related_ids
 from guildhall.core.api.serializers import Serializer
 from guildhall.core.errors import BadInput, contradiction
 from guildhall.loot.models import Item, LootDistribution
@@ -34,6 +37,16 @@ class ItemSerializer(AliasesMixin, serializers.ModelSerializer[Item]):
         read_only_fields = ["created_at", "updated_at"]
 
 
+_EXTRA_POOLS = related_ids(
+    lambda: LootDistribution.extra_pools.through.objects.order_by("dkppool__name"), "lootdistribution", "dkppool"
+)
+
+
+def _every_pool(page: Page, keys: Sequence[int], pool_ids: Sequence[int]) -> list[list[int]]:
+    extra = _EXTRA_POOLS.make(page, keys)
+    return [[pool_id, *others] for pool_id, others in zip(pool_ids, extra, strict=True)]
+
+
 class AwardSerializer(serializers.ModelSerializer[LootDistribution]):
     """An award as it stands: names as they were then, `reversed_at` once it was undone."""
 
@@ -59,13 +72,15 @@ class AwardSerializer(serializers.ModelSerializer[LootDistribution]):
         ]  # fmt: skip
         read_only_fields = fields
 
+    row_fields: Mapping[str, Made | OfPage] = {"dkp_pool_ids": OfPage(("pk", "pool_id"), _every_pool)}
+
     def get_dkp_pool_ids(self, award: LootDistribution) -> list[int]:
         """Return every pool that it counts in, the main one first."""
         return [award.pool_id, *(pool.pk for pool in award.extra_pools.all())]
 
 
 def refuse_other_item(attrs: dict[str, Any]) -> None:
-    """Pass unless `item_id` and `item_name` are two items. One query, where both are given.
+    """Pass unless `item_id` and `item_name` are two items. One query where both are given, two where they differ.
 
     Raises:
         BadInput: ``contradiction``.
@@ -73,8 +88,11 @@ def refuse_other_item(attrs: dict[str, Any]) -> None:
     name, item_id = attrs.get("item_name"), attrs.get("item_id")
     if not name or item_id is None:
         return
-    item = Item.objects.filter(pk=item_id).first()
-    if item is not None and item.name_key != item_key(name):
+    item = Item.objects.select_related("merged_into").filter(pk=item_id).first()
+    if item is None or item_key(name) == item.name_key:
+        return
+    item = item.merged_into or item
+    if item.name_key != item_key(name) and not item.merged_from.filter(name_key=item_key(name)).exists():
         raise contradiction("item_name", "item_id", f"{item_id} is {item.name}, not {name[:60]}.")
 
 
@@ -105,6 +123,7 @@ class AwardInput(BuyerFields):
 class CorrectionInput(BuyerFields):
     """`POST /api/loot/{id}/correct/`: what is given replaces what was wrong."""
 
+    item_name = serializers.CharField(required=False, allow_blank=True, max_length=500)
     points_spent = PointsField(required=False)
     reason = serializers.CharField(max_length=300)
 
@@ -140,3 +159,34 @@ class PriceReferenceSerializer(Serializer):
     trend = serializers.ChoiceField(choices=["rising", "falling", "steady"], allow_null=True)
     trend_percent = serializers.DecimalField(max_digits=9, decimal_places=2, allow_null=True)
     last = PastPriceSerializer(many=True)
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "last": Made(("last",), lambda prices: made_of(prices, PastPriceSerializer))
+    }
+
+
+class ItemMergeInput(Serializer):
+    """The item that turns out to be this one; `preview` shows what would move and changes nothing."""
+
+    source_item_id = serializers.IntegerField(min_value=0)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
+    preview = serializers.BooleanField(required=False, default=False)
+    digest = DigestField()
+
+
+class ItemMergeSerializer(Serializer):
+    """What a merge of two items moves, or moved. No point moves."""
+
+    digest = ShownDigestField()
+    source_item_id = serializers.IntegerField()
+    target_item_id = serializers.IntegerField()
+    merged = serializers.BooleanField()
+    batch_id = serializers.UUIDField(allow_null=True, help_text="undo it at `/api/batches/{id}/undo/`")
+    awards = serializers.IntegerField(help_text="that move, the undone too")
+    auctions = serializers.IntegerField(help_text="that move")
+    plans = serializers.IntegerField(help_text="bosses whose expected loot names the other item")
+    details = serializers.ListField(
+        child=serializers.CharField(), help_text="what this item lacks and gets of the other: description, category, …"
+    )
+    source_prices = PriceReferenceSerializer(help_text="what the other item went for before")
+    target_prices = PriceReferenceSerializer(help_text="what this item went for before")

@@ -7,29 +7,38 @@ from typing import Any
 import django_filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.api.visitors import VisitorReadable
-from guildhall.accounts.models import Section
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.visitors import is_visitor
 from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.kept import kept
 from guildhall.core.api.params import whole_number
-from guildhall.core.api.views import GenericViewSet, ModelViewSet
+from guildhall.core.api.previews import previewed_anew
+from guildhall.core.api.rows import made_of
+from guildhall.core.api.views import GenericViewSet, ListModelMixin, ModelViewSet, RetrieveModelMixin
+from guildhall.core.models import Batch
 from guildhall.loot import selectors, services
 from guildhall.loot.models import Item, LootDistribution
+from guildhall.points.models import DKPPool
 from guildhall.points.selectors import pool_or_default
+from guildhall.raids.models import Event, ItemPool, Raid
+from guildhall.roster.models import Character, CharacterAlias, Rank
 from guildhall.roster.selectors import find_person
 
 from .serializers import (
     AwardInput,
     AwardSerializer,
     CorrectionInput,
+    ItemMergeInput,
+    ItemMergeSerializer,
     ItemSerializer,
     PastPriceSerializer,
     PriceReferenceSerializer,
@@ -37,7 +46,8 @@ from .serializers import (
 )
 
 READ = ("raids:read", "bidding:read")
-SCOPES = {"GET": READ, "POST": "raids:write", "PUT": "raids:write", "PATCH": "raids:write", "DELETE": "raids:write"}
+WRITE = ("raids:write", "loot:write")
+SCOPES = {"GET": READ, **dict.fromkeys(("POST", "PUT", "PATCH", "DELETE"), WRITE)}
 
 
 def buyer(data: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +57,10 @@ def buyer(data: dict[str, Any]) -> dict[str, Any]:
         "user": find_person(user_id=user_id) if user_id is not None else None,
         "character_name": data.get("character_name", ""),
     }
+
+
+#: What is shown of an item, or of an award, is read from these.
+OF_ITEMS = (Item, ItemPool, LootDistribution, DKPPool, User, Character, CharacterAlias, Rank, Raid, Event)
 
 
 class ItemViewSet(VisitorReadable, ModelViewSet[Item]):
@@ -65,6 +79,8 @@ class ItemViewSet(VisitorReadable, ModelViewSet[Item]):
     lookup_value_regex = ID_PATTERN
     search_fields = ["name", "category", "game_id"]
 
+    list = kept(*OF_ITEMS)(ListModelMixin.list)
+
     def get_queryset(self) -> Any:
         return selectors.items()
 
@@ -81,6 +97,52 @@ class ItemViewSet(VisitorReadable, ModelViewSet[Item]):
     def perform_destroy(self, instance: Item) -> None:
         services.delete_item(item=instance, actor=principal(self.request).user)
 
+    def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """Return an item; of an id that was merged into another item, that one."""
+        self.kwargs["pk"] = selectors.staying_item_id(int(self.kwargs["pk"]))
+        return super().retrieve(request, *args, **kwargs)
+
+    def get_object(self) -> Item:
+        """Return the item that the URL names, for a change.
+
+        Raises:
+            Conflict: ``item_merged``.
+        """
+        for merged in Item.objects.select_related("merged_into").filter(
+            pk=self.kwargs["pk"], merged_into__isnull=False
+        ):
+            services.refuse_merged(merged)
+        return super().get_object()
+
+    @extend_schema(
+        request=ItemMergeInput,
+        responses=ItemMergeSerializer,
+        examples=[
+            OpenApiExample("look first", {"source_item_id": 12, "preview": True}, request_only=True),
+            OpenApiExample("a typo", {"source_item_id": 12, "reason": "Clok of Flames was a typo"}, request_only=True),
+        ],
+        filters=False,
+    )
+    @action(detail=True, methods=["post"], pagination_class=None)
+    @idempotent
+    def merge(self, request: Request, pk: str) -> Response:
+        """Make another item this one: its awards, prices, auctions and planned loot become this item's; its name and id find it."""
+        given = ItemMergeInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        data = given.validated_data
+        target, source = (selectors.entry_by_id(one) for one in (pk, data["source_item_id"]))
+        plan, batch = services.preview_merge_items(source=source, target=target), None
+        if not data["preview"]:
+            with previewed_anew(lambda: _merge(services.preview_merge_items(source=source, target=target), None)):
+                batch = services.merge_items(
+                    source=source,
+                    target=target,
+                    actor=principal(request).user,
+                    reason=data.get("reason", ""),
+                    digest=data.get("digest"),
+                )
+        return Response(_merge(plan, batch))
+
     @extend_schema(
         responses=PriceReferenceSerializer,
         parameters=[
@@ -92,6 +154,7 @@ class ItemViewSet(VisitorReadable, ModelViewSet[Item]):
         filters=False,
     )
     @action(detail=True, methods=["get"], url_path="price-history", pagination_class=None)
+    @kept(*OF_ITEMS)
     def price_history(self, request: Request, pk: str) -> Response:
         """Count, range, median of the last awards, and whether they rise or fall."""
         last = whole_number(request, "last") or selectors.REFERENCE_SIZE
@@ -99,7 +162,33 @@ class ItemViewSet(VisitorReadable, ModelViewSet[Item]):
             item=selectors.item_by_id(pk), pool_id=whole_number(request, "dkp_pool_id"),
             last=min(last, 200), for_visitor=is_visitor(request),
         )  # fmt: skip
-        return Response(PriceReferenceSerializer(reference).data)
+        return Response(made_of([reference], PriceReferenceSerializer)[0])
+
+
+def _merge(plan: services.ItemMerge, batch: Batch | None) -> object:
+    return ItemMergeSerializer(
+        {
+            "digest": plan.digest,
+            "source_item_id": plan.source.pk,
+            "target_item_id": plan.target.pk,
+            "merged": batch is not None,
+            "batch_id": batch.pk if batch is not None else None,
+            "awards": plan.awards,
+            "auctions": plan.followers.get("auctions", 0),
+            "plans": len(plan.planned),
+            "details": plan.details,
+            "source_prices": plan.source_prices,
+            "target_prices": plan.target_prices,
+        }
+    ).data
+
+
+class ItemIdFilter(IdFilter):
+    """A filter on the id of an item, also by that of an entry that was merged into it."""
+
+    def filter(self, qs: Any, value: int | None) -> Any:
+        """Return the rows of the item."""
+        return super().filter(qs, value if value is None else selectors.staying_item_id(int(value)))  # type: ignore[misc]
 
 
 class AwardFilter(django_filters.FilterSet):
@@ -108,7 +197,7 @@ class AwardFilter(django_filters.FilterSet):
 
     user_id = IdFilter(field_name="user_id")
     raid_id = IdFilter(field_name="raid_id")
-    item_id = IdFilter(field_name="item_id")
+    item_id = ItemIdFilter(field_name="item_id")
     dkp_pool_id = IdFilter(field_name="pool_id")
     discord_id = django_filters.CharFilter(field_name="user__discord_id")
     source = django_filters.ChoiceFilter(choices=LootDistribution.Source.choices)
@@ -123,10 +212,10 @@ _VISITOR_AWARD_FIELDS = (
 )  # fmt: skip
 
 
-class AwardViewSet(VisitorReadable, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[LootDistribution]):
+class AwardViewSet(VisitorReadable, ListModelMixin, RetrieveModelMixin, GenericViewSet[LootDistribution]):
     """Who got what for how much, with what was undone."""
 
-    required_scopes = {"GET": READ, "POST": ("raids:write", "points:write")}
+    required_scopes = {"GET": READ, "POST": (*WRITE, "points:write")}
     visitor_section = Section.ITEMS
     visitor_params = (
         "user_id", "raid_id", "item_id", "dkp_pool_id", "source", "awarded_after", "awarded_before", "standing",
@@ -138,6 +227,8 @@ class AwardViewSet(VisitorReadable, mixins.ListModelMixin, mixins.RetrieveModelM
     filterset_class = AwardFilter
     column_aliases = {"dkp_pool": "dkp_pool_id"}
     search_fields = ["item_name", "character_name", "user__display_name"]
+
+    list = kept(*OF_ITEMS)(ListModelMixin.list)
 
     def get_queryset(self) -> Any:
         rows = selectors.awards()
@@ -154,7 +245,7 @@ class AwardViewSet(VisitorReadable, mixins.ListModelMixin, mixins.RetrieveModelM
     @action(detail=True, methods=["post"])
     @idempotent
     def correct(self, request: Request, pk: str) -> Response:
-        """Put right the buyer or the price: undone and made anew in one transaction. Returns the new award."""
+        """Put right the buyer, the price or the item: undone and made anew in one transaction. Returns the new award."""
         given = CorrectionInput(data=request.data)
         given.is_valid(raise_exception=True)
         data = given.validated_data
@@ -163,6 +254,7 @@ class AwardViewSet(VisitorReadable, mixins.ListModelMixin, mixins.RetrieveModelM
             actor=principal(request).user,
             reason=data["reason"],
             points_spent=data.get("points_spent"),
+            item_name=data.get("item_name", ""),
             **buyer(data),
         )
         return Response(AwardSerializer(made).data)
@@ -182,15 +274,17 @@ class AwardViewSet(VisitorReadable, mixins.ListModelMixin, mixins.RetrieveModelM
         return Response(AwardSerializer(award).data)
 
 
-class RaidLootView(VisitorReadable, mixins.ListModelMixin, GenericViewSet[LootDistribution]):
+class RaidLootView(VisitorReadable, ListModelMixin, GenericViewSet[LootDistribution]):
     """What dropped in a raid and who got it."""
 
-    required_scopes = {"GET": READ, "POST": "raids:write"}
+    required_scopes = {"GET": READ, "POST": WRITE}
     visitor_section = Section.ITEMS
     visitor_fields = _VISITOR_AWARD_FIELDS
     serializer_class = AwardSerializer
     queryset = LootDistribution.objects.none()
     column_aliases = {"dkp_pool": "dkp_pool_id"}
+
+    list = kept(*OF_ITEMS)(ListModelMixin.list)
 
     def get_queryset(self) -> Any:
         services.find_raid(self.kwargs["raid_id"])

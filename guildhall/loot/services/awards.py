@@ -23,7 +23,7 @@ from guildhall.raids.models import Raid
 from guildhall.roster.models import Character
 
 from .buying import lock_raid, parse_price, pools_for, resolve_buyer
-from .items import ensure_items
+from .items import ensure_items, lock_item
 
 LOOT_AWARDED = "loot.awarded"
 """Outbox topic: an item was awarded. Payload: award_id, auction (the bid session's id or None), corrects (award id or None)."""
@@ -74,7 +74,8 @@ def award_item(
     """Give somebody an item and take its price, in one transaction.
 
     Args:
-        locked: summaries that the caller has locked already.
+        locked: summaries that the caller has locked already, and before them what keeps the item from being merged: the item, or the
+            auction of it.
         promised: what was held for this price (`ledger.post`).
 
     Raises:
@@ -94,6 +95,8 @@ def award_item(
     if item is None:
         clean = clean_item_name(award.item_name)
         item = ensure_items([clean])[item_key(clean)]
+    elif locked is None:
+        item = lock_item(item)
     pools = award.pools or pools_for(item=item, raid=raid, pool=award.pool)
     price = parse_price(award.points_spent, pools)
     # Locked before the document is written, whose foreign key locks the buyer too: a merge takes them in this order.
@@ -201,13 +204,16 @@ def correct_award(
     character: Character | None = None,
     character_name: str = "",
     points_spent: object = None,
+    item: Item | None = None,
+    item_name: str = "",
 ) -> LootDistribution:
-    """Put right a wrong buyer or a wrong price: the award is undone and made anew, in one transaction.
+    """Put right a wrong buyer, price or item: the award is undone and made anew, in one transaction.
 
     Args:
         reason: why; kept on both.
         user, character, character_name: the right buyer; none of them leaves the buyer as it is.
         points_spent: the right price; None leaves it.
+        item, item_name: the right item; a name not in the catalogue yet makes it. The pools stay those that were charged.
 
     Returns:
         The new award; its `corrected_from` is the old one.
@@ -217,12 +223,15 @@ def correct_award(
         Conflict: ``already_reversed``, ``pool_closed``.
     """
     hooks.lock_documents([award.document])
+    Raid.objects.select_for_update().filter(pk=award.raid_id or 0).first()  # a raid before its items, as an award does
+    item = _right_item(award, item, item_name)
     award.refresh_from_db()
     user, character, name = _right_buyer(award, user, character, character_name)
     pools = [award.pool, *award.extra_pools.all()]
     price = award.points_spent if points_spent is None else parse_price(points_spent, pools)
-    if (user.pk, name, price) == (award.user_id, award.character_name, award.points_spent):
-        raise BadInput("That is how it stands already; give another buyer or price.", code="nothing_to_correct")
+    before = (award.user_id, award.character_name, award.points_spent, award.item_id)
+    if (user.pk, name, price, item.pk) == before:
+        raise BadInput("That is how it stands already; give another buyer, price or item.", code="nothing_to_correct")
     raid = award.raid
     if raid is not None:
         raid = lock_raid(raid)
@@ -233,8 +242,8 @@ def correct_award(
     _undo(award, actor, reason)
     now = clock.now()
     made = LootDistribution.objects.create(
-        item_id=award.item_id,
-        item_name=award.item_name,
+        item=item,
+        item_name=award.item_name if item.pk == award.item_id else item.name,
         user=user,
         character=character,
         character_name=name,
@@ -263,15 +272,29 @@ def _record_correction(award: LootDistribution, made: LootDistribution, actor: U
     before, after = show_points(award.points_spent), show_points(made.points_spent)
     audit.record(
         action="loot.correct_award",
-        summary=f"{award}, {before} → {made.character_name or made.user}, {after}: {reason}",
+        summary=f"{award}, {before} → {_new_item(award, made)}{made.character_name or made.user}, {after}: {reason}",
         actor=actor,
         target=made,
         data={
             "award_id": award.pk,
-            "before": {"user_id": award.user_id, "points_spent": before},
-            "after": {"user_id": made.user_id, "points_spent": after},
+            "before": {"user_id": award.user_id, "points_spent": before, "item_id": award.item_id},
+            "after": {"user_id": made.user_id, "points_spent": after, "item_id": made.item_id},
         },
     )
+
+
+def _new_item(award: LootDistribution, made: LootDistribution) -> str:
+    return "" if made.item_id == award.item_id else f"{made.item_name} to "
+
+
+def _right_item(award: LootDistribution, item: Item | None, item_name: str) -> Item:
+    """Return the item of a corrected award, locked: the one that is named, or the one it has."""
+    if item is not None:
+        return lock_item(item)
+    if item_name.strip():
+        clean = clean_item_name(item_name)
+        return ensure_items([clean])[item_key(clean)]
+    return lock_item(award.item)
 
 
 def _right_buyer(

@@ -13,6 +13,7 @@ from guildhall.loot.models import Item
 from guildhall.points.models import DKPPool
 from guildhall.points.selectors import default_pool
 from guildhall.raids.models import Raid
+from guildhall.raids.services import begin
 from guildhall.roster.models import Character
 from guildhall.roster.selectors import character_by_name
 
@@ -78,15 +79,42 @@ def pools_for(*, item: Item | None, raid: Raid | None, pool: DKPPool | None) -> 
     return [default_pool()]
 
 
+def refuse_other_pools(*, item: Item | None, raid: Raid) -> None:
+    """Refuse an item whose usual pools are none of the raid's, until somebody says where it is charged: for forms, where nobody
+    names a pool.
+
+    Raises:
+        BadInput: ``other_pool``, at `charged_in`.
+    """
+    if item is None or item.item_pool is None:
+        return
+    usual = pools_for(item=item, raid=raid, pool=None)
+    groups = list(raid.event.item_pools.prefetch_related("pools"))
+    of_raid = {
+        pool.pk: pool for pool in [*raid.event.pools.all(), *(pool for group in groups for pool in group.pools.all())]
+    }
+    if item.item_pool in groups or all(pool.pk in of_raid for pool in usual):
+        return
+    theirs, ours = (", ".join(str(pool) for pool in pools) for pools in (usual, of_raid.values()))
+    raise BadInput(
+        f"{item} is charged in {theirs} as a rule, and this raid pays into {ours}. Say where it is charged this time.",
+        code="other_pool",
+        attr="charged_in",
+    )
+
+
 def lock_raid(raid: Raid) -> Raid:
     """Lock a raid that is about to get an award, so that nobody undoes it meanwhile.
 
     Raises:
-        Conflict: ``raid_reversed``.
+        Conflict: ``raid_reversed``, ``raid_cancelled``.
     """
     locked = Raid.objects.select_for_update().get(pk=raid.pk)
     if locked.reversed_at is not None:
         raise Conflict(f"{locked} was undone; loot cannot be added to it.", code="raid_reversed", attr="raid_id")
+    if locked.state == Raid.State.CANCELLED:
+        raise Conflict(f"{locked} was called off; loot cannot be added to it.", code="raid_cancelled", attr="raid_id")
+    begin(locked)
     return locked
 
 

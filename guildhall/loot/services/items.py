@@ -1,16 +1,20 @@
-"""The catalogue of items."""
+"""The catalogue of items.
+
+Invariant: whatever is about to be made of an item holds the item's lock (`lock_item`, `ensure_items`), taken after a raid's and before
+people's summaries; a merge of the item waits for it, or it is made of the item that stays.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from guildhall.accounts.models import User
 from guildhall.core import audit
-from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.errors import BadInput, Conflict, NotFound, Stale
 from guildhall.core.model_updates import refuse_unknown_fields, update_model
 from guildhall.core.transactions import use_case
 from guildhall.loot.models import Item
@@ -83,9 +87,10 @@ def update_item(*, item: Item, actor: User | None, **changes: Unpack[ItemChanges
     """Change an item; awards keep the name they were made under.
 
     Raises:
-        as `create_item`.
+        as `create_item`; Conflict: ``item_merged``.
     """
     locked = Item.objects.select_for_update().get(pk=item.pk)
+    refuse_merged(locked)
     if "name" in changes:
         changes["name"] = clean_item_name(changes["name"], attr="name")
     _check_details(changes)
@@ -106,40 +111,87 @@ def delete_item(*, item: Item, actor: User | None) -> None:
     """Take an item out of the catalogue.
 
     Raises:
-        Conflict: ``item_in_use`` if it was ever awarded or auctioned; set `is_active` to false instead.
+        Conflict: ``item_in_use`` if it was ever awarded or auctioned, or another was merged into it; set `is_active` to false instead.
+            ``item_merged``.
     """
     name, pk = item.name, item.pk
+    refuse_merged(Item.objects.select_for_update().get(pk=pk))
     try:
         with transaction.atomic():
             item.delete()
     except ProtectedError as error:
         raise Conflict(
-            f"{name} was awarded or auctioned before, so it stays on record. Set is_active to false to hide it.",
+            f"{name} was awarded or auctioned before, or another item was merged into it, so it stays on record. Set is_active to "
+            "false to hide it.",
             code="item_in_use",
         ) from error
     audit.record(action="loot.delete_item", summary=f"item {name} ({pk}) deleted", actor=actor, data={"item_id": pk})
 
 
+def refuse_merged(item: Item) -> None:
+    """Pass unless `item` was merged into another.
+
+    Raises:
+        Conflict: ``item_merged``, with the id of the one that stays.
+    """
+    if item.merged_into_id is not None:
+        raise Conflict(
+            f"{item.name} was merged into {item.merged_into}; change that one.",
+            code="item_merged",
+            figures={"item_id": item.merged_into_id},
+        )
+
+
+def lock_item(item: Item) -> Item:
+    """Lock an item that something is about to be made of, and return it; the one that stays where it was merged. One statement,
+    two where it was merged.
+
+    Raises:
+        Stale: that one was merged on in the meantime.
+        NotFound: ``unknown_item``; it was deleted meanwhile.
+    """
+    locked = Item.objects.select_for_update().filter(pk=item.pk).first()
+    if locked is None:
+        raise NotFound(f"There is no item {item.pk} any more.", code="unknown_item", attr="item_id")
+    return locked if locked.merged_into_id is None else _lock_staying([locked])[locked.merged_into_id]
+
+
+def _lock_staying(merged: Sequence[Item]) -> dict[int, Item]:
+    """Lock the items that these were merged into, and return them by their ids.
+
+    Raises:
+        Stale: one of them was merged on since.
+    """
+    wanted = {item.merged_into_id for item in merged if item.merged_into_id is not None}
+    found = {item.pk: item for item in Item.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
+    if any(item.merged_into_id is not None for item in found.values()):
+        raise Stale("The item was merged into another a moment ago. Nothing was stored; send it again.")
+    return found
+
+
 def ensure_items(names: Sequence[str], *, item_pool: ItemPool | None = None) -> dict[str, Item]:
-    """Return the items with these names, made where they are new, by `item_key`. Three statements; joins the transaction.
+    """Return the items with these names, made where they are new, locked, by `item_key`: of a name that was merged into another item,
+    that one. Three statements, four where some were merged; joins the transaction.
 
     Raises:
         BadInput: ``required``, ``name_too_long``.
+        Stale: as `lock_item`.
     """
     wanted = {item_key(clean): clean for clean in map(clean_item_name, names)}
-    found = _items_by_key(wanted)
+    found = _lock_by_key(sorted(wanted))
     missing = sorted(wanted.keys() - found.keys())
     if missing:
         rows = [Item(name=wanted[key], name_key=key, item_pool=item_pool) for key in missing]
         Item.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
-        found.update(_items_by_key(missing))
-    return found
+        found.update(_lock_by_key(missing))
+    merged = [item for item in found.values() if item.merged_into_id is not None]
+    staying = _lock_staying(merged) if merged else {}
+    return {key: item if item.merged_into_id is None else staying[item.merged_into_id] for key, item in found.items()}
 
 
-def _items_by_key(keys: Any) -> dict[str, Item]:
-    wanted = list(keys)
+def _lock_by_key(keys: Sequence[str]) -> dict[str, Item]:
     found: dict[str, Item] = {}
-    for start in range(0, len(wanted), 500):
-        rows = Item.objects.select_related("item_pool").filter(name_key__in=wanted[start : start + 500])
+    for start in range(0, len(keys), 500):
+        rows = Item.objects.select_for_update().filter(name_key__in=keys[start : start + 500]).order_by("pk")
         found.update((item.name_key, item) for item in rows)
     return found

@@ -61,7 +61,7 @@ def test_nobody_pays_more_than_they_have() -> None:
 
 @pytest.mark.parametrize(
     ("price", "code"),
-    [("-1", "below_minimum"), ("1.5", "too_many_decimals"), ("NaN", "not_a_number"), ("1e9", "out_of_range")],
+    [("-1", "below_minimum"), ("1.5", "too_many_decimals"), ("NaN", "not_a_number"), ("1000000000", "out_of_range")],
 )
 def test_a_price_that_is_no_price_is_refused(price: str, code: str) -> None:
     pool = build.pool(decimal_places=0)

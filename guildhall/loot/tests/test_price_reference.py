@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from guildhall.core import clock
+from guildhall.core.api.rows import made_of
+from guildhall.loot.api.serializers import PriceReferenceSerializer
 from guildhall.loot.models import Item
-from guildhall.loot.selectors import price_reference, suggest_items
+from guildhall.loot.selectors import PastPrice, PriceReference, price_reference, suggest_items
 from guildhall.loot.services import NewAward, award_item, create_item, reverse_award
 
 from . import build
@@ -66,3 +68,16 @@ def test_a_pool_has_prices_of_its_own() -> None:
 def test_a_typo_brings_suggestions() -> None:
     create_item(name="Cloak of Flames", actor=None)
     assert suggest_items(["cloak of flmes"]) == {"cloak of flmes": ["Cloak of Flames"]}
+
+
+@pytest.mark.parametrize("awards", [0, 3])
+def test_the_api_writes_it_as_its_serializer_would(awards: int) -> None:
+    last = [
+        PastPrice(n, dt.datetime(2026, 11, n, tzinfo=dt.UTC), Decimal(10 * n), "Aeli", 7, 1)
+        for n in range(1, awards + 1)
+    ]
+    price = Decimal("12.5") if awards else None
+    reference = PriceReference(
+        1, "Cloak", awards, awards, price, price, price, price, "rising" if awards else None, price, last
+    )
+    assert made_of([reference], PriceReferenceSerializer) == [PriceReferenceSerializer(reference).data]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import django_filters
@@ -11,6 +12,7 @@ from rest_framework import serializers
 from guildhall.accounts.api.permissions import principal
 from guildhall.core.api.columns import TEXT, Column, person_name
 from guildhall.core.api.filters import IdFilter
+from guildhall.core.api.rows import Made, OfPage, person
 from guildhall.core.api.views import ListAPIView
 from guildhall.core.models import AuditEvent
 from guildhall.core.selectors import audit_events
@@ -26,6 +28,8 @@ class AuditEventOutput(serializers.ModelSerializer[AuditEvent]):
     class Meta:
         model = AuditEvent
         fields = ["id", "at", "action", "summary", "actor_id", "actor_name", "target_type", "target_id", "data"]
+
+    row_fields: Mapping[str, Made | OfPage] = {"actor_name": person("actor", nobody="")}
 
     def get_actor_name(self, row: AuditEvent) -> str:
         return str(row.actor) if row.actor is not None else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from guildhall.core.api.columns import FLAG, Column
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.previews import DigestField, ShownDigestField, previewed_anew
+from guildhall.core.api.rows import Made, OfPage, by_model, page_of
 from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import GenericViewSet
 from guildhall.core.errors import BadInput
@@ -26,7 +28,12 @@ from guildhall.core.models import Batch
 from guildhall.points.api.serializers import BidsAtRiskSerializer
 from guildhall.points.uncovered import bids_at_risk
 
-WRITERS = ("points:write", "roster:write", "raids:write")
+WRITERS = ("points:write", "roster:write", "raids:write", "loot:write")
+
+
+def _why_never(batch: Batch) -> str:
+    kind = batches.kind_of(batch)
+    return kind.why_not if kind.undo is None else ""
 
 
 class BatchSerializer(serializers.ModelSerializer[Batch]):
@@ -47,12 +54,17 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
         ]  # fmt: skip
         read_only_fields = fields
 
+    row_fields: Mapping[str, Made | OfPage] = {
+        "kind_label": by_model(Batch, lambda batch: batches.kind_of(batch).label, "kind"),
+        "is_undone": Made(("undone_at",), lambda undone_at: undone_at is not None),
+        "cannot_be_undone": by_model(Batch, _why_never, "kind"),
+    }
+
     def get_kind_label(self, batch: Batch) -> str:
         return batches.kind_of(batch).label
 
     def get_cannot_be_undone(self, batch: Batch) -> str:
-        kind = batches.kind_of(batch)
-        return kind.why_not if kind.undo is None else ""
+        return _why_never(batch)
 
     def get_is_undone(self, batch: Batch) -> bool:
         return batch.undone_at is not None
@@ -142,8 +154,7 @@ class BatchViewSet(GenericViewSet[Batch]):
     @extend_schema(responses=BatchSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Return those that you may undo, newest first."""
-        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(BatchSerializer(page, many=True).data)
+        return page_of(self, self.filter_queryset(self.get_queryset()))
 
     @extend_schema(responses=BatchDetailSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:

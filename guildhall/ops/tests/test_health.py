@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -163,6 +166,49 @@ def test_prometheus_elsewhere_needs_the_token(client: Client, settings: Any) -> 
     assert client.get("/metrics").status_code == 403
     assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 403
     assert client.get("/metrics", headers={"Authorization": "Bearer s3cret"}).status_code == 200
+
+
+def test_everybody_who_asks_within_a_second_is_told_of_one_look(monkeypatch: Any) -> None:
+    looks = []
+
+    def slow() -> selectors.Check:
+        looks.append(threading.Event().wait(0.2))  # as long as the others need to come
+        return selectors.Check("cache", selectors.OK, "")
+
+    for name in ("_database", "_migrations", "_triggers", "_ledger", "_worker", "_jobs", "_queue", "_outbox", "_mail"):
+        monkeypatch.setattr(
+            selectors, name, lambda: selectors.Check("x", selectors.OK, "")
+        )  # threads have no database here
+    monkeypatch.setattr(selectors, "_cache", slow)
+    now = clock.now()
+    with clock.frozen(now) as frozen:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: selectors.recent_health(), range(8)))
+        assert (len(looks), len({id(one) for one in found})) == (1, 1)
+        frozen.advance(dt.timedelta(milliseconds=999))
+        assert selectors.recent_health() is found[0]
+        frozen.advance(dt.timedelta(milliseconds=1))
+        assert selectors.recent_health().checked_at == now + dt.timedelta(seconds=1)
+        frozen.set(now)  # a clock that was put back
+        assert selectors.recent_health().checked_at == now
+    assert len(looks) == 3
+
+
+def test_a_load_of_watchers_costs_one_look_a_second(django_assert_num_queries: Any) -> None:
+    api = APIClient()
+    api.force_authenticate(create_person(display_name="Aeli", role_group=RoleGroup.OFFICER))
+    with clock.frozen(clock.now()):
+        first = api.get("/api/admin/system-health/").json()
+        with django_assert_num_queries(0):
+            assert api.get("/api/admin/system-health/").json() == first
+
+
+def test_migrations_are_compared_anew_when_the_database_has_others() -> None:
+    assert selectors.pending_migrations() == []
+    newest = MigrationRecorder(connection).migration_qs.filter(app="recruitment").order_by("name").last()
+    assert newest is not None
+    MigrationRecorder(connection).record_unapplied(newest.app, newest.name)
+    assert selectors.pending_migrations() == [f"{newest.app}.{newest.name}"]
 
 
 def test_looking_costs_the_same_whatever_the_size(django_assert_max_num_queries: Any) -> None:

@@ -22,6 +22,7 @@ from guildhall.discord.roles.drift import preview_role_sync
 from guildhall.discord.roles.sync import request_sync
 from guildhall.eqdkp.models import ImportRun
 from guildhall.eqdkp.wizard import preview_import, start_import
+from guildhall.loot.services import create_item, merge_items, preview_merge_items
 from guildhall.points import services as points
 from guildhall.points.ledger import preview_reversal, reverse_entries
 from guildhall.points.models import DKPPool, LedgerEntry
@@ -174,6 +175,14 @@ def undoing_a_batch(h: Scenario) -> Operation:
     )
 
 
+def merging_items(h: Scenario) -> Operation:
+    source, target = (create_item(name=name, actor=h.boss) for name in ("Cloak of Flame", "Cloak of Flames"))
+    return (
+        lambda: preview_merge_items(source=source, target=target).digest,
+        lambda digest: merge_items(source=source, target=target, actor=h.boss, reason="typo", digest=digest),
+    )
+
+
 def leaving_eqdkp(h: Scenario) -> Operation:
     run = ImportRun.objects.create(
         origin="old", state=ImportRun.State.CHECKED, report={"tables": {}}, upload="gone.zip"
@@ -196,6 +205,7 @@ OPERATIONS: dict[str, Callable[[Scenario], Operation]] = {
     "guildhall.points.services.rules.run_rule": running,
     "guildhall.points.services.start_points.grant_start_points": start_points,
     "guildhall.points.services.merging.merge_people": merging,
+    "guildhall.loot.services.merging.merge_items": merging_items,
     "guildhall.points.ledger.reversing.reverse_entries": reversing,
     "guildhall.raids.services.amending.amend_attendance": amending,
     "guildhall.raids.services.awarding.commit_parsed_attendance": importing,

@@ -15,12 +15,14 @@ from django.conf import settings as configured
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
+from guildhall.accounts.models import SignInLink
 from guildhall.accounts.services import create_person
 from guildhall.auctions.models import StreamEvent
 from guildhall.core import clock, outbox, retention
 from guildhall.core.models import IdempotencyKey, OutboxMessage, QueuedJob
 from guildhall.core.tasks import forget_old_rows
 from guildhall.discord.models import DiscordPost, DiscordSyncLog, InboundEvent, SeenInteraction
+from guildhall.raids.models import Event, LogFinding, Raid
 from guildhall.recruitment.models import Application
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,6 +36,20 @@ def application(at: dt.datetime, **values: Any) -> Application:
     number = Application.objects.count()
     fields = {"character_name": f"A{number}", "name_key": f"a{number}", "status": "rejected", "closed_at": at}
     return Application.objects.create(**fields | {"email": "a@example.org"} | values)
+
+
+def log_finding(at: dt.datetime) -> Any:
+    event = Event.objects.get_or_create(name="Temple of Veeshan")[0]
+    raid = Raid.objects.get_or_create(name="ToV", event=event, defaults={"started_at": NOW})[0]
+    return LogFinding.objects.create(raid=raid, kind="loot", at=NOW, created_at=at)
+
+
+def reset_mail(at: dt.datetime) -> Any:
+    number = SignInLink.objects.count()
+    user = create_person(display_name=f"Lost {number}")
+    return SignInLink.objects.create(
+        kind="mail", user=user, most_uses=1, token_hash=str(number), made_at=at - dt.timedelta(hours=1), expires_at=at
+    )
 
 
 MADE: dict[str, Callable[[dt.datetime], Any]] = {
@@ -50,6 +66,8 @@ MADE: dict[str, Callable[[dt.datetime], Any]] = {
     "discord_posts": lambda at: DiscordPost.objects.create(key=str(at), kind="raid", created_at=at),
     "discord_log": lambda at: DiscordSyncLog.objects.create(at=at, action="link", outcome="done"),
     "applicant_addresses": application,
+    "reset_mails": reset_mail,
+    "log_findings": log_finding,
 }
 
 

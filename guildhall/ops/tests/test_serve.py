@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import signal
 import socket
@@ -183,6 +185,46 @@ def test_it_serves_its_worker_beats_and_ctrl_c_ends_it(site: Any) -> None:
     assert "Is Guildhall running already?" in second.stderr
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
+
+
+def test_a_live_stream_hears_of_other_processes_and_ends_with_the_site(site: Any) -> None:
+    process, address, environment = site
+    wait_for_line(process, f"Guildhall is at {address}")
+    code = "from guildhall.points.services import create_pool; create_pool(name='DKP', actor=None)"
+    subprocess.run([sys.executable, "manage.py", "shell", "-v0", "-c", code], env=environment, timeout=60, check=True)
+    made = [sys.executable, "manage.py", "create_api_key", "--bot", "b", "--scopes", "all"]
+    key = subprocess.run(made, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    headers = {"Authorization": f"Token {key}"}
+    connections = [http.client.HTTPConnection(address.removeprefix("http://"), timeout=20) for _ in range(3)]
+    streams = []
+    for connection in connections:
+        connection.request("GET", "/api/bidding/stream/", headers=headers)
+        streams.append(connection.getresponse())
+    assert [stream.status for stream in streams] == [200] * 3
+    for stream in streams:
+        assert next_event(stream) == "hello"
+    body = json.dumps({"item_name": "Cloak", "duration_seconds": 60}).encode()
+    for _ in range(4):  # whichever web process answers
+        post = urllib.request.Request(
+            f"{address}/api/bidding/start-bid/", body, {**headers, "Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(post, timeout=20) as answer:
+            assert answer.status == 201
+    for stream in streams:
+        assert [next_event(stream) for _ in range(4)] == ["session"] * 4
+    assert (Path(environment["GUILDHALL_VAR"]) / "stream.sock").is_socket()
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert time.monotonic() - begun < 30  # and not the five minutes that a stream may last
+    assert streams[1].read().count(b"event:") == 0
+
+
+def next_event(stream: http.client.HTTPResponse) -> str:
+    while line := stream.readline():
+        if line.startswith(b"event: "):
+            return line[7:].decode().strip()
+    pytest.fail("the stream ended")
 
 
 @pytest.mark.parametrize("port", ["abc", "0", "70000"])

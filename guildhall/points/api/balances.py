@@ -12,20 +12,24 @@ from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.api.visitors import VisitorReadable
-from guildhall.accounts.models import Section
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.visitors import is_visitor
-from guildhall.core import clock, revisions
+from guildhall.core import revisions
 from guildhall.core.api import params
 from guildhall.core.api.columns import Columns, given_filters, narrowed
 from guildhall.core.api.etag import conditional, etag_of, supports_etag
 from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.filters import Ordering
+from guildhall.core.api.kept import kept, kept_for_caller
+from guildhall.core.api.rows import page_of
 from guildhall.core.api.views import APIView, GenericViewSet
 from guildhall.core.errors import NotFound
 from guildhall.core.ids import PoolId, UserId
 from guildhall.points import selectors
+from guildhall.points.hooks import attendance_models, attendance_period
 from guildhall.points.models import DKPPool, LedgerEntry, UserPointsSummary
 from guildhall.points.visibility import sees_sealed
+from guildhall.roster.models import Character, Rank
 from guildhall.roster.selectors import find_person
 
 from .serializers import (
@@ -45,19 +49,13 @@ AT = [
     ),
     OpenApiParameter("recorded", OpenApiTypes.BOOL, description="with `at`: by when they were written down instead"),
 ]
+_PEOPLE_AND_POOLS = revisions.tables_of(User, DKPPool, Character)
 ENTRY_VALUES = {
     "dkp_pool_id": F("pool_id"),
     "dkp_pool": F("pool__name"),
     "reverses_entry": F("reverses_id"),
     "reversed_by_entry": F("reversed_by__id"),
 }
-ENTRY_PATHS = {
-    "dkp_pool_id": "pool_id",
-    "dkp_pool": "pool__name",
-    "reverses": "reverses_id",
-    "reversed_by": "reversed_by__id",
-}
-"""Where an entry's columns stand, for lists (`core/api/columns.py`)."""
 _PLAIN = (
     "id", "occurred_at", "created_at", "user_id", "kind", "bucket", "amount", "character_name", "description",
     "document", "context", "created_by_id",
@@ -84,22 +82,28 @@ def find_pool(pool_id: int) -> DKPPool:
     return selectors.pool_or_default(pool_id)
 
 
+#: Anybody's with `points:read`, one's own with `own:read`.
+OWN = ("points:read", "own:read")
+
+
 class UserPointsView(APIView):
     """`/api/points/user/{id}/`."""
 
-    required_scopes = "points"
+    required_scopes = OWN
 
     @extend_schema(responses=UserPointsSerializer, parameters=AT)
+    @kept_for_caller(*selectors.OF_BALANCES)
     @supports_etag
     def get(self, request: Request, user_id: int) -> object:
         """Return what a person has in each pool."""
+        principal(request).require_of(user_id, "points:read")
         at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
         person = find_person(user_id=user_id)
         sealed = at is None and sees_sealed(principal(request), person.pk)
         tag = etag_of(
             request,
             selectors.ledger_version(user_id=UserId(person.pk), with_sealed=sealed),
-            revisions.current("pools", "roster"),
+            revisions.version(revisions.of_request(request), _PEOPLE_AND_POOLS),
             person.pk,
         )
 
@@ -124,12 +128,14 @@ class UserPointsView(APIView):
 class UserPoolPointsView(APIView):
     """`/api/points/user/{id}/pool/{id}/`."""
 
-    required_scopes = "points"
+    required_scopes = OWN
 
     @extend_schema(responses=BalanceSerializer, parameters=AT)
+    @kept_for_caller(*selectors.OF_BALANCES)
     @supports_etag
     def get(self, request: Request, user_id: int, dkp_pool_id: int) -> object:
         """Return what a person has in one pool."""
+        principal(request).require_of(user_id, "points:read")
         at, recorded = params.moment(request, "at"), params.flag(request, "recorded")
         person, pool = find_person(user_id=user_id), find_pool(dkp_pool_id)
         sealed = at is None and sees_sealed(principal(request), person.pk)
@@ -152,11 +158,10 @@ class UserPoolPointsView(APIView):
 class UserPointHistoryView(ExportMixin, GenericViewSet[LedgerEntry]):
     """`/api/points/history/user/{id}/`."""
 
-    required_scopes = "points"
+    required_scopes = OWN
     serializer_class = StatementSerializer
     queryset = LedgerEntry.objects.none()
     filter_backends = [Columns, Ordering]
-    column_paths = ENTRY_PATHS
     column_aliases = {"dkp_pool": "dkp_pool_id"}
     export_name = "statement"
     export_columns = (
@@ -174,14 +179,16 @@ class UserPointHistoryView(ExportMixin, GenericViewSet[LedgerEntry]):
             OpenApiParameter("search", OpenApiTypes.STR, description="in descriptions and character names"),
         ],
     )
+    @kept_for_caller(*selectors.OF_BALANCES)
     @supports_etag
     def list(self, request: Request, user_id: int) -> object:
         """Return a person's movements, newest first, each with the balance that it left in its pool."""
+        principal(request).require_of(user_id, "points:read")
         person = find_person(user_id=user_id)
         tag = etag_of(
             request,
             selectors.ledger_version(user_id=UserId(person.pk)),
-            revisions.current("pools", "roster"),
+            revisions.version(revisions.of_request(request), _PEOPLE_AND_POOLS),
             person.pk,
         )
         return conditional(request, tag, lambda: self._list(request, person.pk))
@@ -198,8 +205,7 @@ class UserPointHistoryView(ExportMixin, GenericViewSet[LedgerEntry]):
         entries = self.filter_queryset(entries)
         if self.is_export(request):
             return self.export(entries)
-        page = self.paginate_queryset(entry_rows(entries, "balance_after"))
-        return self.get_paginated_response([entry_row(row) for row in page or []])
+        return page_of(self, entries)
 
 
 _ORDERS = [*(selectors.STANDING_ORDERS), *(f"-{name}" for name in selectors.STANDING_ORDERS)]
@@ -237,20 +243,10 @@ class LeaderboardView(VisitorReadable, ExportMixin, GenericViewSet[UserPointsSum
             ),
         ],
     )
-    @supports_etag
+    @kept(UserPointsSummary, User, Character, Rank, DKPPool, also=attendance_models, moment=attendance_period)
     def list(self, request: Request, dkp_pool_id: int) -> object:
         """Return the standings, highest balance first; equal balances share a rank."""
         pool = find_pool(dkp_pool_id)
-        # Attendance is of the last 30 days, so a new day is news too.
-        tag = etag_of(
-            request,
-            selectors.ledger_version(pool_id=PoolId(pool.pk)),
-            revisions.current("roster", "pools", "raids"),
-            clock.now().date(),
-        )
-        return conditional(request, tag, lambda: self._list(request, pool))
-
-    def _list(self, request: Request, pool: DKPPool) -> Response:
         order = request.query_params.get("ordering", "").strip()
         rank_id = params.whole_number(request, "rank_id")
         wanted: dict[str, Any] = {
@@ -272,8 +268,10 @@ class LeaderboardView(VisitorReadable, ExportMixin, GenericViewSet[UserPointsSum
             return self.get_paginated_response(self.paginate_queryset(shown))
         if self.is_export(request):
             return self.export(rows)
-        page = self.paginate_queryset(rows.values(*selectors.STANDING_VALUES))
-        found = selectors.standings(rows=page or [], consecutive=whole)
+        listed = selectors.standings_rows.listed(pool.pk) if whole else rows.values(*selectors.STANDING_VALUES)
+        page = self.paginate_queryset(listed)  # type: ignore[arg-type] # or a part of a statement
+        is_first = request.query_params.get("page", "") in ("", "1")
+        found = selectors.standings(rows=page or [], consecutive=whole, is_first=is_first)
         return self.get_paginated_response([standing_row(standing) for standing in found])
 
     def export_rows(self, queryset: QuerySet[Any]) -> Any:

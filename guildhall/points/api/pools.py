@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import mixins, serializers
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,14 +15,15 @@ from rest_framework.response import Response
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.api.visitors import VisitorReadable
 from guildhall.accounts.models import Section
-from guildhall.core import clock, revisions
+from guildhall.core import clock
 from guildhall.core.api.columns import Columns
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.api.etag import conditional, etag_of, supports_etag
 from guildhall.core.api.filters import Ordering
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.kept import kept
 from guildhall.core.api.previews import previewed_anew
-from guildhall.core.api.views import APIView, GenericViewSet, ModelViewSet
+from guildhall.core.api.rows import Query, page_of
+from guildhall.core.api.views import APIView, GenericViewSet, ListModelMixin, ModelViewSet
 from guildhall.core.money import ZERO
 from guildhall.points import selectors, services
 from guildhall.points.models import DKPPool, PointRule, PointRuleRun
@@ -60,11 +61,10 @@ class DKPPoolViewSet(VisitorReadable, ModelViewSet[DKPPool]):
     def get_queryset(self) -> QuerySet[DKPPool]:
         return DKPPool.objects.all()
 
-    @supports_etag
+    @kept(DKPPool)
     def list(self, request: Request, *args: object, **kwargs: object) -> Any:
         """Return the pools."""
-        tag = etag_of(request, "pools", revisions.current("pools"))
-        return conditional(request, tag, lambda: super(DKPPoolViewSet, self).list(request, *args, **kwargs))
+        return super().list(request, *args, **kwargs)
 
     def perform_create(self, serializer: serializers.BaseSerializer[DKPPool]) -> None:
         serializer.instance = services.create_pool(actor=principal(self.request).user, **serializer.validated_data)
@@ -163,13 +163,11 @@ class RuleViewSet(ModelViewSet[PointRule]):
     )
     def runs(self, request: Request, pk: str) -> Response:
         """Return its runs, newest first."""
-        page: Any = self.paginate_queryset(
-            self.filter_queryset(selectors.rule_runs().filter(rule=selectors.rule(int(pk))))  # type: ignore[arg-type]
-        )
-        return self.get_paginated_response(RuleRunSerializer(page or [], many=True).data)
+        runs: Query = selectors.rule_runs().filter(rule=selectors.rule(int(pk)))
+        return page_of(self, self.filter_queryset(runs))
 
 
-class RuleRunViewSet(mixins.ListModelMixin, GenericViewSet[PointRuleRun]):
+class RuleRunViewSet(ListModelMixin, GenericViewSet[PointRuleRun]):
     """Runs of rules. A run is undone as a whole; its period may then be run again."""
 
     required_scopes = "points"

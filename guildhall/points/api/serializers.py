@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from guildhall.core.api.fields import IdField, PointsField
+from guildhall.core.api.fields import IdField, PlainDecimalField, PointsField
 from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.previews import DigestField, ShownDigestField
+from guildhall.core.api.rows import Made, OfPage, Page
 from guildhall.core.api.serializers import Serializer
+from guildhall.core.money import show_points
 from guildhall.points.models import AltPolicy, DKPPool, EntryKind, PointAdjustment, PointRule, PointRuleRun
+from guildhall.points.selectors import balances_after
 from guildhall.points.services import AdjustmentPreview
 from guildhall.points.uncovered import bids_at_risk
 
@@ -81,24 +87,41 @@ class EntrySerializer(Serializer):
     occurred_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
     user_id = serializers.IntegerField()
-    dkp_pool_id = serializers.IntegerField()
-    dkp_pool = serializers.CharField()
+    dkp_pool_id = serializers.IntegerField(source="pool_id")
+    dkp_pool = serializers.CharField(source="pool.name")
     kind = serializers.ChoiceField(choices=EntryKind.choices)
     bucket = serializers.CharField(help_text="the figure that it counts in: earned, spent or adjusted")
     amount = PointsField()
     character_name = serializers.CharField(allow_blank=True)
     description = serializers.CharField(allow_blank=True)
-    reverses = serializers.IntegerField(allow_null=True)
-    reversed_by = serializers.IntegerField(allow_null=True)
+    reverses = serializers.IntegerField(source="reverses_id", allow_null=True)
+    reversed_by = serializers.IntegerField(source="reversed_by.id", allow_null=True)
     document = serializers.UUIDField(allow_null=True, help_text="what it belongs to and is undone with")
     context = serializers.UUIDField(allow_null=True, help_text="the raid, run or import that is part of")  # type: ignore[assignment]
     created_by_id = serializers.IntegerField(allow_null=True)
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        name: Made((name,), lambda moment: moment) for name in ("occurred_at", "created_at")
+    }
+    """Times stay times: a workbook has them as dates."""
+
+
+def _balances_after(
+    page: Page, ids: Sequence[int], user_ids: Sequence[int], pools: Sequence[int], times: Sequence[dt.datetime]
+) -> list[str]:
+    found = balances_after(user_ids[0], zip(ids, pools, times, strict=True))  # a statement is one person's
+    return [show_points(found[one]) for one in ids]
 
 
 class StatementSerializer(EntrySerializer):
     """A movement with the balance that it left in its pool."""
 
     balance_after = PointsField()
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        **EntrySerializer.row_fields,
+        "balance_after": OfPage(("id", "user_id", "pool_id", "occurred_at"), _balances_after),
+    }
 
 
 class AdjustmentInput(Serializer):
@@ -192,6 +215,10 @@ class AdjustmentSerializer(serializers.ModelSerializer[PointAdjustment]):
         ]  # fmt: skip
         read_only_fields = fields
 
+    row_fields: Mapping[str, Made | OfPage] = {
+        "notes": OfPage(("notes",), lambda page, notes: notes if page.context.get("sees_notes") else [""] * len(notes))
+    }
+
     def get_notes(self, adjustment: PointAdjustment) -> str:
         return adjustment.notes if self.context.get("sees_notes") else ""
 
@@ -245,13 +272,17 @@ class AttributionSerializer(Serializer):
     earnings = NameEarningsSerializer(many=True)
 
 
+def _in_words(kind: str, amount: Decimal | None, percent: Decimal | None, days: int, pool: str) -> str:
+    return PointRule(kind=kind, amount=amount, percent=percent, days=days, pool=DKPPool(name=pool)).as_text()
+
+
 class RuleSerializer(serializers.ModelSerializer[PointRule]):
     """A rule that moves points by the calendar: decay, caps, bonuses and penalties; `in_words` says what it does."""
 
     name = serializers.CharField(max_length=80)
     dkp_pool_id = IdField(source="pool", queryset=DKPPool.objects.all())
     dkp_pool = serializers.CharField(source="pool.name", read_only=True)
-    percent = serializers.DecimalField(
+    percent = PlainDecimalField(
         max_digits=5, decimal_places=2, min_value=0, max_value=100, required=False, allow_null=True
     )
     amount = PointsField(required=False, allow_null=True)
@@ -264,6 +295,10 @@ class RuleSerializer(serializers.ModelSerializer[PointRule]):
             "automatic", "is_active", "in_words", "created_at",
         ]  # fmt: skip
         read_only_fields = ["created_at"]
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "in_words": Made(("kind", "amount", "percent", "days", "pool__name"), _in_words)
+    }
 
 
 class RuleStepSerializer(Serializer):

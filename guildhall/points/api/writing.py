@@ -7,26 +7,25 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
-from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
-from guildhall.core import revisions
+from guildhall.accounts.models import User
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.api.etag import conditional, etag_of, supports_etag
 from guildhall.core.api.filters import IdFilter
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.kept import kept
 from guildhall.core.api.previews import previewed_anew
-from guildhall.core.api.views import GenericViewSet
+from guildhall.core.api.rows import page_of, row_of
+from guildhall.core.api.views import GenericViewSet, ListModelMixin
 from guildhall.core.errors import BadInput, NotFound, contradiction
 from guildhall.core.ids import UserId
 from guildhall.points import selectors, services
-from guildhall.points.models import EntryKind, LedgerEntry, PointAdjustment
+from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, PointAdjustment
 from guildhall.roster.selectors import find_person
 
-from .balances import ENTRY_PATHS, entry_row, entry_rows
 from .serializers import (
     AdjustmentInput,
     AdjustmentPreviewSerializer,
@@ -65,7 +64,7 @@ _ADJUSTMENTS = PolymorphicProxySerializer(
 )
 
 
-class PointAdjustmentViewSet(mixins.ListModelMixin, GenericViewSet[PointAdjustment]):
+class PointAdjustmentViewSet(ListModelMixin, GenericViewSet[PointAdjustment]):
     """`/api/points/adjustments/`."""
 
     required_scopes = "points"
@@ -82,16 +81,10 @@ class PointAdjustmentViewSet(mixins.ListModelMixin, GenericViewSet[PointAdjustme
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "sees_notes": principal(self.request).can("points:write")}
 
-    @supports_etag
+    @kept(PointAdjustment, LedgerEntry, DKPPool, User)
     def list(self, request: Request, *args: object, **kwargs: object) -> Any:
         """Return adjustments, newest first."""
-        tag = etag_of(
-            request,
-            selectors.ledger_version(),
-            revisions.current("pools", "roster"),
-            self.get_serializer_context()["sees_notes"],
-        )
-        return conditional(request, tag, lambda: super(PointAdjustmentViewSet, self).list(request, *args, **kwargs))
+        return super().list(request, *args, **kwargs)
 
     @extend_schema(
         request=AdjustmentInput,
@@ -180,7 +173,6 @@ class EntryViewSet(GenericViewSet[LedgerEntry]):
     queryset = LedgerEntry.objects.none()
     lookup_value_regex = ID_PATTERN
     filterset_class = EntryFilter
-    column_paths = ENTRY_PATHS
     column_aliases = {"dkp_pool": "dkp_pool_id"}
     search_fields = ["description", "character_name"]
 
@@ -188,15 +180,10 @@ class EntryViewSet(GenericViewSet[LedgerEntry]):
         return selectors.ledger_entries()
 
     @extend_schema(responses=EntrySerializer(many=True))
-    @supports_etag
+    @kept(LedgerEntry, DKPPool, User)
     def list(self, request: Request) -> object:
         """Return movements of everybody, newest first."""
-        tag = etag_of(request, selectors.ledger_version(), revisions.current("pools", "roster"))
-        return conditional(request, tag, self._list)
-
-    def _list(self) -> Response:
-        page = self.paginate_queryset(entry_rows(self.filter_queryset(self.get_queryset())))
-        return self.get_paginated_response([entry_row(row) for row in page or []])
+        return page_of(self, self.filter_queryset(self.get_queryset()))
 
     @extend_schema(responses=StatementSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -220,5 +207,6 @@ def _entry(pk: int) -> dict[str, object]:
     user_id = LedgerEntry.objects.filter(pk=pk).values_list("user_id", flat=True).first()
     if user_id is None:
         raise NotFound(f"There is no entry {pk}.", code="unknown_entry")
-    row = entry_rows(selectors.statement(user_id=UserId(user_id)).filter(pk=pk), "balance_after").get()
-    return dict(entry_row(row))
+    found = row_of(selectors.statement(user_id=UserId(user_id)).filter(pk=pk), StatementSerializer)
+    assert found is not None  # nothing is ever deleted
+    return found

@@ -13,7 +13,7 @@ Invariants (docs/architecture.md, "The ledger"):
 Whoever must lock rows of their own (an auction, a raid) locks them before calling here, never after.
 """
 
-from .holds import release_holds, set_holds
+from .holds import Holds, release_holds, set_holds
 from .locks import (
     BATCH,
     Key,
@@ -32,6 +32,7 @@ from .reversing import preview_reversal, reverse_entries, standing, unreversed_e
 __all__ = [
     "BATCH",
     "TAKEN_WHILE_BIDDING",
+    "Holds",
     "InsufficientPoints",
     "Key",
     "Posting",

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection
 
 from guildhall.accounts.models import User
-from guildhall.core import clock
+from guildhall.core import clock, revisions
 from guildhall.core.errors import BadInput, Stale
 from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import MAX_POINTS
+from guildhall.core.upserts import upsert
 
 from ..models import Bucket, UserPointsSummary
 
@@ -36,6 +36,7 @@ def lock_summaries(keys: Iterable[Key]) -> dict[Key, UserPointsSummary]:
         # Sorted, so that two transactions that make the same rows wait for each other in one direction only.
         rows = [UserPointsSummary(user_id=user_id, pool_id=pool_id) for user_id, pool_id in missing]
         UserPointsSummary.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
+        revisions.wrote(UserPointsSummary)
         _close_of_merged({user_id for user_id, _ in missing})
         found = _lock_existing(wanted)
     return found
@@ -122,10 +123,9 @@ def store_summaries(rows: Collection[UserPointsSummary], *, unseen: Collection[U
             row.updated_at = now
         if abs(row.balance) > MAX_POINTS * 100:
             raise BadInput("That would make a balance too large to keep.", code="out_of_range")
-    options: dict[str, Any] = {"update_conflicts": True, "update_fields": _FIGURES, "batch_size": BATCH}
-    if connection.features.supports_update_conflicts_with_target:
-        options["unique_fields"] = ["id"]
-    UserPointsSummary.objects.bulk_create(rows, **options)
+    upsert(rows, by=["id"], fields=_FIGURES, batch_size=BATCH)
+    if len(quiet) < len(rows):
+        revisions.wrote(UserPointsSummary)
 
 
 def apply_amount(row: UserPointsSummary, bucket: str, amount: Decimal) -> None:

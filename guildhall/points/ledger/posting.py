@@ -12,6 +12,7 @@ from uuid import UUID
 from guildhall.accounts.models import User
 from guildhall.core import clock, outbox
 from guildhall.core.ids import PoolId, UserId
+from guildhall.core.inserts import insert
 from guildhall.core.money import ZERO
 
 from ..models import Bucket, DKPPool, EntryKind, LedgerEntry, UserPointsSummary
@@ -96,7 +97,7 @@ def post(
     pools = open_pools(pool_ids) if require_open else pools_by_id(pool_ids)
     if must_cover:
         _refuse_uncovered(postings, rows, pools, promised or {})
-    entries = LedgerEntry.objects.bulk_create(list(_entries(postings, actor)), batch_size=BATCH)
+    entries = insert(list(_entries(postings, actor)), batch_size=BATCH)
     for entry in entries:
         apply_amount(rows[entry.key], entry.bucket, entry.amount)
     store_summaries([rows[key] for key in sorted(keys)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -12,6 +12,8 @@ from django.db.models import Q, QuerySet
 from guildhall.accounts.models import User
 from guildhall.core import clock, previews
 from guildhall.core.errors import Conflict
+from guildhall.core.ids import PoolId, UserId
+from guildhall.core.inserts import insert
 from guildhall.core.money import ZERO
 
 from ..hooks import lock_documents, run_reversal_hooks
@@ -79,12 +81,8 @@ def reverse_entries(
         raise TypeError("say what to reverse: entries, documents or a context")
     wanted = None if entries is None else _reversible(entries)
 
-    def read() -> list[LedgerEntry]:
-        if wanted is not None:
-            return list(standing(pk__in=wanted).order_by("pk"))
-        return unreversed_entries(documents=documents, context=context)
-
-    originals, rows = _lock_unreversed(read)
+    chosen = _unreversed(documents=documents, context=context) if wanted is None else standing(pk__in=wanted)
+    originals, rows = _lock_unreversed(chosen)
     if wanted is not None and len(originals) < len(wanted):
         raise Conflict("This has been reversed already.", code="already_reversed")
     if not originals:
@@ -120,6 +118,7 @@ def _write_reversals(
 ) -> list[LedgerEntry]:
     """Write an entry of the opposite amount for each of these, and return them."""
     now = clock.now()
+    actor_id = actor.pk if actor else None
     undoing = [
         LedgerEntry(
             user_id=entry.user_id,
@@ -129,43 +128,41 @@ def _write_reversals(
             amount=-entry.amount + ZERO,
             occurred_at=occurred_at or now,
             created_at=now,
-            created_by=actor,
+            created_by_id=actor_id,
             character_name=entry.character_name,
             description=_reversal_description(entry, reason),
             document=entry.document,
             context=entry.context,
-            reverses=entry,
+            reverses_id=entry.pk,
         )
         for entry in originals
     ]
     try:
         with transaction.atomic():
-            return LedgerEntry.objects.bulk_create(undoing, batch_size=BATCH)
+            return insert(undoing, batch_size=BATCH)
     except IntegrityError as error:  # the last guard: `reverses` is unique
         raise Conflict("This has been reversed already.", code="already_reversed") from error
 
 
-def _lock_unreversed(
-    read: Callable[[], list[LedgerEntry]],
-) -> tuple[list[LedgerEntry], dict[Key, UserPointsSummary]]:
-    """Read entries, lock their documents' own rows and their owners' summaries, and read again, until both agree.
+def _lock_unreversed(chosen: QuerySet[LedgerEntry]) -> tuple[list[LedgerEntry], dict[Key, UserPointsSummary]]:
+    """Read whose entries they are, lock their documents' own rows and their owners' summaries, and read again, until both agree.
 
     It ends: an entry changes its owner by a merge alone, which needs the summaries that are locked here, and whoever is
     merged away never comes back.
     """
     rows: dict[Key, UserPointsSummary] = {}
-    documents: set[UUID] = set()
-    found = read()
+    locked: set[UUID] = set()
+    whose = list(chosen.values_list("user_id", "pool_id", "document").order_by())
+    keys: set[Key] = {(UserId(user_id), PoolId(pool_id)) for user_id, pool_id, _ in whose}
+    documents = {document for _, _, document in whose if document}
     while True:
-        new = {entry.document for entry in found if entry.document} - documents
-        lock_documents(new)
-        documents |= new
-        keys = {entry.key for entry in found}
+        lock_documents(documents - locked)
+        locked |= documents
         rows.update(lock_summaries(keys - rows.keys()))
-        found = read()
-        if {entry.key for entry in found} <= rows.keys() and {
-            entry.document for entry in found if entry.document
-        } <= documents:
+        found = list(chosen.order_by("pk"))
+        keys = {entry.key for entry in found}
+        documents = {entry.document for entry in found if entry.document}
+        if keys <= rows.keys() and documents <= locked:
             return found, rows
 
 
@@ -181,7 +178,11 @@ def standing(*conditions: Q, **where: object) -> QuerySet[LedgerEntry]:
 
 def unreversed_entries(*, documents: Collection[UUID] | None = None, context: UUID | None = None) -> list[LedgerEntry]:
     """Return the entries that stand of `documents`, or of everything in `context`, as a list by key."""
+    return list(_unreversed(documents=documents, context=context).order_by("pk"))
+
+
+def _unreversed(*, documents: Collection[UUID] | None, context: UUID | None) -> QuerySet[LedgerEntry]:
     where: dict[str, object] = {} if documents is None else {"document__in": list(documents)}
     if context is not None:
         where["context"] = context
-    return list(standing(**where).order_by("pk"))
+    return standing(**where)

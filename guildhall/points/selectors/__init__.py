@@ -5,6 +5,7 @@
 """
 
 from .balances import (
+    OF_BALANCES,
     Balance,
     Part,
     balance_at,
@@ -21,6 +22,7 @@ from .balances import (
 )
 from .entries import (
     adjustments,
+    balances_after,
     entries_of_document,
     entry,
     ledger_entries,
@@ -30,12 +32,23 @@ from .entries import (
     rule_runs_by_document,
     rules,
     search_entries,
+    standing_run,
     statement,
+    with_balances,
 )
 from .names import Attribution, NameEarnings, attribution, people_named
-from .ranking import STANDING_ORDERS, STANDING_VALUES, Standing, standings, standings_list, standings_queryset
+from .ranking import (
+    STANDING_ORDERS,
+    STANDING_VALUES,
+    Standing,
+    standings,
+    standings_list,
+    standings_queryset,
+    standings_rows,
+)
 
 __all__ = [
+    "OF_BALANCES",
     "STANDING_ORDERS",
     "STANDING_VALUES",
     "Attribution",
@@ -47,6 +60,7 @@ __all__ = [
     "attribution",
     "balance_at",
     "balance_of",
+    "balances_after",
     "balances_at",
     "balances_in",
     "balances_of",
@@ -66,8 +80,11 @@ __all__ = [
     "rule_runs_by_document",
     "rules",
     "search_entries",
+    "standing_run",
     "standings",
     "standings_list",
     "standings_queryset",
+    "standings_rows",
     "statement",
+    "with_balances",
 ]

@@ -7,12 +7,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, FilteredRelation, Q, QuerySet, Sum
 
+from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
 from guildhall.core.ids import PoolId, UserId
 from guildhall.core.money import ZERO
+from guildhall.core.statements import statement
 from guildhall.points.models import Bucket, DKPPool, Hold, LedgerEntry, UserPointsSummary
+from guildhall.roster.models import Character
+
+OF_BALANCES = (User, Character, DKPPool, UserPointsSummary, LedgerEntry, Hold)
+"""What balances and movements are read from. `Hold` changes with what sealed auctions hold, which no summary's revision tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +62,28 @@ class Balance:
         }
 
 
+@statement
+def _open_pools() -> QuerySet[DKPPool]:
+    return DKPPool.objects.filter(is_active=True).order_by("-is_default", "pk")[:1]
+
+
+@statement
+def _pool(pk: int) -> QuerySet[DKPPool]:
+    return DKPPool.objects.filter(pk=pk)
+
+
+@statement
+def _pools() -> QuerySet[DKPPool]:
+    return DKPPool.objects.order_by("-is_active", "-is_default", "name")
+
+
 def default_pool() -> DKPPool:
     """Return the pool that counts where a call names none: the default one, else the oldest open one. One query.
 
     Raises:
         NotFound: ``no_pool`` in a guild that has none yet.
     """
-    pool = DKPPool.objects.filter(is_active=True).order_by("-is_default", "pk").first()
+    pool = _open_pools.first()
     if pool is None:
         raise NotFound("There is no open DKP pool yet; make one first.", code="no_pool")
     return pool
@@ -76,7 +97,7 @@ def pool_or_default(pool_id: int | None) -> DKPPool:
     """
     if pool_id is None:
         return default_pool()
-    pool = DKPPool.objects.filter(pk=pool_id).first()
+    pool = _pool.first(pool_id)
     if pool is None:
         raise NotFound(f"There is no DKP pool {pool_id}.", code="unknown_pool", attr="dkp_pool_id")
     return pool
@@ -96,16 +117,23 @@ def balance_of(*, user_id: int, pool: DKPPool, with_sealed: bool = False) -> Bal
 
 
 def balances_of(*, user_id: int, with_sealed: bool = False) -> list[Balance]:
-    """Return a person's balance in every open pool, and in closed ones where they have something. Two queries."""
-    rows = {row.pool_id: row for row in UserPointsSummary.objects.filter(user_id=user_id)}
+    """Return a person's balance in every open pool, and in closed ones where they have something. One query."""
+    rows = (
+        DKPPool.objects.annotate(own=FilteredRelation("summaries", condition=Q(summaries__user=user_id)))
+        .order_by("-is_default", "name")
+        .values_list("pk", "name", "is_active", "allow_negative", *(f"own__{name}" for name in _OWN))
+    )
     found = []
-    for pool in DKPPool.objects.order_by("-is_default", "name"):
-        row = rows.get(pool.pk)
-        if row is not None:
-            found.append(_balance(row, pool, with_sealed))
-        elif pool.is_active:
-            found.append(Balance(pool.pk, pool.name))
+    for pk, name, is_active, allow_negative, earned, spent, adjusted, balance, held, held_sealed in rows:
+        if balance is not None:
+            known = held if with_sealed else held - held_sealed
+            found.append(Balance(pk, name, earned, spent, adjusted, balance, known, allow_negative))
+        elif is_active:
+            found.append(Balance(pk, name))
     return found
+
+
+_OWN = ("earned", "spent", "adjusted", "balance", "held", "held_sealed")
 
 
 def balance_at(*, user_id: int, pool: DKPPool, at: dt.datetime, recorded: bool = False) -> Balance:
@@ -156,7 +184,7 @@ def holds_of(*, user_id: UserId, pool_id: PoolId, with_sealed: bool = False) -> 
 
 def pools() -> list[DKPPool]:
     """Return every pool, the default one first, closed ones last. One query."""
-    return list(DKPPool.objects.order_by("-is_active", "-is_default", "name"))
+    return _pools()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
+from guildhall.core.statements import Query, statement
 from guildhall.points.hooks import attendance_30d
 from guildhall.points.models import DKPPool, UserPointsSummary
 from guildhall.roster.hidden import without_hidden, without_hidden_people
@@ -32,12 +33,23 @@ class Standing:
     attendance_30d: Decimal | None = None
 
 
-def standings_queryset(*, pool: DKPPool, include_inactive: bool = False) -> QuerySet[Any]:
+def standings_queryset(*, pool: DKPPool | int, include_inactive: bool = False) -> Query:
     """Return the summaries of a pool, highest balance first. People merged into others and bots are left out."""
     rows = UserPointsSummary.objects.filter(pool=pool, user__merged_into=None, user__is_bot=False)
     if not include_inactive:
         rows = rows.filter(user__is_active=True)
     return rows.order_by("-balance", "user_id")
+
+
+@statement
+def standings_rows(pool_id: int) -> Query:
+    """Return what `standings` needs of each summary of a pool, highest balance first."""
+    return standings_queryset(pool=pool_id).values(*STANDING_VALUES)
+
+
+@statement
+def _mains(user_ids: Sequence[int]) -> Query:
+    return Character.objects.filter(main_user__in=user_ids).values_list("user_id", "name", "character_class")
 
 
 STANDING_ORDERS = {
@@ -57,7 +69,7 @@ def standings_list(
     rank_id: int | None = None,
     order: str = "-balance",
     for_visitor: bool = False,
-) -> QuerySet[Any]:
+) -> Query:
     """Return `standings_queryset`, filtered and ordered for a list. Hand a page of it to `standings` with
     ``consecutive=False``: the rank stays the one in the whole pool.
 
@@ -92,26 +104,28 @@ STANDING_VALUES = (
 """What `standings` needs of each summary, for `standings_queryset(…).values(*STANDING_VALUES)`."""
 
 
-def standings(*, rows: Sequence[Any] | QuerySet[Any], consecutive: bool = True) -> list[Standing]:
+def standings(
+    *,
+    rows: Sequence[Any] | Query,
+    consecutive: bool = True,
+    is_first: bool = False,
+    with_attendance: bool = True,
+) -> list[Standing]:
     """Return the given summaries (a page of `standings_queryset`) as standings. Four queries, whatever the page's size:
-    the page, the mains, the 30-day attendance, and the ranks.
+    the page, the mains, the 30-day attendance (unless it is not wanted), and the ranks.
 
     Args:
         consecutive: the page follows the whole pool without gaps, highest balance first; the rank of its first row
             then gives all others.
+        is_first: it is the first such page, whose first row has the rank 1; no query for the ranks then.
     """
     page = list(rows.values(*STANDING_VALUES) if isinstance(rows, QuerySet) else rows)
     if not page:
         return []
     users = [row["user_id"] for row in page]
-    mains = {
-        user_id: (name, character_class)
-        for user_id, name, character_class in Character.objects.filter(main_user__in=users).values_list(
-            "user_id", "name", "character_class"
-        )
-    }
-    attendance = attendance_30d(users)
-    ranks = _ranks(page, consecutive=consecutive)
+    mains = {user_id: (name, character_class) for user_id, name, character_class in _mains(users)}
+    attendance = attendance_30d(users) if with_attendance else {}
+    ranks = _places(page, passed=0) if consecutive and is_first else _ranks(page, consecutive=consecutive)
     found = []
     for row, rank in zip(page, ranks, strict=True):
         main, character_class = mains.get(row["user_id"], (None, None))
@@ -133,6 +147,14 @@ def standings(*, rows: Sequence[Any] | QuerySet[Any], consecutive: bool = True) 
     return found
 
 
+def _places(page: list[dict[str, Any]], *, passed: int, first: dict[Decimal, int] | None = None) -> list[int]:
+    """Return ranks by balance of a page before which `passed` people stand; those of `first` are known."""
+    known = dict(first or {})
+    for position, balance in enumerate(sorted((row["balance"] for row in page), reverse=True)):
+        known.setdefault(balance, passed + position + 1)
+    return [known[row["balance"]] for row in page]
+
+
 def _ranks(page: list[dict[str, Any]], *, consecutive: bool) -> list[int]:
     """Return ranks by balance in the whole pool, equal for equal. One query.
 
@@ -143,17 +165,13 @@ def _ranks(page: list[dict[str, Any]], *, consecutive: bool) -> list[int]:
     )
     first: dict[Decimal, int] = {}
     if consecutive:
-        ordered = sorted((row["balance"] for row in page), reverse=True)
-        best = ordered[0]
+        best = max(row["balance"] for row in page)
         shared = everybody.aggregate(
             above=Count("pk", filter=Q(balance__gt=best)), until=Count("pk", filter=Q(balance__gte=best))
         )
         # Those who share the best balance may have begun on the page before; whoever comes after them is on this one.
-        first[best] = shared["above"] + 1
-        passed = shared["until"] - ordered.count(best)
-        for position, balance in enumerate(ordered):
-            first.setdefault(balance, passed + position + 1)
-        return [first[row["balance"]] for row in page]
+        passed = shared["until"] - sum(row["balance"] == best for row in page)
+        return _places(page, passed=passed, first={best: shared["above"] + 1})
     lowest = min(row["balance"] for row in page)
     rank = 1
     counts = everybody.filter(balance__gte=lowest).order_by("-balance").values_list("balance").annotate(n=Count("pk"))

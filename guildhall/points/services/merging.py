@@ -20,7 +20,7 @@ from guildhall.accounts.authority import Change, asker, require_authority_over
 from guildhall.accounts.models import User
 from guildhall.accounts.permissions import Principal
 from guildhall.accounts.services import announce_member_change, end_access
-from guildhall.core import batches, clock, previews, revisions
+from guildhall.core import batches, clock, previews
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.ids import PoolId, UserId
 from guildhall.core.model_updates import set_fields
@@ -43,6 +43,11 @@ class MergePreview:
     """(pool, the source's balance, the target's balance); after the merge the target has their sum."""
     changes: dict[ledger.Key, Decimal] = field(default_factory=dict)
     """What the target's balances change by: debts of the source take points that bids of the target may hold."""
+
+    @property
+    def sums(self) -> list[tuple[str, Decimal, Decimal, Decimal]]:
+        """Return for each pool the target's balance, the source's, and what the target has after the merge."""
+        return [(pool, theirs, mine, theirs + mine) for pool, mine, theirs in self.balances]
 
     @property
     def shown(self) -> previews.Shown:
@@ -211,7 +216,6 @@ def merge_people(
         },
     )
     announce_member_change(user_id=target.pk, change="merged", before=str(source), after=str(target))
-    revisions.bump("roster")
     return merge
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, revisions
+from guildhall.core import audit
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.ids import PoolId
 from guildhall.core.model_updates import refuse_unknown_fields, update_model
@@ -89,7 +89,6 @@ def create_pool(*, name: str, actor: User | None = None, **details: Unpack[PoolD
         pool, values, fields=PoolChanges, actor=actor, action="points.create_pool",
         summary=f"pool {values['name']} made", check=lambda: _leave_one_default(pool), conflict=lambda: _taken(pool),
     )  # fmt: skip
-    revisions.bump("pools")
     return pool
 
 
@@ -118,7 +117,6 @@ def update_pool(*, pool: DKPPool, actor: User | None, **changes: Unpack[PoolChan
         summary=lambda changed: f"pool {locked} changed: {changed}",
         check=lambda: _leave_one_default(locked), conflict=lambda: _taken(locked),
     )  # fmt: skip
-    revisions.bump("pools")
     return locked
 
 
@@ -146,4 +144,3 @@ def delete_pool(*, pool: DKPPool, actor: User | None) -> None:
             locked.delete()
     except ProtectedError as error:
         raise used from error
-    revisions.bump("pools")

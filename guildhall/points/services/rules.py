@@ -13,15 +13,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypedDict, Unpack
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core import audit, batches, clock, previews
 from guildhall.core.errors import BadInput, Conflict, contradiction
+from guildhall.core.guild import guild_zone
 from guildhall.core.ids import PoolId, UserId
 from guildhall.core.model_updates import update_model
 from guildhall.core.money import ZERO, round_points, show_points
@@ -81,7 +80,7 @@ class RuleStep:
 def period_key(period: str, at: dt.datetime) -> str:
     """Return the name of the period that `at` lies in, by the guild's calendar: ``2026-11-23``, ``2026-W48``,
     ``2026-11``…"""
-    day = at.astimezone(ZoneInfo(settings.GUILD_TIME_ZONE)).date()
+    day = at.astimezone(guild_zone()).date()
     if period == PointRule.Period.DAY:
         return day.isoformat()
     if period == PointRule.Period.WEEK:

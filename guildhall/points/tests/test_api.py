@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
 from guildhall.accounts.services import create_person, deactivate_person
-from guildhall.core import clock
+from guildhall.core import clock, kept
 from guildhall.points.models import DKPPool, EntryKind, LedgerEntry, UserPointsSummary
 from guildhall.points.services import adjust_points, create_pool, update_pool
 from guildhall.roster.services import create_character, reassign_character, set_main
@@ -162,7 +162,7 @@ def test_a_poller_pays_almost_nothing_and_learns_of_every_change(
 
 
 def test_reading_costs_the_same_in_a_small_guild_and_in_a_large_one(
-    reader: APIClient, member: User, pool: DKPPool, django_assert_num_queries: Any
+    reader: APIClient, member: User, pool: DKPPool, django_assert_max_num_queries: Any
 ) -> None:
     def grow(people: int, entries: int) -> None:
         users = User.objects.bulk_create([User(username=f"u{people}-{n}", display_name=f"U{n}") for n in range(people)])
@@ -181,18 +181,20 @@ def test_reading_costs_the_same_in_a_small_guild_and_in_a_large_one(
         LedgerEntry.objects.bulk_create(rows, batch_size=2000)
 
     budget = {
-        f"/api/points/user/{member.pk}/": 5,
-        f"/api/points/user/{member.pk}/pool/{pool.pk}/": 4,
-        f"/api/points/history/user/{member.pk}/?page_size=20": 5,
-        f"/api/points/leaderboard/{pool.pk}/": 12,  # attendance takes five
-        "/api/points/adjustments/": 4,  # two of them for the ETag
+        # The revisions are read before an answer is made, and again before it is kept.
+        f"/api/points/user/{member.pk}/": 6,  # and the key, whose owner's table was written to
+        f"/api/points/user/{member.pk}/pool/{pool.pk}/": 6,
+        f"/api/points/history/user/{member.pk}/?page_size=20": 7,  # one walk for all balances of the page
+        f"/api/points/leaderboard/{pool.pk}/": 11,  # attendance takes five in a transaction, one at rest
+        "/api/points/adjustments/": 3,  # two of them for the ETag
         "/api/points/entries/": 4,
-        "/api/dkp-pools/": 3,
+        "/api/dkp-pools/": 3,  # a page that is not full is not counted
     }
     for people, entries in ((50, 1_000), (2_000, 6_000)):
         grow(people, entries)
+        kept.clear()
         for path, queries in budget.items():
-            with django_assert_num_queries(queries):
+            with django_assert_max_num_queries(queries):
                 assert reader.get(path).status_code == 200, path
 
 

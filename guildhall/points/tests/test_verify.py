@@ -84,6 +84,21 @@ def test_an_adjustment_that_its_entry_does_not_match(member, officer, pool):
     assert found("adjustment")
 
 
+def test_each_adjustment_is_named_with_its_figures(member, officer, pool):
+    kept, undone, unpaid = (
+        adjust_points(user_ids=[member.pk], pool=pool, amount=5, reason="x", actor=officer)[0] for _ in range(3)
+    )
+    assert found("adjustment") == []
+    PointAdjustment.objects.filter(pk=kept.pk).update(amount=Decimal("6"))
+    PointAdjustment.objects.filter(pk=undone.pk).update(reversed_at=clock.now())
+    PointAdjustment.objects.filter(pk=unpaid.pk).update(document=uuid.uuid4())
+    assert [str(difference) for difference in found("adjustment")] == [
+        f"adjustment: adjustment {kept.pk}: expected 6.00, found 5.00",
+        f"adjustment: adjustment {undone.pk}: expected 0.00, found 5.00",
+        f"adjustment: adjustment {unpaid.pk}: expected 5.00, found 0.00",
+    ]
+
+
 def test_the_audit_trail_says_who(member, officer, pool):
     adjust_points(user_ids=[member.pk], pool=pool, amount=5, reason="x", actor=officer)
     event = AuditEvent.objects.get(action="points.adjust")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from guildhall.accounts.api.permissions import principal
+from guildhall.accounts.models import User
+from guildhall.core.api.kept import kept
 from guildhall.core.api.params import whole_number
-from guildhall.core.api.views import APIView, GenericViewSet
+from guildhall.core.api.views import APIView, GenericViewSet, ListModelMixin
 from guildhall.core.errors import BadInput
 from guildhall.raids import services
 from guildhall.raids.attendance import explain_attendance
@@ -19,9 +21,10 @@ from guildhall.raids.policy import shares_in_force
 from guildhall.roster.selectors import find_person, match_names
 
 from . import output
+from .input_serializers import RosterInput
 from .reading import read_upload, refuse_large_body
 from .response_serializers import ExplanationOutput, ParsedOutput, SharesOutput
-from .serializers import RosterInput, ShareSerializer, SummarySerializer
+from .serializers import ShareSerializer, SummarySerializer
 from .shared import actor_of
 
 
@@ -70,7 +73,7 @@ class ParseAttendanceView(APIView):
         return Response(output.parsed(parse, matches))
 
 
-class AttendanceSummaryView(mixins.ListModelMixin, GenericViewSet[MemberAttendanceSummary]):
+class AttendanceSummaryView(ListModelMixin, GenericViewSet[MemberAttendanceSummary]):
     """Everybody's attendance over 30, 60 and 90 days and since they joined."""
 
     required_scopes = "raids:read"
@@ -79,12 +82,13 @@ class AttendanceSummaryView(mixins.ListModelMixin, GenericViewSet[MemberAttendan
     column_aliases = {"user": "user_id"}
     search_fields = ["user__display_name", "user__username"]
     ordering = ["-percentage_30d", "user_id"]
+    list = kept(MemberAttendanceSummary, User)(ListModelMixin.list)
 
 
 class ExplainAttendanceView(APIView):
-    """Why somebody's attendance is what it is."""
+    """Why somebody's attendance is what it is; one's own with `own:read`."""
 
-    required_scopes = "raids:read"
+    required_scopes = ("raids:read", "own:read")
 
     @extend_schema(
         responses=ExplanationOutput,
@@ -92,6 +96,7 @@ class ExplainAttendanceView(APIView):
     )
     def get(self, request: Request, user_id: int) -> Response:
         """Return every raid in the time: whether it counts, whether they were there, and with whom."""
+        principal(request).require_of(user_id, "raids:read")
         person = find_person(user_id=user_id)
         text = request.query_params.get("days", "30").strip().lower()
         days = 0 if text == "all" else whole_number(request, "days")

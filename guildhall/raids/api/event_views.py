@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from guildhall.accounts.api.visitors import VisitorReadable
 from guildhall.accounts.models import Section
 from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.filters import IdFilter
-from guildhall.core.api.views import ModelViewSet
+from guildhall.core.api.kept import kept
+from guildhall.core.api.views import APIView, ListModelMixin, ModelViewSet
+from guildhall.points.models import DKPPool
 from guildhall.raids import selectors, services
-from guildhall.raids.models import Event, ItemPool
+from guildhall.raids.models import Event, EventPool, ItemPool
 
+from .plan_serializers import PlanSerializer
 from .serializers import EventSerializer, ItemPoolSerializer
-from .shared import actor_of, pool_paths
+from .shared import actor_of, pool_paths, valid
 
 
 class EventFilter(django_filters.FilterSet):
@@ -39,7 +45,10 @@ class EventViewSet(VisitorReadable, ModelViewSet[Event]):
     lookup_value_regex = ID_PATTERN
     filterset_class = EventFilter
     column_paths = pool_paths("pk")
+    hidden_columns: object = {"usual_time": "a time of day; nobody looks for an event by it"}
     search_fields = ["name", "description"]
+
+    list = kept(Event, EventPool, DKPPool, ItemPool)(ListModelMixin.list)
 
     def get_queryset(self) -> Any:
         return selectors.events()
@@ -58,6 +67,24 @@ class EventViewSet(VisitorReadable, ModelViewSet[Event]):
 
     def perform_destroy(self, instance: Event) -> None:
         services.delete_event(event=instance, actor=actor_of(self.request))
+
+
+class EventPlanView(APIView):
+    """The plan of an event: its checks and its bosses, which each new raid copies."""
+
+    required_scopes = "raids"
+
+    @extend_schema(responses=PlanSerializer)
+    def get(self, request: Request, event_id: int) -> Response:
+        """Return the plan."""
+        return Response(PlanSerializer.of(selectors.event_with_id(event_id)))
+
+    @extend_schema(request=PlanSerializer, responses=PlanSerializer)
+    def patch(self, request: Request, event_id: int) -> Response:
+        """Set the checks, the bosses, or both; what is not sent stays. Raids that are there keep theirs."""
+        data = valid(PlanSerializer, request)
+        event = services.update_event(event=selectors.event_with_id(event_id), actor=actor_of(request), **data)
+        return Response(PlanSerializer.of(event))
 
 
 class ItemPoolFilter(django_filters.FilterSet):

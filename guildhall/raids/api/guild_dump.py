@@ -101,7 +101,7 @@ class GuildDumpView(APIView):
         data = given.validated_data
         dump, members = _read(data)
         if data["apply"]:
-            choices = DumpChoices(**{name: data[name] for name in DumpChoices.__dataclass_fields__})
+            choices = DumpChoices(**{name: data[name] for name in DumpChoices.__dataclass_fields__ if name in data})
             with previewed_anew(
                 lambda: _answer(dump, services.preview_guild_dump(members=members, is_partial=dump.is_partial))
             ):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
-from rest_framework import mixins, serializers
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,12 +18,21 @@ from guildhall.accounts.models import User
 from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.fields import IdField
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.rows import Made, OfPage, Page, by_model
 from guildhall.core.api.serializers import Serializer
-from guildhall.core.api.views import GenericViewSet
+from guildhall.core.api.views import GenericViewSet, ListModelMixin, RetrieveModelMixin
 from guildhall.raids import selectors, services
 from guildhall.raids.models import Leave
 
 STATES = ["coming", "current", "over", "called_off"]
+
+
+def _shown_reasons(page: Page, reasons: Sequence[str], user_ids: Sequence[int]) -> list[str | None]:
+    who = principal(page.context["request"])
+    return [
+        reason if selectors.may_see_leave_reason(who, Leave(user_id=user_id)) else None
+        for reason, user_id in zip(reasons, user_ids, strict=True)
+    ]
 
 
 class LeaveSerializer(serializers.ModelSerializer[Leave]):
@@ -45,6 +55,11 @@ class LeaveSerializer(serializers.ModelSerializer[Leave]):
             "created_at", "created_by_id", "ended_at", "ended_by_id",
         ]  # fmt: skip
         read_only_fields = fields
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "state": by_model(Leave, lambda leave: leave.state, "counts_from", "counts_until"),
+        "reason": OfPage(("reason", "user_id"), _shown_reasons),
+    }
 
     @extend_schema_field({"type": "string", "nullable": True})
     def get_reason(self, leave: Leave) -> str | None:
@@ -92,7 +107,7 @@ class LeaveFilter(django_filters.FilterSet):
         return rows.filter(pk__in=selectors.leaves(current=value).order_by().values("pk"))
 
 
-class LeaveViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Leave]):
+class LeaveViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Leave]):
     """Who is away from which day to which, in the guild's time zone: raids of that time are no part of their attendance.
 
     With `raids:signup` a person sets their own leave, from today on; officers, and bots with `raids:write`, anybody's, also for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from guildhall.core.ids import PoolId
@@ -11,7 +11,7 @@ from guildhall.points.api.serializers import BidsAtRiskSerializer
 from guildhall.points.selectors import people_named
 from guildhall.points.uncovered import BidsAtRisk, bids_at_risk
 from guildhall.raids.attendance import Explanation
-from guildhall.raids.parsers import AttendanceParse
+from guildhall.raids.parsers import AttendanceParse, UnreadRow
 from guildhall.raids.selectors import Preview
 from guildhall.raids.services import Amendment, AwardResult, Credit
 from guildhall.roster.selectors import Match
@@ -62,6 +62,11 @@ def warnings(found: list[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"code": code, "detail": detail} for code, detail in found]
 
 
+def unread(rows: Sequence[UnreadRow]) -> list[dict[str, object]]:
+    """Return the rows of a roster that could not be read, with whom each is probably about."""
+    return [{"line": row.line_number, "text": row.text, "detail": row.detail, "guess": row.guess} for row in rows]
+
+
 def preview(found: Preview) -> dict[str, object]:
     """Return each name with its verdict and what it would earn."""
     verdicts = [row.verdict for row in found.rows]
@@ -75,6 +80,7 @@ def preview(found: Preview) -> dict[str, object]:
         "committed_before": found.committed_before.created_at if found.committed_before else None,
         "warnings": warnings(found.warnings),
         "ignored_lines": found.ignored_lines,
+        "unread": unread(found.unread),
         "blocks": [
             {
                 "position": block.position,
@@ -148,6 +154,7 @@ def parsed(parse: AttendanceParse, matches: Mapping[str, Match]) -> dict[str, ob
         "taken_at": parse.taken_at,
         "entries": entries,
         "ignored_lines": parse.ignored_lines.count,
+        "unread": unread(latest.unread),
         "ignored_reasons": parse.ignored_lines.by_reason,
         "ignored_samples": [
             {"line": line.line_number, "text": line.text, "reason": line.reason, "detail": line.detail}

@@ -11,11 +11,13 @@ from rest_framework.response import Response
 from guildhall.accounts.api.visitors import VisitorReadable
 from guildhall.accounts.models import Section
 from guildhall.accounts.visitors import is_visitor
-from guildhall.core.api.columns import FLAG, TEXT, Column, Columns, shown_page
+from guildhall.core.api.columns import FLAG, TEXT, Column, Columns
 from guildhall.core.api.filters import Ordering
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.kept import kept
 from guildhall.core.api.params import flag, whole_number
 from guildhall.core.api.previews import previewed_anew
+from guildhall.core.api.rows import narrowed_page, page_of
 from guildhall.core.api.views import GenericViewSet
 from guildhall.core.errors import BadInput, NotFound
 from guildhall.raids import selectors, services
@@ -26,17 +28,12 @@ from guildhall.raids.services import check_of
 from guildhall.raids.uploads import focus_on
 
 from . import output
+from .input_serializers import AwardAttendanceInput, RaidReasonInput, ResolveInput
 from .reading import read_upload, refuse_large_body
 from .response_serializers import AttendanceOutput, ResolvedOutput
-from .serializers import (
-    AttendanceCheckSerializer,
-    AttendanceRowSerializer,
-    AwardAttendanceInput,
-    RaidReasonInput,
-    ResolveInput,
-    UnmatchedSerializer,
-)
-from .shared import EXAMPLE_LIST, EXAMPLE_TEXT, actor_of, character_of, decisions_of, page_of, valid, written
+from .serializers import AttendanceCheckSerializer, AttendanceRowSerializer, UnmatchedSerializer
+from .shared import EXAMPLE_LIST, EXAMPLE_TEXT, actor_of, character_of, decisions_of, valid
+from .views import OF_A_RAID
 
 MAY_AWARD = {"GET": "raids:read", "POST": ("raids:write", "points:write"), "DELETE": ("raids:write", "points:write")}
 
@@ -86,16 +83,17 @@ class RaidAttendanceView(VisitorReadable, GenericViewSet[RaidAttendance]):
             OpenApiParameter("include_reversed", bool, description="also those who were taken off"),
         ],
     )
+    @kept(*OF_A_RAID)
     def list(self, request: Request, raid_id: int) -> Response:
         """Return who was there, check by check, with what each earned."""
-        raid = selectors.raid_with_id(raid_id)
+        raid = selectors.plain_raid(raid_id)
         rows = selectors.attendance_of_raid(
             raid_id, include_reversed=flag(request, "include_reversed"), for_visitor=is_visitor(request)
         )
         check = whole_number(request, "check")
         if check is not None:
             rows = rows.filter(attendance_check=check_of(raid, check))
-        return shown_page(self, request, rows, written(AttendanceRowSerializer))
+        return narrowed_page(self, rows)
 
     @extend_schema(
         request=AwardAttendanceInput, responses={200: AttendanceOutput}, examples=[EXAMPLE_LIST, EXAMPLE_TEXT, _AWARDED]
@@ -105,7 +103,7 @@ class RaidAttendanceView(VisitorReadable, GenericViewSet[RaidAttendance]):
         data = valid(AwardAttendanceInput, request)
         listed = data.get("attendees") is not None and not data.get("file") and not data.get("text")
         # A large log is read before the transaction begins, so that nobody waits for it.
-        upload = None if listed else read_upload(data)
+        upload = None if listed else read_upload(data, raid_id=raid_id)
         return self._award(request, raid_id, data, upload)
 
     create.is_idempotent = True  # type: ignore[attr-defined]
@@ -114,7 +112,7 @@ class RaidAttendanceView(VisitorReadable, GenericViewSet[RaidAttendance]):
     def _award(
         self, request: Request, raid_id: int, data: dict[str, Any], upload: tuple[AttendanceParse, str] | None
     ) -> Response:
-        raid = selectors.raid_with_id(raid_id)
+        raid = selectors.plain_raid(raid_id) if upload is None else selectors.raid_with_id(raid_id)
         if upload is None:
             if "digest" in data:
                 raise BadInput(
@@ -171,9 +169,9 @@ class RaidUnmatchedView(GenericViewSet[UnmatchedName]):
     )
     def list(self, request: Request, raid_id: int) -> Response:
         """Return the names that are still open."""
-        selectors.raid_with_id(raid_id)
+        selectors.plain_raid(raid_id)
         rows = selectors.unmatched_of_raid(raid_id, settled_too=flag(request, "all"))
-        return shown_page(self, request, rows, written(UnmatchedSerializer))
+        return narrowed_page(self, rows)
 
     @extend_schema(
         request=ResolveInput,
@@ -209,10 +207,11 @@ class RaidCheckView(VisitorReadable, GenericViewSet[AttendanceCheck]):
     filter_backends = [Columns, Ordering]
 
     @extend_schema(responses=AttendanceCheckSerializer(many=True))
+    @kept(*OF_A_RAID)
     def list(self, request: Request, raid_id: int) -> Response:
         """Return the raid's checks, the first one first."""
-        raid = selectors.raid_with_id(raid_id)
-        return page_of(self, self.filter_queryset(raid.checks.order_by("position")), AttendanceCheckSerializer)
+        raid = selectors.plain_raid(raid_id)
+        return page_of(self, self.filter_queryset(raid.checks.order_by("position")))
 
     @extend_schema(
         request=AttendanceCheckSerializer,

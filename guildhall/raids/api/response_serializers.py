@@ -133,6 +133,15 @@ class PreviewTotalsOutput(Serializer):
         }
 
 
+class UnreadRowOutput(Serializer):
+    """A row of a roster that could not be read. `decisions.rows` says who it is, by its `text`; `guess` is for a person to see."""
+
+    line = serializers.IntegerField()
+    text = serializers.CharField()
+    detail = serializers.CharField(allow_blank=True)
+    guess = serializers.CharField(allow_blank=True)
+
+
 class PreviewOutput(Serializer):
     """What committing an upload would do. Send `digest` with the award to carry out exactly that."""
 
@@ -145,6 +154,7 @@ class PreviewOutput(Serializer):
     committed_before = serializers.DateTimeField(allow_null=True)
     warnings = NoticeOutput(many=True)
     ignored_lines = serializers.IntegerField()
+    unread = UnreadRowOutput(many=True)
     blocks = BlockOutput(many=True)
     totals = PreviewTotalsOutput()
     entries = PreviewEntryOutput(many=True)
@@ -176,6 +186,7 @@ class ParsedOutput(Serializer):
     taken_at = serializers.DateTimeField(allow_null=True)
     entries = ParsedEntryOutput(many=True)
     ignored_lines = serializers.IntegerField()
+    unread = UnreadRowOutput(many=True)
     ignored_reasons = serializers.DictField(child=serializers.IntegerField())
     ignored_samples = IgnoredLineOutput(many=True)
     warnings = NoticeOutput(many=True)

@@ -1,26 +1,24 @@
-"""Events, raids and attendance as the API shows and takes them (docs/api-contract.md, "Raids")."""
+"""Events, raids and attendance as the API shows them (docs/api-contract.md, "Raids")."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from guildhall.accounts.models import User
-from guildhall.core.api.fields import AliasesMixin, IdField, PointsField
-from guildhall.core.api.filters import MAX_ID
-from guildhall.core.api.previews import DigestField
+from guildhall.core.api.fields import AliasesMixin, IdField, PlainDecimalField, PointsField
+from guildhall.core.api.rows import Made, OfPage, Page, Query, Row, children, person, related_ids
 from guildhall.core.api.serializers import Serializer
-from guildhall.core.errors import contradiction
 from guildhall.points.models import DKPPool
 from guildhall.raids.models import (
     AttendanceCheck,
-    AttendanceStatus,
     AttendanceUpload,
     Event,
+    EventPool,
     ItemPool,
     MemberAttendanceSummary,
     Raid,
@@ -28,8 +26,7 @@ from guildhall.raids.models import (
     StatusShare,
     UnmatchedName,
 )
-from guildhall.raids.parsers import FORMATS
-from guildhall.roster.selectors import match_names
+from guildhall.raids.plan_models import MOST_MINUTES
 
 
 def _time(moment: dt.datetime | None) -> str | None:
@@ -38,12 +35,44 @@ def _time(moment: dt.datetime | None) -> str | None:
     return text
 
 
+def _of_event_pools(event: str, show: Callable[[list[Row]], object]) -> OfPage:
+    """Return a field made of the pools that an event pays into, in their order; `event` is the column with its id. One
+    query for all such fields of a page."""
+
+    def find(events: Sequence[int]) -> dict[object, list[Row]]:
+        links = EventPool.objects.filter(event__in=set(events)).order_by("position", "pk")
+        found: dict[object, list[Row]] = {}
+        for event_id, pool_id, name, no_attendance in links.values_list(
+            "event_id", "pool_id", "pool__name", "no_attendance"
+        ):
+            found.setdefault(event_id, []).append({"id": pool_id, "name": name, "no_attendance": no_attendance})
+        return found
+
+    def make(page: Page, events: Sequence[int]) -> list[object]:
+        links = page.once("event pools", lambda: find(events))
+        return [show(links.get(one, [])) for one in events]
+
+    return OfPage((event,), make)
+
+
+def _first(name: str) -> Callable[[list[Row]], object]:
+    return lambda links: links[0][name] if links else None
+
+
+def _ids(links: list[Row]) -> object:
+    return [link["id"] for link in links]
+
+
 class PoolLinkSerializer(Serializer):
     """One pool that an event pays into."""
 
     id = serializers.IntegerField(source="pool_id")
     name = serializers.CharField(source="pool.name")
     no_attendance = serializers.BooleanField()
+
+
+def _item_pools() -> Query:
+    return Event.item_pools.through.objects.order_by("itempool__name")
 
 
 class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
@@ -59,9 +88,15 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
     item_pools = IdField(queryset=ItemPool.objects.all(), many=True, required=False)
     name = serializers.CharField(max_length=120)
     default_points = PointsField(required=False)
-    difficulty_modifier = serializers.DecimalField(
-        max_digits=6, decimal_places=3, min_value=0, max_value=100, required=False
+    difficulty_modifier = PlainDecimalField(max_digits=6, decimal_places=3, min_value=0, max_value=100, required=False)
+    usual_weekday = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=6, help_text="0 is Monday; in the guild's time zone"
     )
+    usual_time = serializers.TimeField(required=False, allow_null=True, help_text="in the guild's time zone")
+    usual_minutes = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=MOST_MINUTES, help_text="how long it lasts"
+    )
+    full_bonus = PointsField(required=False, help_text="for whoever stays from the first check to the last")
     # Read alone; `to_representation` fills them.
     dkp_pool_name = serializers.CharField(read_only=True, allow_null=True)
     pools = PoolLinkSerializer(many=True, read_only=True)
@@ -71,7 +106,7 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
         fields = [
             "id", "name", "description", "dkp_pool", "dkp_pool_name", "dkp_pools", "no_attendance_pools", "pools",
             "default_points", "difficulty_modifier", "item_pools", "is_active", "counts_for_attendance", "icon",
-            "created_at",
+            "usual_weekday", "usual_time", "usual_minutes", "full_bonus", "created_at",
         ]  # fmt: skip
         read_only_fields = ["created_at"]
 
@@ -95,8 +130,33 @@ class EventSerializer(AliasesMixin, serializers.ModelSerializer[Event]):
             "is_active": instance.is_active,
             "counts_for_attendance": instance.counts_for_attendance,
             "icon": instance.icon,
+            "usual_weekday": instance.usual_weekday,
+            "usual_time": None if instance.usual_time is None else instance.usual_time.isoformat(),
+            "usual_minutes": instance.usual_minutes,
+            "full_bonus": f"{instance.full_bonus:.2f}",
             "created_at": _time(instance.created_at),
         }
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "dkp_pool": _of_event_pools("pk", _first("id")),
+        "dkp_pool_id": _of_event_pools("pk", _first("id")),
+        "dkp_pool_name": _of_event_pools("pk", _first("name")),
+        "dkp_pools": _of_event_pools("pk", _ids),
+        "dkp_pool_ids": _of_event_pools("pk", _ids),
+        "no_attendance_pools": _of_event_pools(
+            "pk", lambda links: [one["id"] for one in links if one["no_attendance"]]
+        ),
+        "pools": _of_event_pools("pk", list),
+        "difficulty_modifier": Made(("difficulty_modifier",), lambda value: f"{value:.3f}"),
+        "item_pools": related_ids(_item_pools, "event", "itempool"),
+        "item_pool_ids": related_ids(_item_pools, "event", "itempool"),
+    }
+    row_names = (
+        "id", "name", "description", "dkp_pool", "dkp_pool_id", "dkp_pool_name", "dkp_pools", "dkp_pool_ids",
+        "no_attendance_pools", "pools", "default_points", "difficulty_modifier", "item_pools", "item_pool_ids",
+        "is_active", "counts_for_attendance", "icon", "usual_weekday", "usual_time", "usual_minutes", "full_bonus",
+        "created_at",
+    )  # fmt: skip
 
     def for_service(self, *, partial: bool) -> dict[str, object]:
         """Return what `create_event` and `update_event` take: the own pool first among the pools."""
@@ -123,6 +183,11 @@ class ItemPoolSerializer(AliasesMixin, serializers.ModelSerializer[ItemPool]):
         model = ItemPool
         fields = ["id", "name", "description", "dkp_pools", "created_at"]
         read_only_fields = ["created_at"]
+
+    row_fields: Mapping[str, Made | OfPage] = dict.fromkeys(
+        ("dkp_pools", "dkp_pool_ids"),
+        related_ids(lambda: ItemPool.pools.through.objects.order_by("dkppool__name"), "itempool", "dkppool"),
+    )
 
 
 class AttendanceCheckSerializer(serializers.ModelSerializer[AttendanceCheck]):
@@ -151,6 +216,9 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
     ended_at = serializers.DateTimeField(required=False, allow_null=True)
     notes = serializers.CharField(required=False, allow_blank=True, max_length=20_000)
     points = PointsField(required=False)
+    full_bonus = PointsField(
+        required=False, help_text="for whoever stays from first to last; the event's where none is given"
+    )
     checks = AttendanceCheckSerializer(many=True, read_only=True)
     # Read alone; `to_representation` fills them.
     event_name = serializers.CharField(read_only=True)
@@ -167,9 +235,24 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
         fields = [
             "id", "event", "event_name", "dkp_pool", "dkp_pool_id", "dkp_pool_name", "dkp_pools", "name", "started_at",
             "ended_at", "leader", "leader_name", "notes", "points", "checks", "people_count", "unmatched_count",
-            "reversed_at", "reversal_reason", "created_at",
+            "state", "date", "full_bonus", "closed_at", "reversed_at", "reversal_reason", "created_at",
         ]  # fmt: skip
-        read_only_fields = ["reversed_at", "reversal_reason", "created_at"]
+        read_only_fields = ["state", "date", "closed_at", "reversed_at", "reversal_reason", "created_at"]
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "event_name": Made(("event__name",), str),
+        "dkp_pool": _of_event_pools("event_id", _first("id")),
+        "dkp_pool_id": _of_event_pools("event_id", _first("id")),
+        "dkp_pool_name": _of_event_pools("event_id", _first("name")),
+        "dkp_pools": _of_event_pools("event_id", _ids),
+        "leader_name": person("leader"),
+        "checks": children(AttendanceCheckSerializer, lambda: AttendanceCheck.objects.order_by("position"), "raid_id"),
+    }
+    row_names = (
+        "id", "event", "event_id", "event_name", "dkp_pool", "dkp_pool_id", "dkp_pool_name", "dkp_pools", "name",
+        "started_at", "ended_at", "leader", "leader_id", "leader_name", "notes", "points", "checks", "people_count",
+        "unmatched_count", "state", "date", "full_bonus", "closed_at", "reversed_at", "reversal_reason", "created_at",
+    )  # fmt: skip
 
     def to_representation(self, instance: Raid) -> dict[str, object]:
         links = list(instance.event.event_pools.all())
@@ -193,6 +276,10 @@ class RaidSerializer(AliasesMixin, serializers.ModelSerializer[Raid]):
             "checks": AttendanceCheckSerializer(instance.checks.all(), many=True).data,
             "people_count": getattr(instance, "people_count", 0),
             "unmatched_count": getattr(instance, "unmatched_count", 0),
+            "state": instance.state,
+            "date": instance.date_id,
+            "full_bonus": f"{instance.full_bonus:.2f}",
+            "closed_at": _time(instance.closed_at),
             "reversed_at": _time(instance.reversed_at),
             "reversal_reason": instance.reversal_reason,
             "created_at": _time(instance.created_at),
@@ -215,6 +302,11 @@ class AttendanceRowSerializer(serializers.ModelSerializer[RaidAttendance]):
             "id", "check_id", "character_name", "character_id", "user_id", "display_name", "status", "points",
             "given_points", "amounts", "is_credited", "note", "created_at", "reversed_at", "reversal_reason",
         ]  # fmt: skip
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "display_name": person("user"),
+        "is_credited": Made(("credited_user_id",), lambda user_id: user_id is not None),
+    }
 
     @extend_schema_field({"type": "string", "nullable": True})
     def get_display_name(self, row: RaidAttendance) -> str | None:
@@ -241,6 +333,8 @@ class UnmatchedSerializer(serializers.ModelSerializer[UnmatchedName]):
             "id", "check_id", "name", "character_name", "status", "given_points", "reason", "suggestions", "raw",
             "resolution", "character_id", "created_at", "resolved_at",
         ]  # fmt: skip
+
+    row_fields: Mapping[str, Made | OfPage] = {"reason": Made(("raw",), lambda raw: str(raw.get("reason", "unknown")))}
 
     @extend_schema_field({"type": "string"})
     def get_reason(self, row: UnmatchedName) -> str:
@@ -275,173 +369,13 @@ class UploadSerializer(serializers.ModelSerializer[AttendanceUpload]):
         fields = ["id", "check_id", "format", "file_name", "taken_at", "result", "created_at"]
 
 
-class AttendeeInput(Serializer):
-    """One attendee. `points` is a worth for this person in place of the check's."""
-
-    character_name = serializers.CharField(max_length=2000, trim_whitespace=True)
-    status = serializers.ChoiceField(AttendanceStatus.choices, required=False, default=AttendanceStatus.PRESENT)
-    points = PointsField(required=False, allow_null=True)
-    note = serializers.CharField(max_length=300, required=False, allow_blank=True)
-    character_id = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_ID)
-
-    def to_internal_value(self, data: object) -> object:
-        return super().to_internal_value({"character_name": data} if isinstance(data, str) else data)
-
-
-def refuse_other_characters(attendees: list[dict[str, Any]] | None) -> None:
-    """Pass unless an attendee's name is that of another character than the id. Two queries, where ids are given.
-
-    A name that nobody has is none of anybody's: the id then says who it is.
-
-    Raises:
-        BadInput: ``contradiction``.
-    """
-    both = {row["character_name"]: row["character_id"] for row in attendees or [] if row.get("character_id")}
-    for name, match in match_names(both, suggest=False).items() if both else ():
-        if match.character is not None and match.character.pk != both[name]:
-            why = f"{name[:60]} is the character {match.character.pk}, not {both[name]}."
-            raise contradiction("character_name", "character_id", why)
-
-
-@extend_schema_field(
-    {
-        "oneOf": [
-            {"type": "string", "enum": ["latest", "all"]},
-            {"type": "array", "items": {"type": "integer", "minimum": 0}},
-        ]
-    }
-)
-class BlocksField(serializers.JSONField):
-    """Which rosters of an upload count: `latest`, `all`, or a list of positions; a form sends the list as JSON text."""
-
-    default_error_messages = {"unknown_block": "Say latest, all, or a list of positions."}
-
-    def to_internal_value(self, data: object) -> Any:
-        if isinstance(data, str) and data not in ("latest", "all"):
-            try:
-                data = json.loads(data)
-            except (ValueError, RecursionError):
-                self.fail("unknown_block")
-        whole = isinstance(data, list) and all(type(position) is int for position in data)
-        if not whole and data not in ("latest", "all"):
-            self.fail("unknown_block")
-        return data
-
-
-class DecisionsInput(Serializer):
-    """What was decided on the preview: who is left out, forced, explained, late; which rosters count."""
-
-    exclude = serializers.ListField(child=serializers.CharField(), required=False)
-    force = serializers.ListField(child=serializers.CharField(), required=False)
-    characters = serializers.DictField(child=serializers.IntegerField(min_value=0, max_value=MAX_ID), required=False)
-    statuses = serializers.DictField(child=serializers.ChoiceField(AttendanceStatus.choices), required=False)
-    points = serializers.DictField(child=PointsField(), required=False)
-    remember = serializers.BooleanField(required=False, default=False)
-    blocks = BlocksField(required=False)
-    guilds = serializers.ListField(child=serializers.CharField(max_length=120), required=False)
-    not_attendance_is_fine = serializers.BooleanField(required=False, default=False)
-
-
-class NestedDecisions(DecisionsInput):
-    """`DecisionsInput`, also where a form sends it as JSON text."""
-
-    def get_value(self, dictionary: Any) -> Any:
-        text = dictionary.get(self.field_name)
-        return text if isinstance(text, str) else super().get_value(dictionary)
-
-    def to_internal_value(self, data: object) -> object:
-        if isinstance(data, str):
-            try:
-                data = json.loads(data)
-            except (ValueError, RecursionError) as error:
-                raise serializers.ValidationError("This is not a JSON object.", code="invalid") from error
-        return super().to_internal_value(data)
-
-
-class RosterInput(Serializer):
-    """What the game wrote: as text, or as a file in a multipart form."""
-
-    text = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
-    file = serializers.FileField(required=False, allow_empty_file=True)
-    format = serializers.ChoiceField(["auto", *FORMATS], required=False, default="auto")
-    file_name = serializers.CharField(required=False, allow_blank=True, max_length=300)
-    time_zone = serializers.CharField(
-        required=False, max_length=60, help_text="of the computer that wrote the log; the guild's where it is not given"
-    )
-    since = serializers.DateTimeField(required=False)
-    until = serializers.DateTimeField(required=False)
-
-
-class PreviewAttendanceInput(AliasesMixin, RosterInput):
-    """An upload for one check of a raid, with what was decided so far."""
-
-    aliases = {"check_id": "check"}
-
-    check = serializers.IntegerField(required=False, allow_null=True, help_text="the raid's first where not given")
-    decisions = NestedDecisions(required=False)
-
-
-class AwardAttendanceInput(PreviewAttendanceInput):
-    """Either `attendees`, or `text` or a `file`."""
-
-    attendees = AttendeeInput(many=True, required=False, allow_empty=True)
-    digest = DigestField()
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
-        sent = next((name for name in ("text", "file") if attrs.get(name)), "")
-        if sent and attrs.get("attendees"):
-            raise contradiction(sent, "attendees", "each says who was there.", code="both_given")
-        refuse_other_characters(attrs.get("attendees"))
-        return attrs
-
-
-class AmendAttendanceInput(AliasesMixin, Serializer):
-    """How the attendance of a check should stand. With `partial` only these people change."""
-
-    aliases = {"check_id": "check"}
-
-    check = serializers.IntegerField(required=False, allow_null=True)
-    attendees = AttendeeInput(many=True, required=False, allow_empty=True, default=list)
-    partial = serializers.BooleanField(required=False, default=False)  # type: ignore[assignment]
-    remove = serializers.ListField(child=serializers.CharField(max_length=200), required=False, default=list)
-    preview = serializers.BooleanField(
-        required=False, default=False, help_text="show what would change; change nothing"
-    )
-    digest = DigestField()
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=300, default="")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, object]:
-        refuse_other_characters(attrs.get("attendees"))
-        return attrs
-
-
-class RaidReasonInput(Serializer):
-    """Why."""
-
-    reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
-
-
-class ResolveInput(Serializer):
-    """Who an unmatched name is, or that it is to be let pass."""
-
-    character_id = serializers.IntegerField(required=False, allow_null=True)
-    character_name = serializers.CharField(required=False, allow_blank=True, max_length=120)
-    ignore = serializers.BooleanField(required=False, default=False)
-    remember_alias = serializers.BooleanField(required=False, default=False)
-
-    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
-        if attrs.get("character_name"):
-            refuse_other_characters([attrs])
-        return attrs
-
-
 class ShareSerializer(AliasesMixin, serializers.ModelSerializer[StatusShare]):
     """What percentage of the points a status earns, everywhere or in one pool."""
 
     aliases = {"dkp_pool_id": "dkp_pool"}
 
     dkp_pool = IdField(source="pool", queryset=DKPPool.objects.all(), required=False, allow_null=True)
-    percent = serializers.DecimalField(max_digits=5, decimal_places=2, min_value=0, max_value=100)
+    percent = PlainDecimalField(max_digits=5, decimal_places=2, min_value=0, max_value=100)
 
     class Meta:
         model = StatusShare

@@ -1,4 +1,4 @@
-"""What the views of this app have in common: who asks, what was sent, how a page of rows is answered."""
+"""What the views of this app have in common: who asks, what was sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import OuterRef, Subquery
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import User
@@ -64,18 +63,6 @@ def character_of(data: dict[str, Any]) -> Character | None:
             )
         return found
     return character_by_name(data["character_name"]) if data.get("character_name") else None
-
-
-def written(serializer_class: Any) -> Any:
-    """Return a function that renders rows by a serializer."""
-    return lambda rows: serializer_class(rows, many=True).data
-
-
-def page_of(view: Any, rows: object, serializer_class: Any) -> Response:
-    """Return the page of these rows that was asked for."""
-    page = view.paginate_queryset(rows)
-    response: Response = view.get_paginated_response(serializer_class(page, many=True).data)
-    return response
 
 
 EXAMPLE_LIST = OpenApiExample(

@@ -13,26 +13,31 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.visitors import VisitorReadable
-from guildhall.accounts.models import Section
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.visitors import is_visitor
 from guildhall.core.api.columns import TEXT, Column, Columns, person_name
 from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.filters import IdFilter, Ordering
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.kept import kept
 from guildhall.core.api.previews import previewed_anew
-from guildhall.core.api.views import ModelViewSet
+from guildhall.core.api.rows import Query, page_of
+from guildhall.core.api.views import ListModelMixin, ModelViewSet, RetrieveModelMixin
+from guildhall.points.models import DKPPool
 from guildhall.raids import selectors, services
 from guildhall.raids.attendees import Attendee
-from guildhall.raids.models import Raid, RaidAttendance
+from guildhall.raids.models import AttendanceCheck, Event, EventPool, Raid, RaidAttendance, UnmatchedName
 from guildhall.raids.services import check_of
 from guildhall.raids.uploads import focus_on
 from guildhall.roster.hidden import hidden_people_among, without_hidden_people
+from guildhall.roster.models import Character, CharacterAlias, Rank
 
 from . import output
+from .input_serializers import AmendAttendanceInput, PreviewAttendanceInput, RaidReasonInput
 from .reading import read_upload, refuse_large_body
 from .response_serializers import AmendmentOutput, PreviewOutput, RaidReversedOutput
-from .serializers import AmendAttendanceInput, PreviewAttendanceInput, RaidReasonInput, RaidSerializer, UploadSerializer
-from .shared import EXAMPLE_LIST, EXAMPLE_TEXT, actor_of, decisions_of, page_of, pool_paths, valid
+from .serializers import RaidSerializer, UploadSerializer
+from .shared import EXAMPLE_LIST, EXAMPLE_TEXT, actor_of, decisions_of, pool_paths, valid
 
 
 class RaidFilter(django_filters.FilterSet):
@@ -51,6 +56,22 @@ class RaidFilter(django_filters.FilterSet):
         if is_visitor(self.request):
             mine = without_hidden_people(mine)
         return queryset.filter(pk__in=mine.values("attendance_check__raid"))
+
+
+#: What is shown of a raid, its checks and who was there, is read from these.
+OF_A_RAID = (
+    Raid,
+    Event,
+    EventPool,
+    AttendanceCheck,
+    RaidAttendance,
+    UnmatchedName,
+    DKPPool,
+    User,
+    Character,
+    CharacterAlias,
+    Rank,
+)
 
 
 @extend_schema_view(
@@ -75,7 +96,8 @@ class RaidViewSet(VisitorReadable, ModelViewSet[Raid]):
     visitor_fields = (
         "id", "event", "event_id", "event_name", "dkp_pool", "dkp_pool_id", "dkp_pool_name", "dkp_pools", "name",
         "started_at", "ended_at", "leader", "leader_name", "points", "checks", "kind", "label", "taken_at", "position",
-        "people_count", "unmatched_count", "reversed_at", "created_at",
+        "people_count", "unmatched_count", "state", "full_bonus", "closed_at", "reversed_at",
+        "created_at",
     )  # fmt: skip
     serializer_class: Any = RaidSerializer
     queryset = Raid.objects.none()
@@ -88,6 +110,10 @@ class RaidViewSet(VisitorReadable, ModelViewSet[Raid]):
         "leader_name": Column(person_name("leader"), TEXT, is_nullable=True),
     }
     column_aliases: object = {}
+
+    # An answer is read from the loot of its raids too: `dkp_pools` and the counts.
+    list = kept(*OF_A_RAID)(ListModelMixin.list)
+    retrieve = kept(*OF_A_RAID)(RetrieveModelMixin.retrieve)
 
     def check_body_size(self, request: Request) -> None:
         refuse_large_body(request)
@@ -178,6 +204,6 @@ class RaidViewSet(VisitorReadable, ModelViewSet[Raid]):
     )
     def uploads(self, request: Request, pk: str) -> Response:
         """Return the logs, dumps and lists that were committed to this raid."""
-        selectors.raid_with_id(int(pk))
-        rows: Any = selectors.uploads_of_raid(int(pk))
-        return page_of(self, self.filter_queryset(rows), UploadSerializer)
+        selectors.plain_raid(int(pk))
+        rows: Query = selectors.uploads_of_raid(int(pk))
+        return page_of(self, self.filter_queryset(rows))

@@ -22,7 +22,8 @@ from .events import (
     StandbyTell,
     TickMarker,
 )
-from .flow import Absence, StandingCall, afk_spans, linkdead_gaps, standing_calls
+from .flow import Absence, StandingCall, afk_spans, crash_spans, linkdead_gaps, standing_calls
+from .night import read_night
 from .results import (
     FORMATS,
     AttendanceParse,
@@ -40,7 +41,9 @@ from .results import (
     RosterBlock,
     RosterEntry,
     Stay,
+    UnreadRow,
 )
+from .roster_list import is_guild_dump, parse_roster_list
 from .stamps import log_character
 
 __all__ = [
@@ -73,11 +76,16 @@ __all__ = [
     "StandingCall",
     "Stay",
     "TickMarker",
+    "UnreadRow",
     "afk_spans",
+    "crash_spans",
+    "is_guild_dump",
     "linkdead_gaps",
     "log_character",
     "parse_attendance",
     "parse_guild_dump",
     "parse_log_events",
+    "parse_roster_list",
+    "read_night",
     "standing_calls",
 ]

@@ -115,7 +115,7 @@ def _read_one(opened: Source, settings: _Settings) -> AttendanceParse:
     ignored, clock, filename = parse.ignored_lines, settings.clock, settings.filename
     if kind == "who":
         reader = WhoReader(clock, ignored)
-        reader.read(opened.lines())
+        reader.read(opened.blocks())
         parse.blocks, parse.line_count = reader.blocks, reader.line_count
         parse.warnings.extend(reader.warnings)
         for block in parse.blocks:

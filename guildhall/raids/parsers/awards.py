@@ -7,7 +7,7 @@ Nothing is guessed: an announcement that misses a part comes back without that p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
@@ -59,6 +59,7 @@ class AwardText:
 
     `amount` is None where no price is given. `is_undo` takes the same award back. `text` is what has to be matched
     against items and people (`!grats`); it is empty where item and winner stand apart already.
+    `rest` is what stands behind the last word that was understood (`SPENT`), "" where nothing may stand there.
     """
 
     convention: str
@@ -70,6 +71,7 @@ class AwardText:
     roll: int | None = None
     category: str = ""
     text: str = ""
+    rest: str = ""
 
 
 def marker_parts(message: str) -> list[str]:
@@ -119,7 +121,7 @@ def _read_marker(message: str) -> AwardText | None:
     found = match.groupdict()
     if found["word"].upper() == "ROT":
         found["who"] = "ROT"
-    return _award("europa", parts[0], found, found["rest"] or "")
+    return replace(_award("europa", parts[0], found, found["rest"] or ""), rest=(found["rest"] or "").strip())
 
 
 def _award(convention: str, item: str, found: dict[str, str | None], tail: str) -> AwardText:

@@ -107,17 +107,19 @@ def read_chat(text: str, logger: str | None = None) -> ChatLine | None:
     if match:
         message, is_cut = _unquoted(match["message"])
         server, speaker, is_npc = _speaker(match["who"])
+        is_self = speaker == "You"  # `You tells Chan:1, …`: some clients and tools write their own lines as others'
         channel = (
             "tell" if match["tell"] else "channel" if match["channel"] else _PLACES[match["place"] or match["spoken"]]
         )
         return ChatLine(
-            speaker=speaker,
+            speaker=(logger or "You") if is_self else speaker,
             channel=channel,
             message=message,
             channel_name=match["channel"] or "",
             to=(logger or "You") if match["tell"] else "",
             server=server,
             language=match["language"] or "",
+            is_self=is_self,
             is_npc=is_npc,
             is_cut=is_cut,
         )

@@ -28,11 +28,18 @@ from .events import (
 )
 from .lootlines import read_loot
 from .names import display_name
-from .source import DEFAULT_MAX_BYTES, Input, Source, decode
+from .source import DEFAULT_MAX_BYTES, MAX_LINE_BYTES, Input, Source, decode
 from .stamps import LocalClock, log_character, read_stamp, split_stamp
 
-#: What people tell the raid leader to be counted from the bench.
-STANDBY_WORDS: tuple[str, ...] = ("creditt", "!skadd")
+#: What people tell the raid leader, or write where it is read, to be counted from the bench.
+STANDBY_WORDS: tuple[str, ...] = ("creditt", "!skadd", "!standby")
+#: In a tell the plain word does; a channel of that name (`standby:3`) is there for nothing else.
+_STANDBY_TELL = re.compile(r"^(?:on |im on |i am on |i'm on )?(?:standby|stand-by)\b[\s,.:!-]*", re.IGNORECASE)
+_STANDBY_CHANNEL = re.compile(r"^(?:[A-Za-z]+\.)?[A-Za-z]*standby[A-Za-z]*:\d{1,2}$", re.IGNORECASE)
+#: How far the clock of a block of lines may lie outside the time that is asked for and still be looked at: the local time of
+#: a log and a moment in UTC are fourteen hours apart at most.
+_FAR = dt.timedelta(hours=36)
+_STAMPED = re.compile(rb"^\[(.{24})\] ", re.MULTILINE)
 _LONGEST = 4_000
 #: Shorter than the shortest thing that anybody can say in chat (`Al says, 'x'`).
 _SHORTEST = 8
@@ -74,8 +81,10 @@ def parse_log_events(
     """
     clock = LocalClock(time_zone)
     reader = _EventReader(clock, character or log_character(filename), standby_words)
-    asked = tuple(word.casefold().encode() for word in standby_words)
-    for number, line in Source(source, max_bytes=max_bytes).lines():
+    asked = (*(word.casefold().encode() for word in standby_words), b"standby", b"stand-by")
+    for number, line, is_heard in _lines(Source(source, max_bytes=max_bytes), clock, since, until):
+        if is_heard:
+            clock.hear(line)
         if len(line) < _SHORTEST:
             continue
         low = line.lower()
@@ -88,6 +97,35 @@ def parse_log_events(
         ):
             continue
         yield event
+
+
+def _lines(
+    opened: Source, clock: LocalClock, since: dt.datetime | None, until: dt.datetime | None
+) -> Iterator[tuple[int, bytes, bool]]:
+    """Yield the numbered lines, without whole blocks (a million bytes) of other nights: a log goes back years. The third value says
+    that the clock must hear the line, whatever it says."""
+    number = 0
+    for block in opened.blocks():
+        if _is_of_another_time(block, since, until):
+            number += block.count(b"\n")
+            continue
+        is_heard = clock.is_near_change(block)
+        for line in block[:-1].split(b"\n"):
+            number += 1
+            yield number, line[:MAX_LINE_BYTES], is_heard
+
+
+def _is_of_another_time(block: bytes, since: dt.datetime | None, until: dt.datetime | None) -> bool:
+    """Return whether both the first and the last time in a block lie well before `since`, or well after `until`."""
+    times = []
+    first, last = _STAMPED.search(block), block.rfind(b"\n[")
+    for stamp in (first[1] if first else b"", block[last + 2 : last + 26] if last >= 0 else b""):
+        local = read_stamp(stamp)
+        if local is None:
+            return False
+        times.append(local.replace(tzinfo=dt.UTC))
+    before = since is not None and max(times) < since - _FAR
+    return before or (until is not None and min(times) > until + _FAR)
 
 
 def _may_matter(low: bytes) -> bool:
@@ -186,10 +224,20 @@ class _EventReader:
         folded = chat.message.casefold()
         if "raidtick" in folded and chat.channel != "tell":
             return TickMarker(**common, speaker=chat.speaker, is_own=chat.is_self)
-        if not chat.is_self and folded.startswith(self._standby):
-            word = next(word for word in self._standby if folded.startswith(word))
-            return StandbyTell(**common, character_name=chat.speaker, text=chat.message[len(word) :].strip())
+        asks = None if chat.is_self else self._asks_for_standby(chat)
+        if asks is not None:
+            return StandbyTell(**common, character_name=chat.speaker, text=asks)
         return self._award(chat, common)
+
+    def _asks_for_standby(self, chat: ChatLine) -> str | None:
+        """Return what stands beside the word by which somebody asks to be counted from the bench; None where nobody does."""
+        folded = chat.message.casefold()
+        for word in self._standby:
+            if folded.startswith(word) and not folded[len(word) : len(word) + 1].isalnum():
+                return chat.message[len(word) :].strip()
+        if chat.channel == "tell" and (found := _STANDBY_TELL.match(chat.message)):
+            return chat.message[found.end() :].strip()
+        return chat.message if _STANDBY_CHANNEL.match(chat.channel_name) else None
 
     def _marker(self, chat: ChatLine, is_own: bool, common: _Where) -> LogEvent | None:
         parts = marker_parts(chat.message)

@@ -14,6 +14,8 @@ from .events import AttendanceCall, LogEvent, PresenceMark, RaidJoined, RaidLeft
 
 #: Who is back in the raid this soon was probably linkdead, not gone.
 LINKDEAD_WINDOW = dt.timedelta(minutes=15)
+#: Who writes `:::CRASHED:::` is back after a crash, and was away for about this long.
+CRASH_TIME = dt.timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ def afk_spans(events: Iterable[LogEvent]) -> list[Absence]:
             spans.append(Absence(event.character_name, away.pop(event.character_name), event.at))
     spans.extend(Absence(name, since, None) for name, since in away.items())
     return spans
+
+
+def crash_spans(events: Iterable[LogEvent]) -> list[Absence]:
+    """Return the time before each `:::CRASHED:::` in which whoever wrote it was probably gone."""
+    marks = (event for event in events if isinstance(event, PresenceMark) and event.state == "crashed")
+    return [Absence(mark.character_name, mark.at - CRASH_TIME, mark.at) for mark in marks if mark.at is not None]
 
 
 def standing_calls(events: Iterable[LogEvent]) -> list[StandingCall]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
+from .events import LogEvent
+
 Format = Literal["who", "raid_dump", "raid_tick", "zeal", "guild_dump", "list", "xml"]
 
 FORMATS: tuple[Format, ...] = ("who", "raid_dump", "raid_tick", "zeal", "guild_dump", "list", "xml")
@@ -79,7 +81,7 @@ class RosterEntry:
 
     `character_name` is the display form (capital, then lower case); compare names with `casefold`.
     `character_class` is the base class, or None where it is hidden or not known; `title` is what was written where
-    that is not the base class itself. `flags` holds any of afk, linkdead, anonymous, roleplaying, gm, offline,
+    that is not the base class itself. `flags` holds any of afk, linkdead, dead, anonymous, roleplaying, gm, offline,
     trader, buyer, lfg, standby. `group` is None where the source has no groups, and 0 for nobody's group.
     """
 
@@ -123,13 +125,24 @@ class RosterEntry:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadRow:
+    """A row of a roster that cannot be read: its text, what is wrong, and who it is probably about (for a person to say)."""
+
+    line_number: int
+    text: str
+    detail: str = ""
+    guess: str = ""
+
+
 @dataclass(slots=True)
 class RosterBlock:
     """One roster: a `/who`, a dump, a tick, a list.
 
     `source` is its format; `scope` tells a `/who` of the zone, of everybody or of the raid apart. `label`, `call_kind`
     ("Time", "Kill") and `points` are there where the file names them; `points` is None where `points_text` is no
-    number. `reported_count` is how many rows the game said there are.
+    number. `reported_count` is how many rows the game said there are; `unread` are the rows that gave no entry, and
+    `doubles` is how many repeat somebody.
     """
 
     source: Format
@@ -147,6 +160,8 @@ class RosterBlock:
     first_line: int = 0
     last_line: int = 0
     filename: str = ""
+    unread: list[UnreadRow] = field(default_factory=list)
+    doubles: int = 0
 
     def warn(self, code: str, detail: str) -> None:
         """Add a warning, once for each code."""
@@ -164,6 +179,7 @@ class AttendanceParse:
 
     `warnings` are those of the input as a whole; each block has its own beside them (`all_warnings` joins them).
     `raid_log` carries the kills, stays and items of a raid-log XML, else None. `line_count` counts the lines of a log.
+    `events` is what else the log says of that night, where somebody read it (`parsers.night.read_night`).
     """
 
     format: Format
@@ -174,6 +190,7 @@ class AttendanceParse:
     encoding: str = "utf-8"
     line_count: int = 0
     raid_log: RaidLog | None = None
+    events: list[LogEvent] = field(default_factory=list)
 
     @property
     def entries(self) -> list[RosterEntry]:

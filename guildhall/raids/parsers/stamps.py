@@ -19,6 +19,7 @@ _WEEKDAYS = {name: number for number, name in enumerate(b"Mon Tue Wed Thu Fri Sa
 #: EverQuest opened in 1999; what claims another century is a damaged line.
 _YEARS = range(1999, 2100)
 
+_STAMPED = re.compile(rb"^\[(.{24})\] ", re.MULTILINE)
 _LOG_NAME = re.compile(r"^eqlog_([A-Za-z]+)_(.+)\.txt$", re.IGNORECASE)
 _NAME_TIMES = (
     re.compile(r"(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})"),
@@ -139,6 +140,23 @@ class LocalClock:
         self._last = local
         self._answer = (second if fold else first).astimezone(dt.UTC), doubt
         return self._answer
+
+    def is_near_change(self, block: bytes) -> bool:
+        """Return whether the clocks of the zone change within a day of the first or last time in a block of lines: then every
+        line must be heard, or the step back is missed where nothing that matters was written around it."""
+        first, last = _STAMPED.search(block), block.rfind(b"\n[")
+        stamps = (first[1] if first else b"", block[last + 2 : last + 26])
+        times = [local for stamp in stamps if (local := read_stamp(stamp)) is not None]
+        day = dt.timedelta(days=1)
+        sides = {(at + side).replace(tzinfo=self.zone).utcoffset() for at in times for side in (-day, day)}
+        return len(sides) > 1
+
+    def hear(self, line: bytes) -> None:
+        """Take note of the time of a line that says nothing else."""
+        stamp = split_stamp(line[:64])[0]
+        local = read_stamp(stamp) if stamp else None
+        if local is not None:
+            self.utc(local)
 
     def _which_pass(self, local: dt.datetime) -> int:
         if self._last is not None and local < self._last and self._last - local < dt.timedelta(hours=2):

@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .names import NameProblem
-from .results import IgnoredLines, ParseWarning, RosterBlock
-from .source import decode
+from .results import SAMPLE_LENGTH, IgnoredLines, ParseWarning, RosterBlock, UnreadRow
+from .source import MAX_LINE_BYTES, decode
 from .stamps import TIME_DOUBTS, LocalClock, read_stamp, split_stamp, weekday_fits
-from .who_row import ROW_START, read_row
+from .who_row import ODD_START, ROW_START, guess_name, read_row
 
 MAX_BLOCKS = 500
 MAX_ENTRIES = 50_000
@@ -44,6 +44,33 @@ _RULE = re.compile(r"^\s*-{3,}\s*$")
 _ROW_STARTS = b"[ *<OTBA-"
 #: What else a line without a bracket matters by, where somebody pasted a roster without the times.
 _BARE_WORDS = (b"Friends", b"who request", b"---")
+
+
+#: Words without which a line is no part of a roster but a row, and how a row (`ROW_START`) or a blank line looks in bytes.
+_WORDS = (b"layer", b"Friends", b"who request", b"---")
+_BRACKET = re.compile(rb"\[(?:[0-9\x80-\xff]|ANON|ROLEPL)")
+_UNREADABLE = "It begins like a row of /who but does not go on as one."
+_BLANK = re.compile(rb"\n(?=[ \t\x0b\x0c>]*(?:\[[^\n]{24}\][ \t\x0b\x0c]*)?\n)")
+
+
+def _may_matter(block: bytes) -> list[int]:
+    """Return where the lines begin that `_candidate` must see, in order.
+
+    A few searches over many lines at once: of the million lines of a log some hundreds matter.
+    """
+    begins = {match.end() for match in _BLANK.finditer(block)}
+    if _BLANK.match(b"\n" + block[: block.find(b"\n") + 1]):
+        begins.add(0)
+    end = 0
+    while bracket := _BRACKET.search(block, end):  # once a line, however long and however often it is in it
+        begins.add(block.rfind(b"\n", end, bracket.start()) + 1 or end)
+        end = block.index(b"\n", bracket.end()) + 1
+    for word in _WORDS:
+        end = 0
+        while (place := block.find(word, end)) >= 0:
+            begins.add(block.rfind(b"\n", end, place) + 1 or end)
+            end = block.index(b"\n", place) + 1
+    return sorted(begins)
 
 
 @dataclass(slots=True)
@@ -75,28 +102,37 @@ class WhoReader:
         self._kept_entries = 0
         self._is_dropping = False
 
-    def read(self, lines: Iterable[tuple[int, bytes]]) -> None:
-        """Read all lines; the work per line of chat is two searches in its bytes."""
-        number, line = 0, b""
-        for number, line in lines:
-            if not line:
-                self._blank_lines += 1
-                continue
-            if b"[" not in line and b"layer" not in line and not any(word in line for word in _BARE_WORDS):
-                self._blank_lines += line.isspace()
-                continue
-            if (
-                line[25:27] == b"] "
-                and line[27:28] not in _ROW_STARTS
-                and b"layer" not in line
-                and b"Friends" not in line
-                and b"who request" not in line
-            ):
-                continue
-            self._line(number, line)
+    def read(self, blocks: Iterable[bytes]) -> None:
+        """Read all lines, given many at a time (`Source.blocks`). Chat and combat are searched through, not looked at line by line."""
+        number, block = 0, b"\n"
+        for block in blocks:
+            end, is_heard = 0, self._clock.is_near_change(block)
+            for begin in _may_matter(block):
+                for line in block[end:begin].split(b"\n") if is_heard else ():
+                    self._clock.hear(line)
+                number += block.count(b"\n", end, begin) + 1
+                end = block.index(b"\n", begin) + 1
+                self._candidate(number, block[begin : min(end - 1, begin + MAX_LINE_BYTES)])
+            number += block.count(b"\n", end)
+        last = block[block.rfind(b"\n", 0, -1) + 1 : -1][:MAX_LINE_BYTES]
         self.line_count = number
-        self._expire(number, split_stamp(line)[0])
+        self._expire(number, split_stamp(last)[0])
         self._finish()
+
+    def _candidate(self, number: int, line: bytes) -> None:
+        if not line:
+            self._blank_lines += 1
+        elif b"[" not in line and b"layer" not in line and not any(word in line for word in _BARE_WORDS):
+            self._blank_lines += line.isspace()
+        elif (
+            line[25:27] != b"] "
+            or line[27:28] in _ROW_STARTS
+            or b"layer" in line
+            or b"Friends" in line
+            or b"who request" in line
+            or self._open is not None
+        ):
+            self._line(number, line)
 
     def _line(self, number: int, line: bytes) -> None:
         stamp, payload = split_stamp(line)
@@ -104,7 +140,7 @@ class WhoReader:
             self._blank_lines += 1
             return
         text = decode(payload)
-        if ROW_START.match(text):
+        if ROW_START.match(text) or (self._open is not None and self._open.has_heading and ODD_START.match(text)):
             self._row(number, stamp, text)
         elif _HEADING.match(text):
             self._heading(number, stamp)
@@ -134,15 +170,12 @@ class WhoReader:
 
     def _row(self, number: int, stamp: bytes | None, text: str) -> None:
         entry = read_row(text, number)
-        if entry is None:
-            self._ignored.add(number, text, "unreadable_row", "It begins like a row of /who but does not go on as one.")
-            return
         if self._is_friend(number, stamp):
             self._ignored.add(number, text, "friends_list", "A friends list says nothing about the raid.")
             return
         self._expire(number, stamp)
-        if isinstance(entry, NameProblem):
-            self._ignored.add(number, text, entry.code, entry.detail)
+        if entry is None or isinstance(entry, NameProblem):
+            self._unread(number, stamp, text, entry)
             return
         if self._open is None:
             self._open = self._start(number, stamp, has_heading=False)
@@ -152,6 +185,7 @@ class WhoReader:
         block.last_line = number
         if entry.key in roster.names:
             block.warn("duplicate_name", f"{entry.character_name} stands in the roster more than once; it counts once.")
+            block.doubles += 1
             self._ignored.add(number, text, "duplicate", f"{entry.character_name} stands further up already.")
         elif len(block.entries) >= MAX_ROWS_IN_BLOCK:
             block.warn("too_many_rows", f"Only the first {MAX_ROWS_IN_BLOCK} rows of this roster were read.")
@@ -162,6 +196,19 @@ class WhoReader:
             block.entries.append(entry)
             if entry.character_class is None and entry.title:
                 block.warn("unknown_class", f"“{entry.title}” is not a class or title that is known; the row counts.")
+
+    def _unread(self, number: int, stamp: bytes | None, text: str, problem: NameProblem | None) -> None:
+        """Keep a row that cannot be read with its roster: a person says who it is about."""
+        code, detail = (problem.code, problem.detail) if problem else ("unreadable_row", _UNREADABLE)
+        self._ignored.add(number, text, code, detail)
+        if self._open is None:
+            self._open = self._start(number, stamp, has_heading=False)
+        roster = self._open
+        roster.last_local, roster.last_line = (read_stamp(stamp) if stamp else None), number
+        roster.block.last_line = number
+        if len(roster.block.unread) < MAX_ROWS_IN_BLOCK:
+            shown = " ".join(text[:SAMPLE_LENGTH].split())
+            roster.block.unread.append(UnreadRow(number, shown, detail, guess_name(text)))
 
     def _footer(self, number: int, stamp: bytes | None, footer: re.Match[str]) -> None:
         self._expire(number, stamp)
@@ -218,16 +265,26 @@ class WhoReader:
         block.last_line = number
         if not self._open.has_heading:
             block.warn("no_heading", "The heading of this list is missing: its first rows may be missing as well.")
-        rows = len(block.entries)
-        if block.reported_count is not None and block.reported_count != rows:
-            block.warn(
-                "count_mismatch",
-                f"The game says {block.reported_count} players, {rows} rows were read. Compare with the log.",
-            )
+        self._count(block)
         self._keep(block)
         self._open = self._suspended.pop() if self._suspended else None
         if self._open:
             self._open.last_line = number
+
+    @staticmethod
+    def _count(block: RosterBlock) -> None:
+        """Hold the count of the footer against the rows, and say what became of each."""
+        rows, unread = len(block.entries), len(block.unread)
+        if block.reported_count is None or (block.reported_count == rows and not unread):
+            return
+        parts = [f"{rows} row{'' if rows == 1 else 's'} {'was' if rows == 1 else 'were'} read"]
+        parts += [f"{unread} could not be read and stand{'s' if unread == 1 else ''} below"] if unread else []
+        parts += [f"{block.doubles} repeat{'s' if block.doubles == 1 else ''} somebody"] if block.doubles else []
+        missing = block.reported_count - rows - unread - block.doubles
+        parts += [f"{missing} {'is' if missing == 1 else 'are'} missing from the log"] if missing > 0 else []
+        parts += [f"{-missing} more than it says"] if missing < 0 else []
+        words = f"The game says {block.reported_count} players: {', '.join(parts)}. Compare with the log."
+        block.warn("count_mismatch", words)
 
     def _expire(self, number: int, stamp: bytes | None) -> None:
         """End rosters whose footer never came."""

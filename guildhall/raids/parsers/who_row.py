@@ -1,7 +1,8 @@
 """One row of a `/who`: `[60 Warder] Stanvern (Wood Elf) <Force of Will> ZONE: templeveeshan`.
 
 One tolerant grammar for the classic client, P99, Quarm, Live, EQEmu and EverQuest Legends. It is anchored at the start
-of the message: a row that somebody quotes in chat comes after a speaker's name and is none.
+of the message: a row that somebody quotes in chat comes after a speaker's name and is none. Who is dead is in the zone: the row
+of a corpse (`* RIP *[56 Defiler] Aelnor's corpse0 <G>`) is a row of its owner.
 """
 
 from __future__ import annotations
@@ -18,21 +19,27 @@ LONGEST_ROW = 400
 
 ROW = re.compile(
     r"""
-    ^\s*(?P<flags>(?:(?:AFK|OFFLINE\ MODE|TRADER|BUYER|\*[^*]+\*|<LINKDEAD>)\s*)*)
+    ^\s*(?P<flags>(?:(?:AFK|LFG|LD|OFFLINE\ MODE|TRADER|BUYER|\*[^*]+\*|<LINKDEAD>)\s*)*)
     \[(?:(?P<hidden>ANONYMOUS|ROLEPLAYING)
        |ANON\ \((?P<anon_level>\d{1,3})\ (?P<anon_class>[^)\]]+)\)
-       |(?P<level>\d{1,3})\ (?P<cls>[^\]]+))\]
-    \s+(?P<name>[^\s<>()\[\]]+)
+       |(?P<level>\d{1,3})\ (?P<cls>[^\]]*))\]
+    \s+(?P<name>[^\s<>()\[\]]+?)(?P<corpse>['’`´]s?\ corpse\ ?\d{0,4})?(?=[\s<]|$)
     (?:\s+\((?!Group:|USER)(?P<race>[^)]+)\))?
     (?:\s+\(Group:\s*(?P<group>\d{1,3}|None)\))?
     (?:\s*<(?P<guild>(?!LINKDEAD>)[^>]+)>)?
     (?:\s+ZONE:\s*(?P<zone>.*?))?
-    (?P<tags>(?:\s*(?:LFG|<LINKDEAD>|\(USER[^)]*\)))*)\s*$
+    (?P<tags>(?:\s*(?:LFG|AFK|LD|TRADER|BUYER|<LINKDEAD>|\*[^*]+\*|\(USER[^)]*\)))*)\s*$
     """,
     re.VERBOSE,
 )
 #: What looks like the beginning of a row, to tell a damaged row from chat.
-ROW_START = re.compile(r"^\s*(?:(?:AFK|OFFLINE MODE|TRADER|BUYER|\*[^*]+\*|<LINKDEAD>)\s*)*\[(?:\d{1,3} |ANON|ROLEPL)")
+ROW_START = re.compile(
+    r"^\s*(?:(?:AFK|LFG|LD|OFFLINE MODE|TRADER|BUYER|\*[^*]+\*|<LINKDEAD>)\s*)*\[(?:\d{1,3} |ANON|ROLEPL)"
+)
+#: What is a row too where a roster is open: something that nobody knows before the bracket, but nothing that chat has.
+ODD_START = re.compile(r"^[^'’‘\"“”\[\],:]{0,40}\[(?:\d{1,3} |ANON|ROLEPL)")
+#: The first word after the bracket: who a row that cannot be read is probably about.
+_GUESS = re.compile(r"\]\s*([A-Za-z]{3,15})(?![A-Za-z])")
 
 _FLAGS = {
     "AFK": "afk",
@@ -40,9 +47,11 @@ _FLAGS = {
     "TRADER": "trader",
     "BUYER": "buyer",
     "<LINKDEAD>": "linkdead",
+    "LD": "linkdead",
     "LFG": "lfg",
 }
-_FLAG = re.compile(r"AFK|OFFLINE MODE|TRADER|BUYER|<LINKDEAD>|LFG")
+_FLAG = re.compile(r"AFK|OFFLINE MODE|TRADER|BUYER|<LINKDEAD>|\bLD\b|LFG")
+_STARRED = re.compile(r"\*\s*([^*]+?)\s*\*")
 
 
 def read_row(text: str, line_number: int) -> RosterEntry | NameProblem | None:
@@ -62,13 +71,13 @@ def read_row(text: str, line_number: int) -> RosterEntry | NameProblem | None:
     group = match["group"]
     return RosterEntry(
         character_name=name,
-        raw_name=match["name"],
+        raw_name=match["name"] + (match["corpse"] or ""),
         line_number=line_number,
         character_class=described.base,
         classes=described.classes,
         title=described.title,
         level=read_level(level or ""),
-        race=match["race"],
+        race=match["race"] if match["race"] and match["race"][:1].isalpha() else None,
         guild=match["guild"],
         flags=_flags(match),
         zone=(match["zone"] or "").strip() or None,
@@ -76,10 +85,19 @@ def read_row(text: str, line_number: int) -> RosterEntry | NameProblem | None:
     )
 
 
+def guess_name(text: str) -> str:
+    """Return the name that a row that cannot be read is probably about, to be shown to a person; empty where none is seen."""
+    found = _GUESS.search(" ".join(text[:LONGEST_ROW].split()))
+    return found[1][:1].upper() + found[1][1:].lower() if found else ""
+
+
 def _flags(match: re.Match[str]) -> frozenset[str]:
     written = f"{match['flags']} {match['tags']}"
-    flags = {_FLAGS[found] for found in _FLAG.findall(written)}
-    if "*" in match["flags"]:
+    starred = {found.upper() for found in _STARRED.findall(written)}
+    flags = {_FLAGS[found] for found in _FLAG.findall(_STARRED.sub(" ", written))}
+    if "RIP" in starred or match["corpse"]:
+        flags.add("dead")
+    if starred - {"RIP"}:
         flags.add("gm")
     if match["hidden"] or match["anon_level"]:
         flags.add("anonymous")

@@ -23,6 +23,7 @@ from guildhall.points.models import DKPPool, EntryKind
 from guildhall.raids.attendees import Attendee
 from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
 from guildhall.raids.planning import Verdict
+from guildhall.raids.versions import require_attendance
 
 from .awarding import carry_out
 from .differences import Amendment, Change, compare, wanted_attendees, what_is_shown
@@ -169,10 +170,16 @@ def mark_rows(*, rows: Collection[int], actor: User | None, reason: str, import_
 
 
 @use_case
-def remove_attendee(*, attendance: RaidAttendance, actor: User | None, reason: str = "") -> RaidAttendance:
+def remove_attendee(
+    *, attendance: RaidAttendance, actor: User | None, reason: str = "", version: str | None = None
+) -> RaidAttendance:
     """Take a person off a check: what they earned by it is reversed, with everything of theirs there.
 
+    Args:
+        version: of the row as it was shown (`raids.versions`).
+
     Raises:
+        StaleEdit: somebody else changed it since.
         NotFound: ``unknown_attendance``.
         Conflict: ``already_reversed``, ``raid_reversed``.
     """
@@ -183,6 +190,7 @@ def remove_attendee(*, attendance: RaidAttendance, actor: User | None, reason: s
     row.refresh_from_db()
     if row.reversed_at is not None:
         raise Conflict(f"{row.character_name} was taken off already.", code="already_reversed")
+    require_attendance(version, row)
     mine = [row]
     if row.user_id is not None and row.credited_user_id is not None:
         mine += RaidAttendance.objects.filter(

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import transaction
 
@@ -28,7 +29,7 @@ from guildhall.points import ledger
 from guildhall.raids.attendees import Attendee, clean_attendees
 from guildhall.raids.check_state import plan_attendance
 from guildhall.raids.models import AttendanceCheck, AttendanceUpload, Raid, RaidAttendance, UnmatchedName
-from guildhall.raids.parsers import AttendanceParse
+from guildhall.raids.parsers import AttendanceParse, RosterBlock
 from guildhall.raids.planning import KEPT, Plan, Planned, Verdict, shown_of
 from guildhall.raids.policy import Amounts
 from guildhall.raids.uploads import (
@@ -43,7 +44,8 @@ from guildhall.raids.uploads import (
 )
 from guildhall.roster.names import name_key
 
-from .locking import check_of, lock_raid, refuse_future
+from .locking import begin, check_of, lock_raid, refuse_future
+from .log_findings import record_log
 from .rows import attendance_row, keep_unmatched, kept_of, postings_of, put_beside, read_amounts, store, stored_amounts
 from .standing import RAID_AWARDED, announce
 
@@ -81,6 +83,8 @@ class AwardResult:
     upload: AttendanceUpload | None = None
     is_repeat: bool = False
     """The same upload was committed before; nothing was done this time."""
+    batch_id: UUID | None = None
+    """What undoes it in one go."""
 
 
 @use_case
@@ -140,6 +144,7 @@ def commit_parsed_attendance(
     locked = lock_raid(raid.pk)
     at = check_of(locked, check)
     refuse_future(locked, at)
+    _keep_what_the_log_says(locked, parse, blocks, actor)
     mark = fingerprint(blocks, decided)
     before = AttendanceUpload.objects.filter(attendance_check=at, fingerprint=mark).first()
     if before is not None and digest is None:
@@ -173,6 +178,14 @@ def commit_parsed_attendance(
     upload.save(update_fields=["result"])
     result.warnings = warnings_of(parse, blocks, at)
     return result
+
+
+def _keep_what_the_log_says(
+    raid: Raid, parse: AttendanceParse, blocks: Sequence[RosterBlock], actor: User | None
+) -> None:
+    """Keep the joins, loot and check-ins of the log, and who was linkdead in its rosters; most uploads have neither."""
+    if parse.events or any(entry.flags & {"linkdead", "afk"} for block in blocks for entry in block.entries):
+        record_log(raid=raid, events=parse.events, blocks=blocks, logger=parse.character or "", actor=actor)
 
 
 def _repeat(raid: Raid, check: AttendanceCheck, upload: AttendanceUpload, attendees: Sequence[Attendee]) -> AwardResult:
@@ -228,6 +241,7 @@ def carry_out(
             made is kept as a batch all the same.
     """
     check, raid = plan.check, plan.check.raid
+    begin(raid)
     result = AwardResult(raid=raid, check=check)
     awards = plan.of(Verdict.AWARD, Verdict.RAISED)
     before = {planned.row.pk: planned.row.character_name for planned in plan.of(Verdict.RAISED) if planned.row}
@@ -241,7 +255,9 @@ def carry_out(
     beside = [one.beside for one in changed if one.beside is not None]
     rows = [attendance_row(planned, plan, actor, upload) for planned in awards]
     postings = [posting for row, amounts in zip(rows, owed, strict=True) for posting in postings_of(row, amounts, raid)]
-    ledger.open_pools([PoolId(pool.pk) for pool in plan.pools])
+    posted = {posting.pool_id for posting in postings}  # `post` asks whether these are open
+    if silent := [PoolId(pool.pk) for pool in plan.pools if pool.pk not in posted]:
+        ledger.open_pools(silent)
     ledger.post(postings=postings, actor=actor)
     paid = {posting.user_id for posting in postings}
     unpaid = [planned.user_id for planned in [*awards, *plan.of(Verdict.SECOND_CHARACTER)]]
@@ -322,7 +338,7 @@ def _write_down(
     if not rows and not unmatched:
         return
     count = f"{len(rows)} {'person' if len(rows) == 1 else 'people'}"
-    batches.record(
+    batch = batches.record(
         kind="attendance",
         title=f"{raid}, {check}: {count}, {show_points(result.total)} points",
         reason=upload.file_name if upload else "",
@@ -337,6 +353,7 @@ def _write_down(
             "upload_id": upload.pk if upload else None,
         },
     )
+    result.batch_id = batch.pk
 
 
 def _less_paid(planned: Planned) -> Amounts:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 from django.db.models import Max
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, clock, revisions
+from guildhall.core import audit, clock
 from guildhall.core.errors import Conflict
 from guildhall.core.model_updates import update_model
 from guildhall.core.money import show_points
@@ -16,6 +16,7 @@ from guildhall.core.transactions import use_case
 from guildhall.raids.check_state import amounts_of, pools_of
 from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
 from guildhall.raids.policy import amounts_for, shares_in_force
+from guildhall.raids.versions import require_check
 
 from .amending import post_differences
 from .cleaning import CheckChanges, clean_check
@@ -71,22 +72,28 @@ def add_check(*, raid: Raid, actor: User | None = None, **given: Unpack[NewCheck
         target=check,
         data={"raid_id": locked.pk},
     )
-    revisions.bump("raids")
     return check
 
 
 @use_case
-def update_check(*, check: AttendanceCheck, actor: User | None, **changes: Unpack[CheckChanges]) -> AttendanceCheck:
+def update_check(
+    *, check: AttendanceCheck, actor: User | None, version: str | None = None, **changes: Unpack[CheckChanges]
+) -> AttendanceCheck:
     """Change a check. A new worth pays or takes the difference from everybody who was paid by it and had no worth of
     their own.
 
+    Args:
+        version: of the check as it was shown (`raids.versions`).
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: as `add_check`.
         Conflict: ``raid_reversed``, ``pool_closed``.
     """
     raid = lock_raid(check.raid_id)
     locked = AttendanceCheck.objects.select_for_update().get(pk=check.pk)
     locked.raid = raid
+    require_check(version, locked)
     changes = clean_check(changes)
     changed = update_model(locked, changes, fields=CheckChanges, actor=actor, action=None)
     repaid = 0
@@ -102,7 +109,6 @@ def update_check(*, check: AttendanceCheck, actor: User | None, **changes: Unpac
             target=locked,
             data={**changed.data, "raid_id": raid.pk},
         )
-    revisions.bump("raids")
     return locked
 
 
@@ -128,7 +134,6 @@ def remove_check(*, check: AttendanceCheck, actor: User | None) -> None:
         data={"raid_id": raid.pk},
     )
     check.delete()
-    revisions.bump("raids")
 
 
 def repay_check(*, check: AttendanceCheck, actor: User | None) -> int:

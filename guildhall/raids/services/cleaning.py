@@ -9,7 +9,7 @@ from typing import TypedDict
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import BadInput
-from guildhall.core.money import parse_points
+from guildhall.core.money import ZERO, parse_points
 from guildhall.raids.models import AttendanceCheck, Event
 
 EARLIEST = dt.datetime(1999, 3, 16, tzinfo=dt.UTC)
@@ -25,6 +25,7 @@ class RaidChanges(TypedDict, total=False):
     leader: User | None
     notes: str
     points: Decimal | int | str
+    full_bonus: Decimal | int | str
 
 
 class CheckChanges(TypedDict, total=False):
@@ -49,6 +50,8 @@ def clean_raid(values: RaidChanges) -> RaidChanges:
             raise BadInput("Give the raid a name.", code="required", attr="name")
     if "points" in found:
         found["points"] = parse_points(found["points"], attr="points")
+    if "full_bonus" in found:
+        found["full_bonus"] = parse_points(found["full_bonus"], attr="full_bonus", minimum=ZERO)
     if "started_at" in found:
         if found["started_at"] is None:
             raise BadInput("A raid has a time; give started_at.", code="required", attr="started_at")
@@ -82,9 +85,12 @@ def clean_kind(kind: object) -> str:
     Raises:
         BadInput: ``invalid_choice``.
     """
-    if kind not in AttendanceCheck.Kind.values:
+    kinds = [
+        value for value in AttendanceCheck.Kind.values if value != AttendanceCheck.Kind.BONUS
+    ]  # closing makes that
+    if kind not in kinds:
         raise BadInput(
-            f"“{str(kind)[:30]}” is not a kind of check. Use one of {', '.join(AttendanceCheck.Kind.values)}.",
+            f"“{str(kind)[:30]}” is not a kind of check. Use one of {', '.join(kinds)}.",
             code="invalid_choice",
             attr="kind",
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypedDict, Unpack
 
@@ -10,15 +11,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, revisions
+from guildhall.core import audit
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.model_updates import refuse_unknown_fields, update_model
 from guildhall.core.money import ZERO, parse_points, round_points, show_points
 from guildhall.core.transactions import use_case
+from guildhall.core.validators import is_plain_number
 from guildhall.points.models import DKPPool
 from guildhall.points.selectors import default_pool
 from guildhall.raids.models import AttendanceStatus, Event, EventPool, ItemPool, StatusShare
+from guildhall.raids.plan_models import MOST_MINUTES
 from guildhall.raids.policy import share_key
+
+from .plan import BossLine, PlanLine, plan_as_lines, require_length, set_bosses, set_plan
 
 
 class EventDetails(TypedDict, total=False):
@@ -30,6 +35,10 @@ class EventDetails(TypedDict, total=False):
     is_active: bool
     counts_for_attendance: bool
     icon: str
+    usual_weekday: int | None
+    usual_time: dt.time | None
+    usual_minutes: int | None
+    full_bonus: Decimal | int | str
 
 
 class EventChanges(EventDetails, total=False):
@@ -50,6 +59,8 @@ def create_event(
     pools: Sequence[DKPPool] = (),
     no_attendance: Sequence[DKPPool] = (),
     item_pools: Sequence[ItemPool] = (),
+    planned_checks: Sequence[PlanLine] = (),
+    bosses: Sequence[BossLine] = (),
     actor: User | None = None,
     imported: bool = False,
     **details: Unpack[EventDetails],
@@ -58,10 +69,11 @@ def create_event(
 
     Args:
         no_attendance: those of the pools in which its raids do not count as attendance.
+        planned_checks, bosses: its plan (`plan.set_plan`, `plan.set_bosses`), which each new raid copies.
         imported: let two events have one name, as the old system did.
 
     Raises:
-        BadInput: ``required``, ``name_too_long``, ``invalid_modifier``, ``unknown_field``, the codes of `parse_points`.
+        BadInput: those of a plan, ``required``, ``name_too_long``, ``invalid_modifier``, ``unknown_field``, the codes of `parse_points`.
         Conflict: ``name_taken``.
         NotFound: ``no_pool`` in a guild that has none yet.
     """
@@ -71,13 +83,13 @@ def create_event(
     event.save()
     _set_pools(event, list(pools) or [default_pool()], no_attendance)
     event.item_pools.set(item_pools)
+    _set_plan(event, planned_checks or None, bosses or None)
     audit.record(
         action="raids.create_event",
         summary=f"event {event} made, worth {show_points(event_worth(event))}",
         actor=actor,
         target=event,
     )
-    revisions.bump("raids")
     return event
 
 
@@ -89,9 +101,12 @@ def update_event(
     pools: Sequence[DKPPool] | None = None,
     no_attendance: Sequence[DKPPool] | None = None,
     item_pools: Sequence[ItemPool] | None = None,
+    planned_checks: Sequence[PlanLine] | None = None,
+    bosses: Sequence[BossLine] | None = None,
     **changes: Unpack[EventChanges],
 ) -> Event:
-    """Change an event. What was paid stays as it was paid; the next award pays by the new values.
+    """Change an event. What was paid stays as it was paid, and raids that are there keep their plan; new ones are made by the
+    new values.
 
     Raises:
         BadInput, Conflict: as `create_event`.
@@ -114,20 +129,26 @@ def update_event(
         )
     if item_pools is not None:
         locked.item_pools.set(item_pools)
+    plan_before = plan_as_lines(locked)
+    _set_plan(locked, planned_checks, bosses)
     audit.record(
         action="raids.update_event",
         summary=f"event {locked} changed",
         actor=actor,
         target=locked,
         data={
-            "before": {**changed.data["before"], "pools": [link.pool_id for link in links]},
+            "before": {
+                **changed.data["before"],
+                "pools": [link.pool_id for link in links],
+                **_said_of(plan_before, planned_checks),
+            },
             "after": {
                 **changed.data["after"],
                 "pools": list(locked.event_pools.values_list("pool_id", flat=True)),
+                **_said_of(plan_as_lines(locked), planned_checks),
             },
         },
     )
-    revisions.bump("raids")
     if "counts_for_attendance" in changes or no_attendance is not None or pools is not None:
         from .standing import attendance_changed
 
@@ -159,7 +180,19 @@ def delete_event(*, event: Event, actor: User | None) -> None:
             locked.delete()
     except ProtectedError as error:
         raise used from error
-    revisions.bump("raids")
+
+
+def _set_plan(event: Event, checks: Sequence[PlanLine] | None, bosses: Sequence[BossLine] | None) -> None:
+    if checks is not None:
+        set_plan(event, checks)
+    if bosses is not None:
+        set_bosses(event, bosses)
+    require_length(event)
+
+
+def _said_of(lines: Sequence[Mapping[str, object]], given: object) -> dict[str, object]:
+    """Return a plan as the audit row says it, where it was given."""
+    return {} if given is None else {"plan": [{name: str(value) for name, value in line.items()} for line in lines]}
 
 
 def _clean_event(values: EventChanges) -> EventChanges:
@@ -171,6 +204,12 @@ def _clean_event(values: EventChanges) -> EventChanges:
         found["default_points"] = parse_points(found["default_points"], attr="default_points")
     if "difficulty_modifier" in found:
         found["difficulty_modifier"] = _clean_modifier(found["difficulty_modifier"])
+    if "full_bonus" in found:
+        found["full_bonus"] = parse_points(found["full_bonus"], attr="full_bonus", minimum=ZERO)
+    for name, most in (("usual_weekday", 6), ("usual_minutes", MOST_MINUTES)):
+        value = found.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most):
+            raise BadInput(f"Give a number from 0 to {most}.", code="out_of_range", attr=name)
     return found
 
 
@@ -185,7 +224,8 @@ def _clean_name(name: object) -> str:
 
 def _clean_modifier(value: object) -> Decimal:
     try:
-        modifier = Decimal(str(value).strip())
+        text = value.strip() if isinstance(value, str) else str(value)
+        modifier = Decimal(text if not isinstance(value, str) or is_plain_number(text) else "NaN")
     except InvalidOperation:
         modifier = Decimal("NaN")
     if isinstance(value, bool) or not modifier.is_finite() or not 0 <= modifier <= 100:
@@ -245,7 +285,6 @@ def save_item_pool(
     if pools is not None:
         group.pools.set(pools)
     audit.record(action="raids.save_item_pool", summary=f"item pool {group} saved", actor=actor, target=group)
-    revisions.bump("raids")
     return group
 
 
@@ -264,7 +303,6 @@ def delete_item_pool(*, item_pool: ItemPool, actor: User | None) -> None:
             item_pool.delete()
     except ProtectedError as error:
         raise Conflict(f"There are items in {item_pool}; move them first.", code="item_pool_in_use") from error
-    revisions.bump("raids")
 
 
 @use_case
@@ -289,7 +327,6 @@ def set_status_share(
         key=share_key(status, pool.pk if pool else None), defaults={"status": status, "pool": pool, "percent": value}
     )
     audit.record(action="raids.set_status_share", summary=str(share), actor=actor, target=share)
-    revisions.bump("raids")
     return share
 
 
@@ -298,4 +335,3 @@ def forget_status_share(*, share: StatusShare, actor: User | None) -> None:
     """Go back to what counts without this row: the share for everywhere, or the default."""
     audit.record(action="raids.forget_status_share", summary=f"{share}: no longer", actor=actor, target=share)
     share.delete()
-    revisions.bump("raids")

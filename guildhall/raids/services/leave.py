@@ -19,12 +19,12 @@ import datetime as dt
 from typing import TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import F, Q
 
 from guildhall.accounts.models import User
-from guildhall.core import audit, clock, revisions
+from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict, NotAllowed, NotFound
+from guildhall.core.guild import guild_zone
 from guildhall.core.ids import UserId
 from guildhall.core.model_updates import update_model
 from guildhall.core.text import CONTROL_CHARACTER, has_control_characters
@@ -53,7 +53,7 @@ def today() -> dt.date:
 
 
 def _zone() -> ZoneInfo:
-    return ZoneInfo(settings.GUILD_TIME_ZONE)
+    return guild_zone()
 
 
 def _start_of(day: dt.date) -> dt.datetime:
@@ -275,4 +275,3 @@ def _record(action: str, summary: str, leave: Leave, actor: User | None, **data:
         },
     )
     attendance_changed()
-    revisions.bump("raids")

@@ -12,12 +12,12 @@ from guildhall.raids.models import AttendanceCheck, Raid
 BEFORE_START = dt.timedelta(minutes=30)
 
 
-def lock_raid(raid_id: int, *, reversed_too: bool = False) -> Raid:
+def lock_raid(raid_id: int, *, reversed_too: bool = False, cancelled_too: bool = False) -> Raid:
     """Return the raid, locked before anything of it is decided: whoever changes its attendance waits here in line.
 
     Raises:
         NotFound: ``unknown_raid``.
-        Conflict: ``raid_reversed``.
+        Conflict: ``raid_reversed``, ``raid_cancelled``.
     """
     raid = Raid.objects.select_for_update().filter(pk=raid_id).first()
     if raid is None:
@@ -28,7 +28,16 @@ def lock_raid(raid_id: int, *, reversed_too: bool = False) -> Raid:
             code="raid_reversed",
             figures={"reversed_at": raid.reversed_at.isoformat()},
         )
+    if raid.state == Raid.State.CANCELLED and not cancelled_too:
+        raise Conflict(f"{raid} was called off. Make a new raid instead.", code="raid_cancelled")
     return raid
+
+
+def begin(raid: Raid) -> None:
+    """Make a planned raid a running one because something happens in it. Joins the caller's transaction, the raid locked."""
+    if raid.state == Raid.State.PLANNED:
+        raid.state = Raid.State.RUNNING
+        raid.save(update_fields=["state"])
 
 
 def first_check(raid: Raid) -> AttendanceCheck:

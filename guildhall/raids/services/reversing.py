@@ -18,7 +18,7 @@ from guildhall.core.money import ZERO
 from guildhall.core.transactions import use_case
 from guildhall.points import hooks, ledger
 from guildhall.points.models import EntryKind, LedgerEntry
-from guildhall.raids.models import Leave, MemberAttendanceSummary, Raid, RaidAttendance
+from guildhall.raids.models import CalendarEvent, Leave, MemberAttendanceSummary, Raid, RaidAttendance
 
 from .amending import mark_rows
 from .locking import lock_raid
@@ -42,11 +42,16 @@ def reverse_raid(*, raid: Raid, reason: str, actor: User | None, digest: str | N
     # Auctions of the raid are locked before the raid, as their settlement does.
     loot = LedgerEntry.objects.filter(context=raid.context, kind=EntryKind.LOOT).values_list("document", flat=True)
     hooks.lock_documents({document for document in loot if document is not None})
+    date_id = Raid.objects.filter(pk=raid.pk, state=Raid.State.PLANNED).values_list("date_id", flat=True).first()
+    date = CalendarEvent.objects.select_for_update().filter(pk=date_id or 0).first()
     locked = lock_raid(raid.pk, reversed_too=True)
     if locked.reversed_at is not None:
         raise Conflict(f"{locked} was reversed already.", code="already_reversed")
     locked.reversed_at, locked.reversed_by, locked.reversal_reason = clock.now(), actor, words[:300]
     locked.save()
+    if date is not None and date.cancelled_at is None:  # nobody comes to a raid that is undone
+        date.cancelled_at = locked.reversed_at
+        date.save(update_fields=["cancelled_at"])
     written = ledger.reverse_entries(context=locked.context, actor=actor, reason=words, digest=digest)
     # Rows that were paid nothing have no entries for the ledger's hook to follow.
     rows = RaidAttendance.objects.filter(attendance_check__raid=locked, reversed_at=None).values_list("pk", flat=True)

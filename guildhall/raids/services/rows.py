@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from guildhall.accounts.models import User
 from guildhall.core.errors import Stale
 from guildhall.core.ids import PoolId, UserId
+from guildhall.core.inserts import insert
 from guildhall.core.money import ZERO, show_points
 from guildhall.points import ledger
 from guildhall.points.models import EntryKind
@@ -120,12 +121,12 @@ _CHANGING = [
 
 
 def store(rows: Sequence[RaidAttendance], seconds: Sequence[RaidAttendance]) -> None:
-    """Write attendance rows: new ones in one statement, changed ones in another."""
+    """Write attendance rows: new ones in one statement, changed ones in another. Where it raises, the caller's transaction
+    has failed."""
     new = [row for row in [*rows, *seconds] if row._state.adding]
     changed = [row for row in [*rows, *seconds] if not row._state.adding]
     try:
-        with transaction.atomic():
-            RaidAttendance.objects.bulk_create(new, batch_size=ledger.BATCH)
+        insert(new, batch_size=ledger.BATCH)
     except IntegrityError as error:
         raise Stale(
             "Somebody was credited at this check a moment ago. Nothing was stored; send it again.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guildhall.core import outbox, revisions
+from guildhall.core import outbox
 from guildhall.raids.models import Raid
 from guildhall.roster.hooks import on_membership_change
 
@@ -21,11 +21,9 @@ def attendance_changed() -> None:
     Also called by the roster, when a character comes to somebody: what is held for a person begins then.
     """
     outbox.put(topic=REFRESH_ATTENDANCE, payload={}, dedupe_key=REFRESH_ATTENDANCE)
-    revisions.bump("attendance")
 
 
 def announce(topic: str, raid: Raid, **payload: object) -> None:
     """Tell the outside about a raid, after what was told of it before, and have attendance computed again."""
     outbox.put(topic=topic, payload={"raid_id": raid.pk, **payload}, order_key=f"raid:{raid.pk}")
-    revisions.bump("raids")
     attendance_changed()

@@ -67,7 +67,7 @@ def test_an_event_with_raids_is_not_deleted(api: APIClient) -> None:
     assert (refused.status_code, code(refused)) == (409, "event_in_use")
 
 
-@pytest.mark.parametrize("points", ["NaN", "1e9", "1.005", "ten", None])
+@pytest.mark.parametrize("points", ["NaN", "1000000000", "1.005", "ten", None])
 def test_points_that_are_none_are_a_400(api: APIClient, points: Any) -> None:
     pool()
     refused = api.post("/api/events/", {"name": "Temple", "default_points": points})

@@ -15,7 +15,7 @@ from guildhall.accounts.services import get_or_create_bot
 from guildhall.core import clock, outbox, revisions
 from guildhall.core.errors import BadInput, Conflict, GuildhallError, NotAllowed
 from guildhall.core.models import AuditEvent
-from guildhall.points.hooks import attendance_30d
+from guildhall.points.hooks import attendance_30d, attendance_models
 from guildhall.points.services import merge_people
 from guildhall.raids import services
 from guildhall.raids.attendance import Figure, attendance_of, counted_over, explain_attendance, figures, windows
@@ -254,17 +254,15 @@ def test_every_change_refreshes_the_summaries_and_the_etags() -> None:
         return MemberAttendanceSummary.objects.get(user=aelric).held_30d
 
     assert row() == 3
-    counters = [revisions.current("raids"), revisions.current("attendance")]
+    tables = revisions.tables_of(*attendance_models())
+    before = revisions.version(revisions.read(), tables)
     written = leave(aelric, 4, 6)
     assert row() == 2
     services.change_leave(leave=written, ends_on=None, actor=None, for_others=True)
     assert row() == 1
     services.change_leave(leave=written, ends_on=on(6), actor=None, for_others=True)
     assert row() == 2
-    assert all(
-        old != new
-        for old, new in zip(counters, [revisions.current("raids"), revisions.current("attendance")], strict=True)
-    )
+    assert revisions.version(revisions.read(), tables) != before
 
 
 def test_two_who_are_one_have_the_leaves_of_both() -> None:
@@ -289,11 +287,13 @@ def test_leaves_cost_one_query_for_any_number() -> None:
             costs.append(len(queries))
         return costs
 
+    # With it an officer, who has no character: their first raid is looked for by one query more.
+    leave(people[0], 1, 2)
     before = cost()
     for one in people:
         leave(one, 3, 4), leave(one, 6, 7)
     assert cost() == before
-    assert all(number <= most for number, most in zip(before, (5, 6, 6), strict=True))
+    assert all(number <= most for number, most in zip(before, (6, 6, 6), strict=True))
 
 
 # --- API ---------------------------------------------------------------------------------------------------------------

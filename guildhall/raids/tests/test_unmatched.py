@@ -64,6 +64,15 @@ def test_a_name_is_settled_once() -> None:
     assert LedgerEntry.objects.count() == 1
 
 
+def test_a_name_that_became_somebody_new_is_settled_too() -> None:
+    name = unknown("Newbie")[0]
+    newbie, _ = services.introduce_unmatched(unmatched=name, person=None, actor=None)
+    with pytest.raises(Conflict) as refusal:
+        services.introduce_unmatched(unmatched=name, person=None, actor=None)
+    assert refusal.value.code == "already_resolved"
+    assert (balance(newbie.user), LedgerEntry.objects.count()) == (10, 1)
+
+
 def test_an_ignored_name_earns_nothing_comes_back_no_more_and_may_be_settled_after_all() -> None:
     aelric, night = person("Aelric"), raid(10)
     name = services.award_attendance(raid=night, attendees=["Aelrik"], actor=None).unmatched[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db.models import F, QuerySet, Value
@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import ScopePermission, principal
-from guildhall.accounts.models import Section
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.permissions import Principal
 from guildhall.accounts.visitors import is_visitor, visitor_may_use
 from guildhall.core import outbox
@@ -25,6 +25,7 @@ from guildhall.core.api.converters import ID_PATTERN
 from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.filters import Ordering
 from guildhall.core.api.idempotency import idempotent
+from guildhall.core.api.kept import kept_for_caller, until_next
 from guildhall.core.api.pagination import paged
 from guildhall.core.api.views import GenericViewSet
 from guildhall.core.errors import BadInput, NotAuthenticated, NotFound
@@ -34,6 +35,7 @@ from guildhall.recruitment.links import find_by_sent_token
 from guildhall.recruitment.models import Application
 from guildhall.recruitment.selectors import Tier
 from guildhall.recruitment.trail import ANNOUNCED, order_key
+from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_person
 
 from . import serializers as shapes
@@ -155,6 +157,7 @@ class ApplicationViewSet(ExportMixin, GenericViewSet[Application]):
     @extend_schema(
         parameters=[OpenApiParameter("status", str, description="one of the statuses of docs/api-contract.md")]
     )
+    @kept_for_caller(Application, User, Character, moment=until_next(selectors.next_ends, Application))
     def list(self, request: Request) -> Response:
         found = self.get_queryset()
         wanted = request.query_params.get("status")
@@ -248,13 +251,17 @@ class ApplicationViewSet(ExportMixin, GenericViewSet[Application]):
         )
         return self._answer(application)
 
+    def _decide(self, request: Request, pk: str, service: Callable[..., object]) -> Response:
+        """Have `service` do what a recruiter decided, for the reason that was sent."""
+        application = self._staff(pk)
+        data = input_of(shapes.ReasonInput, request)
+        service(application=application, actor=self.who.user, reason=data["reason"])
+        return self._answer(application)
+
     @extend_schema(request=shapes.ReasonInput)
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, pk: str) -> Response:
-        application = self._staff(pk)
-        data = input_of(shapes.ReasonInput, request)
-        services.reject(application=application, actor=self.who.user, reason=data["reason"])
-        return self._answer(application)
+        return self._decide(request, pk, services.reject)
 
     @extend_schema(request=shapes.VotingInput)
     @action(detail=True, methods=["post"], url_path="start-voting")
@@ -265,12 +272,21 @@ class ApplicationViewSet(ExportMixin, GenericViewSet[Application]):
         return self._answer(application)
 
     @extend_schema(request=shapes.ReasonInput)
+    @action(detail=True, methods=["post"], url_path="cancel-voting")
+    def cancel_voting(self, request: Request, pk: str) -> Response:
+        """Call an open vote off; the application stands where it stood before it, and the applicant learns nothing."""
+        return self._decide(request, pk, services.cancel_voting)
+
+    @extend_schema(request=shapes.ReasonInput)
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        """Open a rejected application again, or one that a recruiter withdrew; it waits for review."""
+        return self._decide(request, pk, services.reopen)
+
+    @extend_schema(request=shapes.ReasonInput)
     @action(detail=True, methods=["post"], url_path="promote-trial")
     def promote_trial(self, request: Request, pk: str) -> Response:
-        application = self._staff(pk)
-        data = input_of(shapes.ReasonInput, request)
-        services.promote_trial(application=application, actor=self.who.user, reason=data["reason"])
-        return self._answer(application)
+        return self._decide(request, pk, services.promote_trial)
 
     @extend_schema(request=None, responses={202: {"type": "object", "properties": {"queued": {"type": "integer"}}}})
     @action(detail=True, methods=["post"], url_path="discord-webhook")

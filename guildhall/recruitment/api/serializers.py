@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import DecimalField
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from guildhall.core.api.fields import IdField, PlainJSONField
+from guildhall.core.api.fields import IdField, PlainDecimalField, PlainJSONField
 from guildhall.core.api.idempotency import WithheldOutput
 from guildhall.core.api.serializers import Serializer
 from guildhall.recruitment.models import ApplicationComment, ApplicationQuestion, ApplicationVote, RecruitmentPolicy
@@ -273,6 +274,7 @@ class QuestionSerializer(serializers.ModelSerializer[ApplicationQuestion]):
 
 
 class PolicySerializer(serializers.ModelSerializer[RecruitmentPolicy]):
+    serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, DecimalField: PlainDecimalField}
     serializer_related_field = IdField
 
     class Meta:

@@ -8,11 +8,13 @@ each tier gets is built from `tier_of`; `tests/test_visibility.py` goes through 
 """
 
 from .applications import (
+    all_questions,
     comments_for,
     describe_steps,
     draft_of,
     earlier_applications,
     get_application,
+    next_ends,
     of_others,
     on_trial,
     own_applications,
@@ -43,6 +45,7 @@ from .votes import (
 __all__ = [
     "Tier",
     "TrialPerformance",
+    "all_questions",
     "comments_for",
     "describe_steps",
     "draft_of",
@@ -51,6 +54,7 @@ __all__ = [
     "get_application",
     "may_edit_policy",
     "may_vote_on",
+    "next_ends",
     "of_others",
     "officer_view",
     "on_trial",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.accounts.permissions import Principal
+from guildhall.accounts.selectors import people_with_group_scope
 from guildhall.core import clock
 from guildhall.core.errors import NotFound
 from guildhall.recruitment.models import (
@@ -96,6 +99,12 @@ def votes_running(who: Principal) -> QuerySet[Application]:
     return found.exclude(user=who.user).order_by("voting_ends_at")
 
 
+def next_ends(now: dt.datetime) -> list[dt.datetime | None]:
+    """Return when the next vote ends, which changes what is shown of applications by the time alone. One query."""
+    running = Application.objects.filter(status=S.VOTING_ACTIVE, voting_ends_at__gt=now)
+    return [running.aggregate(at=Min("voting_ends_at"))["at"]]
+
+
 def on_trial(who: Principal) -> QuerySet[Application]:
     """Return who is on trial, the one that ends first first; one's own application left out."""
     found = visible_applications(who).filter(trial_started_at__isnull=False)
@@ -181,7 +190,16 @@ def steps_of(application: Application, tier: Tier) -> list[dict[str, Any]]:
 
 def describe_steps(application: Application, tier: Tier) -> list[dict[str, object]]:
     """Return `steps_of` for a page: each step with its `words`."""
-    return [{**step, "words": STEP_WORDS.get(step["to"], step["to"])} for step in steps_of(application, tier)]
+    return [{**step, "words": _words(step)} for step in steps_of(application, tier)]
+
+
+def _words(step: Mapping[str, object]) -> str:
+    before, to = str(step["from"]), str(step["to"])
+    if to == S.SUBMITTED and before in (S.REJECTED, S.WITHDRAWN):
+        return "opened again"
+    if to in (S.SUBMITTED, S.TRIAL_ACCEPTED) and before == S.VOTING_ACTIVE:
+        return "vote called off"
+    return STEP_WORDS.get(to, to)
 
 
 def comments_for(application: Application, tier: Tier) -> list[dict[str, object]]:
@@ -224,6 +242,12 @@ def questions() -> QuerySet[ApplicationQuestion]:
     return ApplicationQuestion.objects.filter(is_active=True)
 
 
+def all_questions() -> QuerySet[ApplicationQuestion]:
+    """Return every question, also those that are no longer asked: for recruiters."""
+    return ApplicationQuestion.objects.all()
+
+
 def recruiters() -> QuerySet[User]:
     """Return who may be given an application."""
-    return User.objects.filter(is_active=True, role_group__in=[RoleGroup.RECRUITER, RoleGroup.OFFICER])
+    by_role = Q(role_group__in=[RoleGroup.RECRUITER, RoleGroup.OFFICER])
+    return User.objects.filter(by_role | people_with_group_scope("recruitment:review"), is_active=True)

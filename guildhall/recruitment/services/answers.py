@@ -12,6 +12,8 @@ from django.core.validators import validate_email
 from guildhall.accounts.models import User
 from guildhall.core.errors import BadInput, MultipleErrors
 from guildhall.core.model_updates import refuse_unknown_fields
+from guildhall.core.time_zones import parse_time_zone
+from guildhall.core.validators import parse_whole
 from guildhall.recruitment.models import ApplicationQuestion
 from guildhall.roster.names import clean_new_name, name_key
 
@@ -111,14 +113,13 @@ def _text(name: str, value: object, most: int) -> str:
             validate_email(text)
         except ValidationError as error:
             raise BadInput("That is not an e-mail address.", code="invalid_email", attr="email") from error
-    return text
+    return parse_time_zone(text) if name == "timezone" else text
 
 
 def _level(value: object) -> int:
-    try:
-        level = int(str(value))
-    except ValueError as error:
-        raise BadInput("A level is a whole number.", code="invalid_level", attr="level") from error
+    level = parse_whole(value)
+    if level is None:
+        raise BadInput("A level is a whole number.", code="invalid_level", attr="level")
     if not 1 <= level <= 200:
         raise BadInput("A level lies between 1 and 200.", code="invalid_level", attr="level")
     return level
@@ -177,10 +178,9 @@ def read_answer(question: ApplicationQuestion, value: object) -> object:
             raise BadInput(f"{question.wording}: yes or no.", code="invalid_choice", attr="answers")
         return text in ("yes", "true", "on", "1")
     if question.kind == kinds.NUMBER:
-        try:
-            number = int(str(value))
-        except ValueError as error:
-            raise BadInput(f"{question.wording}: a whole number.", code="not_a_number", attr="answers") from error
+        number = parse_whole(value)
+        if number is None:
+            raise BadInput(f"{question.wording}: a whole number.", code="not_a_number", attr="answers")
         if abs(number) > LARGEST_NUMBER:
             raise BadInput(f"{question.wording}: that number is too large.", code="not_a_number", attr="answers")
         return number

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypedDict, Unpack
 
 from guildhall.accounts.models import RoleGroup, User
-from guildhall.accounts.permissions import SYSTEM
+from guildhall.accounts.permissions import SYSTEM, principal_for
 from guildhall.accounts.services import set_role_group
 from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput
@@ -27,9 +27,8 @@ S = Application.Status
 def assign(*, application: Application, recruiter: User | None, actor: User) -> Application:
     """Give an application to a recruiter, or to nobody."""
     locked = lock(application.pk)
-    if recruiter is not None and recruiter.role_group not in (RoleGroup.RECRUITER, RoleGroup.OFFICER):
-        if not recruiter.is_superuser:
-            raise BadInput(f"{recruiter} is not a recruiter.", code="not_a_recruiter", attr="assigned_to")
+    if recruiter is not None and not principal_for(recruiter).is_recruiter:
+        raise BadInput(f"{recruiter} is not a recruiter.", code="not_a_recruiter", attr="assigned_to")
     locked.assigned_to = recruiter
     locked.save()
     audit.record(

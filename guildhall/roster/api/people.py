@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import django_filters
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import mixins, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,8 +16,9 @@ from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.models import RoleGroup, User
 from guildhall.core.api.contract import Contract
 from guildhall.core.api.fields import JSONObjectField
+from guildhall.core.api.rows import Made, OfPage, children
 from guildhall.core.api.serializers import Serializer
-from guildhall.core.api.views import APIView, GenericViewSet
+from guildhall.core.api.views import APIView, GenericViewSet, ListModelMixin
 from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_person
 
@@ -44,6 +45,10 @@ class UserSerializer(serializers.ModelSerializer[User]):
             "is_active", "is_bot", "is_placeholder", "date_joined", "characters",
         ]  # fmt: skip
         read_only_fields = fields
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "characters": children(MyCharacterSerializer, lambda: Character.objects.order_by("-is_main", "name"), "user_id")
+    }
 
 
 class MeSerializer(UserSerializer):
@@ -140,7 +145,7 @@ class UserFilter(django_filters.FilterSet):
         fields = ["role_group", "is_active", "is_bot", "is_placeholder"]
 
 
-class UserViewSet(mixins.ListModelMixin, GenericViewSet[User]):
+class UserViewSet(ListModelMixin, GenericViewSet[User]):
     """People, for officers and bots; anybody reads themselves."""
 
     serializer_class = UserSerializer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -10,6 +11,7 @@ from rest_framework import serializers
 
 from guildhall.accounts.models import User
 from guildhall.core.api.fields import AliasesMixin, IdField
+from guildhall.core.api.rows import Made, OfPage, Page, Row, children
 from guildhall.core.api.serializers import Serializer
 from guildhall.core.text import storable
 from guildhall.roster.models import Character, CharacterAlias, Rank, RankChange
@@ -79,6 +81,10 @@ class CharacterSerializer(serializers.ModelSerializer[Character]):
             "is_active", "note", "updated_at",
         ]  # fmt: skip
         read_only_fields = fields
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "user_display_name": Made(("user__display_name", "user__username"), lambda name, username: name or username)
+    }
 
     def get_user_display_name(self, character: Character) -> str | None:
         user = character.user
@@ -176,6 +182,16 @@ class MyCharacterSerializer(serializers.ModelSerializer[Character]):
         read_only_fields = fields
 
 
+def _owned(page: Page, user_ids: Sequence[int]) -> Sequence[list[Row]]:
+    """Return the characters of each person that the caller is shown (`shown_characters` of the context), the main first."""
+
+    def find() -> Sequence[list[Row]]:
+        mine = page.context["shown_characters"].order_by("-is_main", "name")
+        return children(MyCharacterSerializer, lambda: mine, "user_id").make(page, user_ids)
+
+    return page.once("owned characters", find)
+
+
 class HierarchySerializer(Serializer):
     """A person with their main and its alts (PRD 3.3.2)."""
 
@@ -184,6 +200,15 @@ class HierarchySerializer(Serializer):
     display_name = serializers.CharField(source="__str__")
     main = serializers.SerializerMethodField()
     alts = serializers.SerializerMethodField()
+
+    row_fields: Mapping[str, Made | OfPage] = {
+        "main": OfPage(
+            ("pk",), lambda page, ids: [next((one for one in own if one["is_main"]), None) for own in _owned(page, ids)]
+        ),
+        "alts": OfPage(
+            ("pk",), lambda page, ids: [[one for one in own if not one["is_main"]] for own in _owned(page, ids)]
+        ),
+    }
 
     @extend_schema_field(MyCharacterSerializer(allow_null=True))
     def get_main(self, user: User) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import django_filters
@@ -15,20 +16,21 @@ from rest_framework.response import Response
 
 from guildhall.accounts.api.permissions import principal
 from guildhall.accounts.api.visitors import VisitorReadable
-from guildhall.accounts.models import Section
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.visitors import is_visitor
-from guildhall.core import revisions
 from guildhall.core.api.columns import TEXT, Column, Columns, person_name
 from guildhall.core.api.converters import ID_PATTERN
-from guildhall.core.api.etag import conditional, etag_of, supports_etag
 from guildhall.core.api.export import ExportMixin
 from guildhall.core.api.filters import IdFilter, Ordering
+from guildhall.core.api.kept import kept
 from guildhall.core.api.pagination import paged
+from guildhall.core.api.rows import Query, narrowed_page, page_of, row_of
 from guildhall.core.api.views import GenericViewSet, ModelViewSet
 from guildhall.core.errors import NotFound
 from guildhall.roster import selectors, services
 from guildhall.roster.hidden import without_hidden
 from guildhall.roster.models import Character, CharacterAlias, Rank
+from guildhall.roster.names import name_key
 
 from .serializers import (
     CHARACTER_VALUES,
@@ -71,10 +73,9 @@ class RankViewSet(VisitorReadable, ModelViewSet[Rank]):
     def get_queryset(self) -> QuerySet[Rank]:
         return Rank.objects.filter(is_hidden=False) if is_visitor(self.request) else Rank.objects.all()
 
-    @supports_etag
+    @kept(Rank)
     def list(self, request: Request, *args: object, **kwargs: object) -> Any:
-        tag = etag_of(request, "ranks", revisions.current("roster"))
-        return conditional(request, tag, lambda: super(RankViewSet, self).list(request, *args, **kwargs))
+        return super().list(request, *args, **kwargs)
 
     def perform_create(self, serializer: serializers.BaseSerializer[Rank]) -> None:
         serializer.instance = services.create_rank(actor=principal(self.request).user, **serializer.validated_data)
@@ -160,8 +161,22 @@ class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
             rows = rows.exclude(rank__is_hidden=True)
         return rows
 
-    def export_rows(self, queryset: QuerySet[Any]) -> Any:
+    def get_serializer_context(self) -> dict[str, object]:
+        """Return the usual context; for the hierarchy with the characters that its people are shown with."""
+        found = dict(super().get_serializer_context())
+        if self.action == "hierarchy":
+            found["shown_characters"] = selectors.hierarchy_characters(
+                include_hidden=sees_hidden(self.request), for_visitor=is_visitor(self.request)
+            )
+        return found
+
+    def export_rows(self, queryset: Query) -> Iterator[dict[str, object]]:
         return (character_row(row) for row in queryset.values(*CHARACTER_VALUES).iterator(chunk_size=1000))
+
+    def findable(self) -> QuerySet[Character]:
+        """Return the characters that this caller may ask for one by one."""
+        rows = selectors.characters()
+        return without_hidden(rows) if is_visitor(self.request) else rows
 
     def find(self, pk: int | str) -> Character:
         """Return the character with this id, with what is shown of it.
@@ -169,30 +184,25 @@ class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
         Raises:
             NotFound: ``unknown_character``.
         """
-        rows = selectors.characters()
-        if is_visitor(self.request):
-            rows = without_hidden(rows)
-        found = rows.filter(pk=pk).first()
+        found = self.findable().filter(pk=pk).first()
         if found is None:
             raise NotFound(f"There is no character {pk}.", code="unknown_character")
         return found
 
     def answer(self, pk: int | str, status: int = 200) -> Response:
-        return Response(CharacterSerializer(self.find(pk)).data, status=status)
+        found = row_of(self.findable().filter(pk=pk), CharacterSerializer)
+        if found is None:
+            raise NotFound(f"There is no character {pk}.", code="unknown_character")
+        return Response(found, status=status)
 
     @extend_schema(responses=CharacterSerializer(many=True))
-    @supports_etag
+    @kept(Character, CharacterAlias, Rank, User)
     def list(self, request: Request) -> object:
         """Characters. Those of a hidden rank are left out for everybody but who keeps the roster."""
-        tag = etag_of(request, "characters", revisions.current("roster"), sees_hidden(request), is_visitor(request))
-        return conditional(request, tag, lambda: self._list(request))
-
-    def _list(self, request: Request) -> Response:
         queryset = self.filter_queryset(self.get_queryset())
         if self.is_export(request):
             return self.export(queryset)
-        page = self.paginate_queryset(queryset.values(*CHARACTER_VALUES))
-        return self.get_paginated_response([character_row(row) for row in page or []])
+        return page_of(self, queryset)
 
     @extend_schema(request=CharacterInput, responses={201: CharacterSerializer}, examples=[_NEW])
     def create(self, request: Request) -> Response:
@@ -208,6 +218,7 @@ class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
         return self.answer(made.pk, 201)
 
     @extend_schema(responses=CharacterSerializer, filters=False)
+    @kept(Character, CharacterAlias, Rank, User)
     def retrieve(self, request: Request, pk: str) -> Response:
         """Return a character."""
         return self.answer(pk)
@@ -273,8 +284,8 @@ class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
     @action(detail=True, url_path="rank-history", serializer_class=RankChangeSerializer, **COMPUTED)
     def rank_history(self, request: Request, pk: str) -> Response:
         """Return its ranks, newest first."""
-        changes = self.find(pk).rank_changes.select_related("from_rank", "to_rank", "changed_by")
-        return paged(request, RankChangeSerializer(changes, many=True).data, view=self)
+        changes: Query = self.find(pk).rank_changes.select_related("from_rank", "to_rank", "changed_by")
+        return narrowed_page(self, changes)
 
     @extend_schema(methods=["GET"], responses=AliasSerializer(many=True))
     @extend_schema(
@@ -288,8 +299,8 @@ class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
         """Return its other names: former ones, known typos, boxes. POST adds one."""
         character = self.find(pk)
         if request.method in SAFE_METHODS:
-            rows = AliasSerializer(character.aliases.select_related("created_by"), many=True).data
-            return paged(request, rows, view=self)
+            known: Query = character.aliases.select_related("created_by")
+            return narrowed_page(self, known)
         given = AliasInput(data=request.data)
         given.is_valid(raise_exception=True)
         made = services.add_alias(character=character, actor=principal(request).user, **given.validated_data)
@@ -328,25 +339,22 @@ class CharacterViewSet(VisitorReadable, ExportMixin, GenericViewSet[Character]):
         return self.answer(pk)
 
     @extend_schema(responses=CharacterSerializer, filters=False)
+    @kept(Character, CharacterAlias, Rank, User)
     def by_name(self, request: Request, name: str) -> Response:
         """Return the character of this name or alias, whatever the case. An unknown one is 404 with likely names."""
         if is_visitor(request):
             return self.answer(selectors.public_character_by_name(name).pk)
+        found = row_of(self.findable().filter(name_key=name_key(name)), CharacterSerializer)
+        if found is not None:
+            return Response(found)
         return self.answer(selectors.character_by_name(name).pk)
 
     @extend_schema(responses=HierarchySerializer(many=True))
     @action(detail=False, serializer_class=HierarchySerializer, **COMPUTED)
-    @supports_etag
+    @kept(Character, Rank, User)
     def hierarchy(self, request: Request) -> Any:
         """Return people with their main and its alts."""
-        hidden = sees_hidden(request)
-        tag = etag_of(request, "hierarchy", revisions.current("roster"), hidden, is_visitor(request))
-
-        def build() -> Response:
-            people: Any = self.filter_queryset(
-                selectors.hierarchy(include_hidden=hidden, for_visitor=is_visitor(request))  # type: ignore[arg-type]
-            )
-            page = self.paginate_queryset(people)
-            return self.get_paginated_response(HierarchySerializer(page, many=True).data)
-
-        return conditional(request, tag, build)
+        people: Query = self.filter_queryset(
+            selectors.hierarchy(include_hidden=sees_hidden(request), for_visitor=is_visitor(request))  # type: ignore[arg-type]
+        )
+        return page_of(self, people)

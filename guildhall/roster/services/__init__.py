@@ -13,7 +13,7 @@ from .characters import (
     update_character,
 )
 from .editing import edit_character
-from .guild_dump import DumpChoices, DumpDifference, DumpMember, apply_guild_dump, preview_guild_dump
+from .guild_dump import PEOPLE, DumpChoices, DumpDifference, DumpMember, apply_guild_dump, preview_guild_dump
 from .ranks import (
     BulkRankResult,
     RankStep,
@@ -28,6 +28,7 @@ from .ranks import (
 
 __all__ = [
     "EDITABLE",
+    "PEOPLE",
     "BulkRankResult",
     "DumpChoices",
     "DumpDifference",

@@ -11,11 +11,12 @@ from guildhall.accounts.authority import Change, asker, require_authority_over
 from guildhall.accounts.models import User
 from guildhall.accounts.permissions import Principal
 from guildhall.accounts.services import announce_member_change
-from guildhall.core import audit, clock, revisions
+from guildhall.core import audit, clock
 from guildhall.core.errors import BadInput, Conflict, NotFound, Stale
 from guildhall.core.ids import CharacterId, UserId
 from guildhall.core.model_updates import refuse_unknown_fields, update_model
 from guildhall.core.transactions import use_case
+from guildhall.core.validators import parse_whole
 from guildhall.roster.classes import clean_class
 from guildhall.roster.hooks import membership_changed
 from guildhall.roster.models import Character, CharacterAlias, CharacterOwnership, Rank, RankChange
@@ -114,10 +115,9 @@ def _name_taken(name: str) -> Conflict:
 def _clean_level(level: object) -> int | None:
     if level in (None, ""):
         return None
-    try:
-        number = int(str(level))
-    except ValueError as error:
-        raise BadInput("A level is a whole number, such as 60.", code="invalid_level", attr="level") from error
+    number = parse_whole(level)
+    if number is None:
+        raise BadInput("A level is a whole number, such as 60.", code="invalid_level", attr="level")
     if not 0 <= number <= 200:
         raise BadInput("A level lies between 0 and 200.", code="invalid_level", attr="level")
     return number
@@ -185,7 +185,6 @@ def create_character(
     if user is not None:
         announce_member_change(user_id=user.pk, change="character_added", after=character.name)
         membership_changed()
-    revisions.bump("roster")
     return character
 
 
@@ -248,7 +247,6 @@ def update_character(
     if locked.user_id and ("status" in changed or "is_active" in changed):
         before = status_before if "status" in changes else ""
         announce_member_change(user_id=locked.user_id, change="status", before=before, after=locked.status)
-    revisions.bump("roster")
     return locked
 
 
@@ -277,7 +275,6 @@ def rename_character(*, character: Character, name: str, actor: User | None, by:
     if name_key(former) != key:
         _keep_alias(locked, former, CharacterAlias.Kind.FORMER, actor)
     audit.record(action="roster.rename_character", summary=f"{former} is now called {name}", actor=actor, target=locked)
-    revisions.bump("roster")
     return locked
 
 
@@ -337,7 +334,6 @@ def set_main(*, character: Character, actor: User | None) -> Character:
     _make_main(locked)
     audit.record(action="roster.set_main", summary=f"{locked} is now {locked.user}'s main", actor=actor, target=locked)
     announce_member_change(user_id=locked.user_id or 0, change="main", after=locked.name)
-    revisions.bump("roster")
     return locked
 
 
@@ -404,7 +400,6 @@ def reassign_character(
     for person_id in ids:
         announce_member_change(user_id=person_id, change="characters", after=locked.name)
     membership_changed()
-    revisions.bump("roster")
     return locked
 
 

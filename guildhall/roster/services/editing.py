@@ -7,11 +7,24 @@ from typing import Any
 from guildhall.accounts.models import User
 from guildhall.accounts.permissions import Principal
 from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.ids import CharacterId, UserId
 from guildhall.core.transactions import use_case
 from guildhall.roster.models import Character
 
-from .characters import EDITABLE, reassign_character, rename_character, set_main, update_character
+from .characters import (
+    EDITABLE,
+    lock_with_owner,
+    reassign_character,
+    rename_character,
+    set_main,
+    update_character,
+)
 from .ranks import set_rank
+
+
+def version_of(character: Character) -> str:
+    """Return what tells one state of a character from the next: for `edit_character`."""
+    return character.updated_at.isoformat()
 
 
 @use_case
@@ -22,16 +35,29 @@ def edit_character(
     by: Principal | None = None,
     changes: dict[str, Any],
     reason: str = "",
+    seen: str = "",
 ) -> Character:
     """Apply `changes`: the plain attributes, and `name`, `user`, `rank`, `is_main`, `main_character`.
 
     What is as it was is left alone, so sending a character back unchanged changes nothing.
 
+    Args:
+        seen: the `version_of` the character that was being looked at; anything else is refused. Empty: not asked.
+
     Raises:
         BadInput: ``main_of_another``, and those of the verbs.
         NotAllowed: ``role_beyond_yours``, ``account_scope_needed`` (`accounts.authority`).
-        Conflict: ``is_the_main`` where a main would be left without being replaced; those of the verbs.
+        Conflict: ``is_the_main`` where a main would be left without being replaced; ``changed_meanwhile``; those of the
+            verbs.
     """
+    if seen:
+        locked, _ = lock_with_owner(CharacterId(character.pk), UserId(getattr(changes.get("user"), "pk", 0)) or None)
+        if version_of(locked) != seen:
+            raise Conflict(
+                f"{locked} was changed by somebody else meanwhile; nothing was stored. This page shows below how it "
+                "stands now. What you entered is still in the fields: check it and send it again.",
+                code="changed_meanwhile",
+            )
     current = Character.objects.select_related("user", "rank").get(pk=character.pk)
     if "name" in changes and changes["name"].strip() != current.name:
         current = rename_character(character=current, name=changes["name"], actor=actor, by=by)

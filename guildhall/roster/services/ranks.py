@@ -13,7 +13,7 @@ from simple_history.utils import bulk_update_with_history
 
 from guildhall.accounts.models import User
 from guildhall.accounts.services import announce_member_change
-from guildhall.core import audit, batches, clock, previews, revisions
+from guildhall.core import audit, batches, clock, previews
 from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.ids import CharacterId
 from guildhall.core.model_updates import update_model
@@ -99,7 +99,6 @@ def _save(rank: Rank, values: RankChanges, actor: User | None, verb: str) -> Non
         check=lambda: _check(rank),
         conflict=lambda: _taken(rank),
     )
-    revisions.bump("roster")
 
 
 @use_case
@@ -123,7 +122,6 @@ def delete_rank(*, rank: Rank, actor: User | None) -> None:
         raise Conflict(
             f"{who} {name}, so it stays on the record. Rename it or hide it instead (is_hidden).", code="rank_in_use"
         ) from error
-    revisions.bump("roster")
 
 
 @use_case
@@ -154,7 +152,6 @@ def set_rank(
     )
     if locked.user_id:
         announce_member_change(user_id=locked.user_id, change="rank", before=str(before or ""), after=str(rank or ""))
-    revisions.bump("roster")
     return change
 
 
@@ -322,5 +319,4 @@ def _change(ranks: Mapping[int, Rank | None], actor: User | None, reason: str, s
         if user_id:
             before, after = str(change.from_rank or ""), str(change.to_rank or "")
             announce_member_change(user_id=user_id, change="rank", before=before, after=after)
-    revisions.bump("roster")
     return BulkRankResult(batch=batch, steps=steps)

@@ -43,6 +43,7 @@ class PageForm(forms.Form):
     ) -> None:
         self.request, self.form_name = request, name
         self.token = secrets.token_urlsafe(18)
+        self.version = ""  # of the row that is edited, as the page shows it (`core.versions`)
         self.error: GuildhallError | None = None
         self.sent = request.method == "POST" and request.POST.get("form", "") == name
         super().__init__(
@@ -89,6 +90,20 @@ class PageForm(forms.Form):
         return found
 
     @property
+    def seen_version(self) -> str:
+        """Return the version of what was shown when this form was opened, for the use case that changes it.
+
+        Raises:
+            Conflict: ``not_seen`` where it carries none.
+        """
+        if not (found := self.hidden("version")):
+            raise Conflict(
+                "Nothing was stored: this form does not say what it was opened on. Open the page again.",
+                code="not_seen",
+            )
+        return found
+
+    @property
     def needs_preview(self) -> bool:
         """Return whether the form was refused because what it asks for is not what was previewed: preview it anew."""
         return self.error is not None and self.error.code in ("not_previewed", "preview_changed")
@@ -122,7 +137,7 @@ class PageForm(forms.Form):
 
         def remembered() -> Outcome:
             done = action()
-            return Outcome({"url": done.url, "message": done.message, "level": done.level})
+            return Outcome({"url": done.url, "message": done.message, "level": done.level, "undo": done.undo})
 
         try:
             owner = f"web:{me(self.request).pk}"
@@ -132,9 +147,11 @@ class PageForm(forms.Form):
             return None
         answer = outcome.body or {}
         if outcome.is_repeated:
-            messages.info(self.request, f"That was done already, and counts once: {answer.get('message', '')}")
+            words = f"That was done already, and counts once: {answer.get('message', '')}"
+            messages.info(self.request, words, extra_tags=answer.get("undo", ""))
         else:
-            messages.add_message(self.request, LEVELS[answer["level"]], answer["message"])
+            level = LEVELS[answer["level"]]
+            messages.add_message(self.request, level, answer["message"], extra_tags=answer.get("undo", ""))
         return HttpResponseRedirect(answer.get("url") or "/")
 
     @property

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from guildhall.core.form_fields import DayField, FlagField, MomentField, NumberField, RowField, text_of
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
-from guildhall.raids.models import Leave
+from guildhall.raids.models import CalendarEvent, CalendarSignup, Leave
 from guildhall.raids.selectors import events
+from guildhall.raids.usual_times import UsualNight
 from guildhall.roster.models import Character
 from guildhall.web.forms.base import PageForm
 
@@ -39,6 +39,15 @@ class DateForm(PageForm):
         event = given.pop("event")
         numbers = {name: given[name] or 0 for name in ("places", "deadline_hours")}
         return {**given, **numbers, "event_id": event.pk if event else None}
+
+
+def date_of_night(nights: Iterable[UsualNight], event_id: int | None) -> dict[str, object]:
+    """Return what the form of a date begins with: the night among `nights` that is of the event, else nothing."""
+    night = next((night for night in nights if night.event.pk == event_id), None)
+    if night is None:
+        return {}
+    title = night.event.name[: CalendarEvent._meta.get_field("title").max_length]
+    return {"title": title, "event": str(event_id), "starts_at": night.starts_at, "ends_at": night.ends_at}
 
 
 class ChangeDateForm(DateForm):

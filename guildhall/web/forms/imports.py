@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
+from guildhall.accounts.models import User
 from guildhall.core import clock
-from guildhall.core.errors import GuildhallError
+from guildhall.core.errors import BadInput, GuildhallError
 from guildhall.core.form_fields import (
     CHOICE,
     ChoiceField,
@@ -28,9 +30,11 @@ from guildhall.core.form_fields import (
 )
 from guildhall.core.generics import UploadedFile
 from guildhall.eqdkp.models import LegacyProblem
-from guildhall.raids import selectors
+from guildhall.raids import placing, selectors
 from guildhall.raids.models import AttendanceCheck, Raid
 from guildhall.raids.parsers import AttendanceParse
+from guildhall.raids.parsers.source import Source
+from guildhall.roster.people import people_without_characters
 from guildhall.web.forms.base import PageForm
 
 MOST_DUMP_BYTES = 4 * 1024 * 1024
@@ -41,6 +45,7 @@ DUMP_CHOICES = (
     ("set_ranks", "take the rank from the dump"),
     ("make_ranks", "make the ranks that are new"),
     ("bring_back", "bring back characters that were removed"),
+    ("people", "make a person of each main that is nobody’s yet, and give them their alts"),
     ("remove_missing", "take characters off the roster that the dump does not name"),
 )
 NOTHING_DUMPED = "Paste the dump, or choose its file."
@@ -94,6 +99,8 @@ class ImportForm(PageForm):
     skip = ValuesField("Left out", most=MOST_NAMES)
     force = ValuesField("Paid all the same", most=MOST_NAMES)
     pick = TextField("Who is meant", max_length=400)
+    row = ValuesField("Rows that could not be read", most=MOST_NAMES)
+    row_name = ValuesField("Who they are", most=MOST_NAMES)
     remember = FlagField("remember whom I named, for the next log")
     guild_dump = FlagField("it is attendance all the same")
 
@@ -119,8 +126,8 @@ class ImportForm(PageForm):
         return _one_of(self.cleaned_data["target"], r"|auto|new|raid:[0-9]{1,15}")
 
     def clean_check(self) -> str:
-        """Return which check is meant: ``first``, ``new`` or its id."""
-        return _one_of(self.cleaned_data["check"], r"|first|new|[0-9]{1,15}")
+        """Return which check is meant: ``auto``, ``first``, ``new`` or its id."""
+        return _one_of(self.cleaned_data["check"], r"|auto|first|new|[0-9]{1,15}")
 
     def clean_blocks(self) -> str:
         """Return which rosters of the log count: ``latest``, ``all`` or the position of one."""
@@ -132,14 +139,23 @@ class ImportForm(PageForm):
         return "" if value is None else str(value).strip()
 
     def settle(self, parse: AttendanceParse) -> None:
-        """Say which raid: the one that was chosen; else the one that was going on then; else a new one."""
+        """Say which raid and which check: those that were chosen; else those that the time of the roster says; else new
+        ones. Which event a new raid is of is never guessed."""
         self.data = cast(QueryDict, self.data)
-        if self.shown("check") == "new" and not self.shown("check_kind"):
-            self._set("check_kind", AttendanceCheck.Kind.TICK)
         moment = parse.taken_at or clock.now()
         if self.shown("target") in ("", "auto"):
             around = selectors.raid_around(moment)
             self._set("target", f"raid:{around.pk}" if around else "new")
+        if self.shown("check") == "auto":
+            raid_id = self.raid_id()
+            check = None if raid_id is None else placing.check_at(raid_id, moment)
+            known = "first" if check is None or check.position == 0 else str(check.pk)
+            self._set("check", known if raid_id is None or check is not None else "new")
+            if check is None and raid_id is not None and not self.shown("check_points"):
+                worth = placing.usual_worth(raid_id)
+                self._set("check_points", str(worth), worth)
+        if self.shown("check") == "new" and not self.shown("check_kind"):
+            self._set("check_kind", AttendanceCheck.Kind.TICK)
         if self.shown("target") == "new" and not self.shown("started_at"):
             began = timezone.localtime(min(moment, clock.now())).replace(second=0, microsecond=0)
             self._set("started_at", began.strftime("%Y-%m-%dT%H:%M"), began)
@@ -161,13 +177,23 @@ class ImportForm(PageForm):
         picked, _, choice = self.cleaned_data["pick"].partition("=")
         return {**found, picked: choice} if choice else found
 
+    def rows_named(self) -> dict[str, str]:
+        """Return who each row is about that could not be read, by the row's text."""
+        pairs = zip(self.cleaned_data["row"], self.cleaned_data["row_name"], strict=False)
+        return {row: name.strip() for row, name in pairs if name.strip()}
+
+    def raid_id(self) -> int | None:
+        """Return the id of the raid that is chosen; None for a new one."""
+        chosen = re.fullmatch(r"raid:([0-9]{1,15})", self.shown("target"))
+        return int(chosen[1]) if chosen else None
+
     def checks(self) -> list[AttendanceCheck]:
         """Return the checks of the raid that is chosen."""
-        chosen = re.fullmatch(r"raid:([0-9]{1,15})", self.shown("target"))
-        if chosen is None:
+        raid_id = self.raid_id()
+        if raid_id is None:
             return []
         try:
-            return list(selectors.raid_with_id(int(chosen[1])).checks.all())
+            return list(selectors.raid_with_id(raid_id).checks.all())
         except GuildhallError:
             return []
 
@@ -178,6 +204,22 @@ def _one_of(text: str, pattern: str) -> str:
     return text
 
 
+#: Written (or pressed) in place of a main: the character is that of whoever is signed in.
+ME = "me"
+
+
+def people_to_name(me: User) -> dict[str, int]:
+    """Return the words by which people without a character are named in place of a main, with their ids: `ME` for whoever
+    is signed in, ``person`` and the name for the others. One query."""
+    everybody = list(people_without_characters())
+    names = Counter(str(one).casefold() for one in everybody)
+    found = {ME: me.pk} if me in everybody else {}
+    for one in everybody:
+        number = f" #{one.pk}" if names[str(one).casefold()] > 1 else ""
+        found[f"person {one}{number}"] = one.pk
+    return found
+
+
 class DumpForm(PageForm):
     """A guild dump, pasted or as a file, and what is done with it."""
 
@@ -186,6 +228,14 @@ class DumpForm(PageForm):
     filename = TextField("File", max_length=255)
     choice = ChoicesField("What to do", choices=DUMP_CHOICES)
     seen = FlagField("seen")
+    name = ValuesField("Names", most=MOST_NAMES)
+    main = ValuesField("Whose alt", most=MOST_NAMES)
+    me = TextField("This is me", max_length=60)
+
+    def mains(self) -> dict[str, str]:
+        """Return whose alt each name is, as it was written by hand or pressed."""
+        found = dict(zip(self.cleaned_data["name"], self.cleaned_data["main"], strict=False))
+        return found | ({self.cleaned_data["me"]: ME} if self.cleaned_data["me"] else {})
 
     def clean_file(self) -> UploadedFile | None:
         """Refuse a file that is not a guild dump by its size."""
@@ -206,7 +256,25 @@ class DumpForm(PageForm):
         upload: UploadedFile | None = self.cleaned_data["file"]
         if upload is None:
             return self.cleaned_data["text"], self.cleaned_data["filename"]
-        return upload.read().decode("utf-8", "replace").lstrip("\ufeff"), upload.name or ""
+        try:
+            lines = Source(cast(BinaryIO, upload.file), max_bytes=MOST_DUMP_BYTES).text_lines()
+            return "\n".join(line for _, line in lines), upload.name or ""
+        except BadInput:  # the reader of dumps says what is wrong with it
+            return "", upload.name or ""
+
+
+class PeopleForm(PageForm):
+    """Characters without an owner: which become people, and whose alts the others are."""
+
+    name = ValuesField("Names", most=MOST_NAMES)
+    main = ValuesField("Whose alt", most=MOST_NAMES)
+    pick = ValuesField("Chosen", most=MOST_NAMES)
+    me = TextField("This is me", max_length=60)
+
+    def mains(self) -> dict[str, str]:
+        """Return whose alt each name is, as it was written or pressed."""
+        found = dict(zip(self.cleaned_data["name"], self.cleaned_data["main"], strict=False))
+        return found | ({self.cleaned_data["me"]: ME} if self.cleaned_data["me"] else {})
 
 
 class LegacyUploadForm(PageForm):

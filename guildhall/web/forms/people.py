@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import cast
+from zoneinfo import available_timezones
 
 from django import forms
 
@@ -178,3 +179,19 @@ class PasswordForm(PageForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         error_messages={"required": "Give your password.", "max_length": "No password is that long."},
     )  # fmt: skip
+
+
+class ZoneForm(PageForm):
+    """The time zone in which somebody is shown times."""
+
+    time_zone = ChoiceField("Time zone", required=False, choices=[])
+
+    def prepare(self) -> None:
+        zones = sorted(
+            zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/"))
+        )
+        cast(ChoiceField, self.fields["time_zone"]).choices = [
+            ("", "as my browser has it"),
+            ("UTC", "UTC"),
+            *((zone, zone.replace("_", " ")) for zone in zones),
+        ]

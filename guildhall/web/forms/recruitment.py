@@ -15,7 +15,13 @@ from guildhall.core.form_fields import ChoiceField, FlagField, NumberField, RowF
 from guildhall.core.validators import validate_no_control_characters
 from guildhall.recruitment import selectors
 from guildhall.recruitment.models import Application, ApplicationComment, ApplicationQuestion, ApplicationVote
-from guildhall.recruitment.services.answers import REQUIRED, missing_fields, read_answer
+from guildhall.recruitment.services.answers import (
+    REQUIRED,
+    ApplicationValues,
+    clean_values,
+    missing_fields,
+    read_answer,
+)
 from guildhall.roster.models import CharacterClass
 from guildhall.web.forms.base import ButtonForm, PageForm
 
@@ -63,6 +69,12 @@ class AnswerField(forms.Field):
         return given
 
 
+FIELDS = (
+    "character_name", "server", "character_class", "level", "previous_guilds", "availability", "timezone",
+    "references", "discord_username", "email",
+)  # fmt: skip
+
+
 class ApplyForm(PageForm):
     """The application. As a draft nothing is required; what a sent one needs, the service says."""
 
@@ -76,7 +88,7 @@ class ApplyForm(PageForm):
     email = text_of(
         Application, "email", "E-mail (we write to you there)", widget=forms.TextInput(attrs={"type": "email"})
     )
-    timezone = text_of(Application, "timezone", "Time zone")
+    timezone = text_of(Application, "timezone", "Time zone (by a large city)")
     availability = TextField("When can you raid?", rows=2)
     previous_guilds = TextField("Guilds you were in", rows=3)
     references = TextField("Who here knows you?", rows=2)
@@ -103,6 +115,12 @@ class ApplyForm(PageForm):
                 self.add_error(f"q{pk}", ValidationError(CHANGED.format(row.wording), code="question_changed"))
         if not self.is_draft:
             self._refuse_missing(given)
+        # What the service would refuse one by one is told together with the rest.
+        faults: list[BadInput] = []
+        clean_values(cast(ApplicationValues, {name: given[name] for name in FIELDS if given.get(name)}), faults)
+        for fault in faults:
+            if fault.attr in self.fields and fault.attr not in self.errors:
+                self.add_error(fault.attr, ValidationError(fault.detail, code=fault.code))
         return given
 
     def _refuse_missing(self, given: Mapping[str, object]) -> None:
@@ -166,6 +184,12 @@ class RejectForm(PageForm):
     reason = TextField("Reason (the applicant reads it)", max_length=LONGEST_REASON)
 
 
+class MistakeForm(PageForm):
+    """Calling a vote off, or opening an application again."""
+
+    reason = TextField("Why (kept on the record; the applicant does not read it)", max_length=LONGEST_REASON)
+
+
 class AssignForm(PageForm):
     """Who deals with an application."""
 
@@ -193,6 +217,8 @@ ACTIONS: dict[str, type[PageForm]] = {
     "trial": TrialForm,
     "reject": RejectForm,
     "start": StartForm,
+    "cancel": MistakeForm,
+    "reopen": MistakeForm,
     "promote": RejectForm,
     "withdraw": WithdrawForm,
     "assign": AssignForm,

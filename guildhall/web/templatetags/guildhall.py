@@ -3,30 +3,60 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from django import forms, template
+from django.contrib.messages.storage.base import Message
 from django.forms.boundfield import BoundField
 from django.forms.utils import flatatt
 from django.forms.widgets import CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.middleware.csrf import get_token
+from django.template import Context
+from django.template.base import Parser, Token
+from django.template.defaulttags import URLNode, url
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from guildhall.accounts.models import User
+from guildhall.auctions.models import BidSession
 from guildhall.core import clock
+from guildhall.core.form_fields import MomentField
+from guildhall.core.guild import guild_time_zone
 from guildhall.core.previews import Shown
 from guildhall.loot.models import LootDistribution
 from guildhall.raids.models import Raid
 from guildhall.roster.models import Character
 from guildhall.web.forms.base import PageForm
+from guildhall.web.kept_pages import makes_for_all, mark, zone_of
+from guildhall.web.sources import address
 
 register = template.Library()
+
+
+class _Address(URLNode):
+    """Django's `url`; the address of a page of ours with one number in it is put together of its parts."""
+
+    def render(self, context: Context) -> str:
+        if len(self.args) == 1 and not self.kwargs and self.asvar is None:
+            number, name = self.args[0].resolve(context), self.view_name.resolve(context)
+            if type(number) is int and number >= 0 and isinstance(name, str) and name.startswith("web:"):
+                return address(name, number)
+        return super().render(context)
+
+
+@register.tag("url")
+def address_tag(parser: Parser, token: Token) -> URLNode:
+    """Return Django's ``{% url %}`` as `_Address`."""
+    node = url(parser, token)
+    return _Address(node.view_name, node.args, node.kwargs, node.asvar)
+
 
 MOST_STACKED = 5
 """How many choices stand below one another; more of them stand side by side."""
@@ -47,7 +77,7 @@ def signed(amount: Decimal | None) -> SafeString:
         return mark_safe("–")
     kind = "plus" if amount > 0 else "minus" if amount < 0 else "zero"
     text = f"{amount:+,.2f}".replace("-", "−") if amount else "0.00"
-    return format_html('<span class="amount {}">{}</span>', kind, text)
+    return mark_safe(f'<span class="amount {kind}">{text}</span>')  # noqa: S308 - digits and our own words
 
 
 @register.filter
@@ -62,28 +92,35 @@ def percent(value: Decimal | None) -> str:
 @register.filter
 def when(moment: dt.datetime | None) -> SafeString:
     """Return a moment in the guild's time zone, with the exact one behind it."""
-    return _time(moment, "%-d %b %Y, %H:%M")
+    return _time(moment, "%-d %b %Y, %H:%M", "when")
 
 
 @register.filter
 def day(moment: dt.datetime | None) -> SafeString:
     """Return the day of a moment in the guild's time zone."""
-    return _time(moment, "%-d %b %Y")
+    return _time(moment, "%-d %b %Y", "day")
 
 
 @register.filter
 def hour(moment: dt.datetime | None) -> SafeString:
     """Return the time of day of a moment in the guild's time zone."""
-    return _time(moment, "%H:%M")
+    return _time(moment, "%H:%M", "hour")
 
 
-def _time(moment: dt.datetime | None, shape: str) -> SafeString:
+def _time(moment: dt.datetime | None, shape: str, name: str) -> SafeString:
+    """Return a moment in the guild's time zone; the page's script writes it in the reader's own, by the name of its shape."""
     if moment is None:
         return mark_safe("–")
-    local = timezone.localtime(moment)
+    return _written_time(moment, moment.isoformat(timespec="seconds"), shape, name, timezone.get_current_timezone())
+
+
+@functools.lru_cache(maxsize=2000)
+def _written_time(moment: dt.datetime, exact: str, shape: str, name: str, zone: dt.tzinfo) -> SafeString:
+    local = moment.astimezone(zone)
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        moment.isoformat(timespec="seconds"),
+        '<time datetime="{}" data-shape="{}" title="{}">{}</time>',
+        exact,
+        name,
         local.strftime("%A %-d %B %Y, %H:%M:%S %Z"),
         local.strftime(shape),
     )
@@ -125,7 +162,7 @@ def person(user: User | None) -> SafeString:
     """Return a person, linked to their statement; “the system” for nobody."""
     if user is None:
         return mark_safe('<span class="quiet">the system</span>')
-    return format_html('<a href="{}">{}</a>', reverse("web:statement", args=[user.pk]), str(user))
+    return format_html('<a href="{}">{}</a>', address("web:statement", user.pk), str(user))
 
 
 @register.filter
@@ -133,7 +170,7 @@ def character(row: Character | None) -> SafeString:
     """Return a character, linked to its page, with its class as a mark."""
     if row is None:
         return mark_safe("–")
-    return format_html('<a href="{}">{}</a>', reverse("web:character", args=[row.pk]), row.name)
+    return format_html('<a href="{}">{}</a>', address("web:character", row.pk), row.name)
 
 
 @register.filter
@@ -145,13 +182,32 @@ def get(mapping: Mapping[object, object] | None, key: object) -> object:
 @register.simple_tag(takes_context=True)
 def form_hidden(context: template.Context, form: PageForm) -> SafeString:
     """Return what every form opens with: the CSRF token and its key."""
+    version = format_html('<input type="hidden" name="version" value="{}">', form.version) if form.version else ""
     return format_html(
         '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
-        '<input type="hidden" name="once" value="{}"><input type="hidden" name="form" value="{}">',
+        '<input type="hidden" name="once" value="{}"><input type="hidden" name="form" value="{}">{}',
         get_token(context["request"]),
         form.token,
         form.form_name,
+        version,
     )
+
+
+@register.simple_tag(takes_context=True)
+def confirmation(context: template.Context, message: Message) -> SafeString:
+    """Return what is said to the reader, and the button that takes back what was done, where one press does."""
+    undo = ""
+    if message.extra_tags:
+        undo = format_html(
+            '<form method="post" action="{}"><input type="hidden" name="csrfmiddlewaretoken" value="{}">'
+            '<input type="hidden" name="once" value="{}"><input type="hidden" name="form" value="undo">'
+            '<input type="hidden" name="what" value="{}"><button class="small second">Undo</button></form>',
+            reverse("web:undo"),
+            get_token(context["request"]),
+            secrets.token_urlsafe(18),
+            message.extra_tags,
+        )
+    return format_html('<div class="message {}" role="status">{} {}</div>', message.level_tag, message.message, undo)
 
 
 @register.simple_tag(takes_context=True)
@@ -207,6 +263,8 @@ def field(
     found = _attributes(form, bound, attrs)
     help_id = f"{bound.auto_id}_helptext"  # where Django's `aria-describedby` looks for it; errors are at `…_error`
     text = hint or bound.help_text
+    if not text and isinstance(bound.field, MomentField):
+        text = f"guild time ({guild_time_zone()})"
     small = format_html('<small id="{}">{}</small>', help_id, text) if text else ""
     widget = bound.field.widget
     if isinstance(widget, RadioSelect | CheckboxSelectMultiple):
@@ -230,6 +288,19 @@ def field(
     else:
         box = format_html("<label>{} {}{}</label>", words, bound.as_widget(attrs=found), small)
     return format_html('<div class="field{}">{}{}</div>', f" {css}" if css else "", box, field_errors(bound))
+
+
+@register.simple_tag
+def item_field(form: PageForm, name: str) -> SafeString:
+    """Return a field for an item's name: names appear as one types, and below it what is known of the one that was typed.
+    The page has a ``<datalist id="item-names">`` for it."""
+    hint = f"{form[name].auto_id}_hint"
+    box = field(
+        form, name, list="item-names", autocomplete="off",
+        hx_get=reverse("web:item-suggest"), hx_trigger="input changed delay:250ms, change", hx_target=f"#{hint}",
+        hx_vals=json.dumps({"field": form[name].auto_id, "from": name}),
+    )  # fmt: skip
+    return format_html('{}<div id="{}" class="small" aria-live="polite"></div>', box, hint)
 
 
 @register.simple_tag
@@ -292,6 +363,21 @@ def sort_link(context: template.Context, label: str, name: str, default: str = "
     return {"request": context["request"], "label": label, "target": target, "arrow": arrow, "order": order}
 
 
+@register.filter
+def after_colon(text: str) -> str:
+    """Return a reason as it stands at the end of a sentence; nothing where none was given."""
+    return f": {text}" if text else ""
+
+
+MODES = {"open": "open bids", "sealed": "sealed bids", "second_price": "sealed bids, second price", "roll": "rolls"}
+
+
+@register.filter
+def bid_mode(session: BidSession) -> str:
+    """Return how an item is bid for, in words that cannot be taken for whether the auction runs."""
+    return MODES[session.mode]
+
+
 CLASS_CODES = {
     "Warrior": "WAR", "Cleric": "CLR", "Paladin": "PAL", "Ranger": "RNG", "Shadow Knight": "SHD", "Druid": "DRU",
     "Monk": "MNK", "Bard": "BRD", "Rogue": "ROG", "Shaman": "SHM", "Necromancer": "NEC", "Wizard": "WIZ",
@@ -302,8 +388,11 @@ CLASS_CODES = {
 @register.filter
 def class_mark(name: str | None) -> SafeString:
     """Return a class as the three letters that players use, the full name behind it."""
-    if not name:
-        return mark_safe('<span class="quiet">–</span>')
+    return _class_mark(str(name)) if name else mark_safe('<span class="quiet">–</span>')
+
+
+@functools.lru_cache(maxsize=200)
+def _class_mark(name: str) -> SafeString:
     code = CLASS_CODES.get(name, name[:3].upper())
     return format_html('<abbr class="class class-{}" title="{}">{}</abbr>', code.lower(), name, code)
 
@@ -330,3 +419,27 @@ def unlocal(number: float) -> str:
 def last_date(prices: Sequence[LootDistribution]) -> str:
     """Return the day of the oldest of the prices."""
     return timezone.localtime(prices[-1].awarded_at).strftime("%-d %b %Y") if prices else ""
+
+
+@register.simple_tag(takes_context=True)
+def of_me(context: Context, what: str) -> str:
+    """Return the reader's ``name``, their time ``zone``, or the address of their ``statement``."""
+    request = context["request"]
+    if makes_for_all(request):
+        return mark(what)
+    if what == "name":
+        return str(request.user)
+    if what == "zone":
+        return zone_of(request.user)
+    return reverse("web:statement", args=[request.user.pk])
+
+
+@register.simple_tag(takes_context=True)
+def mine(context: Context, user_id: int | None) -> str:
+    """Return the class of a row that is the reader's own, as an attribute."""
+    request = context["request"]
+    if user_id is None:
+        return ""
+    if makes_for_all(request):
+        return mark(f"mine-{user_id}")
+    return mark_safe(' class="mine"') if request.user.pk == user_id else ""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from guildhall.auctions.models import BiddingPolicy, Disclosure, TieBreak
-from guildhall.auctions.services import NewSession, save_policy, start_session
+from guildhall.auctions.models import BiddingPolicy, BiddingRule, Disclosure, TieBreak
+from guildhall.auctions.services import NewSession, save_policy, save_rule, start_session, stored_rule
 from guildhall.points.models import DKPPool
 from guildhall.points.services import create_pool
+from guildhall.roster.services import create_rank
 
 from .conftest import Guild
 
@@ -137,3 +139,93 @@ def test_what_a_key_was_used_with_is_there_on_a_small_screen_too(guild: Guild) -
     set_role_group(user=guild.member, role_group=RoleGroup.RECRUITER, actor=guild.officer)
     page = browser(guild.member).get("/me/account/").content.decode()
     assert '<span class="narrow">with: ' in page
+
+
+RULE = {
+    "form": "rule", "once": "one", "name": "Alts pay little", "effect": "cap", "cap": "10", "character_kind": "alt",
+    "position": "20", "is_active": "1", "item_categories": "weapon, armour,", "is_trial": "no",
+}  # fmt: skip
+
+
+def test_a_rule_is_made_changed_removed_and_taken_back_on_the_site(guild: Guild) -> None:
+    client = browser(guild.officer)
+    rank = create_rank(name="Raider", order=10, actor=guild.officer)
+    page = client.get("/officers/bidding/").content.decode()
+    assert "/admin/auctions" not in page
+    assert 'href="/officers/bidding/rules/new/"' in page
+    chosen = client.get(f"/officers/bidding/rules/new/?pool={guild.pool.pk}").content.decode()
+    assert f'<option value="{guild.pool.pk}" selected>' in chosen
+    new = "/officers/bidding/rules/new/"
+    done = client.post(new, {**RULE, "pool": guild.pool.pk, "ranks": [rank.pk]}, follow=True).content.decode()
+    assert "alts, of rank Raider, not on trial, bidding for weapon or armour" in done
+    assert "may bid at most 10.00" in done
+    made = BiddingRule.objects.get()
+    assert (made.pool, made.position, made.is_trial, made.item_categories) == (
+        guild.pool, 20, False, ["weapon", "armour"],
+    )  # fmt: skip
+    shown = client.get(f"/officers/bidding/rules/{made.pk}/")
+    assert 'value="weapon, armour"' in shown.content.decode()
+    path = f"/officers/bidding/rules/{made.pk}/"
+    given = {
+        **RULE,
+        "once": "two",
+        "effect": "tier",
+        "tier": "2",
+        "cap": "",
+        "attendance_below": "40.5",
+        "roles": ["applicant"],
+    }
+    changed = client.post(path, {**given, "ranks": [rank.pk], "character_classes": ["Cleric"]}, follow=True)
+    assert "with the role applicant" in changed.content.decode()
+    made.refresh_from_db()
+    assert (made.effect, made.tier, made.pool, str(made.attendance_below)) == ("tier", 2, None, "40.50")
+    before = stored_rule(made)
+    gone = client.post(path, {"form": "remove", "once": "three"}, follow=True)
+    assert not BiddingRule.objects.exists()
+    what = re.search(r'name="what" value="([^"]+)"', gone.content.decode())
+    assert what, "undo stands beside the message"
+    client.post("/undo/", {"form": "undo", "once": "four", "what": what.group(1)})
+    assert stored_rule(BiddingRule.objects.get()) == before
+    assert client.get(path).status_code == 404
+
+
+def test_a_removed_rule_does_not_come_back_about_more_people_than_before(guild: Guild) -> None:
+    client = browser(guild.officer)
+    rank = create_rank(name="Raider", order=10, actor=guild.officer)
+    made = save_rule(name="No raiders", effect="deny", ranks=[rank], pool=guild.pool, actor=guild.officer)
+    gone = client.post(f"/officers/bidding/rules/{made.pk}/", {"form": "remove", "once": "a"}, follow=True)
+    what = re.search(r'name="what" value="([^"]+)"', gone.content.decode())
+    rank.delete()
+    assert what
+    answer = client.post("/undo/", {"form": "undo", "once": "b", "what": what.group(1)})
+    assert answer.status_code == 409
+    assert not BiddingRule.objects.exists(), "without its rank it would deny everybody"
+
+
+@pytest.mark.parametrize("role", ["recruiter", "member"])
+def test_rules_are_for_whoever_changes_points(guild: Guild, role: str) -> None:
+    made = save_rule(name="No", effect="deny", actor=guild.officer)
+    client = browser(guild.person(role))
+    for path in ("/officers/bidding/rules/new/", f"/officers/bidding/rules/{made.pk}/"):
+        assert client.post(path, RULE).status_code == 403
+    assert client.post(f"/officers/bidding/rules/{made.pk}/", {"form": "remove", "once": "a"}).status_code == 403
+    assert list(BiddingRule.objects.values_list("name", flat=True)) == ["No"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("name", "", "Name the rule"),
+        ("cap", "", "A cap needs its amount"),
+        ("effect", "ban", "none of the choices"),
+        ("attendance_below", "101", "0 to 100"),
+        ("roles", ["king"], "none of the choices"),
+        ("position", "40000", "out of range"),
+    ],
+)
+def test_what_is_wrong_with_a_rule_stands_beside_its_field(guild: Guild, field: str, value: Any, words: str) -> None:
+    answer = browser(guild.officer).post("/officers/bidding/rules/new/", {**RULE, field: value})
+    assert answer.status_code == 400
+    assert words in answer.content.decode()
+    assert 'aria-invalid="true"' in answer.content.decode()
+    assert not BiddingRule.objects.exists()

@@ -10,8 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from guildhall.core import clock
-from guildhall.eqdkp.calendar.services import plan_date
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup, LegacyComment
+from guildhall.eqdkp.models import LegacyComment
+from guildhall.raids.calendar.services import plan_date
+from guildhall.raids.models import CalendarEvent, CalendarSignup
+from guildhall.raids.services import create_event, start_date, update_raid
 
 from .conftest import Guild
 
@@ -90,6 +92,7 @@ def test_a_list_costs_the_same_for_any_number_of_dates(sign_in, guild: Guild) ->
     member = sign_in("member")
     plan_date(title="Kael", starts_at=clock.now() + dt.timedelta(days=1), actor=guild.officer)
     member.get("/calendar/")
+    plan_date(title="Kael", starts_at=clock.now() + dt.timedelta(days=1), actor=guild.officer)  # what was kept is old
     with CaptureQueriesContext(connection) as one:
         member.get("/calendar/")
     for number in range(2, 15):
@@ -97,3 +100,16 @@ def test_a_list_costs_the_same_for_any_number_of_dates(sign_in, guild: Guild) ->
     with CaptureQueriesContext(connection) as many:
         member.get("/calendar/")
     assert len(many) == len(one)
+
+
+def test_the_leader_of_a_started_raid_is_named_in_the_calendar(sign_in, guild: Guild) -> None:
+    soon = clock.now() + dt.timedelta(minutes=5)
+    event = create_event(name="Siege", pools=[guild.pool], actor=guild.officer)
+    date = plan_date(title="Kael", starts_at=soon, event_id=event.pk, places=54, actor=guild.officer)
+    raid = start_date(date=date, actor=guild.officer)
+    update_raid(raid=raid, leader=guild.recruiter, actor=guild.officer)
+    date.refresh_from_db()
+    client = sign_in("officer")
+    shown = client.get("/calendar/").content.decode() + client.get("/calendar/?when=past").content.decode()
+    assert '<td class="wide">Recruiter</td>' in shown
+    assert "0 of 54" in shown

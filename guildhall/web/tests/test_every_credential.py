@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 import logging
 import re
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,14 @@ from django.conf import settings as live
 from django.test import Client
 
 from guildhall.accounts.models import APIKey, User
-from guildhall.accounts.services import create_api_key, create_person, get_or_create_bot
+from guildhall.accounts.services import (
+    create_api_key,
+    create_person,
+    get_or_create_bot,
+    make_invitation,
+    make_setup_code,
+    make_sign_in_link,
+)
 from guildhall.core import clock
 from guildhall.discord.models import Claim
 from guildhall.eqdkp.compat.caller import feed_token
@@ -75,6 +83,39 @@ def link() -> str:
     )[1]  # fmt: skip
 
 
+def opened(path: str) -> Call:
+    """Open a page whose address holds the secret."""
+    return lambda client, secret: client.get(path.format(secret), REMOTE_ADDR=HERE)
+
+
+def invitation() -> str:
+    return make_invitation(actor=create_person(display_name="Boss", role_group="officer"))[1]
+
+
+def sign_in_link() -> str:
+    boss = create_person(display_name="Boss", role_group="officer")
+    return make_sign_in_link(user=create_person(display_name="Lost"), actor=boss)[1]
+
+
+def found_with(client: Client, code: str) -> Any:
+    """Fill in the founding of the guild with this code."""
+    given = {"form": "found", "guild_name": "Torch", "time_zone": "UTC", "username": "first", "code": code}
+    return client.post("/setup/", {**given, "password": PASSWORD, "again": PASSWORD}, REMOTE_ADDR=HERE)
+
+
+def own_password(client: Client, old: str) -> Any:
+    """Change one's own password, signed in already."""
+    client.force_login(User.objects.get(username="signer"))
+    given = {
+        "form": "password",
+        "once": uuid.uuid4().hex,
+        "old": old,
+        "password": f"{PASSWORD} 2",
+        "again": f"{PASSWORD} 2",
+    }
+    return client.post("/me/account/", given, REMOTE_ADDR=HERE)
+
+
 def words(number: int) -> str:
     return f"wrong-{number}-{'x' * 30}"
 
@@ -87,6 +128,7 @@ def bad_key(number: int) -> str:
 PLACES: dict[str, tuple[Call, Callable[[], str], Callable[[int], str], int]] = {
     "sign-in page": (post("/sign-in/", form="password", username="signer")("password"), member, words, 302),
     "admin": (post("/admin/login/", username="signer")("password"), member, words, 302),
+    "own password": (own_password, member, words, 302),
     "token": (post("/api/auth/token/", username="signer")("password"), member, words, 200),
     "key": (get("/api/ranks/", "Authorization"), key, bad_key, 200),
     "old token": (get("/api/ranks/", "Authorization"), key, lambda n: f"{n:040x}", 200),
@@ -98,10 +140,13 @@ PLACES: dict[str, tuple[Call, Callable[[], str], Callable[[int], str], int]] = {
     "link": (get("/api/applications/by-link/?token="), link, words, 200),
     "link, DELETE": (get("/api/applications/by-link/?token=", method="delete"), link, words, 204),
     "link, page": (get("/apply/follow/?token="), link, words, 200),
+    "invitation": (opened("/join/{}/"), invitation, words, 200),
+    "sign-in link": (opened("/reset/{}/"), sign_in_link, words, 200),
+    "setup": (found_with, make_setup_code, words, 302),
     "metrics": (get("/metrics", "Authorization", scheme="Bearer"), lambda: "right", words, 200),
 }
 #: A password that was guessed at does not pass afterwards; everything else is long and random and does.
-PASSWORDS = {"sign-in page", "admin", "token"}
+PASSWORDS = {"sign-in page", "admin", "own password", "token"}
 
 
 def is_refused(response: Any) -> bool:
@@ -205,6 +250,10 @@ COMPARES = {
     "accounts/api/views.py": "through `accounts/backends.py`",
     "accounts/backends.py": "under `throttle.password_attempt`",
     "accounts/keys.py": "looks keys up for the others",
+    "accounts/services/credentials.py": "called by `web/views/keys.py`, under `throttle.password_attempt`",
+    "accounts/services/founding.py": "called by `web/views/setup.py`, which calls `throttle.failed`",
+    "accounts/services/sign_in_links.py": "called by `web/views/sign_in_links.py`, which calls `throttle.failed`",
+    "accounts/reset_mail.py": "makes links, checks none",
     "accounts/services/keys.py": "makes keys, checks none",
     "accounts/throttle.py": "the cookie of a known device opens nothing",
     "core/previews.py": "digests of what a preview showed; knowing them opens nothing",
@@ -221,12 +270,14 @@ COMPARES = {
     "recruitment/links.py": "calls `throttle.failed`",
     "recruitment/services/applying.py": "called by `recruitment/links.py` where somebody sends a link",
     "web/signed_preview.py": "signed figures of a preview; knowing them opens nothing",
+    "web/undoing.py": "signed by us for the person who did it; knowing one opens nothing",
     "web/views/applying.py": "asks `recruitment/links.py` first",
+    "web/views/sign_in_links.py": "calls `throttle.failed`",
     "web/views/signin.py": "through `accounts/backends.py`",
 }
 COMPARING = re.compile(
     r"check_password|compare_digest|find_key\(|find_by_token\(|signing\.(loads|Signer|TimestampSigner)"
-    r"|[^_.\w]authenticate\(|Token\.objects|key_hash=|token_hash=|codes_in\(|recognise(_feed)?\(|\bkey\.verify\("
+    r"|[^_.\w]authenticate\(|Token\.objects|key_hash=|code_hash=|token_hash=|find_link\(|codes_in\(|recognise(_feed)?\(|\bkey\.verify\("
 )
 
 

@@ -79,7 +79,8 @@ def importing(sign_in, guild: Guild):
         )
         carried = page.context["carried"]
         yield client, raid, {
-            "form": "import", **confirmed(page), "carried": carried, "target": f"raid:{raid.pk}", "step": "commit"
+            "form": "import", **confirmed(page), "carried": carried, "target": f"raid:{raid.pk}", "check": "first",
+            "step": "commit",
         }  # fmt: skip
 
 

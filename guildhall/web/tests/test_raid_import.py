@@ -113,6 +113,36 @@ def test_a_new_raid_needs_an_event_and_says_so(sign_in, guild: Guild, event: Eve
     assert "Choose the event" in page.content.decode()
 
 
+def test_a_new_raid_is_never_of_the_last_raids_event_by_itself(sign_in, guild: Guild, event: Event) -> None:
+    create_raid(event=event, started_at=NIGHT - dt.timedelta(days=3), actor=guild.officer)
+    page = preview(sign_in("officer"))
+    assert page.context["preview"] is None
+    assert "Which event was it?" in page.content.decode()
+    assert 'value="" selected' in page.content.decode()
+    assert f'value="{event.pk}" selected' not in page.content.decode()
+    page = preview(sign_in("officer"), target="new", event=str(event.pk), check="first")
+    assert "NEW raid: Siege, worth 10.00" in page.content.decode()
+
+
+def test_the_heading_names_the_raid_and_the_check_that_the_time_says(sign_in, guild: Guild, raid: Raid) -> None:
+    client = sign_in("officer")
+    page = preview(client)
+    assert f"Goes to {raid}" in page.content.decode()
+    assert page.context["form"].data["check"] == "first"
+    client.post(PATH, carried(page))
+    later = NIGHT + dt.timedelta(minutes=70)
+    with clock.frozen(later + dt.timedelta(minutes=1)):
+        page = preview(client, who("[60 Warlord] Brakkus (Barbarian) <The Ember Hall>", at=later))
+        assert page.context["form"].data["check"] == "new"
+        assert "NEW check: tick, worth 0.00" in page.content.decode()
+        assert "nobody is paid by it" in page.content.decode()
+        client.post(PATH, {**carried(page), "check": "new", "check_kind": "tick", "check_points": "0.00"})
+        assert raid.checks.count() == 2
+        page = preview(client, who("[60 Warlord] Brakkus (Barbarian) <The Ember Hall>", at=later))
+        assert page.context["form"].data["check"] == str(raid.checks.last().pk)
+    assert preview(client).context["form"].data["check"] == "first"
+
+
 def test_one_press_pays_and_keeps_the_unknown(sign_in, guild: Guild, raid: Raid) -> None:
     client = sign_in("officer")
     response = client.post(PATH, carried(preview(client)), follow=True)
@@ -255,3 +285,23 @@ def test_htmx_moves_the_whole_page_after_the_commit(sign_in, guild: Guild, raid:
     response = client.post(PATH, carried(preview(client)), headers={"HX-Request": "true"})
     assert response.status_code == 204
     assert response["HX-Redirect"] == f"/raids/{raid.pk}/"
+
+
+def test_what_was_done_tells_those_who_were_paid_before_from_second_characters(
+    sign_in, guild: Guild, raid: Raid
+) -> None:
+    client = sign_in("officer")
+    client.post(PATH, carried(preview(client, who("[60 Warlord] Brakkus (Barbarian) <The Ember Hall>"))))
+    done = client.post(PATH, carried(preview(client)), follow=True).content.decode()
+    assert "1 was paid already; 1 is a second character of somebody who is paid" in done
+
+
+def test_who_was_signed_out_gets_back_what_was_sent(client, guild: Guild) -> None:
+    page = client.post(PATH, {"form": "import", "text": "Brakkus <b>and</b> more", "step": "preview"})
+    assert page.status_code == 401
+    assert "Brakkus &lt;b&gt;and&lt;/b&gt; more</textarea>" in page.content.decode()
+    assert client.get(PATH).status_code == 302
+    client.force_login(guild.member)
+    refused = client.post(PATH, {"form": "import", "text": "Brakkus", "step": "preview"})
+    assert refused.status_code == 403
+    assert "Brakkus</textarea>" in refused.content.decode()

@@ -1,17 +1,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 
 from guildhall.core import clock
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.services import NewAward, award_item
+from guildhall.points import ledger
 from guildhall.points.selectors import balance_of
 from guildhall.points.services import update_pool
 from guildhall.raids.models import Event, Raid, RaidAttendance, UnmatchedName
-from guildhall.raids.services import add_check, award_attendance, create_event, create_raid
-from guildhall.roster.services import set_main
+from guildhall.raids.services import (
+    add_check,
+    award_attendance,
+    create_event,
+    create_raid,
+    remove_attendee,
+    reverse_raid,
+)
+from guildhall.roster.services import create_character, set_main
 
 from .conftest import Guild, confirmed, token
 
@@ -29,7 +38,10 @@ def has(person, guild: Guild) -> str:
 
 
 def send(client, path: str, **fields):
-    return client.post(path, {"once": token(client.get(path)), **fields}, follow=True)
+    page = client.get(path)
+    version = re.search(r'name="version" value="([^"]+)"', page.content.decode())
+    seen = {"version": version[1]} if version else {}
+    return client.post(path, {"once": token(page), **seen, **fields}, follow=True)
 
 
 def test_a_raid_shows_who_was_there_what_dropped_and_who_is_unknown(sign_in, guild: Guild, raid: Raid) -> None:
@@ -68,7 +80,7 @@ def test_a_member_cannot_settle_or_award(sign_in, guild: Guild, raid: Raid) -> N
 def test_an_item_is_awarded_corrected_and_taken_back(sign_in, guild: Guild, raid: Raid) -> None:
     client = sign_in("officer")
     path = f"/raids/{raid.pk}/"
-    send(client, path, form="loot", item_name="Cloak of Tides", character_name="Sorrel", points_spent="20")
+    send(client, path, form="loot", is_new="1", item_name="Cloak of Tides", character_name="Sorrel", points_spent="20")
     assert has(guild.member, guild) == "15.50"
     award = LootDistribution.objects.get()
     right = f"/awards/{award.pk}/"
@@ -84,7 +96,7 @@ def test_an_item_is_awarded_corrected_and_taken_back(sign_in, guild: Guild, raid
 def test_a_bad_price_is_refused_and_what_was_typed_stays(
     sign_in, guild: Guild, raid: Raid, price: str, words: str
 ) -> None:
-    page = send(sign_in("officer"), f"/raids/{raid.pk}/", form="loot", item_name="Cloak of Tides",
+    page = send(sign_in("officer"), f"/raids/{raid.pk}/", form="loot", is_new="1", item_name="Cloak of Tides",
                 character_name="Sorrel", points_spent=price)  # fmt: skip
     assert page.status_code == 400
     assert words in page.content.decode()
@@ -213,3 +225,47 @@ def test_the_best_share_of_the_whole_raid_names_a_person_and_each_check_shows_wh
     (row,) = sign_in("officer").get(f"/raids/{made.pk}/").context["attenders"]
     assert (row.name, row.others, row.total) == ("Tibble", ["Sorrel"], 9)
     assert [shown.character_name for shown in row.at.values()] == ["Tibble", "Sorrel"]
+
+
+def test_an_undone_raid_shows_who_stood_at_it_and_not_who_was_taken_off_before(
+    sign_in, guild: Guild, raid: Raid
+) -> None:
+    award_attendance(raid=raid, attendees=["Nimwe"], actor=guild.officer)
+    remove_attendee(attendance=RaidAttendance.objects.get(character_name="Nimwe"), actor=guild.officer)
+    reverse_raid(raid=raid, reason="Booked twice", actor=guild.officer)
+    page = sign_in("officer").get(f"/raids/{raid.pk}/")
+    assert [row.name for row in page.context["attenders"]] == ["Brakkus", "Sorrel"]
+    text = page.content.decode()
+    assert '<table class="reversed">' in text
+    assert text.count('<td class="num struck">10.00</td>') == 2
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_of_several_characters_that_earned_the_same_the_main_is_named(
+    sign_in, guild: Guild, raid: Raid, undone: bool
+) -> None:
+    create_character(name="Aaron", user=guild.member, actor=guild.officer)
+    # At no worth both stand the same; at two checks of one worth each of them was paid once.
+    check = add_check(raid=raid, kind="hourly", points=0, actor=guild.officer)
+    award_attendance(raid=raid, attendees=["Aaron", "Sorrel"], check=check, actor=guild.officer)
+    last = add_check(raid=raid, kind="hourly", points=10, actor=guild.officer)
+    award_attendance(raid=raid, attendees=["Aaron"], check=last, actor=guild.officer)
+    if undone:
+        reverse_raid(raid=raid, reason="Booked twice", actor=guild.officer)
+    found = {row.user_id: row for row in sign_in("member").get(f"/raids/{raid.pk}/").context["attenders"]}
+    assert found[guild.member.pk].name == "Sorrel"
+    assert found[guild.member.pk].at[check.pk].character_name == "Sorrel"
+    assert found[guild.member.pk].at[last.pk].character_name == "Aaron"
+
+
+def test_where_nobody_said_why_no_colon_stands_before_nothing(sign_in, guild: Guild, raid: Raid) -> None:
+    made = award_item(
+        award=NewAward(item_name="Cloak of Tides", character_name="Sorrel", points_spent="5", raid=raid),
+        actor=guild.officer,
+    )
+    ledger.reverse_entries(documents=[made.document], actor=guild.officer, reason="")
+    client = sign_in("officer")
+    pages = [f"/raids/{raid.pk}/", f"/items/{made.item_id}/"]
+    for text in (client.get(path).content.decode() for path in pages):
+        assert f"by {guild.officer}<" in text
+        assert f"by {guild.officer}:" not in text

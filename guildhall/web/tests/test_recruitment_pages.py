@@ -61,6 +61,34 @@ def test_what_was_typed_stays_where_something_is_missing(guild):
     assert "Tuesdays" in answer.content.decode()
 
 
+def test_everything_that_is_wrong_with_an_application_is_said_at_once(sign_in, guild):
+    client = sign_in("guest")
+    wrong = {
+        **FORM,
+        "character_name": "x" * 5,
+        "level": "1e1",
+        "timezone": "Berlin",
+        "email": "nobody",
+        "availability": "",
+    }
+    answer = send(client, "/apply/", form="apply", do="send", **wrong)
+    assert answer.status_code == 400
+    text = answer.content.decode()
+    for words in (
+        "A level is a whole number",
+        "Did you mean Europe/Berlin?",
+        "not an e-mail address",
+        "Please fill in",
+    ):
+        assert words in text
+    assert {"level", "timezone", "email", "availability"} <= set(answer.context["form"].errors)
+    assert 'value="Berlin"' in text
+    assert '<option value="America/New_York">' in text
+    done = send(client, "/apply/", form="apply", do="send", **{**FORM, "timezone": "america/new york"})
+    assert "Sent. We will be in touch." in done.content.decode()
+    assert Application.objects.get().timezone == "America/New_York"
+
+
 def test_a_draft_waits_for_its_person(sign_in, guild):
     client = sign_in("guest")
     send(client, "/apply/", form="apply", do="draft", character_name="Aelinor")
@@ -113,6 +141,15 @@ def test_recruiters_go_the_whole_way(sign_in, application):
     assert "Knows the zones" in text
     application.refresh_from_db()
     assert (application.status, str(application.assigned_to)) == ("voting_active", "Recruiter")
+    # What was pressed by mistake is taken back where it was pressed.
+    assert "Say why" in send(client, url, form="cancel", reason="").content.decode()
+    called_off = send(client, url, form="cancel", reason="The wrong one").content.decode()
+    for words in ("The vote is called off", "ended without a decision", "vote called off", "The wrong one"):
+        assert words in called_off
+    send(client, url, form="reject", reason="Not now.")
+    opened = send(client, url, form="reopen", reason="Wrong button").content.decode()
+    assert "The application is open again" in opened
+    assert "waiting for review" in opened
 
 
 def test_an_applicant_withdraws(client, application):

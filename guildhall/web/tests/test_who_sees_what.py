@@ -12,7 +12,7 @@ PAGES = {
     "/standings/export.csv": {"officer", "recruiter", "member"},
     "/roster/": set(ROLES),
     "/roster/families/": set(ROLES),
-    "/me/": {"officer", "recruiter", "member"},
+    "/me/": {"officer", "recruiter", "member", "applicant"},
     "/me/keys/": set(ROLES),
     "/raids/": {"officer", "recruiter", "member"},
     "/raids/new/": {"officer"},

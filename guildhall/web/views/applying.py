@@ -14,6 +14,7 @@ from guildhall.accounts.permissions import principal_of
 from guildhall.core import clock
 from guildhall.core.addresses import client_address
 from guildhall.core.errors import GuildhallError
+from guildhall.core.time_zones import time_zones
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.links import find_by_sent_token
 from guildhall.recruitment.models import STATUS_WORDS
@@ -22,14 +23,10 @@ from guildhall.recruitment.services.admission import may_apply_again_at, refuse_
 from guildhall.recruitment.services.applying import find_by_token, is_unclaimed
 from guildhall.recruitment.services.transitions import CLOSED, policy
 from guildhall.web.forms.base import ButtonForm
-from guildhall.web.forms.recruitment import ApplyForm, WithdrawForm
+from guildhall.web.forms.recruitment import FIELDS, ApplyForm, WithdrawForm
 from guildhall.web.pages import Done, go, me, page
 
 LINK = "application_link"
-FIELDS = (
-    "character_name", "server", "character_class", "level", "previous_guilds", "availability", "timezone",
-    "references", "discord_username", "email",
-)  # fmt: skip
 
 
 @page(visitors=Section.RECRUITMENT, visitor_methods=("GET", "HEAD", "POST"))
@@ -44,6 +41,7 @@ def apply(request: HttpRequest) -> HttpResponse:
         "form": form,
         "questions": form.shown_questions(),
         "policy": policy(),
+        "time_zones": time_zones(),
         "signed_in": user is not None,
         "refusal": refusal,
         "no_form": refusal is not None and refusal.code in ("already_member", "already_applied"),

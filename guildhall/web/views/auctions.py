@@ -7,29 +7,39 @@ from django.shortcuts import render
 
 from guildhall.accounts.permissions import principal_of
 from guildhall.auctions import selectors, services, visibility
-from guildhall.auctions.models import Mode
+from guildhall.auctions.models import BidSession, Mode
+from guildhall.auctions.selectors import OF_AUCTIONS
 from guildhall.auctions.trace_text import describe_step
 from guildhall.core import clock
-from guildhall.core.errors import BadInput
+from guildhall.core.api.kept import until_next
+from guildhall.core.errors import BadInput, NotAllowed
 from guildhall.points.models import DKPPool
-from guildhall.points.selectors import balances_of, people_named
+from guildhall.points.selectors import OF_BALANCES, balances_of, people_named
+from guildhall.roster.models import Rank
 from guildhall.roster.selectors import characters_of
-from guildhall.web.forms.auctions import BidForm
+from guildhall.web.forms.auctions import BidForm, RollForm
 from guildhall.web.forms.base import ButtonForm
+from guildhall.web.kept_pages import MOMENT, kept_page, makes_for_all, mark
 from guildhall.web.pages import Done, go, me, page, paginate
 
 SHOWN_WAITING = 50
 
 
 @page("bidding:read")
+@kept_page(*OF_AUCTIONS, *OF_BALANCES, Rank, moment=until_next(selectors.next_ends, BidSession), for_caller=True)
 def auctions(request: HttpRequest) -> HttpResponse:
-    """Return every running auction, with the buttons to bid and, for officers, to run them."""
+    """Return every running auction, with the buttons to bid and, for whoever runs auctions, to run them."""
     principal = principal_of(request)
     person = me(request)
     sessions = [*selectors.running(), *selectors.awaiting_award()[:SHOWN_WAITING]]
+    pools = list(DKPPool.objects.filter(is_active=True).order_by("-is_default", "name"))
+    shown = selectors.present_many(sessions, viewer_id=person.pk)
+    for one in shown:  # the page may be sent later than it is made, and counts the time by itself
+        one["server_time"] = mark(MOMENT) if makes_for_all(request) else one["server_time"]
+        del one["seconds_left"]
     state: dict[str, object] = {
-        "sessions": selectors.present_many(sessions, viewer_id=person.pk),
-        "me": {"user_id": person.pk, "may_bid": principal.can("bidding:write"), "officer": principal.is_officer},
+        "sessions": shown,
+        "me": {"user_id": person.pk, "may_bid": principal.can("bidding:write"), "officer": principal.runs_auctions},
         "pools": [
             {
                 "dkp_pool_id": balance.dkp_pool_id,
@@ -40,6 +50,7 @@ def auctions(request: HttpRequest) -> HttpResponse:
             }
             for balance in balances_of(user_id=person.pk, with_sealed=True)
         ],
+        "pools_without_limit": [pool.pk for pool in pools if pool.allow_negative],
     }
     return render(
         request,
@@ -47,7 +58,7 @@ def auctions(request: HttpRequest) -> HttpResponse:
         {
             "state": state,
             "characters": characters_of(person.pk),
-            "pools": DKPPool.objects.filter(is_active=True).order_by("-is_default", "name"),
+            "pools": pools,
             "modes": Mode.choices,
             "past": selectors.finished()[:20],
         },
@@ -66,6 +77,14 @@ def _lower(error: BadInput) -> str:
     )
 
 
+def _record(request: HttpRequest, session: BidSession, form: RollForm) -> Done:
+    """Record a roll that the log could not tell."""
+    if not principal_of(request).runs_auctions:
+        raise NotAllowed("Rolls are recorded by whoever runs auctions.")
+    services.record_roll(session_id=session.pk, roll=services.NewRoll(**form.cleaned_data), actor=me(request))
+    return go("auction", session.pk, message=f"The roll for {session.item_name} is recorded.")
+
+
 @page("bidding:read")
 def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
     """Return one auction: its bids as far as the reader may see them and, once it is over, how it was decided. In a sealed one
@@ -75,6 +94,7 @@ def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
     mine = characters_of(person.pk)
     change, withdraw = BidForm(request, "change"), ButtonForm(request, "withdraw")
     change.offer(mine)
+    thrown = RollForm(request, "roll")
 
     def raise_or_lower() -> Done:
         principal_of(request).require("bidding:write")
@@ -93,7 +113,10 @@ def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
         services.withdraw_bid(session_id=session.pk, bidder=person, actor=person)
         return go("auction", session.pk, message=f"Your bid on {session.item_name} is withdrawn.")
 
-    for form, action in ((change, raise_or_lower), (withdraw, take_back)):
+    def record() -> Done:
+        return _record(request, session, thrown)
+
+    for form, action in ((change, raise_or_lower), (withdraw, take_back), (thrown, record)):
         if form.sent and (response := form.run(action)) is not None:
             return response
     shown = selectors.present_one(session, viewer_id=person.pk)
@@ -115,10 +138,12 @@ def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
             "takes_bids": session.takes_bids(clock.now()) and principal_of(request).can("bidding:write"),
             "change": change,
             "withdraw": withdraw,
+            "rolls": selectors.shown_rolls(session) if session.mode == Mode.ROLL else None,
+            "thrown": thrown if principal_of(request).runs_auctions and session.takes_bids(clock.now()) else None,
             "characters": mine,
             "page": paginate(request, selectors.history(session, viewer_id=person.pk)),
             "winners": winners,
             "trace": [describe_step(step, names) for step in trace],
         },
-        status=max(change.http_status, withdraw.http_status),
+        status=max(change.http_status, withdraw.http_status, thrown.http_status),
     )

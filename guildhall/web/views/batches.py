@@ -13,7 +13,7 @@ from guildhall.points.uncovered import bids_at_risk
 from guildhall.web.forms.base import ReasonForm
 from guildhall.web.pages import Done, chosen, go, me, page, paginate
 
-WRITERS = ("points:write", "roster:write", "raids:write")
+WRITERS = ("points:write", "roster:write", "raids:write", "loot:write")
 
 
 @page(*WRITERS)

@@ -7,14 +7,23 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from guildhall.accounts.models import Section
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.permissions import principal_of
-from guildhall.eqdkp.calendar import selectors, services
-from guildhall.eqdkp.models import CalendarEvent, CalendarSignup
+from guildhall.core.api.kept import until_next
+from guildhall.core.clock import now
+from guildhall.eqdkp.comments import comments_of
+from guildhall.raids.calendar import selectors, services
+from guildhall.raids.models import CalendarEvent, CalendarSignup, Raid
+from guildhall.raids.selectors import events
+from guildhall.raids.services import start_date
+from guildhall.raids.usual_times import usual_nights
+from guildhall.roster.models import Character, Rank
 from guildhall.roster.selectors import characters_of
 from guildhall.web.forms.base import ButtonForm
-from guildhall.web.forms.calendar import AnswerForm, ChangeDateForm, DateForm, PlaceForm
-from guildhall.web.pages import Done, chosen, go, me, page, paginate, rows_of
+from guildhall.web.forms.calendar import AnswerForm, ChangeDateForm, DateForm, PlaceForm, date_of_night
+from guildhall.web.forms.plans import StartDateForm
+from guildhall.web.kept_pages import kept_page
+from guildhall.web.pages import Done, as_number, chosen, go, me, page, paginate, rows_of
 
 Status = CalendarSignup.Status
 ANSWERS = ((Status.SIGNED_IN, "I come"), (Status.BACKUP, "as a reserve"), (Status.SIGNED_OFF, "I cannot"))
@@ -24,7 +33,12 @@ PLACES = (
 )  # fmt: skip
 
 
-@page("raids:read", visitors=Section.CALENDAR)
+@page("raids:read", "calendar:read", visitors=Section.CALENDAR)
+@kept_page(
+    *(CalendarEvent, CalendarSignup, Raid, Character, Rank, User),
+    moment=until_next(selectors.next_changes, CalendarEvent),
+    for_caller=True,
+)
 def calendar(request: HttpRequest) -> HttpResponse:
     """Return what is coming; what was, on another tab."""
     who = principal_of(request)
@@ -38,12 +52,13 @@ def calendar(request: HttpRequest) -> HttpResponse:
     return render(request, "web/calendar.html", context)
 
 
-@page("raids:read", visitors=Section.CALENDAR)
+@page("raids:read", "calendar:read", visitors=Section.CALENDAR)
 def date(request: HttpRequest, date_id: int) -> HttpResponse:
     """Return one date: when, who comes, and one's own answer; whoever leads confirms here."""
     who = principal_of(request)
     found = selectors.date_with_id(who, date_id)
     answer, place, off = AnswerForm(request, "answer"), PlaceForm(request, "place"), ButtonForm(request, "off")
+    start = StartDateForm(request, "start")
     mine_all = list(characters_of(who.user.pk)) if who.user is not None else []
     answer.offer(mine_all)
 
@@ -68,7 +83,12 @@ def date(request: HttpRequest, date_id: int) -> HttpResponse:
         services.call_off(date=found, actor=me(request))
         return go("date", date_id, message=f"{found.title} is called off.")
 
-    for form, action in ((answer, say), (place, decide), (off, call_off)):
+    def begin() -> Done:
+        who.require("raids:write")
+        raid = start_date(date=found, event=start.cleaned_data["event"], actor=me(request))
+        return go("raid", raid.pk, message=f"{raid} is running; nobody signs up any more.")
+
+    for form, action in ((answer, say), (place, decide), (off, call_off), (start, begin)):
         if form.sent and (response := form.run(action)) is not None:
             return response
     signups = list(selectors.signups_of(found, for_visitor=who.user is None))
@@ -87,10 +107,11 @@ def date(request: HttpRequest, date_id: int) -> HttpResponse:
         "characters": mine_all,
         "answers": ANSWERS,
         "places": PLACES,
-        "comments": selectors.comments_of(found) if user_id else [],
-        "forms": {"answer": answer, "place": place, "off": off},
+        "comments": comments_of(found) if user_id else [],
+        "forms": {"answer": answer, "place": place, "off": off, "start": start},
+        "raid": getattr(found, "raid", None),
     }
-    return render(request, "web/date.html", context, status=max(f.http_status for f in (answer, place, off)))
+    return render(request, "web/date.html", context, status=max(f.http_status for f in (answer, place, off, start)))
 
 
 def _role_of(found: CalendarEvent, character: Any) -> int:
@@ -102,8 +123,10 @@ def _role_of(found: CalendarEvent, character: Any) -> int:
 
 @page("raids:write")
 def plan(request: HttpRequest) -> HttpResponse:
-    """Plan a raid."""
-    form = DateForm(request, "date")
+    """Plan a raid. `?event=ID` begins with the next usual night of that event."""
+    nights = usual_nights((event for event in events() if event.is_active), after=now())
+    event_id = as_number(request.GET.get("event"), attr="event", what="an event")
+    form = DateForm(request, "date", initial=date_of_night(nights, event_id))
 
     def act() -> Done:
         made = services.plan_date(actor=me(request), **form.values())
@@ -111,7 +134,7 @@ def plan(request: HttpRequest) -> HttpResponse:
 
     if form.sent and (response := form.run(act)) is not None:
         return response
-    return render(request, "web/date_form.html", {"form": form}, status=form.http_status)
+    return render(request, "web/date_form.html", {"form": form, "nights": nights}, status=form.http_status)
 
 
 @page("raids:write")

@@ -39,6 +39,7 @@ from guildhall.web.forms.people import (
     SyncForm,
 )
 from guildhall.web.pages import Done, go, me, officers, page
+from guildhall.web.setup_steps import note_step
 
 
 def _claim(form: ClaimButtonForm) -> Claim:
@@ -164,8 +165,11 @@ def discord(request: HttpRequest) -> HttpResponse:
     if (response := forms.run()) is not None:
         return response
     checks: list[Check] = check_connection(default_client()) if forms.test.sent else []
+    if checks and all(check.state == "ok" for check in checks):
+        note_step("discord", actor=forms.actor)
     config = DiscordConfig.from_settings()
     drift = drift_report()
+    waiting = Claim.objects.filter(state=Claim.State.OPEN).select_related("user", "character__user", "person")
     context = {
         **forms.context(),
         "checks": checks,
@@ -174,7 +178,7 @@ def discord(request: HttpRequest) -> HttpResponse:
         "mappings": DiscordRoleMapping.objects.select_related("rank"),
         "drift": drift,
         "read_at": dt.datetime.fromisoformat(drift["seen"]) if drift["seen"] else None,
-        "claims": Claim.objects.filter(state=Claim.State.OPEN).select_related("user", "character", "person"),
+        "claims": [(claim, claims.may_approve(claim, forms.principal)) for claim in waiting],
         "log": selectors.sync_log()[:25],
         "queue": deliveries.queue(),
         "dead": deliveries.deliveries(reader=forms.actor)[:25],

@@ -7,11 +7,18 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 
+from guildhall.web.pages import typed_of
+
 STYLESHEET = "web/style.css"
 
 
 def _refused(request: HttpRequest, status: int, heading: str, detail: str) -> HttpResponse:
-    context = {"status": status, "heading": heading, "detail": detail}
+    context = {
+        "status": status,
+        "heading": heading,
+        "detail": detail,
+        "typed": typed_of(request) if status == 403 else "",
+    }
     return render(request, "web/refused.html", context, status=status)
 
 

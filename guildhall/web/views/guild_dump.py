@@ -1,24 +1,30 @@
-"""A guild dump brought to the roster: paste or drop it, see the difference, press once."""
+"""Who is in the guild, brought to the roster by a dump or a list; and people made of characters that are nobody's."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from guildhall.core.errors import GuildhallError
-from guildhall.raids.roster_dump import read_guild_dump
-from guildhall.roster.services import DumpChoices, apply_guild_dump, preview_guild_dump
-from guildhall.web.forms.imports import DUMP_CHOICES, DumpForm
-from guildhall.web.pages import Done, go, me, officers, page
+from guildhall.core.guild import is_being_set_up
+from guildhall.raids.roster_dump import members_of_nobody, read_roster, with_mains
+from guildhall.roster.selectors import owned_by_nobody
+from guildhall.roster.services import PEOPLE, DumpChoices, DumpDifference, apply_guild_dump, preview_guild_dump
+from guildhall.web.forms.imports import DUMP_CHOICES, DumpForm, PeopleForm, people_to_name
+from guildhall.web.pages import Done, as_number, go, me, officers, page
+from guildhall.web.undoing import offer
 
-ON_AT_FIRST = ("add", "update", "set_ranks", "bring_back")
+ON_AT_FIRST = ("add", "update", "set_ranks", "make_ranks", "bring_back", "people")
+ONLY_PEOPLE = DumpChoices(add=False, update=False, set_ranks=False, bring_back=False, people=True)
 
 
 @page("roster:write", may=officers)
 def guild_dump(request: HttpRequest) -> HttpResponse:
     """Return the difference between a dump and the roster, and the button that applies it."""
     form = DumpForm(request, "dump")
-    context: dict[str, object] = {"form": form, "choices": DUMP_CHOICES, "on": ON_AT_FIRST}
+    people = people_to_name(me(request))
+    context: dict[str, object] = {"form": form, "choices": DUMP_CHOICES, "on": ON_AT_FIRST, "people": people}
     if form.sent and form.is_valid():
         seen = form.cleaned_data["seen"]
         chosen = form.cleaned_data["choice"]
@@ -26,7 +32,9 @@ def guild_dump(request: HttpRequest) -> HttpResponse:
         try:
             text, filename = form.dump()
             context |= {"text": text, "filename": filename}
-            dump, members = read_guild_dump(text, filename=filename)
+            dump, members = read_roster(text, filename=filename)
+            mains = form.mains()
+            members = with_mains(members, mains, {words.casefold(): pk for words, pk in people.items()})
             context["dump"] = dump
 
             def change() -> Done:
@@ -37,16 +45,16 @@ def guild_dump(request: HttpRequest) -> HttpResponse:
                     actor=me(request),
                     digest=form.digest,
                 )
-                count = found.count("add")
-                return go(
-                    "roster", message=f"The roster follows the dump: {count} new name{'' if count == 1 else 's'}."
-                )
+                count = found.count("add") if "add" in chosen else 0
+                words = f"The roster follows the dump: {count} new name{'' if count == 1 else 's'}"
+                return _done(request, found, words)
 
             if form.hidden("do") == "apply" and seen and (response := form.run(change)) is not None:
                 return response
             found = preview_guild_dump(members=members, is_partial=dump.is_partial)
             context["difference"] = found
-            context["steps"] = [step for step in found.steps if step.action != "same"]
+            context["steps"] = [step for step in found.steps if step.is_shown]
+            context["mains"] = mains
             actions = ("add", "update", "bring_back", "missing", "same")
             context["counts"] = {action: found.count(action) for action in actions}
         except GuildhallError as error:
@@ -54,3 +62,51 @@ def guild_dump(request: HttpRequest) -> HttpResponse:
     elif form.sent:
         context |= {"text": form.hidden("text"), "filename": form.hidden("filename")}
     return render(request, "web/guild_dump.html", context, status=form.http_status)
+
+
+def _done(request: HttpRequest, found: DumpDifference, words: str) -> Done:
+    """Return where it goes on: to what was changed, where it can be undone, or to the roster where nothing was; while the
+    guild is being set up to the list of steps, with the undo beside the message."""
+    people = found.made_people
+    words += f", {people} new {'person' if people == 1 else 'people'}" if people else ""
+    if is_being_set_up():
+        undo = (
+            ""
+            if found.batch is None
+            else offer(request, "batch", back=reverse("web:guild-setup"), batch=str(found.batch))
+        )
+        return go("guild-setup", message=f"{words}.", undo=undo)
+    if found.batch is None:
+        return go("roster", message=f"{words}.")
+    return go("batch", found.batch, message=f"{words}. It can be undone here.")
+
+
+@page("roster:write", may=officers)
+def make_people(request: HttpRequest) -> HttpResponse:
+    """Make people of characters that belong to nobody: of one, or of many at once, each the main or an alt."""
+    characters = owned_by_nobody()
+    only = as_number(request.GET.get("character"), attr="character", what="a character")
+    form = PeopleForm(request, "people")
+    people = people_to_name(me(request))
+    words = {name.casefold(): pk for name, pk in people.items()}
+    everybody = members_of_nobody(characters)
+    mains: dict[str, str] = {}
+    picked = {one.name for one in characters if only in (None, one.pk)}
+    if form.sent and form.is_valid():
+        mains, picked = form.mains(), set(form.cleaned_data["pick"])
+    members = [one for one in with_mains(everybody, mains, words) if one.name in picked]
+
+    def act() -> Done:
+        found = apply_guild_dump(
+            members=members, is_partial=True, choices=ONLY_PEOPLE, actor=me(request), digest=form.digest, kind=PEOPLE
+        )
+        return _done(request, found, "Done")
+
+    if form.sent and form.pressed == "make" and members and (response := form.run(act)) is not None:
+        return response
+    preview = preview_guild_dump(members=members, is_partial=True) if members else None
+    whose = {step.name: step.whose for step in preview.steps} if preview else {}
+    rows = [(one, one.name in picked, mains.get(one.name, ""), whose.get(one.name)) for one in characters]
+    rows = [row for row in rows if only in (None, row[0].pk) or row[1]]
+    context = {"form": form, "rows": rows, "preview": preview, "only": only, "most": len(characters), "people": people}
+    return render(request, "web/make_people.html", context, status=form.http_status)

@@ -6,23 +6,48 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Min
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from guildhall.accounts.models import VisitorAccess
 from guildhall.accounts.permissions import principal_of
+from guildhall.accounts.selectors import anybody_in_charge
 from guildhall.accounts.visitors import visitor_access
+from guildhall.auctions import selectors as auction_selectors
 from guildhall.auctions.bid_notices import bid_notices_of
-from guildhall.auctions.selectors import running
+from guildhall.auctions.models import BidSession
+from guildhall.auctions.selectors import OF_AUCTIONS, running
 from guildhall.core import clock
+from guildhall.core.api.kept import moments, until_next
 from guildhall.core.errors import NotFound
 from guildhall.core.ids import UserId
-from guildhall.eqdkp.calendar import selectors as calendar
+from guildhall.loot.models import Item, LootDistribution
 from guildhall.points import selectors as points
+from guildhall.points.models import PointRuleRun
+from guildhall.raids.calendar import selectors as calendar
+from guildhall.raids.models import (
+    AttendanceCheck,
+    CalendarEvent,
+    CalendarSignup,
+    Event,
+    EventPool,
+    MemberRequest,
+    Raid,
+    RaidAttendance,
+    UnmatchedName,
+)
+from guildhall.raids.request_selectors import waiting_for
 from guildhall.raids.selectors import next_and_last
+from guildhall.recruitment.models import Application
+from guildhall.recruitment.selectors import next_ends as next_votes
 from guildhall.recruitment.selectors import votes_running
+from guildhall.roster.models import CharacterAlias, CharacterOwnership, Rank
 from guildhall.roster.selectors import characters_of
 from guildhall.web import sources
+from guildhall.web.kept_pages import each_minute, kept_page
 from guildhall.web.pages import me, page
+from guildhall.web.setup_steps import checklist_for_officers
 from guildhall.web.sources import page_url
 
 RECENT, TOP, DATES = 6, 5, 3
@@ -38,18 +63,50 @@ class Going:
     mode: str = ""
 
 
+def _next_change(now: dt.datetime) -> list[dt.datetime | None]:
+    raid = Raid.objects.filter(started_at__gt=now).aggregate(at=Min("started_at"))["at"]
+    return [*auction_selectors.next_ends(now), *next_votes(now), *calendar.next_changes(now), raid]
+
+
+OF_HOME = (
+    *(*points.OF_BALANCES, *OF_AUCTIONS, Rank, CharacterOwnership, CharacterAlias, VisitorAccess, Application),
+    *(
+        Raid,
+        Event,
+        EventPool,
+        AttendanceCheck,
+        RaidAttendance,
+        UnmatchedName,
+        LootDistribution,
+        Item,
+        PointRuleRun,
+        CalendarEvent,
+        CalendarSignup,
+        MemberRequest,
+    ),
+)
+
+
 @page(public=True)
+@kept_page(
+    *OF_HOME,
+    moment=moments(each_minute, until_next(_next_change, BidSession, Application, CalendarEvent, Raid)),
+    for_caller=True,
+)
 def home(request: HttpRequest) -> HttpResponse:
     """Points, what happened lately, and what is going on; for strangers the way in."""
     principal = principal_of(request)
     if principal.user is None:
-        return render(request, "web/welcome.html")
+        return render(request, "web/welcome.html", {"nobody_yet": not anybody_in_charge()})
     person = me(request)
     context: dict[str, Any] = {"characters": characters_of(person.pk)}
+    context["requests_open"] = waiting_for(principal)
     if principal.is_officer:
         context["closed_to_strangers"] = not visitor_access().open_sections
+        context["checklist"] = checklist_for_officers()
     if principal.can("raids:read"):
         context["coming"], context["last"] = next_and_last(clock.now())
+    if principal.can("raids:read") or principal.can("calendar:read"):
         context["dates"] = list(calendar.coming(principal)[:DATES])
         context["answers"] = calendar.answers_of(person, context["dates"]) if context["dates"] else {}
     if principal.can("bidding:read"):
@@ -65,19 +122,22 @@ def home(request: HttpRequest) -> HttpResponse:
             Going(row.character_name, page_url("web:application", row.pk), row.voting_ends_at)
             for row in votes_running(principal)[:RECENT]
         ]
-    if principal.can("points:read"):
+    if principal.can("points:read") or principal.can("own:read"):
         balances = points.balances_of(user_id=person.pk, with_sealed=True)
-        entries = list(points.statement(user_id=UserId(person.pk))[:RECENT])
+        entries = list(points.statement(user_id=UserId(person.pk), balances=False)[:RECENT])
         context |= {
             "balances": balances,
             "uncovered": [row for row in balances if row.is_short],
             "entries": entries,
-            "sources": sources.links(entries),
+            "sources": sources.links(entries, principal_of(request)),
         }
+    if principal.can("points:read"):
         try:
             pool = points.default_pool()
             context["pool"] = pool
-            context["top"] = points.standings(rows=points.standings_queryset(pool=pool)[:TOP])
+            context["top"] = points.standings(
+                rows=points.standings_queryset(pool=pool)[:TOP], is_first=True, with_attendance=False
+            )
         except NotFound:
             context["no_pool"] = True
     return render(request, "web/home.html", context)

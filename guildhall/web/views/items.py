@@ -9,20 +9,30 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from guildhall.accounts.models import Section
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.visitors import is_visitor
 from guildhall.loot import selectors as loot
 from guildhall.loot import services
+from guildhall.loot.doubts import item_called
+from guildhall.loot.models import Item, LootDistribution
 from guildhall.loot.selectors import PastPrice, PriceReference
+from guildhall.points.models import DKPPool
 from guildhall.points.selectors import pools as all_pools
+from guildhall.raids.models import ItemPool, Raid
+from guildhall.roster.models import Character, CharacterAlias, Rank
 from guildhall.web.forms.raids import CorrectAwardForm, UndoAwardForm
+from guildhall.web.kept_pages import each_minute, kept_page
 from guildhall.web.pages import Done, as_number, chosen, me, page, paginate, rows_of, searched
 
 ORDERS = [*loot.ITEM_ORDERS, *(f"-{name}" for name in loot.ITEM_ORDERS)]
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 200, 46, 12, 12, 26
 
 
+OF_ITEMS = (Item, LootDistribution, DKPPool, User, Character, CharacterAlias, Rank, Raid, ItemPool)
+
+
 @page("raids:read", visitors=Section.ITEMS)
+@kept_page(*OF_ITEMS, moment=each_minute)
 def items(request: HttpRequest) -> HttpResponse:
     """Return every item, how often it was awarded, and what it usually goes for."""
     rows = loot.items_list(
@@ -94,6 +104,7 @@ def chart(reference: PriceReference) -> Chart | None:
 
 
 @page("raids:read", visitors=Section.ITEMS)
+@kept_page(*OF_ITEMS, moment=each_minute)
 def item(request: HttpRequest, item_id: int) -> HttpResponse:
     """Return one item: price history with median and trend, and every award."""
     found = loot.item_by_id(item_id)
@@ -101,6 +112,7 @@ def item(request: HttpRequest, item_id: int) -> HttpResponse:
     reference = loot.price_reference(item=found, pool_id=pool_id, for_visitor=is_visitor(request))
     context = {
         "item": found,
+        "former": loot.former_names(found),
         "reference": reference,
         "chart": chart(reference),
         "page": paginate(request, loot.awards_of_item(found.pk, for_visitor=is_visitor(request)), size=25),
@@ -109,9 +121,9 @@ def item(request: HttpRequest, item_id: int) -> HttpResponse:
     return render(request, "web/item.html", context)
 
 
-@page("raids:write")
+@page("raids:write", "loot:write")
 def award(request: HttpRequest, award_id: int) -> HttpResponse:
-    """Put an award right: another buyer or price; or take it back."""
+    """Put an award right: another buyer, price or item; or take it back."""
     found = loot.award_by_id(award_id)
     back = (
         reverse("web:raid", args=[found.raid_id]) + "#loot"
@@ -121,15 +133,24 @@ def award(request: HttpRequest, award_id: int) -> HttpResponse:
     correct = CorrectAwardForm(
         request,
         "correct",
-        initial={"character_name": found.character_name, "points_spent": found.points_spent},
+        initial={
+            "item_name": found.item_name,
+            "character_name": found.character_name,
+            "points_spent": found.points_spent,
+        },
     )
     undo = UndoAwardForm(request, "undo")
 
     def correct_award() -> Done:
         given = correct.cleaned_data
-        name = given["character_name"]
+        name, item_name = given["character_name"], given["item_name"]
+        if item_name == found.item_name:
+            item_name = ""
+        item = item_called(item_name, is_new=given["is_new"]) if item_name else None
         made = services.correct_award(
             award=found,
+            item=item,
+            item_name=item_name,
             character_name="" if name == found.character_name else name,
             points_spent=given["points_spent"],
             reason=given["reason"],

@@ -5,20 +5,24 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 
-from guildhall.accounts import services
+from guildhall.accounts import services, throttle
 from guildhall.accounts.access_history import access_history
 from guildhall.accounts.models import APIKey, User
 from guildhall.accounts.permissions import SCOPES, principal_of, role_scopes
 from guildhall.accounts.selectors import keys_of
 from guildhall.accounts.services import KeyIssuer
 from guildhall.core import clock
-from guildhall.core.errors import NotFound
+from guildhall.core.errors import BadInput, NotFound, TooManyRequests
 from guildhall.web.forms.base import ButtonForm
-from guildhall.web.forms.people import MOST_DAYS, KeyForm, OwnKeyForm
+from guildhall.web.forms.people import MOST_DAYS, KeyForm, OwnKeyForm, ZoneForm
+from guildhall.web.forms.sign_in_links import OwnPasswordForm
+from guildhall.web.kept_pages import zone_of
 from guildhall.web.pages import Done, go, me, page, paginate
 
 SHOWN = "shown_key"
@@ -93,9 +97,49 @@ def keys(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
+@sensitive_post_parameters("old", "password", "again")
 @page()
 def account(request: HttpRequest) -> HttpResponse:
     """Show my account: how I sign in, and what was done to my access, by whom and with what."""
     user = me(request)
-    context = {"page": paginate(request, access_history(user)), "has_password": user.has_usable_password()}
-    return render(request, "web/account.html", context)
+    zone = ZoneForm(request, "zone", initial={"time_zone": zone_of(user)})
+
+    def choose() -> Done:
+        preferences = {**user.preferences, "time_zone": zone.cleaned_data["time_zone"]}
+        services.update_person(user=user, actor=user, preferences=preferences)
+        chosen = zone.cleaned_data["time_zone"] or "the time zone of your browser"
+        return go("account", message=f"Times are shown to you in {chosen}.")
+
+    secret = OwnPasswordForm(request, "password")
+
+    def change() -> Done:
+        attempt = throttle.password_attempt(request, user.username)
+        try:
+            changed = services.change_own_password(
+                user=user, old=secret.cleaned_data["old"], password=secret.cleaned_data["password"]
+            )
+        except BadInput as error:
+            if error.code == "wrong_password":
+                attempt.failed()
+            else:
+                attempt.succeeded(user)
+            raise
+        attempt.succeeded(changed)
+        update_session_auth_hash(request, changed)
+        return go(
+            "account", message="Your password is changed. Whoever was signed in by the old one elsewhere is signed out."
+        )
+
+    for form, act in ((zone, choose), (secret, change)):
+        if form.sent and (response := form.run(act)) is not None:
+            return response
+    context = {
+        "page": paginate(request, access_history(user)),
+        "has_password": user.has_usable_password(),
+        "zone": zone,
+        "secret": secret,
+    }
+    response = render(request, "web/account.html", context, status=max(zone.http_status, secret.http_status))
+    if isinstance(secret.error, TooManyRequests):
+        response["Retry-After"] = str(secret.error.retry_after)
+    return response

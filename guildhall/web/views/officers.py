@@ -33,6 +33,8 @@ from guildhall.web.pages import (
     paginate,
     searched,
 )
+from guildhall.web.views.groups import PersonGroups
+from guildhall.web.views.sign_in_links import PersonLink
 
 APPS = ("accounts", "roster", "points", "raids", "loot", "auctions", "recruitment", "discord", "eqdkp")
 
@@ -67,7 +69,7 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
     state, merge = WhyForm(request, "state"), MergeForm(request, "merge")
     discord = WhyForm(request, "discord") if found.discord_id else LinkForm(request, "discord")
     merge.offer(found)
-    preview: MergePreview | None = None
+    preview, groups, link = None, PersonGroups(request, found), PersonLink(request, found)
 
     def set_role() -> Done:
         changed = accounts.set_role_group(user=found, actor=me(request), **role.cleaned_data)
@@ -96,7 +98,7 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
         return go("person", found.pk, message=f"{source} and {found} are one person now.")
 
     actions: list[tuple[PageForm, Callable[[], Done]]] = [
-        (role, set_role), (name, set_name), (discord, set_discord), (state, set_state),
+        (role, set_role), (name, set_name), (discord, set_discord), (state, set_state), *groups.actions, *link.actions,
     ]  # fmt: skip
     if merge.pressed == "merge":
         actions.append((merge, do_merge))
@@ -118,8 +120,8 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
         "preview": preview,
         "risk": bids_at_risk(preview.changes) if preview else None,
     }
-    status = max(form.http_status for form in (role, name, discord, state, merge))
-    return render(request, "web/person.html", context, status=status)
+    status = max(form.http_status for form in (role, name, link.form, discord, state, merge, groups.give, groups.take))
+    return render(request, "web/person.html", groups.context() | link.context() | context, status=status)
 
 
 def _preview(merge: MergeForm, found: User, actor: User) -> MergePreview | None:

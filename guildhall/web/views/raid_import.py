@@ -7,6 +7,8 @@ it is pressed. The roster travels with the form (`web.signed_preview`).
 
 from __future__ import annotations
 
+import datetime as dt
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import BinaryIO, cast
@@ -19,19 +21,22 @@ from django.urls import reverse
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, GuildhallError
+from guildhall.core.guild import guild_time_zone
 from guildhall.core.ids import PoolId
 from guildhall.core.money import ZERO, show_points
 from guildhall.raids import selectors as raid_selectors
 from guildhall.raids import services as raid_services
 from guildhall.raids.models import AttendanceCheck, AttendanceStatus, Raid
+from guildhall.raids.night_log import add_events
 from guildhall.raids.parsers import AttendanceParse, parse_attendance
 from guildhall.raids.planning import Planned, Verdict
 from guildhall.raids.selectors import Preview, preview_attendance
-from guildhall.raids.uploads import Decisions, attendees_of
+from guildhall.raids.uploads import Decisions, attendees_of, chosen_blocks, unread_rows
 from guildhall.roster.selectors import match_names
 from guildhall.web.forms.imports import ImportForm
 from guildhall.web.pages import Done, as_number, me, page
 from guildhall.web.signed_preview import pack, unpack
+from guildhall.web.undoing import offer
 
 STATUSES = [choice for choice in AttendanceStatus.choices if choice[0] != AttendanceStatus.ABSENT]
 
@@ -72,7 +77,7 @@ def raid_import(request: HttpRequest) -> HttpResponse:
             parse, name = unpack(carried)  # what is judged is what will be committed, roster by roster
             form.settle(parse)
             if form.pressed == "commit":
-                response = form.run(lambda: _commit(form, parse, name, me(request)))
+                response = form.run(lambda: _commit(form, parse, name, request))
                 if response is not None:
                     return response
             if valid:
@@ -82,11 +87,15 @@ def raid_import(request: HttpRequest) -> HttpResponse:
                 form.refuse(error)
     context = {
         "form": form,
+        "no_events": not raid_selectors.events().exists(),
         "preview": preview,
         "rows": rows,
         "carried": carried,
+        "unread": _unread(form, preview),
         "counts": _counts(rows),
         "total": preview.total if preview else None,
+        "asks_event": _asks_event(form),
+        "read": _what_was_read(form, carried),
         "paid": sum(row.tone == "good" for row in rows),
         "raids": raid_selectors.raids_list(include_reversed=False)[:12],
         "checks": form.checks(),
@@ -96,13 +105,50 @@ def raid_import(request: HttpRequest) -> HttpResponse:
     return render(request, "web/raid_import.html", context, status=form.http_status)
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a text holds that cannot be previewed yet."""
+
+    names: int
+    taken_at: dt.datetime | None
+
+
+def _asks_event(form: ImportForm) -> bool:
+    """Return whether nothing is missing but the event of the raid that is to be made."""
+    return form.sent and form.error is not None and form.error.code == "event_needed"
+
+
+def _what_was_read(form: ImportForm, carried: str) -> Read | None:
+    if not _asks_event(form):
+        return None
+    latest = unpack(carried)[0].latest()
+    return Read(len(latest.entries), latest.taken_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A row that could not be read, as the page shows it: `who` is what was said of it."""
+
+    text: str
+    detail: str
+    guess: str
+    who: str
+
+
+def _unread(form: ImportForm, preview: Preview | None) -> list[Unread]:
+    if preview is None:
+        return []
+    said = form.rows_named()
+    return [Unread(row.text, row.detail, row.guess, said.get(row.text, "")) for row in preview.unread]
+
+
 def _beginning(request: HttpRequest) -> dict[str, object]:
     raid_id = as_number(request.GET.get("raid"), attr="raid", what="a raid")
     check_id = as_number(request.GET.get("check"), attr="check", what="a check")
     return {
         "target": f"raid:{raid_id}" if raid_id else "auto",
-        "check": str(check_id) if check_id else "first",
-        "event": str(last.event_id) if (last := raid_selectors.next_and_last(clock.now())[1]) else "",
+        "check": str(check_id) if check_id else "auto",
+        "event": "",
         "blocks": "latest",
         "remember": "1",
     }
@@ -116,15 +162,9 @@ def _read(form: ImportForm) -> tuple[AttendanceParse, str]:
     """
     upload, text = form.cleaned_data.get("file"), form.cleaned_data.get("text", "")
     if upload is not None and upload.file is not None:
-        parse = parse_attendance(
-            cast(BinaryIO, upload.file),
-            filename=upload.name or "",
-            time_zone=settings.GUILD_TIME_ZONE,
-            max_bytes=settings.MAX_LOG_BYTES,
-        )
-        return parse, upload.name or ""
+        return _parsed(form, cast(BinaryIO, upload.file), upload.name or ""), upload.name or ""
     if text.strip():
-        return parse_attendance(text, time_zone=settings.GUILD_TIME_ZONE, max_bytes=settings.MAX_LOG_BYTES), ""
+        return _parsed(form, text, ""), ""
     if carried := form.cleaned_data.get("carried"):
         return unpack(carried)
     raise BadInput(
@@ -132,15 +172,25 @@ def _read(form: ImportForm) -> tuple[AttendanceParse, str]:
     )
 
 
+def _parsed(form: ImportForm, source: BinaryIO | str, name: str) -> AttendanceParse:
+    """Return the rosters of a log or dump, with what else it says of the raid that is chosen, or of its latest night."""
+    zone, most = guild_time_zone(), settings.MAX_LOG_BYTES
+    parse = parse_attendance(source, filename=name, time_zone=zone, max_bytes=most)
+    raid_id = form.raid_id()
+    raid = Raid.objects.filter(pk=raid_id).first() if raid_id is not None else None
+    add_events(parse, source, filename=name, time_zone=zone, raid=raid, max_bytes=most)
+    return parse
+
+
 def _new_raid(form: ImportForm) -> raid_services.NewRaid:
     """Return what the form says of the raid that is to be made.
 
     Raises:
-        BadInput: ``required`` without an event.
+        BadInput: ``event_needed`` without an event.
     """
     given = form.cleaned_data
     if given["event"] is None:
-        raise BadInput("Choose the event of the new raid.", code="required", attr="event")
+        raise BadInput("Choose the event of the new raid.", code="event_needed", attr="event")
     return {
         "event": given["event"],
         "name": given["raid_name"],
@@ -167,14 +217,14 @@ def _chosen(form: ImportForm) -> tuple[Raid | None, str]:
     """
     target, which = form.cleaned_data["target"], form.cleaned_data["check"] or "first"
     raid = raid_selectors.raid_with_id(int(target[5:])) if target.startswith("raid:") else None
-    return raid, "first" if raid is None and which.isdecimal() else which
+    return raid, "first" if which == "auto" or (raid is None and which.isdecimal()) else which
 
 
 def _planned(form: ImportForm, parse: AttendanceParse) -> tuple[Raid, AttendanceCheck | None]:
     """Return the raid and the check that committing would award at; nothing is written, so new ones are not stored.
 
     Raises:
-        NotFound: ``unknown_raid``, ``unknown_check``; BadInput: ``required`` without an event, those of a raid's and a
+        NotFound: ``unknown_raid``, ``unknown_check``; BadInput: ``event_needed`` without an event, those of a raid's and a
             check's fields.
     """
     raid, which = _chosen(form)
@@ -215,7 +265,9 @@ def _decisions(form: ImportForm, parse: AttendanceParse) -> Decisions:
     given = form.cleaned_data
     wanted = given["blocks"] or "latest"
     blocks = wanted if wanted in ("latest", "all") else [int(wanted)]
-    usual = {one.character_name: one.status for one in attendees_of(parse, Decisions(blocks=blocks))}
+    texts = {row.text for row in unread_rows(chosen_blocks(parse, blocks))}
+    rows = {text: name for text, name in form.rows_named().items() if text in texts}
+    usual = {one.character_name: one.status for one in attendees_of(parse, Decisions(blocks=blocks, rows=rows))}
     left_out = frozenset(given["skip"]) & usual.keys()
     decided_of = usual.keys() - left_out
     meant = {name: typed for name, typed in form.meant().items() if typed and name in decided_of}
@@ -230,6 +282,7 @@ def _decisions(form: ImportForm, parse: AttendanceParse) -> Decisions:
         },
         remember=given["remember"],
         blocks=blocks,
+        rows=rows,
         not_attendance_is_fine=given["guild_dump"],
     )
 
@@ -332,7 +385,20 @@ def _counts(rows: list[Row]) -> list[tuple[str, str, int]]:
     return [row for row in found if row[2]]
 
 
-def _commit(form: ImportForm, parse: AttendanceParse, name: str, actor: User) -> Done:
+def not_paid(credits: list[raid_services.Credit]) -> str:
+    """Return how many earned nothing for each reason, to stand after how many were paid; nothing where there are none."""
+    reasons = Counter(str(credit.reason) for credit in credits)
+    seconds, amended = reasons.pop(Verdict.SECOND_CHARACTER, 0), reasons.pop("amended", 0)
+    counts = (
+        (reasons.total(), "was paid already", "were paid already"),
+        (seconds, "is a second character of somebody who is paid", "are second characters of people who are paid"),
+        (amended, "was put right by an officer and is left so", "were put right by an officer and are left so"),
+    )
+    return "".join(f"; {count} {one if count == 1 else more}" for count, one, more in counts if count)
+
+
+def _commit(form: ImportForm, parse: AttendanceParse, name: str, request: HttpRequest) -> Done:
+    actor = me(request)
     raid, check = _made(form, parse, actor)
     result = raid_services.commit_parsed_attendance(
         raid=raid,
@@ -344,13 +410,16 @@ def _commit(form: ImportForm, parse: AttendanceParse, name: str, actor: User) ->
         asked=form.asked(),
         actor=actor,
     )
-    url = reverse("web:raid", args=[raid.pk])
+    url = reverse("web:console" if "console" in request.GET else "web:raid", args=[raid.pk])
+    if "console" in request.GET:
+        url += f"?check={result.check.pk}"
     if result.is_repeat:
         return Done(url, "This roster was committed to this check before; nothing was paid again.", "info")
     paid = sum(bool(credit.points) for credit in [*result.awarded, *result.raised])
     words = f"{paid} {'person' if paid == 1 else 'people'} paid, {show_points(result.total)} points in all"
-    if result.already_present:
-        words += f"; {len(result.already_present)} were paid already"
+    words += not_paid(result.already_present)
     if result.unmatched:
-        words += f"; {len(result.unmatched)} names are kept until somebody says who they are"
-    return Done(url, words + ".")
+        kept = len(result.unmatched)
+        words += f"; {kept} name{' is' if kept == 1 else 's are'} kept until somebody says who {'it is' if kept == 1 else 'they are'}"
+    undo = offer(request, "batch", back=url, batch=str(result.batch_id)) if result.batch_id else ""
+    return Done(url, words + ".", undo=undo)

@@ -118,6 +118,7 @@ def _shown(request: HttpRequest, found: Application, tier: Tier, forms: dict[str
         forms["vote"].initial["comment"] = own["comment"] if own else ""
     if tier == Tier.RECRUITER:
         context |= {
+            "can_reopen": found.status in (Application.Status.REJECTED, Application.Status.WITHDRAWN),
             "officer": selectors.officer_view(found) if found.voting_round else None,
             "undecided": found.decision == Application.Decision.NO_QUORUM and found.status == "voting_complete",
             "comments": selectors.comments_for(found, tier),
@@ -173,6 +174,16 @@ def _start(request: HttpRequest, found: Application, form: PageForm) -> str:
     return "The vote is open."
 
 
+def _cancel(request: HttpRequest, found: Application, form: PageForm) -> str:
+    services.cancel_voting(application=found, actor=me(request), reason=form.cleaned_data["reason"])
+    return "The vote is called off. What was cast stays on the record and counts for nothing."
+
+
+def _reopen(request: HttpRequest, found: Application, form: PageForm) -> str:
+    services.reopen(application=found, actor=me(request), reason=form.cleaned_data["reason"])
+    return "The application is open again, and the applicant is told that we look at it once more."
+
+
 def _promote(request: HttpRequest, found: Application, form: PageForm) -> str:
     services.promote_trial(application=found, actor=me(request), reason=form.cleaned_data["reason"])
     return f"{found.character_name} is a full member."
@@ -206,6 +217,8 @@ _ACTIONS: dict[str, tuple[Tier, Callable[[HttpRequest, Application, PageForm], s
     "trial": (Tier.RECRUITER, _trial),
     "reject": (Tier.RECRUITER, _reject),
     "start": (Tier.RECRUITER, _start),
+    "cancel": (Tier.RECRUITER, _cancel),
+    "reopen": (Tier.RECRUITER, _reopen),
     "promote": (Tier.RECRUITER, _promote),
     "withdraw": (Tier.RECRUITER, _withdraw),
     "assign": (Tier.RECRUITER, _assign),

@@ -5,20 +5,26 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from guildhall.accounts.models import Section
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.permissions import principal_of
 from guildhall.accounts.visitors import is_visitor
 from guildhall.core.errors import NotFound
 from guildhall.points.selectors import attribution
+from guildhall.raids.models import Leave
 from guildhall.raids.selectors import on_leave_now
 from guildhall.roster import selectors as roster_selectors
-from guildhall.roster.models import Character, CharacterClass
+from guildhall.roster.models import Character, CharacterAlias, CharacterClass, Rank
+from guildhall.web.kept_pages import each_minute, kept_page
 from guildhall.web.pages import as_number, chosen, page, paginate, searched
 
 ORDERS = [*roster_selectors.ROSTER_ORDERS, *(f"-{name}" for name in roster_selectors.ROSTER_ORDERS)]
 
 
+OF_THE_ROSTER = (Character, CharacterAlias, Rank, User, Leave)
+
+
 @page("roster:read", visitors=Section.ROSTER)
+@kept_page(*OF_THE_ROSTER, moment=each_minute)
 def roster(request: HttpRequest) -> HttpResponse:
     """Return every character: search, filter by class, rank and status, sort."""
     rows = roster_selectors.roster_list(
@@ -42,6 +48,7 @@ def roster(request: HttpRequest) -> HttpResponse:
 
 
 @page("roster:read", visitors=Section.ROSTER)
+@kept_page(*OF_THE_ROSTER)
 def families(request: HttpRequest) -> HttpResponse:
     """Return people with their mains and alts (PRD 3.3.2)."""
     people = roster_selectors.hierarchy(search=searched(request), for_visitor=is_visitor(request))

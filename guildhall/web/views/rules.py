@@ -43,10 +43,16 @@ def rules(request: HttpRequest) -> HttpResponse:
         if form.sent and (response := form.run(action)) is not None:
             return response
     pools = [pool for pool in points.pools() if pool.is_active]
+    every, now = points.rules(), clock.now()
     context = {
         "create": create,
         "grant": grant,
-        "rules": points.rules(),
+        "rules": every,
+        "done": {
+            row.pk: period
+            for row in every
+            if (period := services.period_key(row.period, now)) in {run.standing_period for run in row.runs.all()}
+        },
         "pools": pools,
         "due": [_due(pool) for pool in pools if pool.start_points],
     }
@@ -74,8 +80,10 @@ def rule(request: HttpRequest, rule_id: int) -> HttpResponse:
         if form.sent and (response := form.run(action)) is not None:
             return response
     steps = services.preview_rule(rule=found)
+    period = services.period_key(found.period, clock.now())
     context = {
         "rule": found,
+        "done": points.standing_run(found, period),
         "run": run,
         "switch": switch,
         "steps": steps,
@@ -83,7 +91,7 @@ def rule(request: HttpRequest, rule_id: int) -> HttpResponse:
         "shown": services.shown_now(found, steps),
         "by_attendance": found.kind in PointRule.BY_ATTENDANCE,
         "total": sum((step.change for step in steps), ZERO),
-        "period": services.period_key(found.period, clock.now()),
+        "period": period,
     }
     return render(request, "web/rule.html", context, status=max(run.http_status, switch.http_status))
 

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from guildhall.accounts.selectors import anybody, people_by_username
+from guildhall.accounts.selectors import anybody_in_charge, people_by_username
 from guildhall.core.errors import BadInput, TooManyRequests
 from guildhall.discord.client import DiscordConfig
 from guildhall.web.forms.people import PasswordForm
@@ -62,7 +62,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "form": form,
         "next": safe_next(request),
         "personas": personas,
-        "nobody_yet": not personas and not anybody(),
+        "nobody_yet": not personas and not anybody_in_charge(),
         "discord_url": _discord_url(),
     }
     response = render(request, "web/sign_in.html", context, status=form.http_status)

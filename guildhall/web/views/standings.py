@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from guildhall.accounts.models import Section
+from guildhall.accounts.models import Section, User
 from guildhall.accounts.visitors import is_visitor
+from guildhall.core.errors import NotFound
+from guildhall.core.statements import Query
 from guildhall.points import selectors as points
-from guildhall.points.models import DKPPool
-from guildhall.roster.models import CharacterClass
+from guildhall.points.hooks import attendance_models, attendance_period
+from guildhall.points.models import DKPPool, UserPointsSummary
+from guildhall.roster.models import Character, CharacterAlias, CharacterClass, Rank
 from guildhall.roster.selectors import ranks
 from guildhall.web import exports
+from guildhall.web.kept_pages import kept_page
 from guildhall.web.pages import as_number, chosen, page, paginate, rows_of, searched
 
 COLUMNS = (
@@ -22,7 +24,7 @@ COLUMNS = (
 ORDERS = [*points.STANDING_ORDERS, *(f"-{name}" for name in points.STANDING_ORDERS)]
 
 
-def _asked(request: HttpRequest) -> tuple[DKPPool, Any, bool]:
+def _asked(request: HttpRequest) -> tuple[DKPPool, Query, bool]:
     """Return the pool, the rows that were asked for, and whether they are the plain standings without gaps."""
     pool = points.pool_or_default(as_number(request.GET.get("pool"), attr="pool", what="a pool"))
     search = searched(request)
@@ -42,15 +44,23 @@ def _asked(request: HttpRequest) -> tuple[DKPPool, Any, bool]:
 
 
 @page("points:read", visitors=Section.STANDINGS)
+@kept_page(
+    UserPointsSummary, User, Character, CharacterAlias, Rank, DKPPool, also=attendance_models, moment=attendance_period
+)
 def standings(request: HttpRequest) -> HttpResponse:
     """Return who has how much: search, filter, sort, a page at a time."""
-    pool, rows, plain = _asked(request)
-    listing = paginate(request, rows)
+    try:
+        pool, rows, plain = _asked(request)
+    except NotFound as error:
+        if error.code != "no_pool":
+            raise
+        return render(request, "web/no_pool.html")
+    listing = paginate(request, points.standings_rows.listed(pool.pk) if plain else rows)
     context = {
         "pool": pool,
         "pools": points.pools(),
         "page": listing,
-        "rows": points.standings(rows=rows_of(listing), consecutive=plain),
+        "rows": points.standings(rows=rows_of(listing), consecutive=plain, is_first=listing.number == 1),
         "classes": [value for value in CharacterClass.values if value],
         "ranks": ranks(for_visitor=is_visitor(request)),
         "formats": exports.FORMATS,

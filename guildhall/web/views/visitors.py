@@ -9,6 +9,7 @@ from guildhall.accounts.models import Section
 from guildhall.accounts.visitors import edit_visitor_access, visitor_access
 from guildhall.web.forms.people import VisitorsForm
 from guildhall.web.pages import Done, go, me, officers, page
+from guildhall.web.setup_steps import note_step
 
 
 @page("roster:write", may=officers)
@@ -19,6 +20,7 @@ def visitors(request: HttpRequest) -> HttpResponse:
 
     def save() -> Done:
         opened = sorted(edit_visitor_access(actor=me(request), **form.cleaned_data).open_sections)
+        note_step("visitors", actor=me(request))
         return go("visitors", message=f"Open to strangers: {', '.join(opened)}." if opened else "Everything is closed.")
 
     if form.sent and (response := form.run(save)) is not None:

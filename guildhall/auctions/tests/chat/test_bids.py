@@ -157,6 +157,37 @@ def test_a_bare_number_belongs_to_the_only_item_only_by_command() -> None:
     event = doubt("50", active_items=[CLOAK])
     assert (event.reason, event.suggestions) == ("no_item", (CLOAK,))
     assert said("50", active_items=[]) is None
+    for asked in ("!bid 50?", "!bid 50%", "!bid 50 ;)", "!bid alt 50?"):
+        assert (doubt(asked, active_items=[CLOAK]).reason, doubt(asked, active_items=[CLOAK]).item) == (
+            "unclear",
+            CLOAK,
+        )
+
+
+@pytest.mark.parametrize(
+    ("message", "left_over"),
+    [
+        ("Cloak of Flames 50?", ("?",)),
+        ("Cloak of Flames 50%", ("%",)),
+        ('"Cloak of Flames 50"', ('"', '"')),
+        ("Cloak of Flames 50 ;)", (";)",)),
+        ("Cloak of Flames all in?", ("?",)),
+        ("Cloak of Flames 50 Fenn?", ("?",)),
+        ("Cloak of Flames 50 if Fenn?", ("if", "?")),
+        ("Cloak of Flames 50 не", ("не",)),
+    ],
+)
+def test_a_sign_that_means_something_makes_a_doubt(message: str, left_over: tuple[str, ...]) -> None:
+    """A question is no bid, nor is what is quoted or said with a wink."""
+    event = doubt(message)
+    assert (event.item, event.meant, event.left_over) == (CLOAK, "bid", left_over)
+
+
+@pytest.mark.parametrize(
+    "message", ["Cloak of Flames 50!", "(Cloak of Flames 50)", "Cloak of Flames=50", "*Cloak of Flames*: 50"]
+)
+def test_a_sign_between_words_means_nothing(message: str) -> None:
+    assert bid(message).amount == Decimal(50)
 
 
 @pytest.mark.parametrize(

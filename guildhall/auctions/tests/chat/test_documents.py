@@ -41,13 +41,18 @@ def in_words(event: ChatEvent | None) -> str:
         return "nothing"
     if isinstance(event, Opened):
         items = [f"{item.quantity} × {item.name}" if item.quantity > 1 else item.name for item in event.items]
+        ranges = [
+            f"0 to {tier.high} for {tier.name}" if tier.name else f"0 to {tier.high}"
+            for item in event.items
+            for tier in item.tiers
+        ]
         parts = [
             f"opens {' and '.join(items)}",
             f"from {event.minimum}" if event.minimum is not None else "",
             f"for {event.duration} seconds" if event.duration else "",
             f"for {event.classes}" if event.classes else "",
             f"in {event.category}" if event.category else "",
-            f"to roll 0 to {event.roll_max}" if event.roll_max else "",
+            f"to roll {' and '.join(ranges)}" if ranges else "",
         ]
         return " ".join(part for part in parts if part)
     if isinstance(event, Bid):

@@ -37,13 +37,13 @@ def bidder(context: Context) -> User:
 
 
 def auctioneer(context: Context) -> User:
-    """Return the asker, if they may run auctions: officers.
+    """Return the asker, if they may run auctions: officers, and who has it from a group.
 
     Raises:
         NotFound: ``unknown_user``; NotAllowed: ``permission_denied``.
     """
     principal = context.require("bidding:write")
-    if not principal.acts_for_others:
+    if not principal.runs_auctions:
         raise NotAllowed("Only an officer runs auctions.")
     return context.user
 
@@ -236,7 +236,7 @@ def cancel(context: Context) -> Reply:
 @completer("awards")
 def complete_awards(context: Context, typed: str) -> Choices:
     """Return what auctions awarded last, copy by copy, for those who run auctions."""
-    if not context.principal.acts_for_others:
+    if not context.principal.runs_auctions:
         return Choices([])
     rows = awarded_copies().filter(session__item_name__icontains=typed)[:25]
     return Choices([(_copy_text(row)[:100], str(row.loot_id)) for row in rows])

@@ -8,7 +8,7 @@ from guildhall.discord.interactions.context import Choices, Context, Reply
 from guildhall.discord.interactions.registry import Option, command, completer
 from guildhall.discord.messages.embeds import Embed, escape, lines, message, page, when
 from guildhall.loot.models import Item
-from guildhall.loot.selectors import find_item, price_reference, suggest_items
+from guildhall.loot.selectors import STILL_DROPS, find_item, price_reference, suggest_items
 
 from .points import POOL, pool_meant
 
@@ -18,7 +18,7 @@ def complete_items(context: Context, typed: str) -> Choices:
     """Return items whose names begin with what is typed, then those that contain it."""
     if not (context.principal.can("raids:read") or context.principal.can("bidding:read")):
         return Choices([])
-    active = Item.objects.filter(is_active=True)
+    active = Item.objects.filter(STILL_DROPS)
     first = list(active.filter(name__istartswith=typed).values_list("name", flat=True)[:25])
     more = active.filter(name__icontains=typed).exclude(name__in=first) if typed and len(first) < 25 else []
     return Choices([(name, name) for name in [*first, *[i.name for i in more][: 25 - len(first)]]])

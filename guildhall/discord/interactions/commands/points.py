@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from guildhall.accounts.models import User
 from guildhall.core.errors import NotFound
 from guildhall.core.ids import PoolId, UserId
@@ -12,7 +10,14 @@ from guildhall.discord.interactions.context import Choices, Context, Reply
 from guildhall.discord.interactions.registry import INTEGER, USER, Option, command, completer
 from guildhall.discord.messages.embeds import Embed, escape, lines, message, page, when
 from guildhall.points.models import DKPPool
-from guildhall.points.selectors import balances_of, default_pool, standings, standings_queryset, statement
+from guildhall.points.selectors import (
+    balances_of,
+    default_pool,
+    standings,
+    standings_queryset,
+    statement,
+    with_balances,
+)
 from guildhall.points.visibility import sees_sealed
 from guildhall.roster.models import Character
 from guildhall.roster.selectors import find_character, find_person, suggest_names
@@ -127,10 +132,11 @@ def history(context: Context) -> Reply:
     context.require_member()
     person = person_meant(context)
     pool = pool_meant(context) if context.text("pool") else None
-    rows: list[Any] = list(statement(user_id=UserId(person.pk), pool_id=PoolId(pool.pk) if pool else None)[:15])
+    found = statement(user_id=UserId(person.pk), pool_id=PoolId(pool.pk) if pool else None, balances=False)
+    rows = with_balances(person.pk, found[:15])
     several = len({row.pool_id for row in rows}) > 1  # each balance is that of its own pool: say which
     listed = [
-        f"{when(row.occurred_at, 'd')} **{row.amount:+.2f}** → {show_points(row.balance_after)} "
+        f"{when(row.occurred_at, 'd')} **{row.amount:+.2f}** → {show_points(row.balance_after)} "  # type: ignore[attr-defined]
         + (f"{escape(row.pool.name)}: " if several else "")
         + escape(row.description or row.get_kind_display())
         for row in rows

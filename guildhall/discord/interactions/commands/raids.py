@@ -6,11 +6,11 @@ import datetime as dt
 from urllib.parse import urlsplit
 
 import requests
-from django.conf import settings
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, NotFound, TooLarge
+from guildhall.core.guild import guild_time_zone
 from guildhall.core.money import show_points
 from guildhall.core.outbox import RetryLater
 from guildhall.discord.client import DiscordConfig
@@ -20,6 +20,7 @@ from guildhall.discord.messages import raids as raid_messages
 from guildhall.discord.messages.embeds import GOLD, GREEN, Embed, escape, lines, message, page, when
 from guildhall.raids.models import Event, Raid
 from guildhall.raids.parsers import parse_attendance
+from guildhall.raids.planning import Verdict
 from guildhall.raids.services.awarding import commit_parsed_attendance
 from guildhall.raids.services.raids import create_raid
 
@@ -63,6 +64,7 @@ def raid_meant(context: Context) -> Raid:
     else:
         now = clock.now()
         tonight = Raid.objects.filter(reversed_at=None, started_at__gte=now - TONIGHT, started_at__lte=now + TONIGHT)
+        tonight = tonight.exclude(state=Raid.State.CANCELLED)
         found = tonight.first()
     if found is None:
         raise NotFound(
@@ -174,7 +176,7 @@ def _fetch(url: str) -> bytes:
 def award_from_log(*, url: str, name: str, raid_id: int, user_id: int) -> dict[str, object]:
     """Fetch, read and award. The same file again does nothing and says so."""
     raid, actor = Raid.objects.get(pk=raid_id), User.objects.get(pk=user_id)
-    zone = str(getattr(settings, "GUILD_TIME_ZONE", "UTC"))
+    zone = guild_time_zone()
     parse = parse_attendance(_fetch(url), filename=name, time_zone=zone)
     result = commit_parsed_attendance(raid=raid, parse=parse, file_name=name, actor=actor)
     if result.is_repeat:
@@ -183,7 +185,10 @@ def award_from_log(*, url: str, name: str, raid_id: int, user_id: int) -> dict[s
     embed.add("Awarded", len(result.awarded)).add("Points", show_points(result.total))
     if result.raised:
         embed.add("Raised", len(result.raised))
-    embed.add("There already", len(result.already_present))
+    seconds = sum(credit.reason == Verdict.SECOND_CHARACTER for credit in result.already_present)
+    embed.add("There already", len(result.already_present) - seconds)
+    if seconds:
+        embed.add("Second characters", seconds)
     if result.unmatched:
         names = ", ".join(escape(row.name) for row in result.unmatched[:40])
         embed.add(f"{len(result.unmatched)} names nobody knows", names, inline=False)

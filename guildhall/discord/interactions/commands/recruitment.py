@@ -7,7 +7,8 @@ does not exist, in the command, in the completion and in the buttons alike. Vote
 from __future__ import annotations
 
 from guildhall.accounts.models import User
-from guildhall.core.errors import NotAllowed, NotFound
+from guildhall.core.errors import BadInput, NotAllowed, NotFound
+from guildhall.core.time_zones import find_time_zone
 from guildhall.discord.interactions.context import Answer, Choices, Context, Form, Reply
 from guildhall.discord.interactions.registry import Option, button, command, completer, form
 from guildhall.discord.messages.embeds import GREEN, Embed, escape, message, page, when
@@ -32,7 +33,7 @@ def apply(context: Context) -> Answer:
         [
             ("character_name", "Your character's name", False, True, 60),
             ("class_level", "Class and level, such as Cleric 60", False, True, 60),
-            ("availability", "When you can raid, and your time zone", True, True, 1000),
+            ("availability", "When you can raid, and your time zone (CET …)", True, True, 1000),
             ("previous_guilds", "Guilds before", True, False, 1000),
             ("references", "Who knows you here", True, False, 1000),
         ],
@@ -47,13 +48,20 @@ def applied(context: Context, parts: list[str]) -> Reply:
     level = next((word for word in words if word.isdecimal()), "")
     character_class = " ".join(word for word in words if not word.isdecimal())
     availability = context.text("availability")
+    zone = find_time_zone(availability)
+    if not zone:
+        raise BadInput(
+            "Say your time zone with when you can raid, such as “evenings, Europe/Berlin” or “after 8 pm EST”.",
+            code="unknown_time_zone",
+            attr="availability",
+        )
     application, _ = submit_application(
         user=person,
         character_name=context.text("character_name"),
         character_class=character_class,
         level=level,
         availability=availability,
-        timezone=availability[:60],
+        timezone=zone,
         previous_guilds=context.text("previous_guilds"),
         references=context.text("references"),
         discord_username=context.profile.username,

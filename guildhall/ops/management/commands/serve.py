@@ -1,7 +1,8 @@
 """`manage.py serve`: the web server and the worker in one foreground command; what `make run` starts.
 
-granian serves the site with 64 threads that may block (docs/decisions/0006-granian-wsgi.md: WSGI is 1.8 to 3 times what else was tried; the
-live stream needs threads). The worker is `run_jobs`, or Celery with beat where `REDIS_URL` is set. Ctrl-C stops both.
+granian serves the site with as many processes as there are cores, of a few threads each (`config/rsgi.py`); they hand every live stream
+over to one small process (`serve_stream`; docs/decisions/0029-the-live-stream-has-a-process.md). The worker is `run_jobs`, or Celery
+with beat where `REDIS_URL` is set. Ctrl-C stops all.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -21,10 +23,23 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
 from guildhall.accounts.models import User
+from guildhall.accounts.services import is_setup_open, make_setup_code, setup_address
 from guildhall.core import append_only
+from guildhall.core.file_limit import raise_file_limit
 from guildhall.discord import pretend
 from guildhall.ops.processes import Child, ProcessGroup
 from guildhall.ops.selectors import pending_migrations
+
+LONGEST_SOCKET_PATH = 90
+"""What the address of a Unix socket may have, less what is put behind it."""
+
+
+def _workers() -> int:
+    """Return how many web processes are wanted: `WEB_WORKERS`, else one for each core that this process may use."""
+    given = os.environ.get("WEB_WORKERS", "")
+    if given:
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _tool(name: str) -> str:
@@ -40,8 +55,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="address to listen on")
         parser.add_argument("--port", type=int, default=None, help="default: PORT, else 8000")
-        parser.add_argument("--threads", type=int, default=int(os.environ.get("WEB_THREADS", "64")))
-        parser.add_argument("--workers", type=int, default=int(os.environ.get("WEB_WORKERS", "1")))
+        parser.add_argument("--threads", type=int, default=settings.WEB_THREADS, help="of each web process")
+        parser.add_argument(
+            "--workers", type=int, default=_workers(), help="web processes; default: WEB_WORKERS, else one a core"
+        )
         parser.add_argument("--migrate", action="store_true", help="bring the database up to date first")
         parser.add_argument("--demo", action="store_true", help="load the demo guild if nobody is in the database")
         parser.add_argument("--no-worker", action="store_true", help="the web server alone")
@@ -58,7 +75,9 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("Stopped before it was ready. What was half done was undone; start it again.") from None
         pretended = self._pretend_discord(port) if options["demo"] else []
-        children = [*pretended, self._web(host, port, options["workers"], options["threads"])]
+        raise_file_limit()
+        os.environ["WEB_THREADS"] = str(options["threads"])  # for the children
+        children = [*pretended, self._web(host, port, options["workers"]), *self._stream()]
         if not options["no_worker"]:
             children += self._worker()
         shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
@@ -120,18 +139,32 @@ class Command(BaseCommand):
         call_command("load_demo", verbosity=0)
 
     @staticmethod
-    def _web(host: str, port: int, workers: int, threads: int) -> Child:
+    def _web(host: str, port: int, workers: int) -> Child:
         return Child(
             "web server",
             [
                 _tool("granian"),
-                *("--interface", "wsgi", "--host", host, "--port", str(port)),
-                *("--workers", str(workers), "--blocking-threads", str(threads)),
-                *("--backlog", "1024", "--no-ws", "--log-level", "error"),
+                *("--interface", "rsgi", "--host", host, "--port", str(port)),
+                # A live stream is a connection that its web process keeps open, so there may be many.
+                *("--workers", str(workers), "--backlog", "1024", "--backpressure", "8192"),
+                *("--no-ws", "--log-level", "error"),
                 *("--respawn-failed-workers", "--working-dir", str(settings.BASE_DIR)),
-                "config.wsgi:application",
+                "config.rsgi:application",
             ],
         )
+
+    @staticmethod
+    def _stream() -> list[Child]:
+        """Return the process of the live streams, and have the others know it."""
+        if not hasattr(socket, "send_fds"):
+            return []
+        path = settings.STREAM_SOCKET or str(settings.VAR_DIR.resolve() / "stream.sock")
+        if len(path) > LONGEST_SOCKET_PATH:
+            path = str(Path(tempfile.mkdtemp(prefix="guildhall-")) / "stream.sock")
+        os.environ["STREAM_SOCKET"] = path
+        return [
+            Child("live stream", [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve_stream"], restart=True)
+        ]
 
     @staticmethod
     def _worker() -> list[Child]:
@@ -156,28 +189,32 @@ class Command(BaseCommand):
             return False
 
     def _welcome(self, address: str, pretending: ProcessGroup | None = None) -> None:
-        self._say(f"\n  Guildhall is at {address}   (Ctrl-C stops it)\n")
+        said = [f"\n  Guildhall is at {address}   (Ctrl-C stops it)\n"]
         if pretending is not None:
             manage = str(settings.BASE_DIR / "manage.py")
             command = [sys.executable, manage, "join_pretend_discord", "-v0"]
             pretending.add(Child("joining of the pretend Discord", command, once=True))
             api = urlsplit(os.environ["DISCORD_API_BASE"])
-            self._say(f"  No Discord is set up, so a pretend one stands in: {api.scheme}://{api.netloc}/\n")
-        for line in self._who():
-            self._say(f"  {line}")
+            said.append(f"  No Discord is set up, so a pretend one stands in: {api.scheme}://{api.netloc}/\n")
+        said += [f"  {line}" for line in self._who(address)]
         if settings.DEBUG and not address.startswith(("http://127.", "http://localhost", "http://[::1]")):
-            self._say("  Warning: DEBUG is on and this address is not this machine's own; anybody may sign in.")
+            said.append("  Warning: DEBUG is on and this address is not this machine's own; anybody may sign in.")
         connection.close()
+        self._say("\n".join(said))  # at once: whoever waits for the address reads all of it
 
-    def _who(self) -> list[str]:
+    def _who(self, address: str) -> list[str]:
         """Return who one can sign in as: the demo's people where the demo sign-in is open, else what to do."""
+        if is_setup_open():
+            return [
+                "This guild is not set up yet. Open this address; it works once, until tomorrow:",
+                f"    {setup_address(make_setup_code(), site=address)}",
+                "  Another one is printed by manage.py setup_link.",
+            ]
         if not settings.DEMO_SIGN_IN:
-            if User.objects.filter(is_superuser=True).exists():
-                return ["Sign in with Discord, or at /admin/ with an administrator's password."]
-            return ["Nobody can sign in yet: .venv/bin/python manage.py createsuperuser"]
+            return ["Sign in at /sign-in/."]
         lines = ["Sign in at /sign-in/ as any of these, without a password:"]
         for role in ("officer", "recruiter", "developer", "member", "applicant", "guest"):
             found = User.objects.filter(role_group=role, is_active=True, is_bot=False).order_by("id").first()
             if found is not None:
                 lines.append(f"    {role:<10} {found.display_name or found.username}")
-        return lines if len(lines) > 1 else ["Nobody is in the database yet: manage.py createsuperuser"]
+        return lines

@@ -144,7 +144,7 @@ def test_a_list_that_the_game_cut_short_says_that_people_are_missing() -> None:
 def test_a_footer_that_counts_otherwise_is_shown() -> None:
     parse = parse_attendance(log(*who("[60 Warder] Tannik (Wood Elf)", footer="There are 3 players in Vex Thal.")))
     assert [warning.code for warning in parse.all_warnings] == ["count_mismatch"]
-    assert "3 players, 1 rows" in parse.all_warnings[0].detail
+    assert "3 players: 1 row was read, 2 are missing" in parse.all_warnings[0].detail
 
 
 def test_chat_and_combat_between_the_rows_are_skipped() -> None:

@@ -3,6 +3,7 @@
 
 (function () {
   const root = document.documentElement;
+  root.classList.add("js"); // without it the menu is simply there
   let theme = null;
   try { theme = localStorage.getItem("theme"); } catch { /* storage may be forbidden */ }
   if (theme) root.dataset.theme = theme;
@@ -86,12 +87,19 @@
     field.files = event.dataTransfer.files;
     field.dispatchEvent(new Event("change", { bubbles: true }));
   });
+  /* A list that sends its form does so when somebody chose from it with a mouse, a finger or Enter. By arrows and letters each
+     step is a choice, and who goes through a list of events has not chosen the first: then the button sends it. */
+  let isStepping = false;
+  document.addEventListener("keydown", function (event) {
+    isStepping = event.target.matches("select[data-send]") && event.key !== "Enter";
+  }, true);
+  document.addEventListener("pointerdown", function () { isStepping = false; }, true);
   document.addEventListener("change", function (event) {
     const field = event.target;
     if (field.matches("input[type=file][data-send]") && field.files.length) {
       field.form.requestSubmit(field.form.querySelector("[data-default]"));
     }
-    if (field.matches("select[data-send]")) {
+    if (field.matches("select[data-send]") && !isStepping) {
       const form = field.form;
       const text = form.querySelector("textarea"), carried = form.querySelector("[name=carried]");
       if (text.value.trim() || (carried && carried.value)) form.requestSubmit(form.querySelector("[data-default]"));
@@ -129,6 +137,23 @@
   window.addEventListener("pageshow", checkPreviews);
   document.addEventListener("htmx:afterSwap", checkPreviews);
 
+  /* What had the focus may be gone with the part of the page that was replaced: then whoever uses the keyboard or a screen reader
+     goes on at what came in its place, at the field that was refused or at the heading of the preview. */
+  let held = false; // by what asked for it; a page that asks by itself takes the focus from nobody
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    const cause = event.detail.requestConfig.triggeringEvent;
+    held = event.detail.elt.contains(document.activeElement) || Boolean(cause && cause.type === "submit");
+  });
+  document.addEventListener("htmx:afterSettle", function (event) {
+    if (!held || (document.activeElement && document.activeElement !== document.body)) return;
+    const target = event.detail.target && event.detail.target.id && document.getElementById(event.detail.target.id);
+    const next = target && (target.querySelector("[aria-invalid=true]") || target.querySelector("#preview h2, #preview h1")
+      || target.querySelector("h1, h2, h3, [role=status], .message"));
+    if (!next) return;
+    if (next.tabIndex < 0) next.tabIndex = -1;
+    next.focus();
+  });
+
   /* Suggestions of one tap: put the name where it belongs. */
   document.addEventListener("click", function (event) {
     const tap = event.target.closest("[data-fill]");
@@ -145,6 +170,41 @@
     if (field.matches && field.matches("textarea[data-send]") && !field.value) {
       window.setTimeout(function () { if (field.value.trim()) field.form.requestSubmit(field.form.querySelector("[data-default]")); }, 0);
     }
+  });
+
+  /* Times stand in the guild's zone as the server writes them; here they are written in the reader's own: the one they
+     chose, else their browser's. The guild's stays in the tooltip. */
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  let writer = null;
+  function localise() {
+    if (!document.body || document.body.dataset.zone === undefined) return;
+    try {
+      writer = writer || new Intl.DateTimeFormat("en-GB", {
+        timeZone: document.body.dataset.zone || undefined, year: "numeric", month: "numeric", day: "numeric",
+        hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+      });
+    } catch { return; /* a zone that this browser does not know */ }
+    document.querySelectorAll("time[data-shape]:not([data-own])").forEach(function (node) {
+      const part = {};
+      writer.formatToParts(new Date(node.getAttribute("datetime"))).forEach(function (one) { part[one.type] = one.value; });
+      const day = Number(part.day) + " " + MONTHS[part.month - 1] + " " + part.year, hour = part.hour + ":" + part.minute;
+      node.textContent = node.dataset.shape === "hour" ? hour : node.dataset.shape === "day" ? day : day + ", " + hour;
+      node.dataset.own = "";
+    });
+    const words = document.querySelector("[data-zone-words]");
+    if (words && !words.title) {
+      words.title = words.textContent;
+      words.textContent = "times are " + writer.resolvedOptions().timeZone + ", the guild\u2019s behind each";
+    }
+  }
+  document.addEventListener("DOMContentLoaded", localise);
+  document.addEventListener("htmx:afterSwap", localise);
+
+  /* A new guild's clock: the browser's, until somebody types another. */
+  document.addEventListener("DOMContentLoaded", function () {
+    const field = document.querySelector("input[data-browser-zone]");
+    const zone = field && Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zone && field.value === field.defaultValue) { field.value = zone; }
   });
 
   /* Times that count down. */

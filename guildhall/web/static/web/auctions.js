@@ -6,6 +6,7 @@
   const room = document.getElementById("auctions");
   const live = document.getElementById("live");
   const none = document.getElementById("none");
+  const heading = document.querySelector("main h1");
   const picker = document.getElementById("character");
   const sessions = new Map();
   const cards = new Map();
@@ -28,6 +29,15 @@
     offset = offset === null ? seen : Math.max(offset, seen);
   };
 
+  // A request that did not get through is sent once more, by the same key, so that what was done counts once.
+  async function reach(path, options) {
+    try { return await fetch(path, options); } catch { await new Promise((next) => { setTimeout(next, 1000); }); }
+    try { return await fetch(path, options); } catch {
+      lost();
+      const done = options.method === "POST" ? " It may have been done or not: look here again when the connection is back." : "";
+      throw new Error(`The server cannot be reached.${done}`);
+    }
+  }
   async function ask(path, body) {
     const options = { headers: { Accept: "application/json" }, credentials: "same-origin" };
     if (body !== undefined) {
@@ -39,8 +49,9 @@
         "Idempotency-Key": `${Date.now()}-${Math.random().toString(36).slice(2)}`,
       });
     }
-    const answer = await fetch(path, options);
-    const data = answer.status === 304 || answer.status === 204 ? null : await answer.json();
+    const answer = await reach(path, options);
+    // What stands between us and the server answers in HTML.
+    const data = await answer.json().catch(() => null);
     if (!answer.ok) {
       const refused = new Error(data?.errors?.[0]?.detail || `The server answered ${answer.status}.`);
       throw Object.assign(refused, { code: data?.errors?.[0]?.code, figures: data?.errors?.[0]?.figures });
@@ -77,10 +88,12 @@
     }, 150);
   }
   function takeOwn(bids) {
+    // It names the bids in auctions that run; how one that is over ended is known.
     const mineNow = new Map(bids.map((one) => [one.bid_session_id, one]));
-    for (const session of sessions.values()) session.own_bid = mineNow.get(session.bid_session_id) ?? null;
+    for (const session of sessions.values()) {
+      if (isRunning(session) && !ended(session)) session.own_bid = mineNow.get(session.bid_session_id) ?? null;
+    }
   }
-  const balanceOf = (session) => state.pools.find((pool) => pool.dkp_pool_id === session.dkp_pool_id);
 
   // -- one auction ----------------------------------------------------------------------------------------------
   const isRunning = (session) => session.status === "open";
@@ -104,7 +117,7 @@
     said.setAttribute("role", "status");
     node.append(head, run, tags, leads);
     const parts = { node, link, clock: head.lastChild, bar: run.firstChild, tags, leads, said };
-    if (state.me.may_bid) node.append(bidRow(session, parts));
+    if (state.me.may_bid) node.append(bidRow(session, parts), parts.short);
     node.append(said);
     if (state.me.officer) { parts.run = make("div", "run-row"); node.append(parts.run); }
     return parts;
@@ -128,26 +141,44 @@
     parts.amount.inputMode = "decimal";
     parts.amount.placeholder = "amount";
     parts.amount.setAttribute("aria-label", `Amount to bid on ${session.item_name}`);
-    const send = make("button", "second", "Bid it");
-    form.append(parts.amount, send);
+    parts.send = make("button", "second", "Bid it");
+    form.append(parts.amount, parts.send);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (parts.amount.value.trim()) bid(id, { amount: parts.amount.value.trim() });
     });
     row.append(parts.step, parts.allIn, form);
     parts.row = row;
+    parts.short = make("p", "short-of small quiet");
     return row;
   }
 
   const myLead = (session) => session.leading.find((one) => one.user_id === state.me.user_id);
+  // What can be bid is what the pool with the least has left, with what one's own bid here holds of it.
+  function limiting(session) { return session.dkp_pool_ids.filter((id) => !state.pools_without_limit.includes(id)); }
   function spendable(session) {
-    const balance = balanceOf(session);
     const own = session.mode === "open" ? myLead(session) : session.own_bid;
-    return (Number(balance?.available ?? 0) + Number(own?.amount ?? 0)).toFixed(2);
+    const pools = limiting(session).length ? limiting(session) : session.dkp_pool_ids;
+    const free = pools.map((id) => Number(state.pools.find((pool) => pool.dkp_pool_id === id)?.available ?? 0));
+    return (Math.min(...free) + Number(own?.amount ?? 0)).toFixed(2);
+  }
+  const reaches = (session, amount) => !limiting(session).length || Number(spendable(session)) >= Number(amount);
+
+  // Whoever works by keyboard goes on where they were: what is taken away, or is not to be pressed now, hands the focus to what
+  // stands in its place.
+  function focusIn(parts) { return parts.node.contains(document.activeElement) ? document.activeElement : null; }
+  function holdFocus(parts, held) {
+    const at = document.activeElement;
+    if (!held || parts.busy || (at && at !== document.body && !at.disabled)) return;
+    const label = held.dataset.run;
+    const others = label ? Array.from(parts.run.children).sort((one, other) => (other.dataset.run === label) - (one.dataset.run === label)) : [parts.amount];
+    [held, ...others, parts.link].find((one) => one?.isConnected && !one.disabled && one.offsetParent)?.focus({ preventScroll: true });
   }
 
   async function bid(id, what) {
     const parts = cards.get(id);
+    parts.held = focusIn(parts);
+    parts.busy = true;
     parts.row.querySelectorAll("button").forEach((button) => { button.disabled = true; });
     try {
       const body = { bid_session_id: id, ...what };
@@ -165,7 +196,8 @@
         say(parts, `Your bid of ${points(error.figures?.standing_amount ?? "before")} stays as it was.`);
       } else say(parts, error.message, "bad");
     }
-    parts.row.querySelectorAll("button").forEach((button) => { button.disabled = false; });
+    parts.busy = false;
+    if (sessions.has(id)) draw(sessions.get(id));
     refreshBalances();
   }
   const say = (parts, words, how = "") => { parts.said.textContent = words; parts.said.className = `said ${how}`; };
@@ -174,45 +206,64 @@
     const id = session.bid_session_id;
     let parts = cards.get(id);
     if (!parts) { parts = card(session); cards.set(id, parts); }
+    const held = focusIn(parts) || parts.held;
     parts.link.textContent = session.item_name + (session.quantity > 1 ? ` × ${session.quantity}` : "");
     const reference = session.price_reference || {};
-    const facts = [session.mode === "open" ? "open" : session.mode === "sealed" ? "sealed" : "second price"];
-    facts.push(`${session.bids_count} bid${session.bids_count === 1 ? "" : "s"}`);
+    // “open” alone would read as if the auction were running.
+    const facts = [{ open: "open bids", sealed: "sealed bids", second_price: "sealed bids, second price", roll: "rolls, free" }[session.mode]];
+    const isRoll = session.mode === "roll";
+    facts.push(`${session.bids_count} ${isRoll ? "roll" : "bid"}${session.bids_count === 1 ? "" : "s"}`);
     if (reference.median) facts.push(`usually ${points(reference.median)} (${points(reference.minimum)}–${points(reference.maximum)}${reference.trend && reference.trend !== "steady" ? `, ${reference.trend}` : ""})`);
     parts.tags.textContent = facts.join(" · ");
     const rows = isRunning(session) ? session.leading : session.winners;
     parts.leads.replaceChildren(...rows.map((one) => {
       const line = make("li", one.user_id === state.me.user_id ? "me" : "");
-      line.append(make("span", "who", one.character_name || one.display_name), make("b", "amount", points(one.amount)));
+      line.append(make("span", "who", one.character_name || one.display_name), make("b", "amount", isRoll ? "free" : points(one.amount)));
       return line;
     }));
     if (!rows.length) {
-      const words = isRunning(session) ? (session.mode === "open" ? `From ${points(session.minimum_bid)}` : "Bids are sealed") : "Nobody";
+      const ranges = (session.roll_tiers || []).map((tier) => `/random ${tier.high}${tier.name ? ` (${tier.name})` : ""}`).join(", ");
+      const words = isRunning(session) && isRoll ? ranges : isRunning(session) ? (session.mode === "open" ? `From ${points(session.minimum_bid)}` : "Bids are sealed") : "Nobody";
       parts.leads.append(make("li", "quiet", words));
     }
-    if (isRunning(session) && session.mode !== "open" && session.own_bid) {
-      const line = make("li", "me");
-      line.append(make("span", "who", "Your bid, seen by you alone"), make("b", "amount own", points(session.own_bid.amount)));
-      const change = make("a", "small", "change or take back");
-      change.href = `/auctions/${id}/#own`;
-      line.append(change);
+    if (session.own_bid && !rows.some((one) => one.user_id === state.me.user_id)) {
+      const sealed = session.mode !== "open";
+      const line = make("li", sealed ? "me" : "");
+      const words = sealed && isRunning(session) ? "Your bid, seen by you alone" : isRunning(session) ? "Your bid, outbid" : "Your bid";
+      line.append(make("span", "who", words), make("b", "amount own", points(session.own_bid.amount)));
+      if (sealed && isRunning(session)) {
+        const change = make("a", "small", "change or take back");
+        change.href = `/auctions/${id}/#own`;
+        line.append(change);
+      }
       parts.leads.append(line);
     }
     const lead = myLead(session);
-    if (lead) mine.add(id);
+    if (lead || session.own_bid) mine.add(id);
     const open = session.mode === "open" && isRunning(session);
     parts.node.classList.toggle("leading", Boolean(open && lead));
     parts.node.classList.toggle("outbid", Boolean(open && !lead && mine.has(id)));
     if (parts.row) {
-      parts.row.hidden = !isRunning(session) || session.paused || ended(session);
+      parts.row.hidden = isRoll || !isRunning(session) || session.paused || ended(session);
       parts.step.hidden = session.mode !== "open";
       const next = lead ? (Number(lead.amount) + Math.max(Number(session.increment), 0.01)).toFixed(2) : session.next_bid;
+      const enough = reaches(session, next);
+      const least = reaches(session, session.minimum_bid) && !(open && lead && !reaches(session, Number(lead.amount) + 0.01));
       parts.step.textContent = `${lead ? "Raise to" : "Bid"} ${points(next)}`;
+      parts.step.disabled = parts.busy || !enough;
       parts.allIn.textContent = `All in ${points(spendable(session))}`;
+      parts.allIn.disabled = parts.busy || !least;
+      parts.send.disabled = parts.busy || !least;
+      const short = session.mode === "open" ? !enough : !least;
+      const wanted = session.mode === "open" ? `the next bid is ${points(next)}` : `the least bid is ${points(session.minimum_bid)}`;
+      parts.short.textContent = short ? `You have ${points(spendable(session))} for this; ${wanted}.` : "";
+      parts.short.hidden = !short || parts.row.hidden;
     }
     if (parts.run) drawRunRow(session, parts);
     tick(session, parts);
     arrange();
+    holdFocus(parts, held);
+    if (!parts.busy) parts.held = null;
   }
 
   function drawRunRow(session, parts) {
@@ -222,14 +273,17 @@
       button.type = "button";
       button.dataset.run = label;
       button.addEventListener("click", async () => {
-        if (sure && !confirm(sure)) return;
-        button.disabled = true;
+        if (parts.isRun || (sure && !confirm(sure))) return;
+        parts.isRun = true;
+        button.setAttribute("aria-disabled", "true");
         try {
           const answer = await ask(path, body);
           if (answer.bid_session_id) take(answer);
           else take(await ask(`/api/bidding/${id}/`));
           say(parts, "Done.", "good");
-        } catch (error) { say(parts, error.message, "bad"); button.disabled = false; }
+        } catch (error) { say(parts, error.message, "bad"); }
+        parts.isRun = false;
+        button.removeAttribute("aria-disabled");
       });
       return button;
     };
@@ -273,7 +327,7 @@
     parts.clock.className = `clock ${kind}`;
     const span = (end - Date.parse(session.started_at)) / 1000;
     parts.bar.style.transform = `scaleX(${isRunning(session) ? Math.max(0, Math.min(1, left / span)) : 0})`;
-    if (parts.row && ended(session)) parts.row.hidden = true;
+    if (parts.row && ended(session)) parts.row.hidden = parts.short.hidden = true;
   }
 
   function arrange() {
@@ -281,15 +335,16 @@
       Number(isRunning(other)) - Number(isRunning(one)) || Date.parse(one.ends_at) - Date.parse(other.ends_at)
       || one.bid_session_id.localeCompare(other.bid_session_id));
     const nodes = order.map((session) => cards.get(session.bid_session_id)?.node).filter(Boolean);
+    const held = room.contains(document.activeElement) ? document.activeElement : null;
     nodes.forEach((node, place) => { if (room.children[place] !== node) room.insertBefore(node, room.children[place] || null); });
     while (room.children.length > nodes.length) room.lastChild.remove();
+    if (held && held !== document.activeElement) (held.isConnected ? held : heading).focus({ preventScroll: true });
     none.hidden = nodes.length > 0;
   }
 
   function take(session) {
     hear(session.server_time);
     const before = sessions.get(session.bid_session_id);
-    // Events are for everybody and say nothing of one's own bid.
     if (!("own_bid" in session)) session.own_bid = before?.own_bid ?? null;
     if (before && isRunning(before) && !isRunning(session)) say(cards.get(session.bid_session_id), "");
     sessions.set(session.bid_session_id, session);
@@ -315,30 +370,39 @@
 
   // -- the stream, and asking where there is none ------------------------------------------------------------------
   let source = null;
+  let asking = "Asking every few seconds"; // what is said while there is no stream
+  const tell = (words, how) => { live.textContent = words; live.dataset.state = how; };
+  const isLive = () => { stopPolling(); tell("Live", "live"); };
+  // A request failed: the stream may not have noticed yet, and must not say that all is well.
+  function lost() {
+    tell("The server cannot be reached; trying again", "lost");
+    if (!polling) polling = setInterval(poll, 3000);
+  }
   function listen() {
     source = new EventSource("/api/bidding/stream/");
     const on = (kind, act) => source.addEventListener(kind, (event) => {
       const data = JSON.parse(event.data);
       hear(data.server_time);
       act(data);
-      stopPolling();
-      live.textContent = "Live";
-      live.dataset.state = "live";
+      isLive();
     });
-    on("hello", (data) => { takeAll(data.sessions); refreshBalances(); });
+    // What the stream says is for everybody, so it says nothing of one's own bid, which is known from elsewhere.
+    on("hello", (data) => {
+      for (const session of data.sessions) delete session.own_bid;
+      takeAll(data.sessions);
+      refreshBalances();
+    });
     for (const kind of ["session", "bid", "closed", "awarded"]) on(kind, (data) => { take(data); refreshBalances(); });
     // This person has opened too many: the oldest tab, this one, goes on by asking until it is looked at again.
     source.addEventListener("replaced", () => {
       source.close();
-      live.textContent = "Asking every few seconds (live in your other tabs)";
-      live.dataset.state = "polling";
+      asking = "Asking every few seconds (live in your other tabs)";
       startPolling();
       addEventListener("focus", listen, { once: true });
     });
-    source.onopen = () => { live.textContent = "Live"; live.dataset.state = "live"; stopPolling(); };
+    source.onopen = isLive;
     source.onerror = () => {
-      live.textContent = "Asking every few seconds";
-      live.dataset.state = "polling";
+      asking = "Asking every few seconds";
       startPolling();
       // A refusal (every place is taken) closes it for good: come back for a place later.
       if (source.readyState === EventSource.CLOSED) setTimeout(listen, 15000);
@@ -351,9 +415,14 @@
       answer.results.forEach(take);
       for (const one of closing) take(await ask(`/api/bidding/${one.bid_session_id}/`));
       refreshBalances();
-    } catch { live.textContent = "The server cannot be reached; trying again"; }
+      if (source?.readyState === EventSource.OPEN) isLive();
+      else tell(asking, "polling");
+    } catch { tell("The server cannot be reached; trying again", "lost"); }
   }
-  const startPolling = () => { if (!polling) { polling = setInterval(poll, 3000); poll(); } };
+  const startPolling = () => {
+    if (live.dataset.state !== "lost") tell(asking, "polling");
+    if (!polling) { polling = setInterval(poll, 3000); poll(); }
+  };
   const stopPolling = () => { clearInterval(polling); polling = 0; };
 
   // -- officers start auctions --------------------------------------------------------------------------------------
@@ -362,17 +431,20 @@
     event.preventDefault();
     const words = document.querySelector("[data-start-answer]");
     const body = Object.fromEntries([...new FormData(startForm)].filter(([, value]) => value !== ""));
+    body.is_new = startForm.elements.is_new.checked;
     try {
       take(await ask("/api/bidding/start-bid/", body));
       words.textContent = `${body.item_name} is up for bids.`;
       startForm.elements.item_name.value = "";
+      startForm.elements.is_new.checked = false;
     } catch (error) { words.textContent = error.message; }
   });
 
+  heading.tabIndex = -1; // the focus goes there when the auction is gone in which it was
   showBalances(state.pools);
   state.sessions.forEach(take);
   arrange();
   setInterval(() => { for (const [id, parts] of cards) { const session = sessions.get(id); if (session) tick(session, parts); } }, 200);
   if (window.EventSource && !new URLSearchParams(location.search).has("poll")) listen();
-  else { live.textContent = "Asking every few seconds"; live.dataset.state = "polling"; startPolling(); }
+  else startPolling();
 })();

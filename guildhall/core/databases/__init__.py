@@ -1,0 +1,1 @@
+"""Django's database backends, which also keep the revisions of tables (`core.revisions`); settings, `DATABASES`."""

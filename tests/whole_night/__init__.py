@@ -1,0 +1,1 @@
+"""A raid night whose truth is known, through the site."""
