@@ -297,7 +297,7 @@ def item_field(form: PageForm, name: str) -> SafeString:
     hint = f"{form[name].auto_id}_hint"
     box = field(
         form, name, list="item-names", autocomplete="off",
-        hx_get=reverse("web:item-suggest"), hx_trigger="input changed delay:250ms, change", hx_target=f"#{hint}",
+        hx_get=reverse("web:item-suggest"), hx_trigger="input changed delay:250ms", hx_target=f"#{hint}",
         hx_vals=json.dumps({"field": form[name].auto_id, "from": name}),
     )  # fmt: skip
     return format_html('{}<div id="{}" class="small" aria-live="polite"></div>', box, hint)

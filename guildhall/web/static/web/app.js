@@ -85,7 +85,7 @@
     if (!zone || !event.dataTransfer.files.length) return;
     const field = zone.querySelector("input[type=file]");
     field.files = event.dataTransfer.files;
-    field.dispatchEvent(new Event("change", { bubbles: true }));
+    field.dispatchEvent(new Event("input", { bubbles: true }));
   });
   /* A list that sends its form does so when somebody chose from it with a mouse, a finger or Enter. By arrows and letters each
      step is a choice, and who goes through a list of events has not chosen the first: then the button sends it. */
@@ -160,7 +160,7 @@
     if (!tap) return;
     const field = document.getElementById(tap.dataset.fill);
     field.value = tap.dataset.value;
-    field.dispatchEvent(new Event("change", { bubbles: true }));
+    field.dispatchEvent(new Event("input", { bubbles: true }));
     field.focus();
   });
 
