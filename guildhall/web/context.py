@@ -17,7 +17,7 @@ from guildhall.core.guild import guild_name, guild_time_zone, is_being_set_up
 
 class May:
     """In templates: ``may.officer``, ``may.recruiter``, ``may.loot``, ``may.night`` (has a part in the console), ``may.own`` (sees
-    their own points), ``may.points_write`` and so on for every scope."""
+    their own points), ``may.doubts`` (decides doubts of chat), ``may.points_write`` and so on for every scope."""
 
     def __init__(self, principal: Principal) -> None:
         self._principal = principal
@@ -27,6 +27,8 @@ class May:
             return self._principal.is_officer
         if name == "recruiter":
             return self._principal.is_recruiter
+        if name == "doubts":
+            return self._principal.can("bidding:write") and self._principal.runs_auctions
         if name in _EITHER:
             return any(self._principal.can(scope) for scope in _EITHER[name])
         return self._principal.can(name.replace("_", ":", 1))
@@ -99,6 +101,7 @@ OFFICERS: Entries = (
     ("Changes made together", "web:batches", "points:write", "roster:write", "raids:write", "loot:write"),
     ("Pools", "web:pools", "points:write"),
     ("Bidding", "web:bidding", "points:write"),
+    ("Chat to decide", "web:chat-doubts", "bidding:run"),
     ("Events", "web:events", "raids:write"),
     ("Requests", "web:requests-decide", "roster:write", "raids:write"),
     ("People", "web:people", "roster:write"),
@@ -117,6 +120,9 @@ IN_PERSON = frozenset(
     f"web:{name}"
     for name in ("guild-dump", "people", "invitations", "visitors", "discord", "eqdkp-imports", "groups", "audit")
 ) | {"admin:index"}
+
+#: Scopes that a page of the menu asks for besides.
+BESIDES = {"web:chat-doubts": "bidding:write"}
 
 
 @functools.cache
@@ -137,6 +143,8 @@ def _links(request: HttpRequest, principal: Principal, wanted: Entries) -> list[
     found = []
     for label, name, *scopes in wanted:
         if not any(principal.can(scope) for scope in scopes) or (name in IN_PERSON and not principal.is_officer):
+            continue
+        if name in BESIDES and not principal.can(BESIDES[name]):
             continue
         url = _url(name)
         if url is None:

@@ -48,7 +48,7 @@ PAGES: dict[str, str] = {
             "batches", "batch",
             "guild-setup", "setup-step", "invitations", "groups", "group", "my-permissions", "permissions", "raid-close",
             "mine", "account", "keys", "my-discord", "statement", "statement-export", "explain", "why-attendance", "leave",
-            "reverse-entry", "bidding", "bidding-policy", "bidding-rule", "bidding-rule-new", "chat-rules",
+            "reverse-entry", "bidding", "bidding-policy", "bidding-rule", "bidding-rule-new", "chat-rules", "chat-doubts",
             "shares", "item-pools", "item-pool", "recruitment-settings", "question",
             "adjust", "rules", "rule", "undo-run", "eqdkp-imports", "eqdkp-issues", "eqdkp-import", "pools", "pool",
             "visitors", "people", "person", "discord", "audit", "guild-dump", "make-people", "auctions", "auction", "recruitment",

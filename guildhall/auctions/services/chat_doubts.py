@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypedDict
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock
@@ -69,6 +69,17 @@ def doubts(state: str = "") -> QuerySet[ChatLine]:
     `ChatLine.State`, "" for all."""
     found = chat_lines_in_the_admin().exclude(state="").select_related("decided_by", "applied_by", "session")
     return (found.filter(state=state) if state else found).order_by("-pk")
+
+
+def doubts_by_state() -> dict[str, int]:
+    """Return how many doubts there are in each `ChatLine.State` that `doubts` shows. One query."""
+    found = doubts().order_by().values_list("state").annotate(Count("pk"))
+    return {**dict.fromkeys(ChatLine.State.values, 0), **dict(found)}
+
+
+def doubts_waiting() -> int:
+    """Return how many doubts wait for a person. One query."""
+    return doubts(ChatLine.State.OPEN).count()
 
 
 def doubt_named(fingerprint: str) -> ChatLine:
@@ -130,6 +141,9 @@ def dismiss_doubt(*, fingerprint: str, actor: User | None) -> ChatLine:
     """
     row = _lock(fingerprint)
     _decide(row, ChatLine.State.DISMISSED, row.result, actor)
+    audit.record(
+        actor=actor, action="auctions.dismiss_doubt", target=row, summary="a doubtful line of chat was dismissed"
+    )
     return row
 
 
@@ -146,6 +160,12 @@ def reopen_doubt(*, fingerprint: str, actor: User | None) -> ChatLine:
         raise Conflict("Only a dismissed doubt can be opened again.", code="doubt_not_dismissed")
     row.state, row.decided_at, row.decided_by = ChatLine.State.OPEN, None, None
     row.save(update_fields=["state", "decided_at", "decided_by"])
+    audit.record(
+        actor=actor,
+        action="auctions.reopen_doubt",
+        target=row,
+        summary="a dismissed line of chat waits for a person again",
+    )
     return row
 
 

@@ -47,6 +47,7 @@ NEXT = {
     "rules": "/officers/setup/pools/",
     "batches": "/officers/roster-import/",
     "bidding": "/officers/pools/",
+    "chat-doubts": "/officers/bidding/chat/",
     "events": "/officers/setup/pools/",
     "ranks": "/officers/roster-import/",
     "bulk-rank": "/officers/roster-import/",

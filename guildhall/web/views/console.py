@@ -17,7 +17,8 @@ from django.urls import reverse
 from guildhall.accounts.models import User
 from guildhall.accounts.permissions import Principal, principal_of
 from guildhall.auctions import selectors as auctions
-from guildhall.auctions.models import BidSession, SessionWinner
+from guildhall.auctions.models import BidSession, ChatLine, SessionWinner
+from guildhall.auctions.services.chat_doubts import doubts_waiting
 from guildhall.core import clock, revisions
 from guildhall.core.errors import BadInput
 from guildhall.core.money import show_points
@@ -36,6 +37,7 @@ from guildhall.raids.services import log_findings
 from guildhall.raids.services.night import what_is_missing
 from guildhall.raids.services.standby_offers import take_up_check_in
 from guildhall.roster.models import Character
+from guildhall.web.context import May
 from guildhall.web.forms.base import ButtonForm, PageForm
 from guildhall.web.forms.console import AddForm, FindingForm, StatusForm
 from guildhall.web.forms.imports import ImportForm
@@ -46,6 +48,7 @@ from guildhall.web.views.raids import GIVES_LOOT, award_loot, settle_name
 
 READ_FROM = (
     Raid, AttendanceCheck, RaidAttendance, UnmatchedName, LootDistribution, BidSession, SessionWinner, Character, User, LogFinding,
+    ChatLine,
 )  # fmt: skip
 PRESSES = (
     (AttendanceStatus.PRESENT, "here"),
@@ -106,6 +109,7 @@ def console(request: HttpRequest, raid_id: int) -> HttpResponse:
         "loot": give,
         "paste": ImportForm(request, "import"),
         "here": here,
+        "doubts_waiting": doubts_waiting() if May(principal_of(request))["doubts"] else 0,
     }
     response = render(request, "web/console.html", context, status=max(form.http_status for form, _ in actions))
     response["ETag"] = tag

@@ -16,8 +16,9 @@ from guildhall.accounts.selectors import anybody_in_charge
 from guildhall.accounts.visitors import visitor_access
 from guildhall.auctions import selectors as auction_selectors
 from guildhall.auctions.bid_notices import bid_notices_of
-from guildhall.auctions.models import BidSession
+from guildhall.auctions.models import BidSession, ChatLine
 from guildhall.auctions.selectors import OF_AUCTIONS, running
+from guildhall.auctions.services.chat_doubts import doubts_waiting
 from guildhall.core import clock
 from guildhall.core.api.kept import moments, until_next
 from guildhall.core.errors import NotFound
@@ -45,6 +46,7 @@ from guildhall.recruitment.selectors import votes_running
 from guildhall.roster.models import CharacterAlias, CharacterOwnership, Rank
 from guildhall.roster.selectors import characters_of
 from guildhall.web import sources
+from guildhall.web.context import May
 from guildhall.web.kept_pages import each_minute, kept_page
 from guildhall.web.pages import me, page
 from guildhall.web.setup_steps import checklist_for_officers
@@ -83,6 +85,7 @@ OF_HOME = (
         CalendarEvent,
         CalendarSignup,
         MemberRequest,
+        ChatLine,
     ),
 )
 
@@ -101,6 +104,8 @@ def home(request: HttpRequest) -> HttpResponse:
     person = me(request)
     context: dict[str, Any] = {"characters": characters_of(person.pk)}
     context["requests_open"] = waiting_for(principal)
+    if May(principal)["doubts"]:
+        context["doubts_waiting"] = doubts_waiting()
     if principal.is_officer:
         context["closed_to_strangers"] = not visitor_access().open_sections
         context["checklist"] = checklist_for_officers()
