@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from tests import bytecode, database_cleaning, statements, template_database, tracing
+from tests import bytecode, database_cleaning, statements, static_files, template_database, tracing
 
 #: Fixtures and words by which a test, or its module, uses a database or a server.
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
@@ -28,6 +28,7 @@ bytecode.keep()
 os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
 template_database.install()
 database_cleaning.install()
+static_files.install()
 
 
 @functools.cache
