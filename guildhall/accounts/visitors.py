@@ -60,10 +60,16 @@ class VisitorAccessChanges(TypedDict, total=False):
 
 
 @use_case
-def edit_visitor_access(*, actor: User | None, **changes: Unpack[VisitorAccessChanges]) -> VisitorAccess:
+def edit_visitor_access(
+    *, actor: User | None, version: str | None = None, **changes: Unpack[VisitorAccessChanges]
+) -> VisitorAccess:
     """Open or close sections to strangers: ``standings=True``. What is not named stays as it is.
 
+    Args:
+        version: the `core.versions.row_version` of the row that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``unknown_field``; ``invalid`` for anything but true or false.
     """
     for name, value in changes.items():
@@ -71,7 +77,7 @@ def edit_visitor_access(*, actor: User | None, **changes: Unpack[VisitorAccessCh
             raise BadInput(f"{name[:40]} is open (true) or closed (false).", code="invalid", attr=name[:40])
     VisitorAccess.objects.get_or_create(pk=_ROW)
     row = VisitorAccess.objects.select_for_update().get(pk=_ROW)
-    changed = update_model(row, changes, fields=VisitorAccessChanges, actor=actor, action=None)
+    changed = update_model(row, changes, fields=VisitorAccessChanges, actor=actor, action=None, seen=version)
     if changed:
         words = ", ".join(f"{name} {'opened' if value else 'closed'}" for name, value in changed.after.items())
         audit.record(

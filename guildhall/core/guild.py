@@ -92,10 +92,14 @@ class GuildChanges(TypedDict, total=False):
 
 
 @use_case
-def edit_guild(*, actor: object, **changes: Unpack[GuildChanges]) -> GuildSettings:
+def edit_guild(*, actor: object, version: str | None = None, **changes: Unpack[GuildChanges]) -> GuildSettings:
     """Change the guild's name, its time zone, its schedule of backups. An empty name or zone means the environment's.
 
+    Args:
+        version: the `core.versions.row_version` of the row that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``unknown_time_zone``, ``unknown_field``, ``invalid`` naming the field.
     """
     if changes.get("time_zone"):
@@ -105,7 +109,7 @@ def edit_guild(*, actor: object, **changes: Unpack[GuildChanges]) -> GuildSettin
     row = _locked()
     update_model(
         row, changes, fields=GuildChanges, actor=actor, action="core.edit_guild",
-        summary=lambda changed: f"the guild's settings changed: {changed}", full_clean=True,
+        summary=lambda changed: f"the guild's settings changed: {changed}", full_clean=True, seen=version,
     )  # fmt: skip
     transaction.on_commit(forget)
     return row

@@ -19,6 +19,7 @@ from django.db import IntegrityError, models, transaction
 
 from . import audit
 from .errors import BadInput, GuildhallError
+from .versions import require_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ def update_model(
     actor: Any,
     action: str | None,
     summary: Callable[[Difference], str] | str = "",
-    data: Mapping[str, Any] | None = None,
     check: Callable[[], None] | None = None,
     full_clean: bool = False,
     conflict: Callable[[], GuildhallError] | None = None,
+    seen: str | None = None,
 ) -> Difference:
     """Set `changes` on a row, save the columns that changed, and record them in the audit trail.
 
@@ -65,10 +66,10 @@ def update_model(
         fields: the `TypedDict` whose keys may be set. A many-to-many field takes the rows that are to be linked.
         action: the audit row's action; None where the caller records the change (`Difference.data`).
         summary: the audit row's line, or a function of the difference.
-        data: what else the audit row keeps.
         check: called when the fields are set and before they are saved; may raise, or set other fields of the row.
         full_clean: whether the model's own validators run.
         conflict: the error to raise where a unique constraint refuses the row.
+        seen: the `versions.row_version` of the row that was being looked at; None: not asked.
 
     Returns:
         The difference; it is false where nothing changed, and then nothing was written.
@@ -76,10 +77,13 @@ def update_model(
     Raises:
         BadInput: ``unknown_field``; ``required`` for None where the column takes none; ``invalid`` (or the field's own
             code) for a value of the wrong type, and what `full_clean` finds.
+        StaleEdit: ``stale_edit``: somebody else changed the row since.
     """
     adding = instance._state.adding
     old = {} if adding else _stored(instance)
     links = {name: rows for name, rows in changes.items() if _is_many_to_many(instance, name)}
+    if seen is not None and not adding:
+        require_row(seen, instance, changes)
     refuse_unknown_fields(changes, fields)
     set_fields(instance, {name: value for name, value in changes.items() if name not in links}, fields=fields)
     if check is not None:
@@ -95,9 +99,7 @@ def update_model(
         difference = _link(instance, name, rows, difference, adding=adding)
     if action is not None and difference:
         line = summary if isinstance(summary, str) else summary(difference)
-        audit.record(
-            action=action, summary=line, actor=actor, target=instance, data={**difference.data, **(data or {})}
-        )
+        audit.record(action=action, summary=line, actor=actor, target=instance, data=difference.data)
     return difference
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
+from decimal import Decimal
+from typing import cast
 
 from guildhall.core.money import show_points
 from guildhall.core.versions import require_version, version_of
 
-from .models import AttendanceCheck, Raid, RaidAttendance
+from .models import AttendanceCheck, Event, Raid, RaidAttendance
 
 
 def _of_raid(raid: Raid) -> dict[str, object]:
@@ -40,6 +43,31 @@ def _of_attendance(row: RaidAttendance) -> dict[str, object]:
     }
 
 
+def _of_event(event: Event) -> dict[str, object]:
+    def worth(points: Decimal | None) -> str:
+        return "" if points is None else show_points(points)
+
+    return {
+        "name": event.name,
+        "description": event.description,
+        "default_points": show_points(event.default_points),
+        "difficulty_modifier": f"{event.difficulty_modifier.normalize():f}",
+        "is_active": event.is_active,
+        "counts_for_attendance": event.counts_for_attendance,
+        "usual_weekday": event.usual_weekday,
+        "usual_time": "" if event.usual_time is None else f"{event.usual_time:%H:%M}",
+        "usual_minutes": event.usual_minutes,
+        "full_bonus": show_points(event.full_bonus),
+        "pools": [str(link.pool) for link in event.event_pools.select_related("pool")],
+        "item_pools": sorted(pool.name for pool in event.item_pools.all()),
+        "checks": [
+            (line.kind, line.label, line.offset_minutes, line.every_minutes, worth(line.points))
+            for line in event.planned_checks.all()
+        ],
+        "bosses": [(boss.name, worth(boss.points), boss.loot) for boss in event.bosses.all()],
+    }
+
+
 def _moment(moment: dt.datetime | None) -> str:
     return moment.astimezone(dt.UTC).isoformat() if moment is not None else ""
 
@@ -57,6 +85,32 @@ def check_version(check: AttendanceCheck) -> str:
 def attendance_version(row: RaidAttendance) -> str:
     """Return the version of what `correct_attendee` and `remove_attendee` change."""
     return version_of(_of_attendance(row))
+
+
+def event_version(event: Event) -> str:
+    """Return the version of what `update_event` changes. Five queries."""
+    return version_of(_of_event(event))
+
+
+def require_event(version: str | None, event: Event) -> None:
+    """Refuse a stale edit of an event, which is locked.
+
+    Raises:
+        StaleEdit: ``stale_edit``.
+    """
+    if version is None:
+        return
+    values = _of_event(event)
+    night = ""
+    if event.usual_time is not None:
+        day = "any day" if event.usual_weekday is None else calendar.day_name[event.usual_weekday]
+        night = f", usually on {day} at {event.usual_time:%H:%M}"
+    now = (
+        f"“{event.name}”, worth {values['default_points']}{night}, into {', '.join(cast(list[str], values['pools']))}; "
+        f"checks: {', '.join(str(line) for line in event.planned_checks.all()) or 'one at the start'}; "
+        f"bosses: {', '.join(boss.name for boss in event.bosses.all())[:200] or 'none'}"
+    )
+    require_version(version, values, what=f"the event {event}", now=now)
 
 
 def require_raid(version: str | None, raid: Raid) -> None:

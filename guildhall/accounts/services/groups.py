@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from guildhall.core import audit
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.transactions import use_case
+from guildhall.core.versions import require_row
 
 from ..access_history import record_access_change
 from ..authority import NOT_FOR_GROUPS, Change, asker, require_authority_over, require_may_grant_scopes
@@ -106,13 +107,22 @@ def edit_group(
     description: str | None = None,
     scopes: Iterable[str] | None = None,
     by: Principal | None = None,
+    version: str | None = None,
 ) -> PermissionGroup:
     """Change a group; who has it may do more or less at once. None leaves a thing as it is.
 
+    Args:
+        version: the `core.versions.row_version` of the group that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput, Conflict, NotAllowed: as `create_group`.
     """
     locked = _locked(group)
+    if version is not None:
+        given = {"name": name, "description": description, "scopes": None if scopes is None else sorted(scopes)}
+        sent = {key: value for key, value in given.items() if value is not None}
+        require_row(version, locked, sent)
     before = list(locked.scopes)
     after = _checked_scopes(scopes) if scopes is not None else before
     require_may_grant_scopes(asker(by=by, actor=actor), frozenset(before) ^ frozenset(after))

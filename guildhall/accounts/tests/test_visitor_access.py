@@ -17,6 +17,7 @@ from guildhall.accounts.services import create_person
 from guildhall.accounts.visitors import edit_visitor_access, visitor_access
 from guildhall.core.errors import BadInput
 from guildhall.core.models import AuditEvent
+from guildhall.web.tests.conftest import version
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/guild/visitor-access/"
@@ -72,12 +73,13 @@ def test_officers_change_it_by_the_api_and_members_read_it(officer: User) -> Non
 
 def test_officers_change_it_on_their_page(officer: User, client: Client) -> None:
     client.force_login(officer)
-    page = client.get("/officers/visitors/").content.decode()
+    opened = client.get("/officers/visitors/")
+    page = opened.content.decode()
     assert page.count('type="checkbox"') == len(Section.values)
     assert "People who are not signed in see nothing" in client.get("/").content.decode()
     token = re.search(r'name="once" value="([^"]+)"', page)
     assert token is not None
-    sent = {"form": "access", "once": token[1], "standings": "1", "calendar": "1"}
+    sent = {"form": "access", "once": token[1], **version(opened, "access"), "standings": "1", "calendar": "1"}
     said = client.post("/officers/visitors/", sent, follow=True).content.decode()
     assert "Open to strangers: calendar, standings." in said
     assert visitor_access().open_sections == {"standings", "calendar"}

@@ -40,14 +40,18 @@ def conventions_named(name: str = GUILDS_OWN) -> ChatConventions:
 
 
 @use_case
-def save_conventions(*, base: str, data: Mapping[str, object], actor: User | None) -> ChatRules:
+def save_conventions(
+    *, base: str, data: Mapping[str, object], actor: User | None, version: str | None = None
+) -> ChatRules:
     """Say how the guild writes its auctions from now on.
 
     Args:
         base: the ready-made set that it was begun from, for people.
         data: as `ChatConventions.from_data` takes it; what is not named is as delivered.
+        version: the `core.versions.row_version` of the row that was being looked at; None: not asked.
 
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``bad_conventions`` names the field, ``invalid_choice`` for a set that there is not.
     """
     ready_made(base)
@@ -55,6 +59,6 @@ def save_conventions(*, base: str, data: Mapping[str, object], actor: User | Non
     row, _ = ChatRules.objects.select_for_update().get_or_create(pk=1)
     update_model(
         row, {"base": base, "data": dict(data)}, fields=ChatRulesValues, actor=actor,
-        action="auctions.save_conventions", summary=lambda changed: f"chat conventions changed: {changed}",
+        action="auctions.save_conventions", seen=version, summary=lambda changed: f"chat conventions changed: {changed}",
     )  # fmt: skip
     return row

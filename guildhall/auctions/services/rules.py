@@ -54,17 +54,23 @@ class PolicyValues(TypedDict, total=False):
 
 
 @use_case
-def save_rule(*, actor: User | None, rule: BiddingRule | None = None, **values: Unpack[RuleValues]) -> BiddingRule:
+def save_rule(
+    *, actor: User | None, rule: BiddingRule | None = None, version: str | None = None, **values: Unpack[RuleValues]
+) -> BiddingRule:
     """Make a bidding rule, or change one. Sessions that run keep the rules they began with.
 
+    Args:
+        version: the `core.versions.row_version` of the rule that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``required``, ``invalid_choice``, ``unknown_field``, an amount's codes.
     """
     done = "made" if rule is None else "changed"
     saved = BiddingRule() if rule is None else BiddingRule.objects.select_for_update().get(pk=rule.pk)
     update_model(
         saved, values, fields=RuleValues, actor=actor, action="auctions.save_rule", check=lambda: check_rule(saved),
-        summary=lambda changed: f"bidding rule {saved} {done}",
+        seen=version, summary=lambda changed: f"bidding rule {saved} {done}",
     )  # fmt: skip
     return saved
 
@@ -111,15 +117,21 @@ def delete_rule(*, rule: BiddingRule, actor: User | None) -> None:
 
 
 @use_case
-def save_policy(*, pool: DKPPool, actor: User | None, **values: Unpack[PolicyValues]) -> BiddingPolicy:
+def save_policy(
+    *, pool: DKPPool, actor: User | None, version: str | None = None, **values: Unpack[PolicyValues]
+) -> BiddingPolicy:
     """Say what sessions of `pool` start with.
 
+    Args:
+        version: the `core.versions.row_version` of the policy that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``invalid_choice``, ``invalid``, ``out_of_range``, ``unknown_field``, an amount's codes.
     """
     policy, _ = BiddingPolicy.objects.select_for_update().get_or_create(pool=pool)
     update_model(
-        policy, values, fields=PolicyValues, actor=actor, action="auctions.save_policy",
+        policy, values, fields=PolicyValues, actor=actor, action="auctions.save_policy", seen=version,
         summary=lambda changed: f"bidding in {pool} changed: {changed}", check=lambda: _check_policy(policy, pool),
     )  # fmt: skip
     return policy

@@ -19,6 +19,7 @@ from guildhall.auctions.services.rules import RuleValues, save_rule
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.model_updates import Difference, field_names, refuse_unknown_fields, set_fields, update_model
 from guildhall.core.models import AuditEvent
+from guildhall.core.versions import StaleEdit, row_version
 from guildhall.loot.models import Item
 from guildhall.points.services import create_pool, update_pool
 from guildhall.recruitment.models import RecruitmentPolicy
@@ -221,13 +222,26 @@ def test_linked_rows_are_part_of_the_difference(rank: Rank) -> None:
     assert not rule.ranks.exists()
 
 
-def test_the_caller_may_record_the_change_itself_or_add_to_the_record(rank: Rank) -> None:
+def test_the_caller_may_record_the_change_itself(rank: Rank) -> None:
     update(rank, {"order": 1}, RankFields, action=None)
     assert records() == []
-    update(rank, {"order": 2}, RankFields, summary="another order", data={"raid_id": 3})
+    update(rank, {"order": 2}, RankFields, summary="another order")
     (record,) = records()
     assert record.summary == "another order"
-    assert record.data == {"before": {"order": "1"}, "after": {"order": "2"}, "raid_id": 3}
+    assert record.data == {"before": {"order": "1"}, "after": {"order": "2"}}
+
+
+def test_what_somebody_else_changed_is_refused_with_both_versions_and_what_is_there_already_passes(rank: Rank) -> None:
+    seen = row_version(rank, ["name", "order"])
+    update(rank, {"order": 7, "is_trial": True}, RankFields, action=None)
+    with pytest.raises(StaleEdit, match=r"order: “7” \(you sent “3”\)") as refused:
+        update(rank, {"order": "3"}, RankFields, seen=seen)
+    assert refused.value.figures["version"] == row_version(rank, ["name", "order"])
+    assert not update(rank, {"order": "7"}, RankFields, seen=seen)
+    assert update(rank, {"order": 3}, RankFields, seen=str(refused.value.figures["version"])).after == {"order": 3}
+    seen = row_version(rank, ["name"])  # of other columns: nobody changed those
+    update(rank, {"order": 4}, RankFields, action=None)
+    assert update(rank, {"name": "Leader"}, RankFields, seen=seen)
 
 
 def test_set_fields_saves_nothing(rank: Rank) -> None:

@@ -83,11 +83,14 @@ def create_item(*, name: str, actor: User | None, **details: Unpack[ItemDetails]
 
 
 @use_case
-def update_item(*, item: Item, actor: User | None, **changes: Unpack[ItemChanges]) -> Item:
+def update_item(*, item: Item, actor: User | None, version: str | None = None, **changes: Unpack[ItemChanges]) -> Item:
     """Change an item; awards keep the name they were made under.
 
+    Args:
+        version: the `core.versions.row_version` of the item that was being looked at; None: not asked.
+
     Raises:
-        as `create_item`; Conflict: ``item_merged``.
+        StaleEdit: somebody else changed it since; as `create_item`; Conflict: ``item_merged``.
     """
     locked = Item.objects.select_for_update().get(pk=item.pk)
     refuse_merged(locked)
@@ -99,7 +102,7 @@ def update_item(*, item: Item, actor: User | None, **changes: Unpack[ItemChanges
         locked.name_key = item_key(locked.name) if "name" in changes else locked.name_key
 
     update_model(
-        locked, changes, fields=ItemChanges, actor=actor, action="loot.update_item",
+        locked, changes, fields=ItemChanges, actor=actor, action="loot.update_item", seen=version,
         summary=f"item {changes.get('name', locked.name)} changed", check=set_key,
         conflict=lambda: _name_taken(locked.name, Item.objects.filter(name_key=locked.name_key).first()),
     )  # fmt: skip

@@ -93,10 +93,16 @@ def create_pool(*, name: str, actor: User | None = None, **details: Unpack[PoolD
 
 
 @use_case
-def update_pool(*, pool: DKPPool, actor: User | None, **changes: Unpack[PoolChanges]) -> DKPPool:
+def update_pool(
+    *, pool: DKPPool, actor: User | None, version: str | None = None, **changes: Unpack[PoolChanges]
+) -> DKPPool:
     """Change a pool; `is_active=False` closes it to new points and bids.
 
+    Args:
+        version: the `core.versions.row_version` of the pool that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: as `create_pool`; ``places_in_use`` where fewer places would not hold what people have.
         Conflict: ``name_taken``.
     """
@@ -113,7 +119,7 @@ def update_pool(*, pool: DKPPool, actor: User | None, **changes: Unpack[PoolChan
             attr="decimal_places",
         )
     update_model(
-        locked, changes, fields=PoolChanges, actor=actor, action="points.update_pool",
+        locked, changes, fields=PoolChanges, actor=actor, action="points.update_pool", seen=version,
         summary=lambda changed: f"pool {locked} changed: {changed}",
         check=lambda: _leave_one_default(locked), conflict=lambda: _taken(locked),
     )  # fmt: skip

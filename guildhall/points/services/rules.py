@@ -8,8 +8,9 @@ Attendance is compared as whole numbers of raids, never as a rounded percentage.
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypedDict, Unpack
@@ -22,7 +23,7 @@ from guildhall.core import audit, batches, clock, previews
 from guildhall.core.errors import BadInput, Conflict, contradiction
 from guildhall.core.guild import guild_zone
 from guildhall.core.ids import PoolId, UserId
-from guildhall.core.model_updates import update_model
+from guildhall.core.model_updates import set_fields, update_model
 from guildhall.core.money import ZERO, round_points, show_points
 from guildhall.core.transactions import use_case
 from guildhall.points import hooks, ledger
@@ -147,20 +148,35 @@ def create_rule(*, actor: User | None, **values: Unpack[RuleChanges]) -> PointRu
 
 
 @use_case
-def update_rule(*, rule: PointRule, actor: User | None, **changes: Unpack[RuleChanges]) -> PointRule:
+def update_rule(
+    *, rule: PointRule, actor: User | None, version: str | None = None, **changes: Unpack[RuleChanges]
+) -> PointRule:
     """Change a rule; what it did stays.
 
+    Args:
+        version: the `core.versions.row_version` of the rule that was being looked at; None: not asked.
+
     Raises:
-        as `create_rule`.
+        StaleEdit: somebody else changed it since; else as `create_rule`.
     """
     locked = PointRule.objects.select_for_update().get(pk=rule.pk)
-    _write(locked, changes, actor, "points.update_rule")
+    _write(locked, changes, actor, "points.update_rule", version)
     return locked
 
 
-def _write(rule: PointRule, values: RuleChanges, actor: User | None, action: str) -> None:
+def _write(rule: PointRule, values: RuleChanges, actor: User | None, action: str, seen: str | None = None) -> None:
     _check_choices(values)
     _refuse_unused(rule, values)
+    is_new, check = rule.pk is None, _checking(rule)
+    update_model(
+        rule, values, fields=RuleChanges, actor=actor, action=action, check=check, seen=seen,
+        summary=lambda changed: f"rule {rule} made" if is_new else f"rule {rule} changed: {changed}",
+        conflict=lambda: Conflict(f"There is a rule called {rule.name} already.", code="name_taken", attr="name"),
+    )  # fmt: skip
+
+
+def _checking(rule: PointRule) -> Callable[[], None]:
+    """Return what checks a rule once it is changed: the figures of a kind that it was before are dropped."""
     kind, is_new = rule.kind, rule.pk is None
 
     def check() -> None:
@@ -169,11 +185,22 @@ def _write(rule: PointRule, values: RuleChanges, actor: User | None, action: str
             rule.amount = None if rule.kind == PointRule.Kind.DECAY_PERCENT else rule.amount
         _check(rule)
 
-    update_model(
-        rule, values, fields=RuleChanges, actor=actor, action=action, check=check,
-        summary=lambda changed: f"rule {rule} made" if is_new else f"rule {rule} changed: {changed}",
-        conflict=lambda: Conflict(f"There is a rule called {rule.name} already.", code="name_taken", attr="name"),
-    )  # fmt: skip
+    return check
+
+
+def rule_with(*, rule: PointRule, **changes: Unpack[RuleChanges]) -> PointRule:
+    """Return a copy of a rule as these changes would leave it, to preview it (`preview_rule`); nothing is stored.
+
+    Raises:
+        BadInput: as `create_rule`.
+    """
+    _check_choices(changes)
+    _refuse_unused(rule, changes)
+    changed = copy.copy(rule)
+    check = _checking(changed)
+    set_fields(changed, changes, fields=RuleChanges)
+    check()
+    return changed
 
 
 @use_case

@@ -123,10 +123,16 @@ def _lock(date: CalendarEvent) -> CalendarEvent:
 
 
 @use_case
-def change_date(*, date: CalendarEvent, actor: User, **changes: Unpack[DateValues]) -> CalendarEvent:
+def change_date(
+    *, date: CalendarEvent, actor: User, version: str | None = None, **changes: Unpack[DateValues]
+) -> CalendarEvent:
     """Change a date; the answers stay.
 
+    Args:
+        version: the `core.versions.row_version` of the date that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: as `plan_date`.
         Conflict: ``called_off``.
     """
@@ -134,7 +140,7 @@ def change_date(*, date: CalendarEvent, actor: User, **changes: Unpack[DateValue
     if locked.cancelled_at is not None:
         raise Conflict(f"{locked} was called off; plan a new one.", code="called_off")
     update_model(
-        locked, _clean(changes), fields=DateValues, actor=actor, action="calendar.change",
+        locked, _clean(changes), fields=DateValues, actor=actor, action="calendar.change", seen=version,
         summary=lambda changed: f"{locked} changed: {changed}", check=lambda: _check(locked),
     )  # fmt: skip
     raid_follows(locked)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypedDict, Unpack
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import ProtectedError
 
 from guildhall.accounts.models import User
@@ -22,6 +22,7 @@ from guildhall.points.selectors import default_pool
 from guildhall.raids.models import AttendanceStatus, Event, EventPool, ItemPool, StatusShare
 from guildhall.raids.plan_models import MOST_MINUTES
 from guildhall.raids.policy import share_key
+from guildhall.raids.versions import require_event
 
 from .plan import BossLine, PlanLine, plan_as_lines, require_length, set_bosses, set_plan
 
@@ -103,15 +104,21 @@ def update_event(
     item_pools: Sequence[ItemPool] | None = None,
     planned_checks: Sequence[PlanLine] | None = None,
     bosses: Sequence[BossLine] | None = None,
+    version: str | None = None,
     **changes: Unpack[EventChanges],
 ) -> Event:
     """Change an event. What was paid stays as it was paid, and raids that are there keep their plan; new ones are made by the
     new values.
 
+    Args:
+        version: the `raids.versions.event_version` of the event that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput, Conflict: as `create_event`.
     """
     locked = Event.objects.select_for_update().get(pk=event.pk)
+    require_event(version, locked)
     name = locked.name
 
     def check() -> None:
@@ -257,6 +264,14 @@ def _set_pools(event: Event, pools: Sequence[DKPPool], no_attendance: Sequence[D
     )
 
 
+class ItemPoolValues(TypedDict, total=False):
+    """What `save_item_pool` sets."""
+
+    name: str
+    description: str
+    pools: Sequence[DKPPool]
+
+
 @use_case
 def save_item_pool(
     *,
@@ -265,26 +280,31 @@ def save_item_pool(
     description: str | None = None,
     pools: Sequence[DKPPool] | None = None,
     actor: User | None = None,
+    version: str | None = None,
 ) -> ItemPool:
     """Make a group of items, or change one: its name, and the pools in which its awards are charged.
 
+    Args:
+        version: the `core.versions.row_version` of the group that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``required``, ``name_too_long``.
         Conflict: ``name_taken``.
     """
-    group = item_pool or ItemPool()
+    group = ItemPool.objects.select_for_update().get(pk=item_pool.pk) if item_pool is not None else ItemPool()
+    values: ItemPoolValues = {}
     if name is not None or item_pool is None:
-        group.name = _clean_name(name)
+        values["name"] = _clean_name(name)
     if description is not None:
-        group.description = description
-    try:
-        with transaction.atomic():
-            group.save()
-    except IntegrityError as error:
-        raise Conflict(f"There is an item pool called {group.name} already.", code="name_taken", attr="name") from error
+        values["description"] = description
     if pools is not None:
-        group.pools.set(pools)
-    audit.record(action="raids.save_item_pool", summary=f"item pool {group} saved", actor=actor, target=group)
+        values["pools"] = pools
+    update_model(
+        group, values, fields=ItemPoolValues, actor=actor, action="raids.save_item_pool", seen=version,
+        summary=lambda changed: f"item pool {group} saved",
+        conflict=lambda: Conflict(f"There is an item pool called {group.name} already.", code="name_taken", attr="name"),
+    )  # fmt: skip
     return group
 
 

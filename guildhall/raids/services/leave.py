@@ -107,14 +107,23 @@ def take_leave(
 
 @use_case
 def change_leave(
-    *, leave: Leave, actor: User | None, for_others: bool = False, **changes: Unpack[LeaveChanges]
+    *,
+    leave: Leave,
+    actor: User | None,
+    for_others: bool = False,
+    version: str | None = None,
+    **changes: Unpack[LeaveChanges],
 ) -> Leave:
     """Change the days or the reason (`starts_on`, `ends_on`, `reason`) of a leave.
 
     By themselves a person changes what is to come: not when a leave began that has begun, and no end before today. New days
     of a leave that was ended early or called off make it count as its days say again.
 
+    Args:
+        version: the `core.versions.row_version` of the leave that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: as `take_leave`; ``unknown_field``; ``required`` for `starts_on` without a day.
         Conflict: ``leave_over`` and ``leave_began`` (for oneself), ``leave_overlaps``, ``person_merged``.
         NotAllowed: somebody else's without `for_others`.
@@ -152,7 +161,9 @@ def change_leave(
                 locked.counts_from = min(locked.counts_from, locked.counts_until)
             _refuse_overlap(locked)
 
-    changed = update_model(locked, changes, fields=LeaveChanges, actor=actor, action=None, check=count_anew)
+    changed = update_model(
+        locked, changes, fields=LeaveChanges, actor=actor, action=None, check=count_anew, seen=version
+    )
     if changed:
         days = span_of_days(locked.starts_on, locked.ends_on)
         _record("change_leave", f"{locked.user}'s leave is {days} now", locked, actor, **changed.data)

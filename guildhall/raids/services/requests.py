@@ -65,16 +65,22 @@ def request_policy() -> RequestPolicy:
 
 
 @use_case
-def edit_request_policy(*, actor: User | None, **changes: Unpack[PolicyChanges]) -> RequestPolicy:
+def edit_request_policy(
+    *, actor: User | None, version: str | None = None, **changes: Unpack[PolicyChanges]
+) -> RequestPolicy:
     """Say which kinds of requests are done at once. What is not named stays as it is.
 
+    Args:
+        version: the `core.versions.row_version` of the row that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``unknown_field``.
     """
     RequestPolicy.objects.get_or_create(pk=1)
     row = RequestPolicy.objects.select_for_update().get(pk=1)
     update_model(
-        row, changes, fields=PolicyChanges, actor=actor, action="raids.edit_request_policy",
+        row, changes, fields=PolicyChanges, actor=actor, action="raids.edit_request_policy", seen=version,
         summary=lambda changed: f"requests that need no officer: {changed}",
     )  # fmt: skip
     return row

@@ -199,10 +199,16 @@ MOST_CHOICES, LONGEST_CHOICE = 50, 200
 
 
 @use_case
-def edit_policy(*, actor: User | None, **changes: Unpack[PolicyChanges]) -> RecruitmentPolicy:
+def edit_policy(
+    *, actor: User | None, version: str | None = None, **changes: Unpack[PolicyChanges]
+) -> RecruitmentPolicy:
     """Change the guild's recruitment policy. A vote that is open goes on by the rules it was opened under.
 
+    Args:
+        version: the `core.versions.row_version` of the policy that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``unknown_field``; ``invalid`` naming the field.
     """
     if not RecruitmentPolicy.objects.exists():
@@ -210,22 +216,30 @@ def edit_policy(*, actor: User | None, **changes: Unpack[PolicyChanges]) -> Recr
     current = RecruitmentPolicy.objects.select_for_update().order_by("pk")[0]
     update_model(
         current, changes, fields=PolicyChanges, actor=actor, action="recruitment.edit_policy",
-        summary=lambda changed: f"recruitment policy changed: {changed}", full_clean=True,
+        summary=lambda changed: f"recruitment policy changed: {changed}", full_clean=True, seen=version,
     )  # fmt: skip
     return current
 
 
 @use_case
 def save_question(
-    *, question: ApplicationQuestion | None = None, actor: User | None, **values: Unpack[QuestionValues]
+    *,
+    question: ApplicationQuestion | None = None,
+    actor: User | None,
+    version: str | None = None,
+    **values: Unpack[QuestionValues],
 ) -> ApplicationQuestion:
     """Add a question to the questionnaire, or change one. Answers given before keep their wording.
 
+    Args:
+        version: the `core.versions.row_version` of the question that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``required`` where a choice has nothing to choose from, ``too_long``, ``unknown_field``, ``invalid`` naming
             the field.
     """
-    saved = question or ApplicationQuestion()
+    saved = ApplicationQuestion.objects.select_for_update().get(pk=question.pk) if question else ApplicationQuestion()
 
     def check() -> None:
         saved.choices = _choices(saved.choices)
@@ -235,7 +249,7 @@ def save_question(
 
     update_model(
         saved, values, fields=QuestionValues, actor=actor, action="recruitment.save_question",
-        summary=lambda changed: f"question: {saved.wording}", check=check, full_clean=True,
+        summary=lambda changed: f"question: {saved.wording}", check=check, full_clean=True, seen=version,
     )  # fmt: skip
     return saved
 

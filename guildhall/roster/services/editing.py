@@ -9,6 +9,7 @@ from guildhall.accounts.permissions import Principal
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.ids import CharacterId, UserId
 from guildhall.core.transactions import use_case
+from guildhall.core.versions import StaleEdit
 from guildhall.roster.models import Character
 
 from .characters import (
@@ -25,6 +26,18 @@ from .ranks import set_rank
 def version_of(character: Character) -> str:
     """Return what tells one state of a character from the next: for `edit_character`."""
     return character.updated_at.isoformat()
+
+
+def _in_words(character: Character) -> str:
+    rank = character.rank or "no rank"
+    facts = [
+        f"“{character}”",
+        character.character_class,
+        f"level {character.level}" if character.level else "",
+        str(rank),
+    ]
+    note = f", note “{character.note[:200]}”" if character.note else ""
+    return ", ".join(fact for fact in (*facts, character.get_status_display().lower()) if fact) + note
 
 
 @use_case
@@ -53,10 +66,11 @@ def edit_character(
     if seen:
         locked, _ = lock_with_owner(CharacterId(character.pk), UserId(getattr(changes.get("user"), "pk", 0)) or None)
         if version_of(locked) != seen:
-            raise Conflict(
-                f"{locked} was changed by somebody else meanwhile; nothing was stored. This page shows below how it "
-                "stands now. What you entered is still in the fields: check it and send it again.",
+            raise StaleEdit(
+                f"Nothing was stored: somebody else changed {locked} since you opened it. It stands now as: {_in_words(locked)}. "
+                "What you entered is still in the fields; send it again to put it in its place, or leave the page.",
                 code="changed_meanwhile",
+                figures={"version": version_of(locked)},
             )
     current = Character.objects.select_related("user", "rank").get(pk=character.pk)
     if "name" in changes and changes["name"].strip() != current.name:

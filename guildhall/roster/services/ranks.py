@@ -76,19 +76,23 @@ def create_rank(*, name: str, actor: User | None, **details: Unpack[RankDetails]
 
 
 @use_case
-def update_rank(*, rank: Rank, actor: User | None, **changes: Unpack[RankChanges]) -> Rank:
+def update_rank(*, rank: Rank, actor: User | None, version: str | None = None, **changes: Unpack[RankChanges]) -> Rank:
     """Change a rank; whoever holds it holds it still.
 
+    Args:
+        version: the `core.versions.row_version` of the rank that was being looked at; None: not asked.
+
     Raises:
+        StaleEdit: somebody else changed it since.
         BadInput: ``required``, ``out_of_range``, ``unknown_field``.
         Conflict: ``name_taken``.
     """
     locked = Rank.objects.select_for_update().get(pk=rank.pk)
-    _save(locked, changes, actor, "update_rank")
+    _save(locked, changes, actor, "update_rank", version)
     return locked
 
 
-def _save(rank: Rank, values: RankChanges, actor: User | None, verb: str) -> None:
+def _save(rank: Rank, values: RankChanges, actor: User | None, verb: str, seen: str | None = None) -> None:
     update_model(
         rank,
         _clean(values),
@@ -98,6 +102,7 @@ def _save(rank: Rank, values: RankChanges, actor: User | None, verb: str) -> Non
         summary=lambda changed: f"rank {rank} made" if verb == "create_rank" else f"rank {rank} changed: {changed}",
         check=lambda: _check(rank),
         conflict=lambda: _taken(rank),
+        seen=seen,
     )
 
 

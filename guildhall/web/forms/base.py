@@ -24,6 +24,7 @@ from guildhall.core.errors import BadInput, Conflict, GuildhallError
 from guildhall.core.form_fields import TextField, ValuesField
 from guildhall.core.idempotency import Outcome, run_idempotently
 from guildhall.core.previews import PreviewChanged, Shown, what_changed
+from guildhall.core.versions import StaleEdit
 from guildhall.web.pages import LEVELS, LONGEST_TOKEN, TOKEN, Done, me
 
 _SEVERAL = (forms.MultipleChoiceField, ValuesField, forms.FileField)
@@ -31,6 +32,7 @@ _SEVERAL = (forms.MultipleChoiceField, ValuesField, forms.FileField)
 
 class PageForm(forms.Form):
     """A form of a page. `name` tells several forms of one page apart; with `row` the same form stands once for each row.
+    A form that begins with what is stored has the `version` of that, which its use case takes as `seen_version`.
 
     Class attributes:
         blames: fields by the name that a service has for them, where it is another one.
@@ -39,11 +41,17 @@ class PageForm(forms.Form):
     blames: Mapping[str, str] = {}
 
     def __init__(
-        self, request: HttpRequest, name: str = "", *, initial: Mapping[str, object] | None = None, row: Any = ""
+        self,
+        request: HttpRequest,
+        name: str = "",
+        *,
+        initial: Mapping[str, object] | None = None,
+        row: Any = "",
+        version: str = "",
     ) -> None:
         self.request, self.form_name = request, name
         self.token = secrets.token_urlsafe(18)
-        self.version = ""  # of the row that is edited, as the page shows it (`core.versions`)
+        self._version = version
         self.error: GuildhallError | None = None
         self.sent = request.method == "POST" and request.POST.get("form", "") == name
         super().__init__(
@@ -102,6 +110,17 @@ class PageForm(forms.Form):
                 code="not_seen",
             )
         return found
+
+    @property
+    def version(self) -> str:
+        """Return the version of the row that is edited, as the fields show it (`core.versions`); empty where it has none.
+
+        A form that was refused keeps the one that it was opened on, so that the next try is judged by that; unless it was
+        refused for it, and says what is there now.
+        """
+        if isinstance(self.error, StaleEdit):
+            return str(self.error.figures["version"])
+        return self.hidden("version") if self.sent and self._version else self._version
 
     @property
     def needs_preview(self) -> bool:

@@ -86,11 +86,25 @@ class RuleForm(PageForm):
         }
 
 
-class SwitchForm(PageForm):
-    """Whether a rule is on, and whether it runs by itself."""
+class ChangeRuleForm(RuleForm):
+    """A rule that is there, changed. A figure that is emptied is taken out, and the service says where one is needed."""
 
     is_active = FlagField("on")
-    automatic = FlagField("run by itself when a period begins")
+
+    def offer(self, pool: DKPPool) -> None:
+        """Offer the rule's own pool too, where that is closed."""
+        field = cast(RowField, self.fields["pool"])
+        field.set_rows({row.pk: row for row in [*field.rows.values(), pool]}.values())
+
+    def values(self) -> dict[str, Any]:
+        """Return what the service takes."""
+        given = dict(self.cleaned_data)
+        return {name: value for name, value in given.items() if name not in ("pool", "days") or value is not None}
+
+
+def rule_initial(rule: PointRule) -> dict[str, object]:
+    """Return what the form of a rule begins with."""
+    return {name: getattr(rule, name) for name in ChangeRuleForm.base_fields}
 
 
 class PoolButtonForm(PageForm):

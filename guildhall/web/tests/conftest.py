@@ -87,3 +87,12 @@ def confirmed(response) -> dict[str, str]:
     found = {name: re.search(rf'name="{name}" value="([^"]*)"', page) for name in ("digest", "shown")}
     assert all(found.values()), "the page shows no preview"
     return {"once": token(response), **{name: html.unescape(match.group(1)) for name, match in found.items()}}
+
+
+def version(response, form: str) -> dict[str, str]:
+    """What a form of a page says of what it was opened on, as the browser would send it back; nothing where it says nothing."""
+    import re
+
+    pattern = f'name="form" value="{re.escape(form)}"><input type="hidden" name="version" value="([^"]+)"'
+    found = re.search(pattern, response.content.decode())
+    return {"version": found.group(1)} if found else {}

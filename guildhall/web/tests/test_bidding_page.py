@@ -14,7 +14,7 @@ from guildhall.points.models import DKPPool
 from guildhall.points.services import create_pool
 from guildhall.roster.services import create_rank
 
-from .conftest import Guild
+from .conftest import Guild, version
 
 GOOD = {
     "form": "policy", "once": "a-key", "mode": "sealed", "minimum_bid": "2", "increment": "5", "duration_seconds": "60",
@@ -76,9 +76,9 @@ def test_an_empty_guild_is_told_to_make_a_pool() -> None:
 def test_it_is_changed_and_a_running_auction_keeps_what_it_began_with(guild: Guild) -> None:
     running = start_session(session=NewSession(item_name="Cloak"), actor=guild.officer)
     client = browser(guild.officer)
-    shown = client.get(address(guild)).content.decode()
-    assert all(f'value="{value}"' in shown for value in Disclosure.values)
-    assert client.post(address(guild), GOOD).status_code == 302
+    page = client.get(address(guild))
+    assert all(f'value="{value}"' in page.content.decode() for value in Disclosure.values)
+    assert client.post(address(guild), {**GOOD, **version(page, "policy")}).status_code == 302
     policy = BiddingPolicy.objects.get(pool=guild.pool)
     assert (policy.mode, policy.disclosure, policy.tie_breaks) == ("sealed", "amounts", ["attendance", "roll"])
     assert (policy.duration_seconds, policy.anti_snipe_limit, str(policy.increment)) == (60, 3, "5.00")
@@ -106,7 +106,8 @@ def test_it_is_changed_and_a_running_auction_keeps_what_it_began_with(guild: Gui
 def test_what_the_api_refuses_is_refused_here_and_what_was_typed_stays(
     guild: Guild, field: str, value: Any, words: str
 ) -> None:
-    answer = browser(guild.officer).post(address(guild), {**GOOD, field: value})
+    client = browser(guild.officer)
+    answer = client.post(address(guild), {**GOOD, **version(client.get(address(guild)), "policy"), field: value})
     page = answer.content.decode()
     assert answer.status_code == 400
     assert words in page
@@ -168,6 +169,7 @@ def test_a_rule_is_made_changed_removed_and_taken_back_on_the_site(guild: Guild)
     path = f"/officers/bidding/rules/{made.pk}/"
     given = {
         **RULE,
+        **version(shown, "rule"),
         "once": "two",
         "effect": "tier",
         "tier": "2",

@@ -14,27 +14,28 @@ from guildhall.raids.services import add_check, award_attendance
 from guildhall.roster.models import Character
 from guildhall.roster.services import create_character, create_rank
 
-from .conftest import Guild, token
+from .conftest import Guild, token, version
 from .test_raids_and_items import raid
 
 __all__ = ["raid"]
 
 
 def send(client: Client, path: str, **fields):
-    return client.post(path, {"once": token(client.get(path)), **fields}, follow=True)
+    page = client.get(path)
+    return client.post(path, {"once": token(page), **version(page, str(fields.get("form", ""))), **fields}, follow=True)
 
 
 def facts(page, **changed: object) -> dict[str, object]:
     """What the edit form sends where nothing is touched."""
     text = page.content.decode()
-    seen = re.search(r'name="seen" value="([^"]+)"', text)
+    seen = re.search(r'name="form" value="edit"><input type="hidden" name="version" value="([^"]+)"', text)
     assert seen
     form = page.context["edit"]
     values = {name: form[name].value() for name in form.fields}
     rank = values.pop("rank")
     return {
         "form": "edit",
-        "seen": seen.group(1),
+        "version": seen.group(1),
         **{name: "" if value is None else value for name, value in values.items()},
         "rank": getattr(rank, "pk", "") or "",
         **changed,
@@ -84,7 +85,7 @@ def test_an_edit_of_what_somebody_else_changed_meanwhile_is_refused(sign_in, gui
     answer = client.post(path, {"once": token(page), **facts(page, level="62", note="kept")})
     assert answer.status_code == 409
     text = answer.content.decode()
-    assert "changed by somebody else meanwhile" in text
+    assert "somebody else changed Sorrel" in text
     assert "level 61" in text
     assert 'value="62"' in text
     one.refresh_from_db()

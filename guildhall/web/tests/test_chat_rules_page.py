@@ -15,7 +15,7 @@ from guildhall.auctions.services.conventions import conventions_named, save_conv
 from guildhall.loot.services import create_item
 from guildhall.web.forms.chat_rules import shown
 
-from .conftest import Guild
+from .conftest import Guild, version
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,7 @@ def browser(person: Any) -> Client:
 
 
 def send(client: Client, **values: Any) -> Any:
-    return client.post(PAGE, values)
+    return client.post(PAGE, {**version(client.get(PAGE), "conventions"), **values})
 
 
 @pytest.fixture

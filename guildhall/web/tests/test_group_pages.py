@@ -16,7 +16,7 @@ from guildhall.discord.models import DiscordMember, DiscordRole
 from guildhall.discord.roles.groups import create_group_mapping, delete_group_mapping, follow_members
 from guildhall.web.context import MAIN, OFFICERS
 
-from .conftest import Guild
+from .conftest import Guild, version
 
 GROUPS = ["Raid leader", "Loot officer", "Recruiter", "Treasurer"]
 
@@ -26,7 +26,8 @@ def group(name: str) -> PermissionGroup:
 
 
 def send(client: Client, path: str, form: str, **values: Any) -> Any:
-    return client.post(path, {"form": form, "once": uuid.uuid4().hex, **values}, follow=True)
+    opened = version(client.get(path), form)
+    return client.post(path, {"form": form, "once": uuid.uuid4().hex, **opened, **values}, follow=True)
 
 
 def may(guild: Guild, role: str = "member") -> set[str]:

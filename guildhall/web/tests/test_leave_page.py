@@ -11,15 +11,18 @@ from guildhall.raids.models import Leave
 from guildhall.raids.services import take_leave
 from guildhall.raids.services.leave import today
 
+from .conftest import version
+
 TAG = '<span class="tag warn">on leave'
 pytestmark = pytest.mark.django_db
 
 
 def send(client: Any, path: str, form: str, **typed: Any) -> Any:
-    page = client.get(path).content.decode()
+    opened = client.get(path)
+    page = opened.content.decode()
     before = page[: page.index(f'name="form" value="{form}"')] if f'value="{form}"' in page else ""
     token = before.rpartition('name="once" value="')[2].partition('"')[0] or "x"
-    return client.post(path, {"form": form, "once": token, **typed}, follow=True)
+    return client.post(path, {"form": form, "once": token, **version(opened, form), **typed}, follow=True)
 
 
 def test_a_member_takes_changes_and_ends_their_own(sign_in, guild):

@@ -9,7 +9,7 @@ from guildhall.points.models import LedgerEntry, PointRule
 from guildhall.points.selectors import balance_of
 from guildhall.points.services import update_rule
 
-from .conftest import Guild, confirmed, token
+from .conftest import Guild, confirmed, token, version
 
 
 def test_an_adjustment_is_previewed_then_posted(sign_in, guild: Guild) -> None:
@@ -191,7 +191,8 @@ def test_a_pool_is_made_and_changed(sign_in, guild: Guild) -> None:
     taken = client.post("/officers/pools/", {"form": "create", "once": "again", **fields})
     assert taken.status_code == 409
     path = f"/officers/pools/{guild.pool.pk}/"
-    client.post(path, {"form": "change", "once": token(client.get(path)), **fields, "name": "Luclin",
+    page = client.get(path)
+    client.post(path, {"form": "change", "once": token(page), **version(page, "change"), **fields, "name": "Luclin",
                        "decimal_places": "2"})  # fmt: skip
     guild.pool.refresh_from_db()
     assert guild.pool.name == "Luclin"

@@ -14,7 +14,7 @@ from guildhall.raids import services
 from guildhall.raids.calendar.services import answer_date
 from guildhall.raids.models import Event, Raid
 
-from .conftest import Guild, token
+from .conftest import Guild, token, version
 
 pytestmark = pytest.mark.django_db
 LINES = {
@@ -32,7 +32,8 @@ EVENT = {
 
 
 def send(client, path: str, **fields):
-    return client.post(path, {"once": token(client.get(path)), **fields}, follow=True)
+    page = client.get(path)
+    return client.post(path, {"once": token(page), **version(page, fields["form"]), **fields}, follow=True)
 
 
 def planned(guild: Guild, **values) -> Raid:

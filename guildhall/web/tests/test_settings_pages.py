@@ -12,13 +12,14 @@ from guildhall.recruitment.models import ApplicationQuestion
 from guildhall.recruitment.services.transitions import policy
 from guildhall.roster.services import create_rank
 
-from .conftest import Guild, token
+from .conftest import Guild, token, version
 
 RECRUITMENT = "/recruitment/settings/"
 
 
 def send(client: Client, path: str, form: str, **values: Any) -> Any:
-    return client.post(path, {"form": form, "once": token(client.get(path)), **values}, follow=True)
+    page = client.get(path)
+    return client.post(path, {"form": form, "once": token(page), **version(page, form), **values}, follow=True)
 
 
 def policy_values(**more: Any) -> dict[str, Any]:
@@ -40,7 +41,10 @@ def test_officers_set_how_the_guild_recruits(sign_in: Any, guild: Guild) -> None
         "Be kind.", 20, "vote", 3, "60.00", rank,
     )  # fmt: skip
     for field, value in (("trial_days", "0"), ("threshold_percent", "101"), ("tie", "coin"), ("quorum", "many")):
-        refused = client.post(RECRUITMENT, {"form": "policy", "once": field, **policy_values(**{field: value})})
+        opened = version(client.get(RECRUITMENT), "policy")
+        refused = client.post(
+            RECRUITMENT, {"form": "policy", "once": field, **opened, **policy_values(**{field: value})}
+        )
         assert refused.status_code == 400, field
         assert 'aria-invalid="true"' in refused.content.decode(), field
     assert policy().trial_days == 20

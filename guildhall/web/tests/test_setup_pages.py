@@ -17,7 +17,7 @@ from guildhall.points.models import DKPPool
 from guildhall.raids.models import Event
 from guildhall.recruitment.services.transitions import policy
 from guildhall.roster.models import Rank
-from guildhall.web.tests.conftest import Guild, confirmed, token
+from guildhall.web.tests.conftest import Guild, confirmed, token, version
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "torch of the hall"
@@ -43,7 +43,7 @@ def take(client: Client, step: str, **values: Any) -> Any:
     path = f"/officers/setup/{step}/"
     page = client.get(path)
     name = page.content.decode().split('name="form" value="')[1].split('"')[0]
-    response = client.post(path, {"form": name, "once": token(page), **values})
+    response = client.post(path, {"form": name, "once": token(page), **version(page, name), **values})
     assert response.status_code == 302, response.content.decode()
     settings_of_guild.forget()
     return response

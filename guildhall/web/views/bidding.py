@@ -8,6 +8,9 @@ from django.urls import reverse
 
 from guildhall.auctions import rule_text, selectors, services
 from guildhall.auctions.models import TieBreak
+from guildhall.auctions.services.rules import RuleValues
+from guildhall.core.model_updates import field_names
+from guildhall.core.versions import row_version
 from guildhall.points import selectors as points
 from guildhall.web.forms.auctions import BiddingRuleForm, PolicyForm, rule_initial
 from guildhall.web.forms.base import ButtonForm
@@ -31,10 +34,11 @@ def policy(request: HttpRequest, pool_id: int) -> HttpResponse:
     """Change what auctions of a pool start with. Those that run keep what they began with."""
     pool = points.pool_or_default(pool_id)
     standing = selectors.policy_of(pool)
-    form = PolicyForm(request, "policy", initial={name: getattr(standing, name) for name in PolicyForm.base_fields})
+    initial = {name: getattr(standing, name) for name in PolicyForm.base_fields}
+    form = PolicyForm(request, "policy", initial=initial, version=row_version(standing, initial))
 
     def act() -> Done:
-        services.save_policy(pool=pool, actor=me(request), **form.cleaned_data)
+        services.save_policy(pool=pool, actor=me(request), version=form.seen_version, **form.cleaned_data)
         return go(
             "bidding", message=f"Auctions of {pool} start with this from now on. Those that run stay as they are."
         )
@@ -65,11 +69,13 @@ def new_rule(request: HttpRequest) -> HttpResponse:
 def rule(request: HttpRequest, bidding_rule_id: int) -> HttpResponse:
     """Change a bidding rule, or remove it. Auctions that run keep the rules that they began with."""
     found = selectors.bidding_rule(bidding_rule_id)
-    form = BiddingRuleForm(request, "rule", initial=rule_initial(found))
+    form = BiddingRuleForm(
+        request, "rule", initial=rule_initial(found), version=row_version(found, field_names(RuleValues))
+    )
     remove = ButtonForm(request, "remove")
 
     def change() -> Done:
-        changed = services.save_rule(rule=found, actor=me(request), **form.values())
+        changed = services.save_rule(rule=found, actor=me(request), version=form.seen_version, **form.values())
         message = f"The rule {changed} is changed. Auctions that run stay as they are."
         return go("bidding", message=message, fragment="rules")
 

@@ -11,8 +11,11 @@ from guildhall.accounts.models import Section, User
 from guildhall.accounts.permissions import principal_of
 from guildhall.core.api.kept import until_next
 from guildhall.core.clock import now
+from guildhall.core.model_updates import field_names
+from guildhall.core.versions import row_version
 from guildhall.eqdkp.comments import comments_of
 from guildhall.raids.calendar import selectors, services
+from guildhall.raids.calendar.services import DateValues
 from guildhall.raids.models import CalendarEvent, CalendarSignup, Raid
 from guildhall.raids.selectors import events
 from guildhall.raids.services import start_date
@@ -142,10 +145,12 @@ def edit(request: HttpRequest, date_id: int) -> HttpResponse:
     """Change a date; the answers stay."""
     found = selectors.date_with_id(principal_of(request), date_id)
     initial = {name: getattr(found, name) for name in ChangeDateForm.base_fields if name != "event"}
-    form = ChangeDateForm(request, "date", initial={**initial, "event": str(found.event_id or "")})
+    initial["event"] = str(found.event_id or "")
+    version = row_version(found, field_names(DateValues))
+    form = ChangeDateForm(request, "date", initial=initial, version=version)
 
     def act() -> Done:
-        changed = services.change_date(date=found, actor=me(request), **form.values())
+        changed = services.change_date(date=found, actor=me(request), version=form.seen_version, **form.values())
         return go("date", changed.pk, message=f"{changed} is changed.")
 
     if form.sent and (response := form.run(act)) is not None:

@@ -13,6 +13,7 @@ from guildhall.core.errors import BadInput, Conflict
 from guildhall.core.guild import guild_zone
 from guildhall.roster import selectors, services
 from guildhall.roster.models import Character, CharacterAlias
+from guildhall.roster.services.editing import version_of
 from guildhall.web.forms.base import ButtonForm, PageForm
 from guildhall.web.forms.roster import AliasForm, EditCharacterForm, NewCharacterForm, RemoveForm, TransferForm
 from guildhall.web.pages import Done, as_number, go, me, page
@@ -55,9 +56,8 @@ def edit_character(request: HttpRequest, character_id: int) -> HttpResponse:
     """Change one character: what it is, whose it is, its other names, and whether it is on the roster."""
     found = selectors.character_page(character_id)
     joined = found.joined_at.astimezone(guild_zone()).date()
-    edit = EditCharacterForm(
-        request, "edit", initial={**{name: getattr(found, name) for name in FACTS}, "joined_at": joined}
-    )
+    initial = {**{name: getattr(found, name) for name in FACTS}, "joined_at": joined}
+    edit = EditCharacterForm(request, "edit", initial=initial, version=version_of(found))
     transfer = TransferForm(request, "transfer", initial={"user": found.user})
     main, remove, alias = ButtonForm(request, "main"), RemoveForm(request, "remove"), AliasForm(request, "alias")
     forget = [(row, ButtonForm(request, f"forget-{row.pk}")) for row in found.aliases.all()]
@@ -98,7 +98,7 @@ def _change(request: HttpRequest, form: EditCharacterForm, character: Character)
         by=principal_of(request),
         changes=changes,
         reason=form.cleaned_data["reason"],
-        seen=form.hidden("seen"),
+        seen=form.seen_version,
     )
     return go("character", done.pk, message=f"{done} is changed.")
 

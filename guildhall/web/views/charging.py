@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.core.errors import NotFound
+from guildhall.core.versions import row_version
 from guildhall.raids import charging, services
 from guildhall.raids.models import AttendanceStatus
 from guildhall.raids.policy import shares_in_force
@@ -42,10 +43,13 @@ def item_pool(request: HttpRequest, item_pool_id: int) -> HttpResponse:
         "description": found.description,
         "pools": [str(row.pk) for row in found.pools.all()],
     }
-    form, remove = ItemPoolForm(request, "change", initial=initial), ButtonForm(request, "remove")
+    form = ItemPoolForm(request, "change", initial=initial, version=row_version(found, initial))
+    remove = ButtonForm(request, "remove")
 
     def change() -> Done:
-        changed = services.save_item_pool(item_pool=found, actor=me(request), **form.cleaned_data)
+        changed = services.save_item_pool(
+            item_pool=found, actor=me(request), version=form.seen_version, **form.cleaned_data
+        )
         return go("item-pools", message=f"The item pool {changed} is changed. What was awarded stays as it was.")
 
     def take_away() -> Done:

@@ -14,6 +14,7 @@ from guildhall.auctions.chat.words import in_words
 from guildhall.auctions.services.chat import read_chat
 from guildhall.auctions.services.conventions import chat_rules, save_conventions
 from guildhall.core.errors import GuildhallError
+from guildhall.core.versions import row_version
 from guildhall.web.forms.chat_rules import ChatRulesForm, shown
 from guildhall.web.pages import Done, go, me, page
 
@@ -24,20 +25,20 @@ FILL, TRY = "fill", "try"
 def conventions(request: HttpRequest) -> HttpResponse:
     """Say how auctions are written, and see how lines would be read before it is saved."""
     row = chat_rules()
-    form = ChatRulesForm(
-        request, "conventions", initial={"base": row.base, **shown(ChatConventions.from_data(row.data))}
-    )
+    initial: dict[str, object] = {"base": row.base, **shown(ChatConventions.from_data(row.data))}
+    form = ChatRulesForm(request, "conventions", initial=initial, version=row_version(row, ["base", "data"]))
     read: list[tuple[str, list[str]]] = []
     status = 200
 
     def save() -> Done:
-        save_conventions(base=form.cleaned_data["base"], data=form.conventions(), actor=me(request))
+        base = form.cleaned_data["base"]
+        save_conventions(base=base, data=form.conventions(), actor=me(request), version=form.seen_version)
         return go("chat-rules", message="Chat is read so from now on.")
 
     if form.sent and form.pressed == FILL:
         base = form.hidden("base")
         chosen = {"base": base, "lines": form.hidden("lines"), **shown(ready_made(base))} if base in READY_MADE else {}
-        form = ChatRulesForm(request, "conventions", initial=chosen or form.initial)
+        form = ChatRulesForm(request, "conventions", initial=chosen or form.initial, version=form.version)
         form.is_bound = False
     elif form.sent and form.pressed == TRY:
         read = _tried(form)

@@ -15,6 +15,7 @@ from guildhall.accounts.ready_made import WORDS
 from guildhall.accounts.selectors import groups as all_groups
 from guildhall.accounts.selectors import permissions_of
 from guildhall.core.errors import NotAllowed, NotFound
+from guildhall.core.versions import row_version
 from guildhall.discord.models import DiscordGroupMapping, DiscordRole
 from guildhall.discord.roles.groups import create_group_mapping, delete_group_mapping, role_names
 from guildhall.discord.roles.sync import request_sync
@@ -56,7 +57,7 @@ def group(request: HttpRequest, group_id: int) -> HttpResponse:
         raise NotFound("There is no such group; somebody may have removed it.", code="unknown_group")
     initial = {name: getattr(found, name) for name in ("name", "description", "scopes")}
     change, give, take = (
-        GroupForm(request, "change", initial=initial),
+        GroupForm(request, "change", initial=initial, version=row_version(found, initial)),
         GiveForm(request, "give"),
         TakeForm(request, "take"),
     )
@@ -65,7 +66,7 @@ def group(request: HttpRequest, group_id: int) -> HttpResponse:
     actor = me(request)
 
     def changed() -> Done:
-        done = accounts.edit_group(group=found, actor=actor, **change.cleaned_data)
+        done = accounts.edit_group(group=found, actor=actor, version=change.seen_version, **change.cleaned_data)
         return go("group", done.pk, message=f"{done} is changed; it counts from now on.")
 
     def given() -> Done:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.accounts.permissions import principal_of
+from guildhall.core.versions import row_version
 from guildhall.raids import selectors, services
 from guildhall.raids.models import Leave
 from guildhall.raids.services.leave import today
@@ -49,7 +50,9 @@ def leave(request: HttpRequest, user_id: int) -> HttpResponse:
         return go("leave", person.pk, message=f"Written down: {made}.")
 
     def changed(form: ChangeLeaveForm, leave: Leave) -> Done:
-        done = services.change_leave(leave=leave, actor=me(request), for_others=for_others, **form.values())
+        done = services.change_leave(
+            leave=leave, actor=me(request), for_others=for_others, version=form.seen_version, **form.values()
+        )
         return go("leave", person.pk, message=f"Changed: {done}.")
 
     def ended(leave: Leave) -> Done:
@@ -87,7 +90,7 @@ def _row(request: HttpRequest, leave: Leave, *, may_set: bool, for_others: bool)
     initial = {"starts_on": leave.starts_on, "ends_on": leave.ends_on, "reason": leave.reason}
     return Row(
         leave=leave,
-        change=ChangeLeaveForm(request, f"change-{leave.pk}", initial=initial)
+        change=ChangeLeaveForm(request, f"change-{leave.pk}", initial=initial, version=row_version(leave, initial))
         if for_others or (may_set and open_still)
         else None,
         end=ButtonForm(request, f"end-{leave.pk}") if may_set and open_still else None,

@@ -15,6 +15,7 @@ from guildhall.accounts.visitors import is_visitor
 from guildhall.core.errors import GuildhallError
 from guildhall.core.guild import guild_zone
 from guildhall.core.validators import parse_day
+from guildhall.core.versions import row_version
 from guildhall.loot import selectors, services
 from guildhall.loot.doubts import known_item
 from guildhall.loot.models import LootDistribution
@@ -113,10 +114,10 @@ def edit_item(request: HttpRequest, item_id: int) -> HttpResponse:
     """Change an item: its name, category and rarity. Awards and prices stay with it."""
     found = selectors.item_by_id(item_id)
     initial = {name: getattr(found, name) for name in ItemForm.base_fields}
-    form = ItemForm(request, "item", initial=initial)
+    form = ItemForm(request, "item", initial=initial, version=row_version(found, initial))
 
     def act() -> Done:
-        done = services.update_item(item=found, actor=me(request), **form.cleaned_data)
+        done = services.update_item(item=found, actor=me(request), version=form.seen_version, **form.cleaned_data)
         return go("item", done.pk, message=f"{done} is changed. Its awards and prices stay with it.")
 
     if form.sent and (response := form.run(act)) is not None:

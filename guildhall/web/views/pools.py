@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from guildhall.core.versions import row_version
 from guildhall.points import selectors as points
 from guildhall.points import services
 from guildhall.web.forms.points import PoolForm
@@ -29,10 +30,11 @@ def pools(request: HttpRequest) -> HttpResponse:
 def pool(request: HttpRequest, pool_id: int) -> HttpResponse:
     """Change a pool."""
     found = points.pool_or_default(pool_id)
-    form = PoolForm(request, "change", initial={name: getattr(found, name) for name in PoolForm.base_fields})
+    initial = {name: getattr(found, name) for name in PoolForm.base_fields}
+    form = PoolForm(request, "change", initial=initial, version=row_version(found, initial))
 
     def act() -> Done:
-        changed = services.update_pool(pool=found, actor=me(request), **form.values())
+        changed = services.update_pool(pool=found, actor=me(request), version=form.seen_version, **form.values())
         return go("pools", message=f"The pool {changed} is changed.")
 
     if form.sent and (response := form.run(act)) is not None:

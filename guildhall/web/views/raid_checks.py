@@ -42,7 +42,8 @@ def check(request: HttpRequest, check_id: int) -> HttpResponse:
     """Change a check, remove it, or take everybody off it."""
     found = selectors.check_with_id(check_id)
     initial = {name: getattr(found, name) for name in CheckForm.base_fields}
-    form, clear = CheckForm(request, "check", initial=initial), ClearCheckForm(request, "clear")
+    form = CheckForm(request, "check", initial=initial, version=versions.check_version(found))
+    clear = ClearCheckForm(request, "clear")
     rows = [row for row in selectors.attendance_of_raid(found.raid_id) if row.attendance_check_id == found.pk]
 
     def change() -> Done:
@@ -72,7 +73,6 @@ def check(request: HttpRequest, check_id: int) -> HttpResponse:
     for one, action in ((form, change), (clear, remove)):
         if one.sent and (response := one.run(action)) is not None:
             return response
-    form.version = versions.check_version(selectors.check_with_id(check_id))
     context = {
         "form": form,
         "clear": clear,

@@ -38,7 +38,7 @@ from guildhall.raids.models import (
     UnmatchedName,
 )
 from guildhall.raids.usual_times import usual_nights
-from guildhall.raids.versions import attendance_version, raid_version
+from guildhall.raids.versions import attendance_version, event_version, raid_version
 from guildhall.roster.models import Character, CharacterAlias, Rank
 from guildhall.roster.selectors import character_by_name, person_by_name
 from guildhall.web.forms.base import PageForm, ReasonForm
@@ -284,7 +284,8 @@ def new_raid(request: HttpRequest) -> HttpResponse:
 def edit_raid(request: HttpRequest, raid_id: int) -> HttpResponse:
     """Change a raid's name, times, notes and worth; a new worth pays or takes the difference."""
     found = raid_selectors.raid_with_id(raid_id)
-    form = RaidForm(request, "raid", initial={name: getattr(found, name) for name in RaidForm.base_fields})
+    initial = {name: getattr(found, name) for name in RaidForm.base_fields}
+    form = RaidForm(request, "raid", initial=initial, version=raid_version(found))
 
     def act() -> Done:
         before = raid_values(found)
@@ -296,7 +297,6 @@ def edit_raid(request: HttpRequest, raid_id: int) -> HttpResponse:
 
     if form.sent and (response := form.run(act)) is not None:
         return response
-    form.version = raid_version(raid_selectors.raid_with_id(raid_id))
     risk = bids_at_risk(changes_of_entries(standing(context=found.context, kind=EntryKind.RAID)))
     return render(request, "web/raid_form.html", {"form": form, "raid": found, "risk": risk}, status=form.http_status)
 
@@ -335,7 +335,8 @@ def attendance(request: HttpRequest, attendance_id: int) -> HttpResponse:
     """Put one person's attendance at one check right: another status or worth, or off the list."""
     row = raid_selectors.attendance_row(attendance_id)
     raid = row.attendance_check.raid
-    form = AttendanceForm(request, initial={"status": row.status, "points": row.given_points})
+    initial = {"status": row.status, "points": row.given_points}
+    form = AttendanceForm(request, initial=initial, version=attendance_version(row))
 
     def act() -> Done:
         given = form.cleaned_data
@@ -360,7 +361,6 @@ def attendance(request: HttpRequest, attendance_id: int) -> HttpResponse:
 
     if form.sent and (response := form.run(act)) is not None:
         return response
-    form.version = attendance_version(raid_selectors.attendance_row(attendance_id))
     risk = bids_at_risk(changes_of_undoing(documents=[row.document]))
     context = {"form": form, "row": row, "raid": raid, "risk": risk}
     return render(request, "web/attendance.html", context, status=form.http_status)
@@ -391,10 +391,11 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         for name in (*EventForm.base_fields, "usual_minutes", "full_bonus")
         if name != "pools"
     }
-    form = EventPlanForm(request, "change", initial={**initial, **plan_initial(found), "pools": pools_of(found)})
+    initial |= {**plan_initial(found), "pools": pools_of(found)}
+    form = EventPlanForm(request, "change", initial=initial, version=event_version(found))
 
     def act() -> Done:
-        changed = raid_services.update_event(event=found, actor=me(request), **form.values())
+        changed = raid_services.update_event(event=found, actor=me(request), version=form.seen_version, **form.values())
         return go("events", message=f"The event {changed} is changed.")
 
     if form.sent and (response := form.run(act)) is not None:

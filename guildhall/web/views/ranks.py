@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.core.errors import GuildhallError
+from guildhall.core.versions import row_version
 from guildhall.roster import selectors, services
 from guildhall.roster.models import Rank
 from guildhall.roster.services import BulkRankResult
@@ -41,7 +42,13 @@ def rank_list(request: HttpRequest) -> HttpResponse:
             rank,
             used[rank.pk].held,
             used[rank.pk].is_used,
-            RankForm(request, f"change-{rank.pk}", initial={name: getattr(rank, name) for name in FACTS}, row=rank.pk),
+            RankForm(
+                request,
+                f"change-{rank.pk}",
+                initial={name: getattr(rank, name) for name in FACTS},
+                row=rank.pk,
+                version=row_version(rank, FACTS),
+            ),
             ButtonForm(request, f"remove-{rank.pk}"),
         )
         for rank in known
@@ -54,7 +61,9 @@ def rank_list(request: HttpRequest) -> HttpResponse:
         )
 
     def changed(row: Row) -> Done:
-        done = services.update_rank(rank=row.rank, actor=me(request), **row.change.cleaned_data)
+        done = services.update_rank(
+            rank=row.rank, actor=me(request), version=row.change.seen_version, **row.change.cleaned_data
+        )
         return go("ranks", message=f"The rank {done} is changed.")
 
     def removed(row: Row) -> Done:

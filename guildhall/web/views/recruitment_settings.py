@@ -9,8 +9,11 @@ from django.shortcuts import render
 
 from guildhall.accounts.permissions import principal_of
 from guildhall.core.errors import NotFound
+from guildhall.core.model_updates import field_names
+from guildhall.core.versions import row_version
 from guildhall.recruitment import selectors, services
 from guildhall.recruitment.models import ApplicationQuestion
+from guildhall.recruitment.services.reviewing import QuestionValues
 from guildhall.recruitment.services.transitions import policy
 from guildhall.web.forms.base import PageForm
 from guildhall.web.forms.recruitment_settings import QuestionForm, RecruitmentPolicyForm, question_initial
@@ -24,14 +27,14 @@ def settings(request: HttpRequest) -> HttpResponse:
     """Return the questionnaire with a form for one more question, and for officers the policy."""
     current, may_edit = policy(), selectors.may_edit_policy(principal_of(request))
     initial = {name: getattr(current, name) for name in RecruitmentPolicyForm.base_fields}
-    change = RecruitmentPolicyForm(request, "policy", initial=initial)
+    change = RecruitmentPolicyForm(request, "policy", initial=initial, version=row_version(current, initial))
     asked = list(selectors.all_questions())
     order = max((one.order for one in asked), default=0) + STEP
     add = QuestionForm(request, "question", initial={"order": order})
 
     def store() -> Done:
         selectors.require_policy_maker(principal_of(request))
-        services.edit_policy(actor=me(request), **change.cleaned_data)
+        services.edit_policy(actor=me(request), version=change.seen_version, **change.cleaned_data)
         return go("recruitment-settings", message="Stored. Votes that are open go on as they began.")
 
     def make() -> Done:
@@ -53,10 +56,11 @@ def question(request: HttpRequest, question_id: int) -> HttpResponse:
     found = ApplicationQuestion.objects.filter(pk=question_id).first()
     if found is None:
         raise NotFound("There is no such question.", code="unknown_question")
-    form = QuestionForm(request, "question", initial=question_initial(found))
+    version = row_version(found, field_names(QuestionValues))
+    form = QuestionForm(request, "question", initial=question_initial(found), version=version)
 
     def act() -> Done:
-        services.save_question(question=found, actor=me(request), **form.values())
+        services.save_question(question=found, actor=me(request), version=form.seen_version, **form.values())
         return go("recruitment-settings", message="The question is changed.", fragment="questions")
 
     if form.sent and (response := form.run(act)) is not None:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.accounts.permissions import principal_of
+from guildhall.core.versions import row_version
 from guildhall.raids import request_selectors as selectors
 from guildhall.raids.models import MemberRequest
 from guildhall.raids.services import requests as services
@@ -82,9 +83,9 @@ def decide(request: HttpRequest) -> HttpResponse:
     """Return what is asked for, each with one press to approve it; below it what was decided, and what needs no officer."""
     who, officer = principal_of(request), me(request)
     yes, no = RequestButtonForm(request, "approve"), RefuseForm(request, "refuse")
-    policy = RequestPolicyForm(
-        request, "policy", initial={name: getattr(services.request_policy(), name) for name in POLICY}
-    )
+    setting = services.request_policy()
+    initial = {name: getattr(setting, name) for name in POLICY}
+    policy = RequestPolicyForm(request, "policy", initial=initial, version=row_version(setting, POLICY))
 
     def approve() -> Done:
         asked = selectors.request_with_id(yes.cleaned_data["asked"])
@@ -98,7 +99,7 @@ def decide(request: HttpRequest) -> HttpResponse:
 
     def set_policy() -> Done:
         who.require("roster:write")
-        services.edit_request_policy(actor=officer, **policy.cleaned_data)
+        services.edit_request_policy(actor=officer, version=policy.seen_version, **policy.cleaned_data)
         return go("requests-decide", message="That is the setting from now on.")
 
     actions: Actions = [(yes, approve), (no, refuse), (policy, set_policy)]

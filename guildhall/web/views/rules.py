@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
+from guildhall.core.errors import GuildhallError
 from guildhall.core.money import ZERO
 from guildhall.core.previews import Shown
+from guildhall.core.versions import row_version
 from guildhall.points import selectors as points
 from guildhall.points import services
 from guildhall.points.ledger import preview_reversal
 from guildhall.points.models import DKPPool, PointRule
 from guildhall.points.uncovered import bids_at_risk, changes_of_undoing
-from guildhall.web.forms.base import ButtonForm, ReasonForm
-from guildhall.web.forms.points import PoolButtonForm, RuleForm, SwitchForm
+from guildhall.web.forms.base import ButtonForm, PageForm, ReasonForm
+from guildhall.web.forms.points import ChangeRuleForm, PoolButtonForm, RuleForm, rule_initial
 from guildhall.web.pages import Done, go, me, page
 
 
@@ -61,10 +65,12 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 @page("points:write")
 def rule(request: HttpRequest, rule_id: int) -> HttpResponse:
-    """Return what a rule would do to each person now; run it; switch it on or off."""
+    """Return what a rule would do to each person now; run it; change it, or remove one that never ran."""
     found = points.rule(rule_id)
-    run = ButtonForm(request, "run")
-    switch = SwitchForm(request, "switch", initial={"is_active": found.is_active, "automatic": found.automatic})
+    run, remove = ButtonForm(request, "run"), ButtonForm(request, "remove")
+    initial = rule_initial(found)
+    change = ChangeRuleForm(request, "change", initial=initial, version=row_version(found, initial))
+    change.offer(found.pool)
 
     def go_on() -> Done:
         done = services.run_rule(rule=found, actor=me(request), digest=run.digest)
@@ -72,11 +78,19 @@ def rule(request: HttpRequest, rule_id: int) -> HttpResponse:
         words = f"{found} run for {done.period_key}: {people}, {done.total} points."
         return go("rules", message=words, fragment=f"run-{done.pk}")
 
-    def turn() -> Done:
-        changed = services.update_rule(rule=found, actor=me(request), **switch.cleaned_data)
-        return go("rule", changed.pk, message=f"The rule {changed} is {'on' if changed.is_active else 'off'}.")
+    def store() -> Done:
+        changed = services.update_rule(rule=found, actor=me(request), version=change.seen_version, **change.values())
+        state = "" if changed.is_active else " It is off: it does not run."
+        return go("rule", changed.pk, message=f"The rule {changed} is changed; what it did stays.{state}")
 
-    for form, action in ((run, go_on), (switch, turn)):
+    def take_away() -> Done:
+        services.delete_rule(rule=found, actor=me(request))
+        return go("rules", message=f"The rule {found} is removed; it never ran.")
+
+    actions: list[tuple[PageForm, Callable[[], Done]]] = [(run, go_on), (remove, take_away)]
+    if change.pressed != "preview":
+        actions.append((change, store))
+    for form, action in actions:
         if form.sent and (response := form.run(action)) is not None:
             return response
     steps = services.preview_rule(rule=found)
@@ -85,7 +99,10 @@ def rule(request: HttpRequest, rule_id: int) -> HttpResponse:
         "rule": found,
         "done": points.standing_run(found, period),
         "run": run,
-        "switch": switch,
+        "change": change,
+        "remove": remove,
+        "changed": _changed(change, found),
+        "has_run": found.runs.exists(),
         "steps": steps,
         "risk": services.bids_at_risk_of(found, steps),
         "shown": services.shown_now(found, steps),
@@ -93,7 +110,27 @@ def rule(request: HttpRequest, rule_id: int) -> HttpResponse:
         "total": sum((step.change for step in steps), ZERO),
         "period": period,
     }
-    return render(request, "web/rule.html", context, status=max(run.http_status, switch.http_status))
+    status = max(form.http_status for form in (run, remove, change))
+    return render(request, "web/rule.html", context, status=status)
+
+
+def _changed(form: ChangeRuleForm, found: PointRule) -> dict[str, object] | None:
+    """Return what the rule would do by what the form says, where that is asked for; a refusal is shown in the form."""
+    if form.pressed != "preview" or not form.is_valid():
+        return None
+    try:
+        rule = services.rule_with(rule=found, **form.values())
+    except GuildhallError as error:
+        form.refuse(error)
+        return None
+    steps = services.preview_rule(rule=rule)
+    return {
+        "rule": rule,
+        "steps": steps,
+        "risk": services.bids_at_risk_of(rule, steps),
+        "by_attendance": rule.kind in PointRule.BY_ATTENDANCE,
+        "total": sum((step.change for step in steps), ZERO),
+    }
 
 
 @page("points:write")

@@ -26,8 +26,10 @@ from guildhall.core.guild import (
     guild_settings,
     guild_time_zone,
     mark_step,
+    stored_settings,
 )
 from guildhall.core.time_zones import time_zones
+from guildhall.core.versions import row_version
 from guildhall.ops.backups import newest
 from guildhall.points.services import create_pool
 from guildhall.raids.selectors import events
@@ -169,10 +171,12 @@ class Made:
 
 
 def _guild(request: HttpRequest) -> Made:
-    form = GuildForm(request, "guild", initial={"name": guild_name(), "time_zone": guild_time_zone()})
+    version = row_version(stored_settings(), ["name", "time_zone"])
+    initial = {"name": guild_name(), "time_zone": guild_time_zone()}
+    form = GuildForm(request, "guild", initial=initial, version=version)
 
     def act() -> Done:
-        edit_guild(actor=me(request), **form.cleaned_data)
+        edit_guild(actor=me(request), version=form.seen_version, **form.cleaned_data)
         now = clock.now().astimezone(ZoneInfo(form.cleaned_data["time_zone"]))
         return go("guild-setup", message=f"Stored. By the guild’s clock it is {now:%H:%M} now.")
 
@@ -222,12 +226,13 @@ def _events(request: HttpRequest) -> Made:
 
 
 def _recruitment(request: HttpRequest) -> Made:
-    initial = {"is_open": policy().is_open, "strangers": visitor_access().recruitment}
-    form = RecruitmentStepForm(request, "recruitment", initial=initial)
+    current = policy()
+    initial = {"is_open": current.is_open, "strangers": visitor_access().recruitment}
+    form = RecruitmentStepForm(request, "recruitment", initial=initial, version=row_version(current, ["is_open"]))
 
     def act() -> Done:
         is_open, strangers = form.cleaned_data["is_open"], form.cleaned_data["strangers"]
-        edit_policy(actor=me(request), is_open=is_open)
+        edit_policy(actor=me(request), version=form.seen_version, is_open=is_open)
         edit_visitor_access(actor=me(request), **{Section.RECRUITMENT.value: is_open and strangers})
         who = "Everybody may apply." if strangers else "Whoever has an account may apply."
         return go("guild-setup", message=who if is_open else "Nobody can apply now.")
@@ -236,13 +241,14 @@ def _recruitment(request: HttpRequest) -> Made:
 
 
 def _backups(request: HttpRequest) -> Made:
-    known = guild_settings()
+    known = stored_settings()
     initial = {"days": known.backup_every_days or 1, "keep": known.backup_keep}
-    form = BackupForm(request, "backups", initial=initial)
+    version = row_version(known, ["backup_every_days", "backup_keep"])
+    form = BackupForm(request, "backups", initial=initial, version=version)
 
     def act() -> Done:
         days, keep = form.cleaned_data["days"], form.cleaned_data["keep"]
-        edit_guild(actor=me(request), backup_every_days=days, backup_keep=keep)
+        edit_guild(actor=me(request), version=form.seen_version, backup_every_days=days, backup_keep=keep)
         if not days:
             return go("guild-setup", message="No backup is made by itself.")
         every = "day" if days == 1 else f"{days} days"

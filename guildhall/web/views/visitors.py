@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from guildhall.accounts.models import Section
 from guildhall.accounts.visitors import edit_visitor_access, visitor_access
+from guildhall.core.versions import row_version
 from guildhall.web.forms.people import VisitorsForm
 from guildhall.web.pages import Done, go, me, officers, page
 from guildhall.web.setup_steps import note_step
@@ -16,10 +17,12 @@ from guildhall.web.setup_steps import note_step
 def visitors(request: HttpRequest) -> HttpResponse:
     """Open or close each section to people who are not signed in."""
     row = visitor_access()
-    form = VisitorsForm(request, "access", initial={name: name in row.open_sections for name in Section.values})
+    initial = {name: name in row.open_sections for name in Section.values}
+    form = VisitorsForm(request, "access", initial=initial, version=row_version(row, Section.values))
 
     def save() -> Done:
-        opened = sorted(edit_visitor_access(actor=me(request), **form.cleaned_data).open_sections)
+        saved = edit_visitor_access(actor=me(request), version=form.seen_version, **form.cleaned_data)
+        opened = sorted(saved.open_sections)
         note_step("visitors", actor=me(request))
         return go("visitors", message=f"Open to strangers: {', '.join(opened)}." if opened else "Everything is closed.")
 
