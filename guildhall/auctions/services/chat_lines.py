@@ -21,7 +21,16 @@ from guildhall.points.models import DKPPool
 from guildhall.raids.models import Raid
 
 from .. import chat
-from ..chat.same_line import MOST_APART, SAME_TIME, Hearing, KeptLine, Offsets, clock_offsets, said_elsewhere, same_line
+from ..chat.same_line import (
+    MOST_APART,
+    Hearing,
+    KeptLine,
+    Offsets,
+    clock_offsets,
+    one_quarter,
+    said_elsewhere,
+    same_line,
+)
 from ..models import BidSession, ChatLine, ChatWords, Status
 
 #: The same announcement in another channel within this time may be one announcement: a person looks.
@@ -131,7 +140,7 @@ def hear(event: chat.ChatEvent, session: BidSession | None, kind: str, call: Cal
     log = call.log_of(event)
     hearing = Hearing(log, event.channel, at, event.fingerprint)
     offsets = call.offsets.get(log, Offsets())
-    rows = {row.pk: row for row in _candidates(event.text_key, at, offsets)}
+    rows = {row.pk: row for row in _candidates(event.text_key, at)}
     kept = [kept_line(row) for row in rows.values()]
     same = same_line(hearing, kept, offsets.sure)
     if same is not None:
@@ -157,14 +166,17 @@ def hear(event: chat.ChatEvent, session: BidSession | None, kind: str, call: Cal
     return Known(row, is_new=True, doubt=doubt, detail=detail)
 
 
-def _candidates(words: str, at: dt.datetime, offsets: Offsets) -> list[ChatLine]:
-    """Return the kept lines of the same words that may be this one."""
+def _candidates(words: str, at: dt.datetime) -> list[ChatLine]:
+    """Return the kept lines of the same words that may be this one under the clock of any time zone. A log that came
+    before is among them whatever is known of its clock now."""
     same = ChatLine.objects.filter(text_key=words)
-    found = list(same.filter(said_at__gte=at - ELSEWHERE, said_at__lte=at + ELSEWHERE).order_by("said_at", "pk"))
-    for offset in sorted((offsets.sure | offsets.possible) - {dt.timedelta(0)}):
-        then = at - offset
-        found += same.filter(said_at__gte=then - SAME_TIME, said_at__lte=then + SAME_TIME).order_by("said_at", "pk")
-    return found
+    times = same.filter(said_at__gte=at - MOST_APART - ELSEWHERE, said_at__lte=at + MOST_APART + ELSEWHERE)
+    near = [
+        pk
+        for pk, then in times.values_list("pk", "said_at")
+        if then and abs(at - then - one_quarter(at - then)) <= ELSEWHERE
+    ]
+    return list(same.filter(pk__in=near).order_by("said_at", "pk"))
 
 
 def _entry(hearing: Hearing) -> list[str]:

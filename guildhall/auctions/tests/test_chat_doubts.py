@@ -9,6 +9,7 @@ import pytest
 from guildhall.auctions.models import BidHistory, BidSession, ChatLine
 from guildhall.auctions.services.chat_doubts import Correction, apply_doubt, dismiss_doubt, reopen_doubt
 from guildhall.core.errors import BadInput, Conflict, NotFound
+from guildhall.core.models import AuditEvent
 from guildhall.loot.services import create_item
 
 from . import build
@@ -88,6 +89,9 @@ def test_a_dismissed_doubt_stays_so_and_can_be_opened_again(bot: Any, officer: A
         reopen_doubt(fingerprint=fingerprint, actor=officer)
     assert refusal.value.code == "doubt_not_dismissed"
     assert ChatLine.objects.get().decided_by is None
+    told = AuditEvent.objects.filter(target_id=str(ChatLine.objects.get().pk), action__endswith="_doubt").order_by("pk")
+    assert [one.action for one in told] == ["auctions.dismiss_doubt", "auctions.reopen_doubt"]
+    assert told[1].actor == officer
 
 
 def test_a_doubt_becomes_whatever_it_is_said_to_be(bot: Any, officer: Any, pool: Any, people: Any) -> None:

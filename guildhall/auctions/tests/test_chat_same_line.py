@@ -133,6 +133,39 @@ def test_a_log_of_another_time_zone_awards_nothing_twice(bot: Any, pool: Any, pe
     assert len(spent()) == 2 * len(before)
 
 
+@pytest.mark.every_database
+def test_the_second_logger_in_another_time_zone_sends_again_whole_and_line_by_line(
+    bot: Any, pool: Any, people: Any
+) -> None:
+    say(bot, *(said(clock, words) for clock, words in NIGHT))
+    before = spent()
+    theirs = [said(f"{int(clock[:2]) - 3:02}{clock[2:]}", words) for clock, words in NIGHT]
+    for lines in (theirs, theirs, *([line] for line in theirs)):
+        heard = say(bot, *lines, logger="Borel")
+        assert all(event["applied"]["repeated"] for event in heard), lines
+    # What this clock is, is known from now on: one new line of it is told too.
+    say(bot, said("22:00:00", f"Grats Aeli {MAUL} 12 dkp"))
+    assert say(bot, said("19:00:01", f"Grats Aeli {MAUL} 12 dkp"), logger="Borel")[0]["applied"]["repeated"] is True
+    assert len(spent()) == len(before) + 1
+
+
+@pytest.mark.every_database
+def test_a_log_in_two_pieces_that_part_between_two_equal_awards_is_charged_for_two(
+    bot: Any, pool: Any, people: Any
+) -> None:
+    words = f"Grats Aeli {MAUL} 12 dkp"
+    say(bot, said("20:15:05", words))
+    say(bot, said("20:15:03", words), said("20:15:06", words), logger="Borel")
+    assert balance(people[0], pool) == "76.00/0.00"
+    (heard,) = say(bot, said("20:15:02", words))
+    assert heard["applied"]["repeated"] is True
+    say(bot, said("20:15:02", words), said("20:15:05", words))
+    assert [amount for _item, _who, amount in spent()] == [12, 12]
+    # A third in the same log is a third award, whoever lacks it.
+    say(bot, said("20:15:02", words), said("20:15:05", words), said("20:15:08", words))
+    assert balance(people[0], pool) == "64.00/0.00"
+
+
 def test_one_line_under_another_clock_is_a_doubt(bot: Any, pool: Any, people: Any) -> None:
     words = f"Grats Aeli {MAUL} 12 dkp"
     say(bot, said("20:15:02", words))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+from itertools import pairwise
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from guildhall.auctions.chat import Awarded, ChatEvent, parse_chat
@@ -71,11 +73,16 @@ def test_two_channels_at_once_are_one_announcement() -> None:
 
 
 class Evening:
-    """What the database does, without one: lines kept from call to call."""
+    """What the database does, without one: lines kept from call to call. `unclear` counts the doubts among them."""
 
     def __init__(self) -> None:
         self.kept: list[KeptLine] = []
-        self.doubts = 0
+        self.unclear = 0
+
+    @property
+    def charged(self) -> int:
+        """How many were taken for said, by nobody's word."""
+        return len(self.kept) - self.unclear
 
     def send(self, log: str, lines: list[tuple[int, str]], shift: int = 0) -> None:
         mine = [(words, at(second + shift)) for second, words in lines]
@@ -85,37 +92,107 @@ class Evening:
         for words, when in mine:
             times[words, when] = times.get((words, when), 0) + 1
             hearing = Hearing(log, "raid", when, f"{words} {when} {times[words, when]}")
-            same = same_line(hearing, [one for one in self.kept if one.words == words], offsets.sure)
             others = [one for one in self.kept if one.words == words]
-            if same is None and same_line(hearing, others, offsets.possible):
-                self.doubts += 1
+            same = same_line(hearing, others, offsets.sure)
             if same is None:
+                self.unclear += same_line(hearing, others, offsets.possible) is not None
                 self.kept.append(KeptLine(len(self.kept), words, when, (hearing,)))
             elif hearing not in same.heard:
                 place = self.kept.index(same)
                 self.kept[place] = KeptLine(same.key, words, same.said_at, (*same.heard, hearing))
 
 
-@given(SAID, st.data())
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+Piece = tuple[str, list[tuple[int, str]], int]
+
+
+def in_pieces(draw: st.DrawFn, log: str, said: list[tuple[int, str]], shift: int) -> list[Piece]:
+    """A log cut anywhere, also between equal words within seconds, or within one."""
+    cuts = sorted({0, len(said), *draw(st.lists(st.integers(0, len(said)), max_size=2))})
+    return [(log, said[a:b], shift) for a, b in pairwise(cuts)]
+
+
+@st.composite
+def evenings(draw: st.DrawFn, zones: st.SearchStrategy[int]) -> tuple[list[tuple[int, str]], list[Piece], list[Piece]]:
+    """What was said, the pieces of two people's logs of it in any order, and what is sent again after them. The second
+    may come later and leave earlier."""
+    said = draw(SAID)
+    shift = draw(zones) + draw(st.integers(-3, 3))
+    theirs = said[draw(st.integers(0, 2)) : len(said) - draw(st.integers(0, 2))]
+    pieces = [*in_pieces(draw, "fenn", said, 0), *in_pieces(draw, "aeli", theirs, shift)]
+    again = draw(st.lists(st.sampled_from(pieces), max_size=3))
+    return said, draw(st.permutations(pieces)), [*again, ("fenn", said, 0), ("aeli", theirs, shift)]
+
+
+#: `GUILDHALL_EXAMPLES=500` tries more than every run of the suite does.
+EXAMPLES = int(os.environ.get("GUILDHALL_EXAMPLES", "60"))
+MANY = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+@given(evenings(st.just(0)))
+@example(
+    (said := [(0, TEXTS[0]), (3, TEXTS[0])], [("fenn", said[1:], 0), ("aeli", said, 1), ("fenn", said[:1], 0)], [])
+)
+@MANY
 def test_two_loggers_in_pieces_again_and_in_any_order_say_it_once(
+    night: tuple[list[tuple[int, str]], list[Piece], list[Piece]],
+) -> None:
+    said, pieces, again = night
+    evening = Evening()
+    for log, lines, off in pieces:
+        evening.send(log, lines, off)
+        assert evening.charged <= len(said)
+    for log, lines, off in again:
+        evening.send(log, lines, off)
+    assert (evening.charged, evening.unclear) == (len(said), 0)
+
+
+@given(evenings(st.sampled_from([3600, -18000, 20700])))
+@MANY
+def test_two_loggers_in_two_time_zones_are_never_charged_for_more_than_was_said(
+    night: tuple[list[tuple[int, str]], list[Piece], list[Piece]],
+) -> None:
+    """One text alone does not tell a time zone: that is a doubt."""
+    said, pieces, again = night
+    evening = Evening()
+    for log, lines, off in pieces:
+        evening.send(log, lines, off)
+        assert evening.charged <= len(said)
+    for log, lines, off in again:
+        evening.send(log, lines, off)
+    kept = len(evening.kept)
+    for log, lines, off in again:
+        evening.send(log, lines, off)
+    assert len(evening.kept) == kept
+    assert evening.charged <= len(said) <= kept
+    is_told = len(pieces) == 2 and all(len({words for _second, words in lines}) > 1 for _log, lines, _off in pieces)
+    assert not is_told or (evening.charged, evening.unclear) == (len(said), 0)
+
+
+@given(SAID, st.data())
+@MANY
+def test_three_loggers_in_any_pieces_and_in_any_order_say_it_once(
     said: list[tuple[int, str]], data: st.DataObject
 ) -> None:
+    pieces = [
+        piece
+        for log, skew in (("fenn", 0), ("aeli", data.draw(st.integers(0, 2))), ("orla", data.draw(st.integers(-1, 0))))
+        for piece in in_pieces(data.draw, log, said, skew)
+    ]
     evening = Evening()
-    zone = data.draw(st.sampled_from([0, 0, 3600, -18000, 20700]), label="zone")
-    shift = zone + data.draw(st.integers(-1, 1), label="skew")
-    cut = data.draw(st.integers(0, len(said)), label="cut")
-    while any(words == later and abs(then - at) <= 4 for at, words in said[:cut] for then, later in said[cut:]):
-        cut += 1  # no piece ends between equal words within seconds: which of them came again cannot be told
-    pieces = [("fenn", said[:cut], 0), ("fenn", said[cut:], 0), ("aeli", said, shift)]
-    again = [("fenn", said, 0), ("aeli", said, shift), ("fenn", said[cut:], 0)]
-    for log, lines, off in data.draw(st.permutations(pieces), label="order") + again:
+    for log, lines, off in data.draw(st.permutations(pieces)):
         evening.send(log, lines, off)
-    counted = len(evening.kept) - evening.doubts
-    assert counted <= len(said)
-    is_told = len({words for _second, words in said}) > 1 and cut in (0, len(said))
-    if zone == 0 or is_told:  # one text alone does not tell a time zone: that is a doubt
-        assert (counted, evening.doubts) == (len(said), 0)
+        assert evening.charged <= len(said)
+    evening.send("fenn", said)
+    assert (evening.charged, evening.unclear) == (len(said), 0)
+
+
+def test_a_line_that_is_too_late_for_what_was_said_is_new_though_another_log_lies_between() -> None:
+    evening = Evening()
+    for log, seconds, said in (("fenn", 0, 1), ("aeli", 3, 1), ("orla", 6, 2), ("fenn", 6, 2), ("fenn", 9, 3)):
+        evening.send(log, [(seconds, TEXTS[0])])
+        assert (evening.charged, evening.unclear) == (said, 0), log
 
 
 def test_a_zone_is_told_by_two_lines_and_possible_by_one() -> None:
