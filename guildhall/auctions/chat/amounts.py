@@ -7,7 +7,7 @@ are two, and a person has to choose. A minus is refused, a plus is a step over t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 #: No guild has more; a longer number is a slip of the keyboard.
@@ -27,7 +27,7 @@ _PLAIN = re.compile(r"\d+|\d{1,3}(?:,\d{3})+")
 @dataclass(frozen=True, slots=True)
 class Amount:
     """What was offered: one of the three; `problem` says why none can be told (`no_amount`, `two_amounts`,
-    `bad_amount`)."""
+    `bad_amount`), and `unread` are the numbers as they stand that are none then."""
 
     amount: Decimal | None = None
     increment: Decimal | None = None
@@ -35,6 +35,7 @@ class Amount:
     problem: str = ""
     detail: str = ""
     rest: str = ""
+    unread: tuple[str, ...] = ()
 
 
 def read_amount(text: str, *, allow_zero: bool = False) -> Amount:
@@ -48,14 +49,29 @@ def read_amount(text: str, *, allow_zero: bool = False) -> Amount:
         without = _ALL_IN.sub(" ", rest)
         if not _TOKEN.search(without):
             return Amount(all_in=True, rest=without)
-        return Amount(problem="two_amounts", detail="It says all in and names a number.", rest=_TOKEN.sub(" ", without))
+        return Amount(
+            problem="two_amounts",
+            detail="It says all in and names a number.",
+            rest=_TOKEN.sub(" ", without),
+            unread=("all in", *_as_they_stand(without)),
+        )
     if not tokens:
         return Amount(problem="no_amount", detail="It names no amount.", rest=rest)
     left = _TOKEN.sub(" ", rest)
     if len(tokens) > 1:
         numbers = " and ".join(token["number"] for token in tokens[:3])
-        return Amount(problem="two_amounts", detail=f"It names several numbers: {numbers}.", rest=left)
-    return _single(tokens[0], left, allow_zero=allow_zero)
+        return Amount(
+            problem="two_amounts",
+            detail=f"It names several numbers: {numbers}.",
+            rest=left,
+            unread=_as_they_stand(rest),
+        )
+    amount = _single(tokens[0], left, allow_zero=allow_zero)
+    return replace(amount, unread=_as_they_stand(rest)) if amount.problem else amount
+
+
+def _as_they_stand(text: str) -> tuple[str, ...]:
+    return tuple(token[0].strip() for token in _TOKEN.finditer(text))
 
 
 def _single(token: re.Match[str], rest: str, *, allow_zero: bool) -> Amount:

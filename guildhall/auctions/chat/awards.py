@@ -237,22 +237,35 @@ class _Loose:
         if len(found) > 1:
             names = tuple(dict.fromkeys(one.name for one in found))[:3]
             words = f"several items: {', '.join(names)}" if len(names) > 1 else f"{names[0]} more than once"
+            left_over = (
+                *(one.name for one in found),
+                *left_over,
+                *(winners if len(winners) > 1 else ()),
+                *amount.unread,
+            )
             return _doubt(read, "two_items", f"It names {words}.", names, left_over=left_over)
         if len(left_over) == 1 and not winners and not read.is_rot and left_over[0].isalpha():
             detail = f"“{left_over[0][:30]}” is not a character that is known."
             likely = self._people.like(left_over[0])
             return _doubt(read, "unknown_character", detail, likely, left_over=left_over)
         if left_over:
-            return _left_over(read, left_over)
+            return _left_over(read, (*left_over, *(winners if len(winners) > 1 else ()), *amount.unread))
         if len(winners) > 1 or (winners and read.is_rot):
-            return _doubt(read, "two_characters", f"It names several: {', '.join(winners[:3])}.", tuple(winners[:3]))
+            names = tuple(winners[:3])
+            return _doubt(
+                read, "two_characters", f"It names several: {', '.join(names)}.", names, left_over=tuple(winners)
+            )
         if read.is_rot:
             is_free = amount.problem == "no_amount" or amount.amount == 0
-            return read if is_free else _doubt(read, "two_amounts", "Nobody wanted it, and it names a price.")
+            price = amount.unread or (str(amount.amount),)
+            words = "Nobody wanted it, and it names a price."
+            return read if is_free else _doubt(read, "two_amounts", words, left_over=price)
         if not winners:
             return _doubt(read, "unknown_character", "It names nobody.")
         if amount.amount is None and not (read.is_undo and amount.problem == "no_amount"):
-            return _doubt(read, amount.problem or "bad_amount", amount.detail or "It names no price.")
+            words = amount.detail or "It names no price."
+            left_over = amount.unread or ((f"+{amount.increment}",) if amount.increment else ())
+            return _doubt(read, amount.problem or "bad_amount", words, left_over=left_over)
         return read
 
     def _known(self, name: str) -> str | None:

@@ -44,6 +44,10 @@ def retracted(context: ChatContext, said: Spoken, message: str, convention: str)
     found = context.items.find(message)
     names = {one.name for one in found}
     item = context.auctions.only_open if not names else names.pop() if len(names) == 1 else None
+    words = {word for phrase in context.rules.retractions for word in phrase.split()}
+    left = [
+        word for word in left_beside(cut_out(message, found), context.rules) if word.casefold() not in words
+    ]  # fmt: skip
     if item is None:
         return context.ambiguous(
             said,
@@ -51,12 +55,10 @@ def retracted(context: ChatContext, said: Spoken, message: str, convention: str)
             "It does not say which bid is withdrawn.",
             "retraction",
             convention,
+            items=tuple(dict.fromkeys(one.name for one in found)),
             suggestions=context.auctions.first_open(5),
+            left_over=(*(one.name for one in found), *left),
         )
-    words = {word for phrase in context.rules.retractions for word in phrase.split()}
-    left = [
-        word for word in left_beside(cut_out(message, found), context.rules) if word.casefold() not in words
-    ]  # fmt: skip
     if left:
         return context.ambiguous(
             said,
@@ -94,9 +96,8 @@ def bid(context: ChatContext, said: Spoken, message: str, convention: str) -> Ch
         return None
     if len(names) > 1:
         detail = f"It names several items: {', '.join(names[:3])}."
-        return context.doubtful_bid(
-            said, replace(read, item=None, problem="two_items", detail=detail), convention, names
-        )
+        read = replace(read, item=None, problem="two_items", detail=detail, stray=[*names, *read.stray])
+        return context.doubtful_bid(said, read, convention, names)
     if read.problem:
         return context.doubtful_bid(said, read, convention)
     if context.auctions.get(names[0]) is None:
@@ -124,6 +125,7 @@ def _without_item(context: ChatContext, said: Spoken, message: str, convention: 
         comment=comment,
         problem=amount.problem,
         detail=amount.detail,
+        stray=list(amount.unread),
     )
     stray = stray_words(amount.rest, context.rules)
     if stray:
@@ -131,7 +133,8 @@ def _without_item(context: ChatContext, said: Spoken, message: str, convention: 
         if not likely and convention != "bang":
             return None
         detail = f"“{' '.join(stray)[:60]}” names no item on auction."
-        read = replace(read, problem="unknown_item", detail=detail, suggestions=likely)
+        left = [*stray, *signs_that_mean(amount.rest), *amount.unread]
+        read = replace(read, problem="unknown_item", detail=detail, suggestions=likely, stray=left)
         return context.doubtful_bid(said, read, convention)
     if convention == "bang" and context.auctions.only_open:
         read = replace(read, item=context.auctions.only_open)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 
-from .amounts import Amount, read_amount
+from .amounts import ORDINAL, Amount, read_amount
 from .conventions import ChatConventions
 from .matching import Found, PeopleMatcher
 
@@ -81,7 +81,7 @@ def read_bid(message: str, found: list[Found], rules: ChatConventions, people: P
         category=category,
         on_behalf=known[0] if known else None,
         comment=comment,
-        stray=[*unknown, *signs],
+        stray=[*unknown, *ORDINAL.findall(rest), *signs, *amount.unread, *(known if len(known) > 1 else ())],
     )
     return _judged(base, amount, known, (unknown, signs), people)
 

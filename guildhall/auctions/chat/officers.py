@@ -59,14 +59,18 @@ def _is_bid_on(context: ChatContext, opening: OpeningText) -> bool:
 def _doubt(context: ChatContext, said: Spoken, opening: OpeningText, unknown: NamedItem | None) -> ChatEvent:
     names = tuple(one.name for one in opening.items)
     likely: tuple[str, ...] = ()
+    unknown_words: list[str] = []
+    ranges: list[str] = []
     if unknown:
         reason, name = "unknown_item", unknown.name[:60]
         detail = f"“{name}” names no item that is known. To open a new one, put its name in brackets: [{name}]."
         likely = context.items.like(unknown.name)
+        unknown_words = [word for one in opening.items if not one.is_known for word in one.name.split()]
     elif opening.left:
         reason, detail = "left_over", f"It says more than an opening: “{opening.left[:80]}”."
     else:
         reason = opening.problem
+        ranges = [str(tier.high) for tiers in opening.tiers.values() for tier in tiers]
         detail = "A roll could be for more than one thing: give each item, or each tier of it, a range of its own."
     return context.ambiguous(
         said,
@@ -74,8 +78,9 @@ def _doubt(context: ChatContext, said: Spoken, opening: OpeningText, unknown: Na
         detail,
         "open",
         opening.convention,
-        left_over=tuple(opening.left.split()),
+        left_over=(*unknown_words, *opening.left.split(), *ranges),
         item=names[0] if len(names) == 1 and not unknown else None,
+        amount=opening.minimum,
         items=names,
         suggestions=likely,
     )
@@ -101,6 +106,7 @@ def stated(context: ChatContext, said: Spoken, status: StatusText) -> ChatEvent 
             _MEANT[status.state],
             status.convention,
             suggestions=context.items.like(status.item),
+            left_over=tuple(status.item.split()),
         )
     where = context.where(said, status.convention)
     if status.state == "open":

@@ -206,10 +206,21 @@ class _Reader:
 
     def _cut(self, said: Spoken) -> ChatEvent | None:
         """Return a number at the end of a cut line may be half a number: never a bid."""
-        if not self._scene.items.find(said.message) and not said.message.startswith("!"):
+        found = self._scene.items.find(said.message)
+        if not found and not said.message.startswith("!"):
             return None
+        names = tuple(dict.fromkeys(one.name for one in found))
         detail = "The end of the line is missing; a number in it may be incomplete."
-        return self._scene.ambiguous(said, "cut_line", detail, "bid", "plain")
+        return self._scene.ambiguous(
+            said,
+            "cut_line",
+            detail,
+            "bid",
+            "plain",
+            item=names[0] if len(names) == 1 else None,
+            items=names,
+            left_over=tuple(cut_out(said.message, found).split()),
+        )
 
     def _command(self, said: Spoken, command: CommandText) -> ChatEvent | None:
         context = self._scene
