@@ -28,6 +28,7 @@ from guildhall.loot import selectors as loot_selectors
 from guildhall.loot import services as loot_services
 from guildhall.raids import selectors, services, versions
 from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
+from guildhall.roster.selectors import character_page
 
 from .pages import Done, me
 
@@ -63,6 +64,9 @@ class Values(TypedDict, total=False):
     points: str | None
     version: str
     name: int
+    character: int
+    is_new_person: bool
+    was_removed: bool
     award: int
     check: int
     raid: int
@@ -185,6 +189,21 @@ def _name(data: Values, actor: User, principal: Principal) -> str:
     return f"{row.name} is open again."
 
 
+def _introduced(data: Values, actor: User, principal: Principal) -> str:
+    principal.require("raids:write")
+    principal.require("roster:write")
+    character = character_page(data["character"])
+    opened = services.withdraw_introduction(
+        character=character,
+        names=data["rows"],
+        is_new_person=data["is_new_person"],
+        was_removed=data["was_removed"],
+        actor=actor,
+        by=principal,
+    )
+    return f"{opened[0].name} is open again; {character} belongs to nobody."
+
+
 def _award(data: Values, actor: User, principal: Principal) -> str:
     principal.require("raids:write", "loot:write")
     found = loot_selectors.award_by_id(data["award"])
@@ -265,6 +284,7 @@ _KINDS: dict[str, Callable[[Values, User, Principal], str]] = {
     "taken_off": _taken_off,
     "put_on": _put_on,
     "name": _name,
+    "introduced": _introduced,
     "award": _award,
     "check": _check,
     "check_added": _check_added,
@@ -274,6 +294,14 @@ _KINDS: dict[str, Callable[[Values, User, Principal], str]] = {
     "closed": _closed,
     "bidding_rule": _bidding_rule,
 }
+
+
+def after_introduction(request: HttpRequest, done: services.Introduction) -> str:
+    """Return the offer for an unmatched name that became somebody's character."""
+    return offer(
+        request, "introduced", character=done.character.pk, rows=done.names,
+        is_new_person=done.is_new_person, was_removed=done.was_removed,
+    )  # fmt: skip
 
 
 def after_raid(request: HttpRequest, raid_id: int, before: Mapping[str, object]) -> str:

@@ -20,6 +20,7 @@ from guildhall.raids.models import MemberRequest
 from guildhall.raids.services.requests import make_request
 from guildhall.roster.models import Character
 from guildhall.roster.services import create_character
+from guildhall.web.tests.conftest import version
 
 OFFICERS_POWERS = sorted(ROLE_SCOPES["officer"])
 TARGETS = ("superuser", "officer", "recruiter", "member", "bot", "self")
@@ -61,7 +62,8 @@ def spare(name: str = "Spare") -> User:
 
 
 def form(client: Client, path: str, name: str, /, **values: Any) -> Any:
-    return client.post(path, {"form": name, "once": uuid.uuid4().hex, **values})
+    opened = version(client.get(path), name) if name in ("edit", "change") else {}
+    return client.post(path, {"form": name, "once": uuid.uuid4().hex, **opened, **values})
 
 
 def person_form(name: str, /, **values: Any) -> Callable[[Client, User], Any]:
@@ -369,6 +371,9 @@ CALLERS: dict[str, str | tuple[str, ...]] = {
     "guildhall/web/views/characters.py:_bring_back": "takes nothing from anybody: the character is its owner's again",
     "guildhall/raids/services/introducing.py:introduce_unmatched": (
         "takes nothing from anybody: a new character, or one of nobody's; test_an_unknown_name_becomes_nobodys_who_may_do_more"
+    ),
+    "guildhall/raids/services/introducing.py:withdraw_introduction": (
+        "takes back what the same person did, and nobody else's: test_a_name_that_became_somebody_is_taken_back"
     ),
     "guildhall/web/views/keys.py:keys.make": "own keys, in person",
     "guildhall/web/views/keys.py:keys.make_personal": "own keys, in person",

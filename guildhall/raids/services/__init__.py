@@ -24,7 +24,7 @@ from .events import (
     set_status_share,
     update_event,
 )
-from .introducing import introduce_unmatched
+from .introducing import Introduction, introduce_unmatched, withdraw_introduction
 from .leave import change_leave, end_leave, take_leave
 from .locking import begin, check_of, first_check, lock_raid
 from .night import (
@@ -56,6 +56,7 @@ __all__ = [
     "Change",
     "Closed",
     "Credit",
+    "Introduction",
     "NewCheck",
     "NewRaid",
     "PlanLine",
@@ -108,4 +109,5 @@ __all__ = [
     "update_raid",
     "what_is_missing",
     "who_stayed",
+    "withdraw_introduction",
 ]

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from guildhall.accounts.models import User
+from guildhall.accounts.permissions import SYSTEM
 from guildhall.core.errors import BadInput, Conflict
 from guildhall.points.models import LedgerEntry
+from guildhall.points.verification import verify
 from guildhall.raids import services
 from guildhall.raids.models import RaidAttendance, UnmatchedName
 from guildhall.roster.models import Character
@@ -66,11 +69,55 @@ def test_a_name_is_settled_once() -> None:
 
 def test_a_name_that_became_somebody_new_is_settled_too() -> None:
     name = unknown("Newbie")[0]
-    newbie, _ = services.introduce_unmatched(unmatched=name, person=None, actor=None)
+    newbie = services.introduce_unmatched(unmatched=name, person=None, actor=None).character
     with pytest.raises(Conflict) as refusal:
         services.introduce_unmatched(unmatched=name, person=None, actor=None)
     assert refusal.value.code == "already_resolved"
     assert (balance(newbie.user), LedgerEntry.objects.count()) == (10, 1)
+
+
+def taken_back(done: services.Introduction, **more: Any) -> list[UnmatchedName]:
+    return services.withdraw_introduction(
+        character=done.character, names=done.names, is_new_person=done.is_new_person, was_removed=done.was_removed,
+        actor=None, by=SYSTEM, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.every_database
+def test_a_name_that_became_somebody_is_taken_back() -> None:
+    name = unknown("Newbie")[0]
+    done = services.introduce_unmatched(unmatched=name, person=None, actor=None)
+    taken_back(done)
+    name.refresh_from_db()
+    newbie = Character.objects.get(name="Newbie")
+    assert (name.resolution, name.character, newbie.user, newbie.status) == ("", None, None, "removed")
+    assert balance(done.character.user) == 0
+    assert not User.objects.get(pk=done.character.user.pk).is_active
+    aelric = person("Aelric")
+    again = services.introduce_unmatched(unmatched=name, person=aelric, actor=None)
+    assert (again.character.pk, again.character.status, balance(aelric)) == (newbie.pk, "active", 10)
+    taken_back(again)
+    assert (balance(aelric), Character.objects.filter(user=aelric).count()) == (0, 1)
+    with pytest.raises(Conflict) as refusal:
+        taken_back(again)
+    assert refusal.value.code == "built_on"
+
+
+def test_what_was_built_on_somebody_who_was_introduced_stays() -> None:
+    done = services.introduce_unmatched(unmatched=unknown("Newbie")[0], person=None, actor=None)
+    night = raid(5)
+    services.award_attendance(raid=night, attendees=["Newbie"], actor=None)
+    with pytest.raises(Conflict) as refusal:
+        taken_back(done)
+    assert refusal.value.code == "built_on"
+    assert balance(done.character.user) == 15
+    services.reverse_raid(raid=night, reason="x", actor=None)
+    User.objects.filter(pk=done.character.user.pk).update(discord_id="99")
+    with pytest.raises(Conflict) as refusal:
+        taken_back(done)
+    assert refusal.value.code == "built_on"
+    assert balance(done.character.user) == 10
+    assert not verify()
 
 
 def test_an_ignored_name_earns_nothing_comes_back_no_more_and_may_be_settled_after_all() -> None:

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.loot.models import LootDistribution
 from guildhall.points.selectors import balance_of
 from guildhall.raids import services
 from guildhall.raids.models import Raid, RaidAttendance, UnmatchedName
+from guildhall.roster.models import Character
 
 from .conftest import Guild, token
 
@@ -64,6 +66,8 @@ def presses(raid: Raid) -> dict[str, tuple[str, str, dict[str, str]]]:
         "an award": (f"/raids/{raid.pk}/", "loot", {"item_name": "Cloak", "is_new": "1", "character_name": "Sorrel", "points_spent": "5"}),
         "a name": (f"/raids/{raid.pk}/", "settle", {"step": "award", "unmatched": str(name.pk), "who": "Nimwe"}),
         "let it pass": (f"/raids/{raid.pk}/", "settle", {"step": "ignore", "unmatched": str(name.pk)}),
+        "their alt": (f"/raids/{raid.pk}/", "settle", {"step": "alt", "unmatched": str(name.pk), "who": "Brakkus"}),
+        "somebody new": (f"/raids/{raid.pk}/console/", "settle", {"step": "new", "unmatched": str(name.pk)}),
         "a new check": (f"/raids/{raid.pk}/checks/new/", "check", {"kind": "kill", "taken_at": at, "points": "30"}),
     }  # fmt: skip
 
@@ -79,10 +83,12 @@ def state(guild: Guild, raid: Raid) -> Any:
         [(row.character_name, row.status) for row in RaidAttendance.objects.filter(reversed_at=None)],
         [name.resolution for name in UnmatchedName.objects.all()],
         LootDistribution.objects.filter(reversed_at=None).count(),
+        list(Character.objects.exclude(user=None).values_list("name", "user")),
+        User.objects.filter(is_active=True).count(),
     )
 
 
-@pytest.mark.parametrize("number", range(9))
+@pytest.mark.parametrize("number", range(11))
 def test_every_press_on_a_raids_pages_is_taken_back_by_one(sign_in, guild: Guild, raid: Raid, number: int) -> None:
     client, before = sign_in("officer"), state(guild, raid)
     path, form, fields = list(presses(raid).values())[number]

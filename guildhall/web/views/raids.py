@@ -56,7 +56,7 @@ from guildhall.web.forms.raids import (
 )
 from guildhall.web.kept_pages import each_minute, kept_page
 from guildhall.web.pages import Done, as_number, go, me, page, paginate, rows_of, searched
-from guildhall.web.undoing import after_raid, offer, raid_values, standing_of
+from guildhall.web.undoing import after_introduction, after_raid, offer, raid_values, standing_of
 from guildhall.web.views.raid_states import READ_FROM, forms_of, state_context
 
 OF_RAIDS = (
@@ -232,13 +232,17 @@ def _introduce(form: SettleForm, unmatched: UnmatchedName, request: HttpRequest)
                 attr="who",
             )
         person = person_by_name(who)
-    made, results = raid_services.introduce_unmatched(
+    done = raid_services.introduce_unmatched(
         unmatched=unmatched, person=person, actor=me(request), by=principal_of(request)
     )
-    total = sum((result.total for result in results), ZERO)
-    whose = f"a character of {made.user}" if person is not None else "a new person, with this character as the main"
-    words = f"{made} is {whose}: {total} points paid."
-    return go("raid", unmatched.raid_id, message=words, fragment="unmatched")
+    total = sum((result.total for result in done.results), ZERO)
+    whose = (
+        f"a character of {done.character.user}"
+        if person is not None
+        else "a new person, with this character as the main"
+    )
+    words = f"{done.character} is {whose}: {total} points paid."
+    return go("raid", unmatched.raid_id, message=words, fragment="unmatched", undo=after_introduction(request, done))
 
 
 def award_loot(form: LootForm, raid: Raid, request: HttpRequest) -> Done:
