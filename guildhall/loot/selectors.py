@@ -89,7 +89,7 @@ def price_reference(
         item_id=item.pk,
         item_name=item.name,
         **totals,
-        median=_median(prices) if prices else None,
+        median=median_price(prices) if prices else None,
         last_price=prices[0] if prices else None,
         trend=trend,
         trend_percent=percent,
@@ -103,7 +103,8 @@ def charged_in(pool_id: int) -> Q:
     return Q(pool_id=pool_id) | Q(pk__in=links.values("lootdistribution_id"))
 
 
-def _median(prices: list[Decimal]) -> Decimal:
+def median_price(prices: list[Decimal]) -> Decimal:
+    """Return the price in the middle, rounded as points are."""
     return round_points(statistics.median(prices))
 
 
@@ -111,7 +112,7 @@ def _trend(newest_first: list[Decimal]) -> tuple[str | None, Decimal | None]:
     if len(newest_first) < 4:
         return None, None
     half = len(newest_first) // 2
-    later, earlier = _median(newest_first[:half]), _median(newest_first[-half:])
+    later, earlier = median_price(newest_first[:half]), median_price(newest_first[-half:])
     percent = round_points((later - earlier) / earlier * 100)
     if abs(percent) < 10:
         return "steady", percent
@@ -272,7 +273,7 @@ def medians(item_ids: Collection[int]) -> dict[int, Decimal]:
         known = prices.setdefault(item_id, [])
         if len(known) < REFERENCE_SIZE:
             known.append(price)
-    return {item_id: _median(known) for item_id, known in prices.items()}
+    return {item_id: median_price(known) for item_id, known in prices.items()}
 
 
 def awards_of_raid(raid_id: int, *, for_visitor: bool = False) -> QuerySet[LootDistribution]:

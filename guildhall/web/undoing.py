@@ -26,7 +26,8 @@ from guildhall.core.errors import BadInput
 from guildhall.core.money import show_points
 from guildhall.loot import selectors as loot_selectors
 from guildhall.loot import services as loot_services
-from guildhall.raids import selectors, services, versions
+from guildhall.loot.services.log_loot import offer_again, take_back_finding
+from guildhall.raids import log_selectors, selectors, services, versions
 from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
 from guildhall.roster.selectors import character_page
 
@@ -68,6 +69,7 @@ class Values(TypedDict, total=False):
     is_new_person: bool
     was_removed: bool
     award: int
+    finding: int
     check: int
     raid: int
     before: Before
@@ -211,6 +213,23 @@ def _award(data: Values, actor: User, principal: Principal) -> str:
     return f"The award of {found.item_name} is undone; {found.user} has the points again."
 
 
+def _log_award(data: Values, actor: User, principal: Principal) -> str:
+    principal.require("raids:write", "loot:write")
+    finding = log_selectors.finding_with_id(data["raid"], data["finding"])
+    found = loot_selectors.award_by_id(data["award"])
+    take_back_finding(finding=finding, award=found, actor=actor, reason=AT_ONCE)
+    return (
+        f"The award of {found.item_name} is undone; {found.user} has the points again, and the line is offered again."
+    )
+
+
+def _log_dismissed(data: Values, actor: User, principal: Principal) -> str:
+    principal.require("raids:write", "loot:write")
+    finding = log_selectors.finding_with_id(data["raid"], data["finding"])
+    offer_again(finding=finding, actor=actor)
+    return f"{finding.item} is offered again."
+
+
 def _check(data: Values, actor: User, principal: Principal) -> str:
     principal.require("raids:write")
     check = selectors.check_with_id(data["check"])
@@ -286,6 +305,8 @@ _KINDS: dict[str, Callable[[Values, User, Principal], str]] = {
     "name": _name,
     "introduced": _introduced,
     "award": _award,
+    "log_award": _log_award,
+    "log_dismissed": _log_dismissed,
     "check": _check,
     "check_added": _check_added,
     "check_removed": _check_removed,

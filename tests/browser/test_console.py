@@ -10,8 +10,10 @@ import pytest
 from guildhall.accounts.models import RoleGroup
 from guildhall.accounts.services import create_person
 from guildhall.core import clock
+from guildhall.loot.models import LootDistribution
 from guildhall.points.models import LedgerEntry
 from guildhall.points.services import create_pool
+from guildhall.raids.log_models import LogFinding
 from guildhall.raids.models import Raid, RaidAttendance
 from guildhall.raids.services import award_attendance, create_event, create_raid
 from guildhall.roster.services import create_character
@@ -112,3 +114,26 @@ def test_who_works_by_keyboard_keeps_their_place_when_another_changes_the_page(v
         page.keyboard.press("Enter")
         until(page, f"document.querySelectorAll('#unmatched li').length === {left}")
         until(page, "document.activeElement !== document.body")
+
+
+def test_loot_of_a_log_is_awarded_by_one_officer_while_the_other_types_a_price(visitor: Any, raid: Raid) -> None:
+    for item, who in (("Cloak of Flames", "Sorrel"), ("Lucid Shard", "Tibble")):
+        LogFinding.objects.create(
+            raid=raid, kind="loot", at=raid.started_at, item=item, character_name=who, name_key=who.lower()
+        )
+    cloak, shard = LogFinding.objects.order_by("pk")
+    one, two = arrive(visitor, raid, "first", 1280), arrive(visitor, raid, "second", 390)
+    two.page.locator(f"#log-loot-for-{shard.pk}").fill("12")
+    one.page.locator(f"#log-loot-for-{cloak.pk}").fill("0")
+    one.page.locator(f"#log-loot-{cloak.pk}").get_by_role("button", name="Award it").click()
+    one.page.locator("#messages .message", has_text="Cloak of Flames to Sorrel for 0.00").wait_for()
+    two.page.locator(f"#log-loot-{cloak.pk} .tag", has_text="awarded").wait_for()
+    assert two.page.locator(f"#log-loot-for-{shard.pk}").input_value() == "12"
+
+    # A press at what the other decided meanwhile is refused, and says so.
+    two.page.route("**/console/**", lambda route: route.abort() if route.request.method == "GET" else route.continue_())
+    one.page.locator(f"#log-loot-{shard.pk}").get_by_role("button", name="Pass over").click()
+    one.page.locator(f"#log-loot-{shard.pk}", has_text="passed over").wait_for()
+    two.page.locator(f"#log-loot-{shard.pk}").get_by_role("button", name="Award it").click()
+    two.page.locator("#console-notice", has_text="decided already").wait_for()
+    assert LootDistribution.objects.count() == 1

@@ -11,8 +11,6 @@ from .attendance import parse_attendance, parse_guild_dump
 from .event_reader import parse_log_events
 from .events import (
     AttendanceCall,
-    AwardSeen,
-    DumpWritten,
     KillSeen,
     LogEvent,
     LootSeen,
@@ -20,7 +18,6 @@ from .events import (
     RaidJoined,
     RaidLeft,
     StandbyTell,
-    TickMarker,
 )
 from .flow import Absence, StandingCall, afk_spans, crash_spans, linkdead_gaps, standing_calls
 from .night import read_night
@@ -51,8 +48,6 @@ __all__ = [
     "Absence",
     "AttendanceCall",
     "AttendanceParse",
-    "AwardSeen",
-    "DumpWritten",
     "Format",
     "GuildDump",
     "GuildMember",
@@ -75,7 +70,6 @@ __all__ = [
     "StandbyTell",
     "StandingCall",
     "Stay",
-    "TickMarker",
     "UnreadRow",
     "afk_spans",
     "crash_spans",

@@ -11,12 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import TypedDict
 
-from .awards import marker_parts, read_award
+from .awards import marker_parts
 from .chatline import CHAT_WORDS, ChatLine, read_chat
 from .events import (
     AttendanceCall,
-    AwardSeen,
-    DumpWritten,
     KillSeen,
     LogEvent,
     LootSeen,
@@ -24,7 +22,6 @@ from .events import (
     RaidJoined,
     RaidLeft,
     StandbyTell,
-    TickMarker,
 )
 from .lootlines import read_loot
 from .names import display_name
@@ -52,8 +49,6 @@ _LEFT = re.compile(
 _KILLED = re.compile(
     r"^(?P<killer>[A-Za-z`]+) of <?(?P<guild>[^<>]{1,64}?)>? has killed (?P<npc>.{1,100}?) in (?P<zone>.{1,100})!$"
 )
-_DUMPED = re.compile(r"^Outputfile Complete: (?P<name>.{1,200})$")
-_SPENT = re.compile(r"\b(?:DKP)?SPENT\b")
 _UNDO = re.compile(r"\b(?:REMOVE|UNDO)\b", re.IGNORECASE)
 _UNDO_AT_END = re.compile(r"\s*\b(?:REMOVE|UNDO)\b\s*$", re.IGNORECASE)
 _PRESENCE = frozenset({"afk", "afkend", "crashed"})
@@ -140,17 +135,9 @@ def _may_matter(low: bytes) -> bool:
         or b" won the " in low
         or b"interested in" in low
         or b"has killed" in low
-        or b"grat" in low
-        or b"spent" in low
-        or b" rot" in low
-        or b":rot" in low
-        or b"wins" in low
-        or b"@" in low
         or b"afk" in low
         or b"crashed" in low
-        or b"raidtick" in low
         or b"attendance" in low
-        or b"outputfile" in low
     )
 
 
@@ -191,8 +178,6 @@ class _EventReader:
                 return RaidJoined(**common, character_name=self._who(match[1] or "You"))
             if match := _LEFT.match(text):
                 return RaidLeft(**common, character_name=self._who(match[1] or "You"))
-        if match := _DUMPED.match(text):
-            return DumpWritten(**common, filename=match["name"].strip())
         loot = read_loot(text)
         if loot is None:
             return None
@@ -221,13 +206,8 @@ class _EventReader:
         is_own = chat.is_self and chat.channel == "raid"
         if event := self._marker(chat, is_own, common):
             return event
-        folded = chat.message.casefold()
-        if "raidtick" in folded and chat.channel != "tell":
-            return TickMarker(**common, speaker=chat.speaker, is_own=chat.is_self)
         asks = None if chat.is_self else self._asks_for_standby(chat)
-        if asks is not None:
-            return StandbyTell(**common, character_name=chat.speaker, text=asks)
-        return self._award(chat, common)
+        return StandbyTell(**common, character_name=chat.speaker, text=asks) if asks is not None else None
 
     def _asks_for_standby(self, chat: ChatLine) -> str | None:
         """Return what stands beside the word by which somebody asks to be counted from the bench; None where nobody does."""
@@ -259,38 +239,6 @@ class _EventReader:
             speaker=chat.speaker,
             is_own=is_own,
             is_undo=is_undo,
-        )
-
-    def _award(self, chat: ChatLine, common: _Where) -> AwardSeen | None:
-        award = read_award(chat.message) if not chat.is_cut else None
-        if award is None:
-            return self._possible_award(chat, common)
-        winner = award.who or (chat.speaker if award.convention == "loot_prefix" and not award.is_rot else "")
-        return AwardSeen(
-            **common,
-            speaker=chat.speaker,
-            item=award.item,
-            character_name=self._who(winner) if winner else "",
-            amount=award.amount,
-            is_rot=award.is_rot,
-            is_undo=award.is_undo,
-            text=award.text,
-            convention=award.convention,
-        )
-
-    @staticmethod
-    def _possible_award(chat: ChatLine, common: _Where) -> AwardSeen | None:
-        """Return a line that speaks of spending and cannot be read is shown to a person, not dropped."""
-        if chat.channel not in ("raid", "guild") or not _SPENT.search(chat.message):
-            return None
-        return AwardSeen(
-            **common,
-            speaker=chat.speaker,
-            item="",
-            character_name="",
-            amount=None,
-            text=chat.message,
-            convention="possible",
         )
 
     def _who(self, name: str) -> str:

@@ -1,10 +1,12 @@
-"""What happens in a log beside its rosters, as values: joins and leaves, loot, kills, calls, AFK, standby, awards."""
+"""What happens in a log beside its rosters, as values: joins and leaves, loot, kills, calls, AFK, standby.
+
+Awards that officers announce are read where auctions are (`auctions.chat`), by the guild's conventions.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +68,6 @@ class AttendanceCall(LogEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TickMarker(LogEvent):
-    """Somebody wrote RAIDTICK: the `/who` that follows is a tick."""
-
-    speaker: str
-    is_own: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceMark(LogEvent):
     """`:::AFK:::`, `:::AFKEND:::` or `:::CRASHED:::` by a raider; `state` is afk, afkend or crashed."""
 
@@ -87,24 +81,3 @@ class StandbyTell(LogEvent):
 
     character_name: str
     text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwardSeen(LogEvent):
-    """An officer announced an award; `text` is set where item and winner could not be told apart without the roster."""
-
-    speaker: str
-    item: str
-    character_name: str
-    amount: Decimal | None
-    is_rot: bool = False
-    is_undo: bool = False
-    text: str = ""
-    convention: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DumpWritten(LogEvent):
-    """The game wrote a dump file: the time of a dump whose name has none."""
-
-    filename: str

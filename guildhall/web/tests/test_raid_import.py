@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from guildhall.core import clock
 from guildhall.points.models import DKPPool, LedgerEntry
 from guildhall.points.selectors import balance_of
+from guildhall.raids.log_models import LogFinding
 from guildhall.raids.models import Event, Raid, RaidAttendance, UnmatchedName
 from guildhall.raids.services import create_event, create_raid
 from guildhall.roster.models import CharacterAlias
@@ -305,3 +306,19 @@ def test_who_was_signed_out_gets_back_what_was_sent(client, guild: Guild) -> Non
     refused = client.post(PATH, {"form": "import", "text": "Brakkus", "step": "preview"})
     assert refused.status_code == 403
     assert "Brakkus</textarea>" in refused.content.decode()
+
+
+def test_a_log_without_a_roster_is_kept_for_the_raid_that_is_chosen_and_pays_nobody(sign_in, raid: Raid) -> None:
+    client, path = sign_in("officer"), f"/raids/import/?raid={raid.pk}"
+    text = f"[{raid.started_at:%a %b %d %H:%M:%S %Y}] --Sorrel has looted a Cloak of Flames.--\n"
+    body = {"form": "import", "target": f"raid:{raid.pk}", "check": "auto", "text": text, "step": "preview"}
+    entries = LedgerEntry.objects.count()
+    for words in ("1 line of it is kept below.", "0 lines of it are kept below. 1 was kept before."):
+        done = client.post(path, {**body, "once": token(client.get(path))}, follow=True)
+        assert words in done.text
+        assert done.redirect_chain[-1][0] == f"/raids/{raid.pk}/console/#night-log-loot"
+    assert LogFinding.objects.get().item == "Cloak of Flames"
+    assert LedgerEntry.objects.count() == entries
+    chat = text.replace("--Sorrel has looted a Cloak of Flames.--", "Sorrel says, 'hello'")
+    refused = client.post(path, {**body, "text": chat, "once": token(client.get(path))})
+    assert "There is no roster in it" in refused.text

@@ -23,7 +23,7 @@ from guildhall.core import clock, revisions
 from guildhall.core.errors import BadInput
 from guildhall.core.money import show_points
 from guildhall.loot import selectors as loot
-from guildhall.loot.models import LootDistribution
+from guildhall.loot.models import Item, LootDistribution
 from guildhall.raids import log_selectors, selectors, services, versions
 from guildhall.raids.models import (
     AttendanceCheck,
@@ -39,16 +39,17 @@ from guildhall.raids.services.standby_offers import take_up_check_in
 from guildhall.roster.models import Character
 from guildhall.web.context import May
 from guildhall.web.forms.base import ButtonForm, PageForm
-from guildhall.web.forms.console import AddForm, FindingForm, StatusForm
+from guildhall.web.forms.console import AddForm, FindingForm, LogLootForm, StatusForm
 from guildhall.web.forms.imports import ImportForm
 from guildhall.web.forms.raids import LootForm, SettleForm
 from guildhall.web.pages import Done, as_number, me, page
 from guildhall.web.undoing import offer, standing_of
+from guildhall.web.views.console_loot import decide_about, shown_loot
 from guildhall.web.views.raids import GIVES_LOOT, award_loot, settle_name
 
 READ_FROM = (
     Raid, AttendanceCheck, RaidAttendance, UnmatchedName, LootDistribution, BidSession, SessionWinner, Character, User, LogFinding,
-    ChatLine,
+    ChatLine, Item,
 )  # fmt: skip
 PRESSES = (
     (AttendanceStatus.PRESENT, "here"),
@@ -85,6 +86,7 @@ def console(request: HttpRequest, raid_id: int) -> HttpResponse:
     status, add, state = StatusForm(request, "status"), AddForm(request, "add"), ButtonForm(request, "state")
     said = FindingForm(request, "said")
     settle, give = SettleForm(request, "settle"), LootForm(request, "loot")
+    log_loot = LogLootForm(request, "log-loot")
     actions: list[tuple[PageForm, Callable[[], Done]]] = [
         (status, lambda: _set_status(status, raid, here, request)),
         (add, lambda: _add(add, raid, here, request)),
@@ -92,14 +94,19 @@ def console(request: HttpRequest, raid_id: int) -> HttpResponse:
         (state, lambda: _set_state(state, raid, here, request)),
         (settle, lambda: replace(settle_name(settle, raid, request), url=here)),
         (give, lambda: replace(award_loot(give, raid, request), url=here)),
+        (log_loot, lambda: decide_about(log_loot, raid, here, request)),
     ]
     for form, action in actions:
         if form.sent:
-            principal_of(request).require(*(GIVES_LOOT if form is give else ("raids:write",)))
+            principal_of(request).require(*(GIVES_LOOT if form in (give, log_loot) else ("raids:write",)))
             if (response := form.run(action)) is not None:
                 return response
+    beside = _auctions(raid, me(request))
+    gives_loot = any(principal_of(request).can(scope) for scope in GIVES_LOOT)
     context = {
-        **_night(raid, checks, shown, me(request)),
+        **_night(raid, checks, shown),
+        "auctions": beside,
+        "log_lines": shown_loot(log_loot, raid, beside) if gives_loot else None,
         "status": status,
         "add": add,
         "state": state,
@@ -107,6 +114,7 @@ def console(request: HttpRequest, raid_id: int) -> HttpResponse:
         "said": said,
         "settled": settle.cleaned_data.get("unmatched") if settle.sent and settle.is_bound else None,
         "loot": give,
+        "log_loot": log_loot,
         "paste": ImportForm(request, "import"),
         "here": here,
         "doubts_waiting": doubts_waiting() if May(principal_of(request))["doubts"] else 0,
@@ -125,11 +133,16 @@ def _shown(request: HttpRequest, checks: list[AttendanceCheck]) -> AttendanceChe
     return next(iter([*chosen, *reversed(due), *checks]), None)
 
 
-def _night(raid: Raid, checks: list[AttendanceCheck], shown: AttendanceCheck | None, person: User) -> dict[str, object]:
+def _auctions(raid: Raid, person: User) -> list[dict[str, object]]:
+    """Return the running auctions of the night, and those that somebody is owed an item of."""
+    sessions = [one for one in [*auctions.running(), *auctions.awaiting_award()[:50]] if one.raid_id in (None, raid.pk)]
+    return auctions.present_many(sessions, viewer_id=person.pk)
+
+
+def _night(raid: Raid, checks: list[AttendanceCheck], shown: AttendanceCheck | None) -> dict[str, object]:
     """Return what the night holds, for the page."""
     rows = list(selectors.attendance_of_raid(raid.pk))
     there = {check.pk: sum(row.attendance_check_id == check.pk for row in rows) for check in checks}
-    sessions = [one for one in [*auctions.running(), *auctions.awaiting_award()[:50]] if one.raid_id in (None, raid.pk)]
     is_open = raid.reversed_at is None and raid.state != Raid.State.CANCELLED
     return {
         "raid": raid,
@@ -146,7 +159,6 @@ def _night(raid: Raid, checks: list[AttendanceCheck], shown: AttendanceCheck | N
         "names": sorted({row.character_name for row in rows}),
         "unmatched": list(selectors.unmatched_of_raid(raid.pk)),
         "awards": [award for award in loot.awards_of_raid(raid.pk) if award.reversed_at is None],
-        "auctions": auctions.present_many(sessions, viewer_id=person.pk),
         "presence": log_selectors.presence_of(raid, checks),
         "check_ins": log_selectors.standby_offers(raid.pk),
         "missing": what_is_missing(raid) if is_open else [],

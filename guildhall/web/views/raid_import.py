@@ -37,6 +37,7 @@ from guildhall.web.forms.imports import ImportForm
 from guildhall.web.pages import Done, as_number, me, page
 from guildhall.web.signed_preview import pack, unpack
 from guildhall.web.undoing import offer
+from guildhall.web.views.log_alone import keep_log
 
 STATUSES = [choice for choice in AttendanceStatus.choices if choice[0] != AttendanceStatus.ABSENT]
 
@@ -83,6 +84,8 @@ def raid_import(request: HttpRequest) -> HttpResponse:
             if valid:
                 preview, rows = _preview(form, parse)
         except GuildhallError as error:
+            if valid and error.code == "no_roster" and (kept := keep_log(form, request)) is not None:
+                return kept
             if form.error is None:
                 form.refuse(error)
     context = {

@@ -247,9 +247,23 @@ def _introduce(form: SettleForm, unmatched: UnmatchedName, request: HttpRequest)
 
 def award_loot(form: LootForm, raid: Raid, request: HttpRequest) -> Done:
     """Give somebody an item at a raid."""
-    given = dict(form.cleaned_data)
-    where = given.pop("charged_in")
-    is_new, anyway = given.pop("is_new"), given.pop("anyway")
+    award = loot_services.award_item(award=new_award(form, raid), actor=me(request))
+    words = f"{award.item_name} to {award.character_name or award.user} for {award.points_spent}."
+    return go("raid", raid.pk, message=words, fragment="loot", undo=offer(request, "award", award=award.pk))
+
+
+def new_award(form: LootForm, raid: Raid, *, is_named: bool = False) -> loot_services.NewAward:
+    """Return the award that a form asks for.
+
+    Args:
+        is_named: the game named the item so, so that a name that is not known yet is a new item and no typing mistake.
+
+    Raises:
+        BadInput: ``unknown_item``, ``other_pool``; Conflict: ``doubtful_award``; those of `resolve_buyer`.
+    """
+    given = {name: form.cleaned_data[name] for name in ("item_name", "character_name", "points_spent", "note")}
+    where, anyway = form.cleaned_data["charged_in"], form.cleaned_data["anyway"]
+    is_new = form.cleaned_data["is_new"] or is_named
     item = item_called(given["item_name"], is_new=is_new)
     buyer, _, name = loot_services.resolve_buyer(character_name=given["character_name"])
     doubts = [] if anyway else doubts_about(item=item, buyer=buyer, buyer_name=name, raid=raid)
@@ -261,10 +275,7 @@ def award_loot(form: LootForm, raid: Raid, request: HttpRequest) -> Done:
     if not where:
         loot_services.refuse_other_pools(item=item, raid=raid)
     pool = raid.event.dkp_pool if where == "raid" else None
-    new = loot_services.NewAward(**given, item=item, raid=raid, pool=pool)
-    award = loot_services.award_item(award=new, actor=me(request))
-    words = f"{award.item_name} to {award.character_name or award.user} for {award.points_spent}."
-    return go("raid", raid.pk, message=words, fragment="loot", undo=offer(request, "award", award=award.pk))
+    return loot_services.NewAward(**given, item=item, raid=raid, pool=pool)
 
 
 @page("raids:write")

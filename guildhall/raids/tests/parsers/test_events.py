@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,8 +11,6 @@ import pytest
 from guildhall.core.errors import BadInput
 from guildhall.raids.parsers import (
     AttendanceCall,
-    AwardSeen,
-    DumpWritten,
     KillSeen,
     LogEvent,
     LootSeen,
@@ -21,7 +18,6 @@ from guildhall.raids.parsers import (
     RaidJoined,
     RaidLeft,
     StandbyTell,
-    TickMarker,
     afk_spans,
     linkdead_gaps,
     parse_log_events,
@@ -234,12 +230,6 @@ def test_a_call_that_was_taken_back_does_not_stand_and_a_repeated_one_is_marked(
     ]
 
 
-def test_raidtick_marks_a_tick() -> None:
-    found = event("You say to your guild, 'RAIDTICK'")
-    assert isinstance(found, TickMarker)
-    assert found.is_own
-
-
 @pytest.mark.parametrize(
     ("message", "name", "text"),
     [
@@ -291,34 +281,6 @@ def test_afk_without_an_end_runs_to_the_end_of_the_log() -> None:
     assert (fenn.character_name, fenn.until) == ("Fenn", None)
     assert fenn.covers(utc(2026, 3, 1, 23))
     assert not orla.covers(utc(2026, 3, 1, 23))
-
-
-@pytest.mark.parametrize(
-    ("message", "item", "who", "amount"),
-    [
-        ("Orla tells the raid,  ':::Cloak of Flames::: Fenn 70 SPENT'", "Cloak of Flames", "Fenn", Decimal(70)),
-        ("Orla tells the guild, 'Gratss Fenn on [Cloak of Flames] (30 DKP)!'", "Cloak of Flames", "Fenn", Decimal(30)),
-        ("Fenn tells the raid,  'LOOT: Cloak of Flames 45'", "Cloak of Flames", "Fenn", Decimal(45)),
-        ("You tell btdkp:1, 'Cloak of Flames-Fenn@100'", "Cloak of Flames", "Fenn", Decimal(100)),
-        ("Orla tells the raid,  'Grats Fenn Cloak of Flames 55 DKP!'", "Cloak of Flames", "Fenn", Decimal(55)),
-    ],
-)
-def test_award_lines(message: str, item: str, who: str, amount: Decimal) -> None:
-    found = event(message)
-    assert isinstance(found, AwardSeen)
-    assert (found.item, found.character_name, found.amount) == (item, who, amount)
-
-
-def test_a_line_about_spending_that_cannot_be_read_is_shown_and_not_dropped() -> None:
-    found = event("Orla tells the raid,  'Cloak Fenn seventy SPENT'")
-    assert isinstance(found, AwardSeen)
-    assert (found.convention, found.text) == ("possible", "Cloak Fenn seventy SPENT")
-
-
-def test_the_game_says_which_file_it_wrote() -> None:
-    found = event("Outputfile Complete: RaidRoster_firiona-20260301-201500.txt")
-    assert isinstance(found, DumpWritten)
-    assert found.filename == "RaidRoster_firiona-20260301-201500.txt"
 
 
 def test_events_carry_line_time_and_raw_text_and_can_be_cut_to_a_window() -> None:

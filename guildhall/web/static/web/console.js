@@ -17,8 +17,8 @@ function say(words) {
   notice.textContent = words;
 }
 const isTyped = (field) => ["INPUT", "TEXTAREA"].includes(field.tagName) && !["hidden", "checkbox", "submit"].includes(field.type);
-function isBusy(part) {
-  const fields = Array.from(part.querySelectorAll("input, textarea")).filter(isTyped);
+function isBusy(part, sent) {
+  const fields = Array.from(part.querySelectorAll("input, textarea")).filter((field) => isTyped(field) && !sent?.contains(field));
   return fields.some((field) => field === document.activeElement || field.value !== field.defaultValue);
 }
 // What had the focus is found again in the part that came in its place: itself, else what stands there now, else the heading.
@@ -35,7 +35,9 @@ function hold(part, held, fresh) {
 function put(page, sent) {
   for (const part of room.querySelectorAll("[data-live]")) {
     const other = page.getElementById(part.id);
-    if (!other || other.outerHTML === part.outerHTML || (isBusy(part) && !part.contains(sent))) continue;
+    if (!other || !part.isConnected) continue; // the part around it was put in anew
+    part.querySelectorAll("details[id]").forEach((one) => { const same = other.querySelector(`#${one.id}`); if (same) same.open = one.open; });
+    if (other.outerHTML === part.outerHTML || (isBusy(part, sent) && (!part.contains(sent) || part.querySelector("[data-live]")))) continue;
     const held = part.contains(document.activeElement) ? document.activeElement : null;
     const fresh = document.importNode(other, true);
     part.replaceWith(fresh);

@@ -233,5 +233,6 @@ document.addEventListener("change", async (event) => {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 }, true);
 
+if (location.hash === "#night-log-loot") forget(); // a log without a roster was kept just now: nothing is left to commit
 restore();
 if (form()?.querySelector("#preview, #ask-event")) save(); // it came by a form of another page
