@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import cast
 
 from guildhall.core.money import show_points
 from guildhall.core.versions import require_version, version_of
 
-from .models import AttendanceCheck, Event, Raid, RaidAttendance
+from .models import AttendanceCheck, Event, Raid, RaidAttendance, Standby
 
 
 def _of_raid(raid: Raid) -> dict[str, object]:
@@ -68,6 +69,10 @@ def _of_event(event: Event) -> dict[str, object]:
     }
 
 
+def _of_standby(rows: Sequence[Standby]) -> dict[str, object]:
+    return {str(row.pk): [row.character_name, row.ended_at is None] for row in rows}
+
+
 def _moment(moment: dt.datetime | None) -> str:
     return moment.astimezone(dt.UTC).isoformat() if moment is not None else ""
 
@@ -113,6 +118,11 @@ def require_event(version: str | None, event: Event) -> None:
     require_version(version, values, what=f"the event {event}", now=now)
 
 
+def standby_version(*rows: Standby) -> str:
+    """Return the version of entries of a standby list: of the one that `take_off` ends, or of those that `mark_standby` marks."""
+    return version_of(_of_standby(rows))
+
+
 def require_raid(version: str | None, raid: Raid) -> None:
     """Refuse a stale edit of a raid, which is locked.
 
@@ -146,3 +156,14 @@ def require_attendance(version: str | None, row: RaidAttendance) -> None:
     worth = "" if row.given_points is None else f", a worth of {show_points(row.given_points)}"
     now = "taken off" if row.reversed_at else f"{row.character_name}, {row.get_status_display()}{worth}"
     require_version(version, _of_attendance(row), what=f"{row.character_name} at this check", now=now)
+
+
+def require_standby(version: str | None, *rows: Standby) -> None:
+    """Refuse a stale press on entries of a standby list, whose raid is locked.
+
+    Raises:
+        StaleEdit: ``stale_edit``.
+    """
+    now = [f"{row.character_name}{', taken off' if row.ended_at else ''}" for row in rows]
+    what = rows[0].character_name if len(rows) == 1 else "the standby list"
+    require_version(version, _of_standby(rows), what=what, now="; ".join(now) or "nobody")

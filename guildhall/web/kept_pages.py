@@ -2,7 +2,8 @@
 
 As `core.api.kept` does for the API: a page is kept under the revisions of what it is read from, what the reader may see, and its
 address. A page that is about its reader is kept for each of them (`for_caller`). In the others what is the reader's own stands as a
-mark (`mark`, put in by the template tags `of_me` and `mine`) and is filled in for each: their name, their row. So are the token of
+mark (`mark`, put in by the template tags `of_me`, `mine` and `own_part`) and is filled in for each: their name, their row, a part of
+the page that is made for each reader (`own_part`). So are the token of
 forms and the time (`MOMENT`) in all. A page with a message for the reader, or with a form that is sent once, is made for them alone.
 `web/tests/test_kept_pages.py` asks as several people of each role.
 """
@@ -54,6 +55,33 @@ def zone_of(user: User) -> str:
 def makes_for_all(request: object) -> bool:
     """Return whether the page that is being rendered is made for everybody who sees the same."""
     return bool(getattr(request, "_guildhall_for_all", False))
+
+
+OwnPart = Callable[[HttpRequest, int], str]
+_own_parts: dict[str, OwnPart] = {}
+
+
+def own_part(name: str) -> Callable[[OwnPart], OwnPart]:
+    """Make a part of pages known that is made for each reader anew, such as a form of their own: ``{% own_part name number %}``.
+
+    It is called with the request and the number, and returns HTML that is safe to put in.
+    """
+
+    def register(make: OwnPart) -> OwnPart:
+        _own_parts[name] = make
+        return make
+
+    return register
+
+
+def show_own_part(request: HttpRequest, name: str, number: int) -> str:
+    """Return the part called `name` for this reader; its mark in a page that is made for all."""
+    return mark(f"own-{name}-{number}") if makes_for_all(request) else _own_parts[name](request, number)
+
+
+@functools.cache
+def _parts_of_readers() -> re.Pattern[bytes]:
+    return re.compile(re.escape(f"[{_secret()}:own-").encode() + rb"([a-z]+)-([0-9]+)\]")
 
 
 MOMENT = "now"
@@ -142,6 +170,7 @@ def _filled(request: HttpRequest, answer: answers.Answer) -> HttpResponse:
         body = body.replace(mark("name").encode(), escape(str(user)).encode())
         body = body.replace(mark("statement").encode(), reverse("web:statement", args=[user.pk]).encode())
         body = body.replace(mark(f"mine-{user.pk}").encode(), b' class="mine"')
+    body = _parts_of_readers().sub(lambda found: _own_parts[found[1].decode()](request, int(found[2])).encode(), body)
     response = HttpResponse(_rows_of_others().sub(b"", body))
     for name, value in answer.headers:
         if name != "Content-Length":

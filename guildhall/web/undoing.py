@@ -28,7 +28,10 @@ from guildhall.loot import selectors as loot_selectors
 from guildhall.loot import services as loot_services
 from guildhall.loot.services.log_loot import offer_again, take_back_finding
 from guildhall.raids import log_selectors, selectors, services, versions
-from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
+from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance, Standby
+from guildhall.raids.services import standby
+from guildhall.raids.standby_selectors import standby_with_id
+from guildhall.roster.models import Character
 from guildhall.roster.selectors import character_page
 
 from .pages import Done, me
@@ -291,6 +294,32 @@ def _closed(data: Values, actor: User, principal: Principal) -> str:
     return f"{raid} is open again. A bonus that was paid stays; closing the raid again puts it right."
 
 
+def _standby_of(data: Values, principal: Principal) -> tuple[Standby, bool]:
+    """Return the entry of a standby list, and whether the person may change anybody's."""
+    principal.require("raids:write", "raids:signup")
+    return standby_with_id(data["raid"], data["row"]), principal.can("raids:write")
+
+
+def _standby_on(data: Values, actor: User, principal: Principal) -> str:
+    row, for_others = _standby_of(data, principal)
+    standby.take_off(standby=row, actor=actor, for_others=for_others, version=data["version"])
+    return f"{row.character_name} is off the standby list again."
+
+
+def _standby_off(data: Values, actor: User, principal: Principal) -> str:
+    row, for_others = _standby_of(data, principal)
+    standby.put_back(standby=row, actor=actor, for_others=for_others)
+    return f"{row.character_name} is on the standby list again, since when they were."
+
+
+def _standby_as(data: Values, actor: User, principal: Principal) -> str:
+    row, for_others = _standby_of(data, principal)
+    character = Character.objects.get(pk=data["character"])
+    source = Standby.Source.OFFICER if for_others else Standby.Source.SELF
+    now = standby.check_in(raid=row.raid, character=character, source=source, actor=actor)
+    return f"On standby with {now.character_name} again."
+
+
 def _bidding_rule(data: Values, actor: User, principal: Principal) -> str:
     principal.require("points:write")
     rule = auctions.restore_rule(stored=data["rule"], actor=actor)
@@ -313,6 +342,9 @@ _KINDS: dict[str, Callable[[Values, User, Principal], str]] = {
     "check_cleared": _check_cleared,
     "raid": _raid,
     "closed": _closed,
+    "standby_on": _standby_on,
+    "standby_off": _standby_off,
+    "standby_as": _standby_as,
     "bidding_rule": _bidding_rule,
 }
 

@@ -56,6 +56,7 @@ PAGES: dict[str, str] = {
             "raid-reverse", "check-new", "check", "undo", "attendance", "events", "event", "award", "character-new", "character-edit",
             "ranks", "bulk-rank", "item-edit", "item-merge", "item-suggest", "requests", "requests-decide", "console",
             "groups", "group", "permissions", "my-permissions", "raid-close",
+            "standby",
         ],
         CLOSED,
     ),

@@ -191,6 +191,8 @@ WITHOUT_THE_LIST = {
     ("get /api/raids/{raid_id}/presence/", "bot raids:write"),  # what the logs that it sent said
     ("get /api/raids/{raid_id}/log/", "bot raids:write"),  # as above, and what is offered there it settles
     ("get /api/raids/{raid_id}/log/", "bot loot:write"),
+    ("get /api/raids/{raid_id}/standby/", "applicant"),  # their own entries alone: on trial one checks in
+    ("get /api/raids/{raid_id}/standby/", "bot raids:signup"),
 }
 
 

@@ -21,7 +21,7 @@ from guildhall.core.errors import NotAllowed
 from guildhall.raids import selectors
 from guildhall.raids.models import AttendanceCheck, Standby
 from guildhall.raids.services import standby as services
-from guildhall.raids.standby_selectors import standby_of_raid, standby_with_id, standing_by
+from guildhall.raids.standby_selectors import own_standby, standby_of_raid, standby_with_id
 
 from . import output
 from .response_serializers import AttendanceOutput
@@ -81,7 +81,7 @@ class RaidStandbyView(GenericViewSet[Standby]):
     """The standby list of a raid. With `raids:signup` a person checks themselves in and off, while the raid is planned or
     running; with `raids:write` anybody, also afterwards."""
 
-    required_scopes: object = {"GET": "raids:read", "POST": MAY_CHECK_IN, "DELETE": MAY_CHECK_IN}
+    required_scopes: object = {"GET": ("raids:read", "raids:signup"), "POST": MAY_CHECK_IN, "DELETE": MAY_CHECK_IN}
     serializer_class = StandbySerializer
     queryset = Standby.objects.none()
 
@@ -90,9 +90,10 @@ class RaidStandbyView(GenericViewSet[Standby]):
         parameters=[OpenApiParameter("all", OpenApiTypes.BOOL, description="also those who were taken off")],
     )
     def list(self, request: Request, raid_id: int) -> Response:
-        """Return who stands by, who has longest first."""
-        raid = selectors.plain_raid(raid_id)
-        return narrowed_page(self, standby_of_raid(raid.pk) if flag(request, "all") else standing_by(raid.pk))
+        """Return who stands by, who has longest first; without `raids:read` one's own entries alone."""
+        raid, who = selectors.plain_raid(raid_id), principal(request)
+        rows = standby_of_raid(raid.pk) if who.can("raids:read") else own_standby(raid.pk, who.person.pk)
+        return narrowed_page(self, rows if flag(request, "all") else rows.filter(ended_at=None))
 
     @extend_schema(
         request=StandbyInput,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock
@@ -17,6 +18,7 @@ from guildhall.core.transactions import use_case
 from guildhall.points.hooks import on_merge
 from guildhall.raids.attendees import Attendee
 from guildhall.raids.models import AttendanceCheck, AttendanceStatus, Raid, Standby
+from guildhall.raids.versions import require_standby
 from guildhall.roster.models import Character
 
 from .awarding import AwardResult, award_attendance
@@ -45,6 +47,15 @@ def _standing(raid: Raid, character: Character) -> Standby | None:
     return Standby.objects.filter(raid=raid, standing_key__in=keys).order_by("pk").first()
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedIn:
+    """What a check-in did: the entry, whether it is new, and with which character they stood by where that was changed."""
+
+    row: Standby
+    is_new: bool = False
+    before: Character | None = None
+
+
 @use_case
 def check_in(
     *,
@@ -55,6 +66,20 @@ def check_in(
     at: dt.datetime | None = None,
     actor: User | None,
 ) -> Standby:
+    """Return the entry of `put_on_standby`, which has the arguments and the refusals."""
+    return put_on_standby(raid=raid, character=character, person=person, source=source, at=at, actor=actor).row
+
+
+@use_case
+def put_on_standby(
+    *,
+    raid: Raid,
+    character: Character | None = None,
+    person: User | None = None,
+    source: str = Source.SELF,
+    at: dt.datetime | None = None,
+    actor: User | None,
+) -> CheckedIn:
     """Put somebody on the standby list of a raid. Who is on it stays on it since when they were; naming another character
     changes the character.
 
@@ -80,18 +105,19 @@ def check_in(
     now = clock.now()
     row = _standing(locked, chosen)
     if row is not None:
+        before = row.character if row.character_id != chosen.pk else None
         if row.character_id != chosen.pk or row.standing_key != _key(chosen):
             row.character, row.character_name, row.user_id = chosen, chosen.name, chosen.user_id
             row.standing_key = _key(chosen)
             row.save(update_fields=["character", "character_name", "user", "standing_key"])
             _record("standby_changed", row, actor, f"{chosen} on standby for {locked}, another character")
-        return row
+        return CheckedIn(row, before=before)
     row = Standby.objects.create(
         raid=locked, user_id=chosen.user_id, character=chosen, character_name=chosen.name, source=source,
         standing_key=_key(chosen), since=min(at, now) if at is not None else now, created_by=actor,
     )  # fmt: skip
     _record("standby_check_in", row, actor, f"{row} ({row.get_source_display()})")
-    return row
+    return CheckedIn(row, is_new=True)
 
 
 def _character(character: Character | None, person: User | None) -> Character:
@@ -119,20 +145,23 @@ def _locked(standby: Standby) -> Standby:
 
 
 @use_case
-def take_off(*, standby: Standby, actor: User | None, for_others: bool = False) -> Standby:
+def take_off(*, standby: Standby, actor: User | None, for_others: bool = False, version: str | None = None) -> Standby:
     """Take somebody off the standby list; the row stays on record. Twice changes nothing.
 
     Args:
         for_others: the actor may take off anybody, not themselves alone.
+        version: of the entry as it was shown (`raids.versions`).
 
     Raises:
         NotAllowed: ``not_yours``.
+        StaleEdit: ``stale_edit``.
         Conflict: ``raid_cancelled``, ``raid_reversed``.
         NotFound: ``unknown_standby``.
     """
     row = _locked(standby)
     if not for_others and (row.user_id is None or actor is None or row.user_id != actor.pk):
         raise NotAllowed("Only officers take somebody else off the standby list.", code="not_yours")
+    require_standby(version, row)
     if row.ended_at is None:
         row.ended_at, row.ended_by, row.standing_key = clock.now(), actor, None
         row.save(update_fields=["ended_at", "ended_by", "standing_key"])
@@ -167,7 +196,12 @@ def put_back(*, standby: Standby, actor: User | None, for_others: bool = False) 
 
 @use_case
 def mark_standby(
-    *, raid: Raid, check: AttendanceCheck | int, standby_ids: Collection[int] | None = None, actor: User | None
+    *,
+    raid: Raid,
+    check: AttendanceCheck | int,
+    standby_ids: Collection[int] | None = None,
+    version: str | None = None,
+    actor: User | None,
 ) -> AwardResult:
     """Write down whoever stands by (or some of them) as on standby at a check; they earn the share of that status.
 
@@ -175,15 +209,19 @@ def mark_standby(
 
     Args:
         standby_ids: of the rows of the list; all of it for None.
+        version: of those of them that were shown (`raids.versions.standby_version`).
 
     Raises:
         BadInput: ``nobody_on_standby``; those of `award_attendance`.
+        StaleEdit: ``stale_edit`` where somebody came or went since.
         Conflict: as `award_attendance`.
     """
     locked = lock_raid(raid.pk)
     rows = Standby.objects.filter(raid=locked, ended_at=None).order_by("since", "pk")
     if standby_ids is not None:
         rows = rows.filter(pk__in=standby_ids)
+    if version is not None:
+        require_standby(version, *(rows if standby_ids is None else _asked_for(locked, standby_ids)))
     attendees = [
         Attendee(row.character_name, AttendanceStatus.STANDBY, character_id=row.character_id, note="standby list")
         for row in rows
@@ -191,6 +229,11 @@ def mark_standby(
     if not attendees:
         raise BadInput("Nobody of these stands by any more.", code="nobody_on_standby")
     return award_attendance(raid=locked, check=check, attendees=attendees, actor=actor)
+
+
+def _asked_for(raid: Raid, standby_ids: Collection[int]) -> list[Standby]:
+    """Return these entries of a raid's list, those too that were taken off."""
+    return list(Standby.objects.filter(raid=raid, pk__in=standby_ids).order_by("since", "pk"))
 
 
 @on_merge

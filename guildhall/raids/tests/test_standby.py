@@ -10,12 +10,14 @@ from django.db import IntegrityError, transaction
 
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, Conflict, NotAllowed
+from guildhall.core.versions import StaleEdit
 from guildhall.points.services import merge_people
 from guildhall.points.verification import verify
 from guildhall.raids import services
 from guildhall.raids.models import Raid, RaidAttendance, Standby
 from guildhall.raids.services import standby
 from guildhall.raids.standby_selectors import open_for_check_in, standing_by
+from guildhall.raids.versions import standby_version
 from guildhall.roster.services import create_character, reassign_character
 
 from .api_client import client_of
@@ -207,3 +209,24 @@ def test_the_list_over_the_api() -> None:
     assert [(row["character_name"], row["status"]) for row in marked["awarded"]] == [("Aelric", "standby")]
     assert his.delete(f"{path}{made.json()['id']}/").status_code == 200
     assert client_of(person("Reader"), scopes=["raids:read"]).post(path, {}).status_code == 403
+    only_signs_up = client_of(aelric, scopes=["raids:signup"])
+    assert [row["character_name"] for row in only_signs_up.get(path, {"all": "true"}).json()["results"]] == ["Aelric"]
+    assert only_signs_up.get(path).json()["results"] == []
+
+
+def test_a_press_on_a_list_that_changed_is_refused_and_names_how_it_stands() -> None:
+    aelric, borin, night = person("Aelric", "Dawn"), person("Borin"), raid()
+    first = standby.check_in(raid=night, person=aelric, actor=aelric)
+    seen, all_seen = standby_version(first), standby_version(*standing_by(night.pk))
+    standby.check_in(raid=night, person=borin, actor=borin)
+    check = night.checks.get()
+    with pytest.raises(StaleEdit, match="Aelric; Borin"):
+        standby.mark_standby(raid=night, check=check, version=all_seen, actor=None)
+    standby.take_off(standby=first, actor=None, for_others=True, version=seen)
+    with pytest.raises(StaleEdit, match="Aelric, taken off"):
+        standby.take_off(standby=first, actor=None, for_others=True, version=seen)
+    with pytest.raises(StaleEdit, match="Aelric, taken off"):
+        standby.mark_standby(raid=night, check=check, standby_ids=[first.pk], version=seen, actor=None)
+    assert not RaidAttendance.objects.exists()
+    done = standby.mark_standby(raid=night, check=check, version=standby_version(*standing_by(night.pk)), actor=None)
+    assert [credit.character_name for credit in done.awarded] == ["Borin"]

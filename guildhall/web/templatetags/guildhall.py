@@ -34,7 +34,7 @@ from guildhall.loot.models import LootDistribution
 from guildhall.raids.models import Raid
 from guildhall.roster.models import Character
 from guildhall.web.forms.base import PageForm
-from guildhall.web.kept_pages import makes_for_all, mark, zone_of
+from guildhall.web.kept_pages import makes_for_all, mark, show_own_part, zone_of
 from guildhall.web.sources import address
 
 register = template.Library()
@@ -171,6 +171,12 @@ def character(row: Character | None) -> SafeString:
     if row is None:
         return mark_safe("–")
     return format_html('<a href="{}">{}</a>', address("web:character", row.pk), row.name)
+
+
+@register.simple_tag(takes_context=True)
+def own_part(context: template.Context, name: str, number: int) -> SafeString:
+    """Return a part of the page that is the reader's own (`web.kept_pages.own_part`)."""
+    return mark_safe(show_own_part(context["request"], name, number))  # noqa: S308 - made by a template
 
 
 @register.filter

@@ -31,6 +31,7 @@ from guildhall.raids.models import (
     LogFinding,
     Raid,
     RaidAttendance,
+    Standby,
     UnmatchedName,
 )
 from guildhall.raids.services import log_findings
@@ -44,12 +45,13 @@ from guildhall.web.forms.imports import ImportForm
 from guildhall.web.forms.raids import LootForm, SettleForm
 from guildhall.web.pages import Done, as_number, me, page
 from guildhall.web.undoing import offer, standing_of
+from guildhall.web.views import console_standby
 from guildhall.web.views.console_loot import decide_about, shown_loot
 from guildhall.web.views.raids import GIVES_LOOT, award_loot, settle_name
 
 READ_FROM = (
     Raid, AttendanceCheck, RaidAttendance, UnmatchedName, LootDistribution, BidSession, SessionWinner, Character, User, LogFinding,
-    ChatLine, Item,
+    ChatLine, Item, Standby,
 )  # fmt: skip
 PRESSES = (
     (AttendanceStatus.PRESENT, "here"),
@@ -87,6 +89,7 @@ def console(request: HttpRequest, raid_id: int) -> HttpResponse:
     said = FindingForm(request, "said")
     settle, give = SettleForm(request, "settle"), LootForm(request, "loot")
     log_loot = LogLootForm(request, "log-loot")
+    on_standby = console_standby.forms_of(request)
     actions: list[tuple[PageForm, Callable[[], Done]]] = [
         (status, lambda: _set_status(status, raid, here, request)),
         (add, lambda: _add(add, raid, here, request)),
@@ -95,6 +98,7 @@ def console(request: HttpRequest, raid_id: int) -> HttpResponse:
         (settle, lambda: replace(settle_name(settle, raid, request), url=here)),
         (give, lambda: replace(award_loot(give, raid, request), url=here)),
         (log_loot, lambda: decide_about(log_loot, raid, here, request)),
+        *console_standby.actions_of(on_standby, raid, here, request),
     ]
     for form, action in actions:
         if form.sent:
@@ -107,6 +111,7 @@ def console(request: HttpRequest, raid_id: int) -> HttpResponse:
         **_night(raid, checks, shown),
         "auctions": beside,
         "log_lines": shown_loot(log_loot, raid, beside) if gives_loot else None,
+        **console_standby.shown_of(on_standby, raid, shown, selectors.attendance_of_raid(raid_id)),
         "status": status,
         "add": add,
         "state": state,

@@ -40,6 +40,7 @@ from guildhall.raids.models import (
 )
 from guildhall.raids.request_selectors import waiting_for
 from guildhall.raids.selectors import next_and_last
+from guildhall.raids.standby_selectors import raids_open_for_check_in
 from guildhall.recruitment.models import Application
 from guildhall.recruitment.selectors import next_ends as next_votes
 from guildhall.recruitment.selectors import votes_running
@@ -114,6 +115,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if principal.can("raids:read") or principal.can("calendar:read"):
         context["dates"] = list(calendar.coming(principal)[:DATES])
         context["answers"] = calendar.answers_of(person, context["dates"]) if context["dates"] else {}
+    if principal.can("raids:signup"):
+        context["stand_by"] = raids_open_for_check_in()
     if principal.can("bidding:read"):
         context["auctions"] = [
             Going(

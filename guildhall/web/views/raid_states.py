@@ -12,6 +12,7 @@ from guildhall.core import clock
 from guildhall.core.errors import NotFound
 from guildhall.raids import selectors, services
 from guildhall.raids.models import CalendarEvent, CalendarSignup, Raid, RaidBoss
+from guildhall.raids.services.standby import takes_check_ins
 from guildhall.raids.turnout import turnout_of
 from guildhall.web.forms.base import ButtonForm, PageForm
 from guildhall.web.forms.plans import CloseForm, KillForm
@@ -59,6 +60,7 @@ def state_context(
         "state": raid.state,
         "is_future": raid.state == Raid.State.PLANNED and raid.started_at > clock.now(),
         "state_forms": {name: form for name, (form, _) in forms.items()},
+        "takes_check_ins": takes_check_ins(raid),
         "coming": coming,
         "bosses": list(raid.bosses.select_related("attendance_check")),
         "turnout": None if for_visitor else turnout_of(raid),
