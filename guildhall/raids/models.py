@@ -34,34 +34,16 @@ from guildhall.roster.models import Character
 
 from .calendar_models import CalendarEvent, CalendarSignup
 from .log_models import LogFinding
+from .note_models import NoteRules
 from .plan_models import MOST_MINUTES, EventBoss, PlannedCheck, RaidBoss
 from .request_models import MemberRequest, RequestPolicy
 from .standby_models import Standby
 
 __all__ = [
-    "AttendanceCheck",
-    "AttendanceStatus",
-    "AttendanceUpload",
-    "CalendarEvent",
-    "CalendarSignup",
-    "Event",
-    "EventBoss",
-    "EventPool",
-    "ItemPool",
-    "Leave",
-    "LogFinding",
-    "MemberAttendanceSummary",
-    "MemberRequest",
-    "PlannedCheck",
-    "Raid",
-    "RaidAttendance",
-    "RaidBoss",
-    "RequestPolicy",
-    "Standby",
-    "StatusShare",
-    "UnmatchedName",
-    "span_of_days",
-]
+    "AttendanceCheck", "AttendanceStatus", "AttendanceUpload", "CalendarEvent", "CalendarSignup", "Event", "EventBoss", "EventPool",
+    "ItemPool", "Leave", "LogFinding", "MemberAttendanceSummary", "MemberRequest", "NoteRules", "PlannedCheck", "Raid",
+    "RaidAttendance", "RaidBoss", "RequestPolicy", "Standby", "StatusShare", "UnmatchedName", "span_of_days",
+]  # fmt: skip
 
 
 class ItemPool(models.Model):

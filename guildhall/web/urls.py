@@ -113,6 +113,7 @@ urlpatterns = [
     path("officers/ranks/", ranks.rank_list, name="ranks"),
     path("officers/ranks/many/", ranks.bulk_rank, name="bulk-rank"),
     path("officers/roster-import/", guild_dump.guild_dump, name="guild-dump"),
+    path("officers/roster-import/notes/", guild_dump.note_patterns, name="note-patterns"),
     path("apply/", applying.apply, name="apply"),
     path("apply/follow/", applying.follow, name="follow"),
     path("auctions/", auctions.auctions, name="auctions"),

@@ -334,6 +334,8 @@ def bodies(guild: Guild) -> dict[str, Any]:
         "post /api/ranks/": rank,
         "put /api/ranks/{id}/": rank,
         "patch /api/ranks/{id}/": {"is_trial": True},
+        "put /api/roster/note-patterns/": {"patterns": ["alt_of", "brackets"]},
+        "patch /api/roster/note-patterns/": {"patterns": ["alt_of"]},
         "post /api/roster/guild-dump/": [{"text": DUMP}, {"text": DUMP, "apply": True, "make_ranks": True}],
         "post /api/users/": {"display_name": "Fenn", "discord_id": "90000000000000055", "role_group": "member"},
         "put /api/users/me/": {"display_name": "Boss", "preferences": {"theme": "dark"}},

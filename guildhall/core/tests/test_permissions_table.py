@@ -51,6 +51,8 @@ TABLE: list[tuple[str, str, set[str], set[str]]] = [
     ("/api/users/0/", "put", OFFICERS, {"roster:write"}),
     ("/api/users/0/merge/", "post", OFFICERS, {"points:write"}),
     ("/api/roster/guild-dump/", "post", OFFICERS, {"roster:write"}),
+    ("/api/roster/note-patterns/", "get", OFFICERS, {"roster:write"}),
+    ("/api/roster/note-patterns/", "patch", OFFICERS, {"roster:write"}),
     ("/api/permission-groups/", "get", OFFICERS, {"roster:write"}),
     ("/api/permission-groups/0/", "get", OFFICERS, {"roster:write"}),
     *[(f"/api/permission-groups/{path}", method, OFFICERS, {"roster:write"}) for path, method in (

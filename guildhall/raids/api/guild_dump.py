@@ -19,9 +19,20 @@ from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import APIView
 from guildhall.core.errors import BadInput
 from guildhall.raids.parsers import GuildDump
-from guildhall.raids.roster_dump import read_guild_dump
+from guildhall.raids.parsers.notes import PATTERNS
+from guildhall.raids.roster_dump import notes_of, read_guild_dump
 from guildhall.roster import services
 from guildhall.roster.services import DumpChoices, DumpDifference, DumpMember
+
+
+class NotePatternsField(serializers.ListField):
+    """Keys of the ways in which notes mark alts; `GET /api/roster/note-patterns/` lists them."""
+
+    child = serializers.CharField(max_length=40)
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("max_length", 2 * len(PATTERNS))
+        super().__init__(**options)
 
 
 class GuildDumpInput(Serializer):
@@ -35,6 +46,9 @@ class GuildDumpInput(Serializer):
     add = serializers.BooleanField(required=False, default=True, help_text="make the characters that are new")
     update = serializers.BooleanField(required=False, default=True, help_text="level and class as the dump says")  # type: ignore[assignment]
     set_ranks = serializers.BooleanField(required=False, default=True)
+    note_patterns = NotePatternsField(
+        required=False, help_text="how its notes mark alts, tried on this dump instead of the guild's setting"
+    )
     make_ranks = serializers.BooleanField(required=False, default=False, help_text="make ranks that are new")
     bring_back = serializers.BooleanField(required=False, default=True, help_text="characters removed before")
     remove_missing = serializers.BooleanField(
@@ -60,6 +74,14 @@ class DumpStepSerializer(Serializer):
     changes = DumpChangeSerializer(many=True)
 
 
+class NoteReadSerializer(Serializer):
+    """A note of the dump, and whose alt it says that the character is."""
+
+    name = serializers.CharField()
+    note = serializers.CharField()
+    main = serializers.CharField(allow_blank=True, help_text="empty where it names nobody")
+
+
 class GuildDumpSerializer(Serializer):
     """The difference; `applied` says whether it was made. Names that are the same on both sides are only counted."""
 
@@ -71,6 +93,7 @@ class GuildDumpSerializer(Serializer):
     counts = serializers.DictField(child=serializers.IntegerField())
     unknown_ranks = serializers.ListField(child=serializers.CharField())
     steps = DumpStepSerializer(many=True)
+    notes = NoteReadSerializer(many=True, help_text="the notes as they were read; rows without one are left out")
     warnings = serializers.ListField(child=serializers.CharField())
 
 
@@ -122,7 +145,7 @@ def _read(data: dict[str, Any]) -> tuple[GuildDump, list[DumpMember]]:
         raise BadInput("Send the dump as text or as a file, one of them.", code="required", attr="text")
     given = data["text"] if "text" in data else data["file"]
     filename = data.get("filename") or getattr(given, "name", "") or ""
-    return read_guild_dump(given, filename=filename)
+    return read_guild_dump(given, filename=filename, notes=data.get("note_patterns"))
 
 
 def _answer(dump: GuildDump, found: DumpDifference) -> object:
@@ -137,6 +160,7 @@ def _answer(dump: GuildDump, found: DumpDifference) -> object:
             "counts": {action: found.count(action) for action in actions},
             "unknown_ranks": found.unknown_ranks,
             "steps": [step for step in found.steps if step.action != "same"],
+            "notes": notes_of(dump),
             "warnings": [warning.detail for warning in dump.warnings],
         }
     ).data

@@ -12,6 +12,7 @@ from .guild_dump import GuildDumpView
 from .leaves import LeaveViewSet
 from .log_views import RaidLogView, RaidPresenceView
 from .night_views import CloseRaidView, RaidBossView, RaidStateView
+from .note_rules import NoteRulesView
 from .part_views import RaidAttendanceView, RaidCheckView, RaidUnmatchedView
 from .request_views import MemberRequestViewSet, RequestPolicyView
 from .standby_views import MarkStandbyView, RaidStandbyView
@@ -27,6 +28,7 @@ router.register("requests", MemberRequestViewSet, basename="request")
 
 urlpatterns = [
     path("points/parse-attendance/", ParseAttendanceView.as_view(), name="parse-attendance"),
+    path("roster/note-patterns/", NoteRulesView.as_view(), name="note-patterns"),
     path("roster/guild-dump/", GuildDumpView.as_view(), name="guild-dump"),
     path("attendance/", AttendanceSummaryView.as_view({"get": "list"}), name="attendance-list"),
     path("attendance/user/<id:user_id>/", ExplainAttendanceView.as_view(), name="attendance-explained"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from guildhall.core.errors import BadInput, GuildhallError, TooLarge
@@ -12,6 +13,7 @@ from .detect import detect_format
 from .dumps import read_raid_dump, read_raid_tick, read_zeal
 from .guild_dump import read_guild_dump
 from .lists import read_list
+from .notes import USUAL
 from .raid_xml import read_raid_xml
 from .results import (
     FORMATS,
@@ -85,9 +87,17 @@ def parse_attendance(
 
 
 def parse_guild_dump(
-    source: Input, *, filename: str = "", time_zone: str = "UTC", max_bytes: int = DEFAULT_MAX_BYTES
+    source: Input,
+    *,
+    filename: str = "",
+    time_zone: str = "UTC",
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    notes: Collection[str] = USUAL,
 ) -> GuildDump:
     """Read the guild's roster out of `/outputfile guild`.
+
+    Args:
+        notes: keys of `notes.PATTERNS`, the ways in which its notes name mains.
 
     Raises:
         BadInput: ``empty``, ``binary``, ``no_roster`` where no row of a guild dump is in it, ``unknown_time_zone``.
@@ -97,7 +107,7 @@ def parse_guild_dump(
     clock = LocalClock(time_zone)
     if opened.is_zip:
         raise BadInput("A guild dump is a text file; unpack the zip and send the file.", code="binary")
-    dump = read_guild_dump(opened.text_lines(), filename=filename, clock=clock, ignored=IgnoredLines())
+    dump = read_guild_dump(opened.text_lines(), filename=filename, clock=clock, ignored=IgnoredLines(), notes=notes)
     if not dump.members:
         raise BadInput(
             "There is no guild roster in it. Type /outputfile guild in the game and send the file it writes.",

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from guildhall.core.errors import TooLarge
 
 from .names import NameProblem, read_name
+from .notes import USUAL, main_in_note
 from .results import GuildDump, GuildMember, IgnoredLines, ParseWarning
 from .stamps import TIME_DOUBTS, LocalClock, base_name, time_in_name
 from .tables import LONGEST_FIELD, MAX_LINES, MAX_ROWS, read_level
@@ -28,41 +29,19 @@ MOST_FIELDS = 30
 _FILE_NAME = re.compile(r"^(?P<guild>.+?)(?:_(?P<server>[a-z0-9.]+))?-\d{8}-\d{6}")
 _DATE = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})$")
 
-_NAME = r"[\"'“”‘’«»]?([A-Za-z]{3,15})[\"“”’«»]?(?![A-Za-z])"
-#: What a note says plainly: the named character is the main.
-_PLAIN = (
-    re.compile(rf"\b{_NAME} is (?:my |the |his |her )?main\b", re.IGNORECASE),
-    re.compile(rf"\b(?:alt|box|bot|twink|mule)s? of {_NAME}", re.IGNORECASE),
-    re.compile(r"\b([A-Za-z]{3,15})(?:'s|s'|’s) (?:alt|box|bot|twink|mule|2nd|second)\b", re.IGNORECASE),
-)
-#: What may also mean something else ("Main - Leader"): only believed where the dump has somebody of that name.
-_LOOSE = (
-    re.compile(rf"\bmain\s*[:=\-–]+\s*{_NAME}", re.IGNORECASE),
-    re.compile(rf"\b(?:alt|box|bot)\s*[:=\-–(]+\s*{_NAME}", re.IGNORECASE),
-    re.compile(rf"\b{_NAME} (?:alt|box|bot)\b", re.IGNORECASE),
-)
-#: What is believed, of somebody whom the dump has, only where the game itself marks the character as an alt.
-_MARKED = (re.compile(rf"^\W*(?:alt|box|bot|twink|mule)\s+{_NAME}\W*$", re.IGNORECASE), re.compile(rf"^\W*{_NAME}\W*$"))
-#: A note that denies it, doubts it, or speaks of what was, names nobody.
-_DENIED = re.compile(
-    r"\b(?:not|no longer|never|isn.?t|wasn.?t|aint|was|were|former|formerly|ex|used to|until|any ?more|old|maybe|probably|nobody)\b|\?",
-    re.IGNORECASE,
-)
-#: Another name after the one that was found: which of them is meant, a person says.
-_ANOTHER = re.compile(
-    r"^[\"“”'’«»]?\s*(?P<mark>,|/|&|\+|and\b|or\b|und\b|et\b)\s*[\"“'‘«]?(?P<name>[A-Za-z]{3,15})\b", re.IGNORECASE
-)
-#: What every such note has in it: most notes have not, and are not searched for names.
-_KINSHIP = re.compile(r"main|alt|box|bot|twink|mule|2nd|second", re.IGNORECASE)
-_NO_NAMES = frozenset(
-    ["this", "that", "who", "which", "what", "he", "she", "it", "my", "the", "his", "her", "your", "not", "now", "was"]
-)
-
 
 def read_guild_dump(
-    lines: Iterable[tuple[int, str]], *, filename: str, clock: LocalClock, ignored: IgnoredLines
+    lines: Iterable[tuple[int, str]],
+    *,
+    filename: str,
+    clock: LocalClock,
+    ignored: IgnoredLines,
+    notes: Collection[str] = USUAL,
 ) -> GuildDump:
     """Read a guild dump; the module's docstring says what `is_partial` forbids.
+
+    Args:
+        notes: keys of `notes.PATTERNS`, the ways in which its notes name mains.
 
     Raises:
         TooLarge: ``too_large`` beyond `MAX_LINES` lines.
@@ -87,7 +66,7 @@ def read_guild_dump(
         else:
             seen.add(member.key)
             dump.members.append(member)
-    dump.members = [_with_main(member, seen) for member in dump.members]
+    dump.members = [_with_main(member, seen, notes) for member in dump.members]
     _name_and_time(dump, filename, clock)
     _judge(dump)
     return dump
@@ -136,44 +115,8 @@ def _read_date(text: str) -> dt.date | None:
         return None
 
 
-def main_in_note(note: str, own_name: str, known: set[str], *, is_marked: bool = False) -> str | None:
-    """Return the main that a public note names ("Bob is main", "alt of bob"), in display form, else None.
-
-    A note that denies it ("not an alt of Bob anymore"), speaks of what was, or names two, names nobody.
-
-    Args:
-        own_name: the character that the note is about: one that says "Bob is main" on Bob himself names nobody else.
-        known: the casefolded names of the dump.
-        is_marked: the game marks the character as an alt (`A`), so that `Alt Bob` and a bare `Bob` mean his alt.
-    """
-    text = note[:500]
-    if not (is_marked or _KINSHIP.search(text)) or _DENIED.search(text):
-        return None
-    for patterns, must_be_known in ((_PLAIN, False), (_LOOSE, True), (_MARKED if is_marked else (), True)):
-        found: set[str] = set()
-        for match in (match for pattern in patterns for match in pattern.finditer(text)):
-            key = match[1].casefold()
-            if key in _NO_NAMES or key == own_name.casefold() or (must_be_known and key not in known):
-                continue
-            if _names_another(text[match.end(1) :], known):
-                return None
-            found.add(key)
-        if found:
-            (name, *others) = found
-            return None if others else name[:1].upper() + name[1:]
-    return None
-
-
-def _names_another(rest: str, known: set[str]) -> bool:
-    """Return whether a second name follows: one of the dump, or after more than a comma anything written as a name."""
-    another = _ANOTHER.match(rest)
-    if another is None:
-        return False
-    return another["name"].casefold() in known or (another["mark"] != "," and another["name"][:1].isupper())
-
-
-def _with_main(member: GuildMember, known: set[str]) -> GuildMember:
-    main_name = main_in_note(member.note, member.character_name, known, is_marked=member.alt_flag)
+def _with_main(member: GuildMember, known: set[str], notes: Collection[str]) -> GuildMember:
+    main_name = main_in_note(member.note, member.character_name, known, is_marked=member.alt_flag, patterns=notes)
     return replace(member, main_name=main_name, is_alt=True) if main_name else member
 
 

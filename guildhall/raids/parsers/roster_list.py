@@ -7,13 +7,13 @@ ignored ones with what is wrong with it.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from guildhall.core.errors import BadInput, TooLarge
 
-from .guild_dump import main_in_note
 from .names import NameProblem, read_name
+from .notes import USUAL, main_in_note
 from .results import GuildDump, GuildMember, IgnoredLines, ParseWarning
 from .tables import LONGEST_FIELD, MAX_LINES, MAX_ROWS, read_level
 from .vocabulary import read_class
@@ -30,6 +30,17 @@ _HEADINGS = {
 _MOST_CELLS = 30
 
 
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """How notes name mains: by these patterns, of these names."""
+
+    known: set[str]
+    patterns: Collection[str]
+
+    def main(self, note: str, own_name: str) -> str | None:
+        return main_in_note(note, own_name, self.known, patterns=self.patterns)
+
+
 def is_guild_dump(text: str) -> bool:
     """Return whether a text is what the game writes: its first row that has tabs has a level second, and a rank."""
     for line in text[:20_000].splitlines():
@@ -39,8 +50,11 @@ def is_guild_dump(text: str) -> bool:
     return False
 
 
-def parse_roster_list(text: str) -> GuildDump:
+def parse_roster_list(text: str, *, notes: Collection[str] = USUAL) -> GuildDump:
     """Read a list of characters; the first column is the name where no heading says otherwise.
+
+    Args:
+        notes: keys of `notes.PATTERNS`, the ways in which its notes name mains.
 
     Raises:
         BadInput: ``no_roster`` where no line begins with a name.
@@ -52,15 +66,16 @@ def parse_roster_list(text: str) -> GuildDump:
     dump = GuildDump(ignored_lines=IgnoredLines(), is_partial=True)
     columns: list[str] | None = None
     seen: set[str] = set()
-    for number, line in enumerate(lines, start=1):
-        cells = _cells(line)
+    rows = [_cells(line) for line in lines]
+    told = _Notes({cells[0].casefold() for cells in rows if cells}, notes)
+    for number, (line, cells) in enumerate(zip(lines, rows, strict=True), start=1):
         if not any(cells):
             continue
         if columns is None:
             columns = _columns(cells)
             if columns:
                 continue
-        member = _member(number, line, cells, columns, dump.ignored_lines)
+        member = _member(number, line, cells, columns, told, dump.ignored_lines)
         if member is None:
             continue
         if member.key in seen:
@@ -75,7 +90,7 @@ def parse_roster_list(text: str) -> GuildDump:
             code="no_roster",
             attr="text",
         )
-    dump.members = [_with_main(member, seen) for member in dump.members]
+    dump.members = [_with_main(member, _Notes(seen, notes)) for member in dump.members]
     dump.warnings = _doubts(dump)
     return dump
 
@@ -95,9 +110,9 @@ def _columns(cells: Iterable[str]) -> list[str]:
 
 
 def _member(
-    number: int, line: str, cells: list[str], columns: list[str] | None, ignored: IgnoredLines
+    number: int, line: str, cells: list[str], columns: list[str] | None, told: _Notes, ignored: IgnoredLines
 ) -> GuildMember | None:
-    given = dict(zip(columns, cells, strict=False)) if columns else _guessed(cells)
+    given = dict(zip(columns, cells, strict=False)) if columns else _guessed(cells, told)
     name = read_name(given.get("name", ""))
     if isinstance(name, NameProblem):
         ignored.add(number, line, name.code, name.detail)
@@ -117,7 +132,7 @@ def _member(
     )
 
 
-def _guessed(cells: list[str]) -> dict[str, str]:
+def _guessed(cells: list[str], told: _Notes) -> dict[str, str]:
     """Return what each cell after the name is, where it says so itself; the first that does not is the rank."""
     given = {"name": cells[0]}
     for cell in cells[1:]:
@@ -129,15 +144,15 @@ def _guessed(cells: list[str]) -> dict[str, str]:
             else "class"
             if read_class(cell).base
             else "note"
-            if main_in_note(cell, cells[0], set())
+            if told.main(cell, cells[0])
             else "rank"
         )
         given.setdefault(kind if kind not in given else "note", cell)
     return given
 
 
-def _with_main(member: GuildMember, known: set[str]) -> GuildMember:
-    main = member.main_name or main_in_note(member.note, member.character_name, known)
+def _with_main(member: GuildMember, told: _Notes) -> GuildMember:
+    main = member.main_name or told.main(member.note, member.character_name)
     return replace(member, main_name=main, is_alt=main is not None and main.casefold() != member.key)
 
 

@@ -33,6 +33,7 @@ from guildhall.eqdkp.models import LegacyProblem
 from guildhall.raids import placing, selectors
 from guildhall.raids.models import AttendanceCheck, Raid
 from guildhall.raids.parsers import AttendanceParse
+from guildhall.raids.parsers.notes import PATTERNS, NotePattern
 from guildhall.raids.parsers.source import Source
 from guildhall.roster.people import people_without_characters
 from guildhall.web.forms.base import PageForm
@@ -220,6 +221,16 @@ def people_to_name(me: User) -> dict[str, int]:
     return found
 
 
+def _words(one: NotePattern) -> str:
+    """Return how a note names the main, with an example where the words do not give it."""
+    example = one.examples[0]
+    is_plain = one.label.replace("Name", "Aelnor").casefold() == example.casefold()
+    return one.label if is_plain else f"{one.label}, such as “{example}”"
+
+
+NOTE_PATTERNS = [(one.key, _words(one)) for one in PATTERNS.values()]
+
+
 class DumpForm(PageForm):
     """A guild dump, pasted or as a file, and what is done with it."""
 
@@ -231,6 +242,13 @@ class DumpForm(PageForm):
     name = ValuesField("Names", most=MOST_NAMES)
     main = ValuesField("Whose alt", most=MOST_NAMES)
     me = TextField("This is me", max_length=60)
+    pattern = ChoicesField("How notes mark alts", choices=NOTE_PATTERNS)
+    chose = FlagField("chose")
+    rules_version = TextField("Version", max_length=64)
+
+    def patterns(self) -> list[str] | None:
+        """Return how notes are read in this preview; None where the form did not ask, and the guild's setting holds."""
+        return self.cleaned_data.get("pattern") if self.cleaned_data.get("chose") else None
 
     def mains(self) -> dict[str, str]:
         """Return whose alt each name is, as it was written by hand or pressed."""
@@ -261,6 +279,15 @@ class DumpForm(PageForm):
             return "\n".join(line for _, line in lines), upload.name or ""
         except BadInput:  # the reader of dumps says what is wrong with it
             return "", upload.name or ""
+
+
+class NotePatternsForm(PageForm):
+    """How the guild's notes mark alts, and a dump or a list to try it on."""
+
+    blames: Mapping[str, str] = {"patterns": "pattern"}
+
+    pattern = ChoicesField("Read a note as naming the main where it says", choices=NOTE_PATTERNS)
+    text = TextField("Try it on a dump or a list", log=True, strip=False, rows=5)
 
 
 class PeopleForm(PageForm):

@@ -52,6 +52,7 @@ NEXT = {
     "ranks": "/officers/roster-import/",
     "bulk-rank": "/officers/roster-import/",
     "make-people": "/officers/roster-import/",
+    "note-patterns": "/officers/roster-import/",
     "item-pools": "/officers/pools/",
     "mine": "/officers/setup/pools/",
 }
