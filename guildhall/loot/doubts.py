@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 from guildhall.accounts.models import User
 from guildhall.core import clock
 from guildhall.core.errors import BadInput
-from guildhall.raids.models import Raid, RaidAttendance
+from guildhall.points.models import DKPPool
+from guildhall.raids.models import ItemPool, Raid, RaidAttendance
 
 from .models import Item, LootDistribution
 from .selectors import find_item, suggest_items
@@ -45,6 +47,58 @@ def known_item(name: str, *, attr: str = "item_name") -> Item:
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise BadInput(f"No item is called “{name[:60]}”.{hint}", code="unknown_item", attr=attr)
     return found
+
+
+def expected_items(
+    names: Collection[str],
+    *,
+    are_new: bool,
+    pools: Collection[DKPPool],
+    item_pools: Collection[ItemPool],
+    elsewhere: bool,
+    attr: str,
+) -> dict[str, str]:
+    """Return the names of expected loot as the catalogue writes them, by the names that were given. Four queries at most, and
+    one for each name.
+
+    Args:
+        are_new: names that no item has are meant.
+        pools, item_pools: where the loot of the event is charged; an item that is charged elsewhere as a rule is questioned.
+        elsewhere: such items are meant.
+
+    Raises:
+        BadInput: ``unknown_item`` with names that look like it, ``other_pool``; both name every item.
+    """
+    found = {name: find_item(name) for name in names}
+    unknown = [name for name, item in found.items() if item is None]
+    if unknown and not are_new:
+        near = suggest_items(unknown)
+        each = [
+            f"“{name[:60]}”" + (f" (did you mean {' or '.join(near[name])}?)" if near.get(name) else "")
+            for name in unknown
+        ]
+        raise BadInput(
+            f"No item is called {', '.join(each[:10])} yet. Correct it, or tick “it is new” and send it again.",
+            code="unknown_item",
+            attr=attr,
+        )
+    here = {pool.pk for pool in pools} | {pool.pk for group in item_pools for pool in group.pools.all()}
+    groups = {group.pk for group in item_pools}
+    odd = [
+        item
+        for item in found.values()
+        if item is not None and item.item_pool is not None and item.item_pool.pk not in groups
+        and not {pool.pk for pool in item.item_pool.pools.all()} <= here
+    ]  # fmt: skip
+    if odd and not elsewhere:
+        each = [f"{item} ({item.item_pool})" for item in odd]
+        raise BadInput(
+            f"Charged in another pool as a rule: {', '.join(each[:10])}. Correct it, choose that item pool above, or tick “charged "
+            "elsewhere” and send it again.",
+            code="other_pool",
+            attr=attr,
+        )
+    return {name: item.name if item is not None else name for name, item in found.items()}
 
 
 def doubts_about(*, item: Item | None, buyer: User, buyer_name: str, raid: Raid | None) -> list[str]:

@@ -196,6 +196,7 @@ def write_the_template(boss: Somebody) -> None:
     boss.fill(on_time_points="10")
     boss.hand.tick(boss.field("end"))
     boss.fill(end_points="2", bosses_text="Vulak`Aerr; 8; Cloak of Flames")
+    boss.hand.tick(boss.field("loot_is_new"))
     boss.press("Make it")
     boss.told("The event Kael Drakkel is made.")
     boss.see("events")

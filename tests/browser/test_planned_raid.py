@@ -61,6 +61,7 @@ def test_a_plan_becomes_a_raid_that_one_signs_up_for_starts_and_closes(live_serv
     officer.fill("input[name=on_time_points]", "4")
     officer.fill("input[name=end_points]", "2")
     officer.fill("textarea[name=bosses_text]", "Vulak`Aerr; 8; Cloak of Flames")
+    officer.check("[name=loot_is_new]")
     officer.get_by_role("button", name="Make it").click()
     officer.wait_for_selector("text=The event Temple of Veeshan is made.")
 

@@ -136,6 +136,7 @@ TICKS = {
     "all_in_breaks_increment", "force", "whole", "visible_to_applicant", "standings", "roster", "raids", "calendar", "items",
     "recruitment", "grace", "is_open", "strangers", "file", "files", "make_main",
     "alt", "main", "transfer", "attendance", "is_new", "anyway", "is_trial", "is_hidden", "item_not_for_class", "must",
+    "on_time", "hourly", "kill", "end", "loot_is_new", "loot_elsewhere",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 
@@ -27,7 +28,7 @@ LINES = {
 }
 EVENT = {
     "form": "create", "name": "Kael", "default_points": "10", "usual_minutes": "180", "usual_weekday": "2",
-    "usual_time": "20:30", "full_bonus": "5", "is_active": "1", "bosses_text": "Vulak; 8; Cloak, Belt\n\nVyemm\n",
+    "usual_time": "20:30", "full_bonus": "5", "is_active": "1", "bosses_text": "Vulak; 8; Cloak, Belt\n\nVyemm\n", "loot_is_new": "1",
 }  # fmt: skip
 
 
@@ -66,16 +67,59 @@ def test_an_event_is_made_with_its_plan_and_shows_it_again(sign_in, guild: Guild
     assert 'value="20:30"' in page
 
 
-def test_a_plan_that_the_form_cannot_show_is_left_alone(sign_in, guild: Guild) -> None:
-    event = services.create_event(
-        name="Kael", pools=[guild.pool], planned_checks=[{"kind": "on_time"}, {"kind": "on_time"}]
-    )
-    page = send(
-        sign_in("officer"), f"/officers/events/{event.pk}/", form="change", name="Kael II", default_points="1",
-        pools=guild.pool.pk, is_active="1",
-    )  # fmt: skip
+def test_a_plan_takes_several_lines_of_a_kind_without_javascript(sign_in, guild: Guild) -> None:
+    officer = sign_in("officer")
+    fields = {**EVENT, **LINES, "pools": guild.pool.pk}
+    page = send(officer, "/officers/events/", **fields, step="more-hourly")
+    assert page.status_code == 200
+    assert not Event.objects.exists()
+    assert 'name="hourly_2_every"' in text(page)
+    assert 'name="hourly_3_every"' not in text(page)
+    assert 'value="Kael"' in text(page)
+    more = {"hourly_2": "1", "hourly_2_every": "30", "hourly_2_points": "1", "kill": "1", "kill_points": "3"}
+    page = send(officer, "/officers/events/", **fields, **more, step="more-kill")
+    assert 'name="kill_2_points"' in text(page)
+    assert re.search(r'name="hourly_2_every" value="30"', text(page))
+    send(officer, "/officers/events/", **fields, **more, kill_2="1", kill_2_points="5")
+    event = Event.objects.get()
+    lines = [(line.kind, line.every_minutes, line.points) for line in event.planned_checks.all()]
+    assert lines == [("on_time", 0, 4), ("hourly", 60, 2), ("hourly", 30, 1), ("kill", 0, 3), ("kill", 0, 5)]
+    path = f"/officers/events/{event.pk}/"
+    page = officer.get(path)
+    form = page.context["form"]
+    sent = {name: form[name].value() for name in form.fields}
+    sent = {name: value for name, value in sent.items() if value not in (None, False)}
+    page = send(officer, path, **{**sent, "form": "change", "hourly_2_points": "2"})
     assert "is changed" in text(page)
-    assert event.planned_checks.count() == 2
+    lines = [(line.kind, line.every_minutes, line.points) for line in event.planned_checks.all()]
+    assert lines == [("on_time", 0, 4), ("hourly", 60, 2), ("hourly", 30, 2), ("kill", 0, 3), ("kill", 0, 5)]
+
+
+def test_expected_loot_is_an_item_or_said_to_be_new_and_of_this_pool(sign_in, guild: Guild) -> None:
+    officer = sign_in("officer")
+    pots = services.save_item_pool(
+        name="Potions", pools=[create_pool(name="Luclin", actor=guild.officer)], actor=guild.officer
+    )
+    create_item(name="Cloak of Flames", actor=guild.officer)
+    create_item(name="Potion of Haste", item_pool=pots, actor=guild.officer)
+    fields = {name: value for name, value in EVENT.items() if name != "loot_is_new"}
+    fields |= {"pools": guild.pool.pk, "bosses_text": "Vulak; 8; cloak of flame"}
+    page = send(officer, "/officers/events/", **fields)
+    assert page.status_code == 400
+    assert "did you mean Cloak of Flames?" in text(page)
+    page = send(officer, "/officers/events/", **{**fields, "bosses_text": "Vulak; 8; Potion of Haste"})
+    assert "Charged in another pool as a rule: Potion of Haste (Potions)." in text(page)
+    page = send(officer, "/officers/events/", **{**fields, "expected": "Belt", "step": "item"})
+    assert "Vulak; 8; cloak of flame, Belt" in text(page)
+    assert not Event.objects.exists()
+    both = "Vulak; 8; cloak of flames, Potion of Haste, Belt"
+    page = send(
+        officer, "/officers/events/", **{**fields, "bosses_text": both, "loot_is_new": "1", "loot_elsewhere": "1"}
+    )
+    event = Event.objects.get()
+    assert event.bosses.get().loot == ["Cloak of Flames", "Potion of Haste", "Belt"]
+    page = send(officer, f"/officers/events/{event.pk}/", **{**fields, "form": "change", "bosses_text": f"{both} "})
+    assert "is changed" in text(page)  # what stood there already is not asked about again
 
 
 def test_what_is_wrong_with_a_plan_stands_in_the_form_with_what_was_typed(sign_in, guild: Guild) -> None:

@@ -42,7 +42,7 @@ from guildhall.raids.versions import attendance_version, event_version, raid_ver
 from guildhall.roster.models import Character, CharacterAlias, Rank
 from guildhall.roster.selectors import character_by_name, person_by_name
 from guildhall.web.forms.base import PageForm, ReasonForm
-from guildhall.web.forms.plans import EventPlanForm, plan_initial
+from guildhall.web.forms.plans import EventPlanForm, plan_initial, typed_plan
 from guildhall.web.forms.raids import (
     AttendanceForm,
     EventForm,
@@ -385,12 +385,14 @@ def attendance(request: HttpRequest, attendance_id: int) -> HttpResponse:
 def events(request: HttpRequest) -> HttpResponse:
     """Kinds of raids: what they are worth, and into which pools they pay."""
     form = EventPlanForm(request, "create")
+    if form.is_only_typed:
+        form = typed_plan(form)
 
     def act() -> Done:
         made = raid_services.create_event(actor=me(request), **form.values())
         return go("events", message=f"The event {made} is made.")
 
-    if form.sent and (response := form.run(act)) is not None:
+    if form.sent and not form.is_only_typed and (response := form.run(act)) is not None:
         return response
     return render(
         request, "web/events.html", {"form": form, "events": raid_selectors.events()}, status=form.http_status
@@ -413,6 +415,8 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         changed = raid_services.update_event(event=found, actor=me(request), version=form.seen_version, **form.values())
         return go("events", message=f"The event {changed} is changed.")
 
-    if form.sent and (response := form.run(act)) is not None:
+    if form.is_only_typed:
+        form = typed_plan(form)
+    elif form.sent and (response := form.run(act)) is not None:
         return response
     return render(request, "web/event.html", {"form": form, "event": found}, status=form.http_status)
