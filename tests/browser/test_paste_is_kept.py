@@ -215,3 +215,32 @@ def test_of_a_big_log_the_last_day_is_sent(live_server: Any, page: Any, tmp_path
     assert 0 < max(sizes) < 400_000 or not any(sizes)
     commit(page)
     assert LedgerEntry.objects.count() == 1
+
+
+def test_a_log_of_any_letters_and_line_ends_is_cut_at_a_whole_line(live_server: Any, page: Any) -> None:
+    script = r"""async () => {
+      const { cut } = await import(document.querySelector("script[src*='import']").src);
+      const line = (n) => {
+        const [day, date, month, year, time] = new Date(Date.UTC(2025, 0, 1) + n * 600_000).toUTCString().split(/,? /);
+        return `[${day} ${month} ${date} ${time} ${year}] D\u00e9j\u00e0 vu`;
+      };
+      const codes = (text) => Array.from(text, (one) => one.charCodeAt(0));
+      const wide = (text, little) => Uint8Array.from(codes(text).flatMap((c) => little ? [c & 255, c >> 8] : [c >> 8, c & 255]));
+      const narrow = (text) => Uint8Array.from(text, (one) => one.charCodeAt(0));
+      const ways = { utf8: [(t) => new TextEncoder().encode(t), "\n", 0], cp1252: [narrow, "\r\n", 0], mac: [narrow, "\r", 0],
+        le: [(t) => wide(t, true), "\r\n", 0], be: [(t) => wide(t, false), "\r\n", 0],
+        marked: [(t) => wide("\ufeff" + t, true), "\r\n", 1] };
+      const found = {};
+      for (const [name, [encode, end, marks]] of Object.entries(ways)) {
+        const bytes = encode(Array.from({ length: 20_000 }, (_, n) => line(n) + end).join(""));
+        const part = await cut(new File([bytes], "eqlog_A_b.txt"), "");
+        const sent = new Uint8Array(await part.arrayBuffer());
+        const skip = 2 * marks, first = encode("[").slice(skip);
+        const same = bytes.slice(bytes.length - sent.length + skip).every((one, at) => one === sent[at + skip]);
+        const whole = sent.slice(skip, skip + first.length).join() === first.join();
+        found[name] = [sent.length < bytes.length / 5, whole, same, !marks || sent[0] === 255];
+      }
+      return found;
+    }"""
+    found = page.evaluate(script)
+    assert found == {name: [True] * 4 for name in ("utf8", "cp1252", "mac", "le", "be", "marked")}

@@ -189,26 +189,28 @@ async function offsetOf(file, moment) {
   }
   return low;
 }
-async function markOf(file) {
+// The mark of a file and how many bytes a character has; null for a zip. UTF-16 is known without a mark too: a log begins with "[".
+async function formOf(file) {
   const head = new Uint8Array(await file.slice(0, 4).arrayBuffer());
-  if (head[0] === 0x50 && head[1] === 0x4b) return null; // a zip
-  if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) return head.slice(0, 2);
-  return new Uint8Array();
+  if (head[0] === 0x50 && head[1] === 0x4b) return null;
+  if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) return { mark: head.slice(0, 2), width: 2 };
+  return { mark: new Uint8Array(), width: (head[0] === 0) !== (head[1] === 0) ? 2 : 1 };
+}
+async function wholeLineAt(file, from, width) {
+  const bytes = new Uint8Array(await file.slice(from, from + SLICE).arrayBuffer());
+  const feed = bytes.indexOf(10), end = feed >= 0 ? feed : bytes.indexOf(13); // an old Mac ends its lines with CR alone
+  return end < 0 ? from : from + width * Math.ceil((end + 1) / width);
 }
 export async function cut(file, night) {
-  const mark = await markOf(file);
-  if (mark === null) return file;
+  const form = await formOf(file);
+  if (form === null) return file;
   const last = timeIn(await textAt(file, Math.max(0, Math.floor((file.size - SLICE) / 2) * 2)), true);
   if (last === null) return file;
   const begins = night ? Date.parse(`${night}T12:00:00Z`) : last - DAY;
   let from = await offsetOf(file, begins);
   const to = night ? Math.min(file.size, (await offsetOf(file, begins + DAY)) + 2 * SLICE) : file.size;
-  if (from > 0) {
-    const bytes = new Uint8Array(await file.slice(from, from + SLICE).arrayBuffer());
-    const end = bytes.indexOf(10); // begin with a whole line; of UTF-16 a line feed has two bytes
-    if (end >= 0) from += mark.length ? 2 * Math.ceil((end + 1) / 2) : end + 1;
-  }
-  const parts = from > 0 ? [mark, file.slice(from, to)] : [file.slice(0, to)];
+  if (from > 0) from = await wholeLineAt(file, from, form.width);
+  const parts = from > 0 ? [form.mark, file.slice(from, to)] : [file.slice(0, to)];
   return new File(parts, file.name, { type: file.type });
 }
 document.addEventListener("change", async (event) => {
