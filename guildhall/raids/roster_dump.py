@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from guildhall.core.guild import guild_time_zone
 from guildhall.raids.parsers import GuildDump, is_guild_dump, parse_guild_dump, parse_roster_list
 from guildhall.raids.parsers.notes import known_patterns, main_in_note
+from guildhall.raids.parsers.source import Input
 from guildhall.raids.services.note_rules import note_patterns
 from guildhall.roster.models import Character
 from guildhall.roster.names import name_key
@@ -16,7 +16,7 @@ from guildhall.roster.services import DumpMember
 
 
 def read_guild_dump(
-    source: Any, *, filename: str = "", notes: Collection[object] | None = None
+    source: Input, *, filename: str = "", notes: Collection[object] | None = None
 ) -> tuple[GuildDump, list[DumpMember]]:
     """Return what `/outputfile guild` wrote (text or a file), and its members as the roster takes them.
 
