@@ -22,7 +22,7 @@ from guildhall.accounts.permissions import Principal, principal_of
 from guildhall.auctions import services as auctions
 from guildhall.auctions.services.rules import StoredRule
 from guildhall.core import batches
-from guildhall.core.errors import BadInput
+from guildhall.core.errors import BadInput, NotAllowed
 from guildhall.core.money import show_points
 from guildhall.loot import selectors as loot_selectors
 from guildhall.loot import services as loot_services
@@ -75,6 +75,7 @@ class Values(TypedDict, total=False):
     finding: int
     check: int
     raid: int
+    session: str
     before: Before
     rule: StoredRule
 
@@ -320,6 +321,14 @@ def _standby_as(data: Values, actor: User, principal: Principal) -> str:
     return f"On standby with {now.character_name} again."
 
 
+def _roll(data: Values, actor: User, principal: Principal) -> str:
+    principal.require("bidding:write")
+    if not principal.runs_auctions:
+        raise NotAllowed("Rolls are taken out by whoever runs auctions.")
+    session = auctions.remove_roll(session_id=data["session"], roll_id=data["row"], actor=actor, reason=AT_ONCE)
+    return f"The roll for {session.item_name} is taken out again."
+
+
 def _bidding_rule(data: Values, actor: User, principal: Principal) -> str:
     principal.require("points:write")
     rule = auctions.restore_rule(stored=data["rule"], actor=actor)
@@ -346,6 +355,7 @@ _KINDS: dict[str, Callable[[Values, User, Principal], str]] = {
     "standby_off": _standby_off,
     "standby_as": _standby_as,
     "bidding_rule": _bidding_rule,
+    "roll": _roll,
 }
 
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from guildhall.auctions.models import ChatLine
 from guildhall.auctions.services import chat_doubts
 from guildhall.core.api.fields import PointsField
+from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import APIView, ListAPIView
@@ -34,6 +35,8 @@ _TEXTS: dict[str, object] = {"type": "array", "items": _TEXT}
             "amount": _TEXT_OR_NONE,
             "category": _TEXT_OR_NONE,
             "quantity": {"type": "integer"},
+            "high": {"type": "integer", "description": "of a roll: the upper bound"},
+            "result": {"type": "integer", "description": "of a roll: what turned up"},
             "left_over": {**_TEXTS, "nullable": True, "description": "the words that nothing accounts for"},
             "suggestions": {**_TEXTS, "nullable": True},
             "reason": _TEXT,
@@ -58,6 +61,8 @@ class UnderstoodField(serializers.JSONField):
             "bid_session_id": _TEXT,
             "bid_session_ids": _TEXTS,
             "bid_id": {"type": "integer"},
+            "roll_id": {"type": "integer"},
+            "counts": {"type": "boolean"},
             "leads": {"type": "boolean"},
             "rot": {"type": "boolean"},
             "loot_ids": {"type": "array", "items": {"type": "integer"}},
@@ -87,13 +92,19 @@ class DoubtSerializer(serializers.ModelSerializer[ChatLine]):
 
 
 class CorrectionInput(Serializer):
-    """What the line means: `item` always, `character_name` and `amount` for an award or a bid."""
+    """What the line means: `item` always, `character_name` and `amount` for an award or a bid; of a roll `character_name`."""
 
     kind = serializers.ChoiceField(choices=list(chat_doubts.KINDS))
     item = serializers.CharField(max_length=200)
     character_name = serializers.CharField(required=False, allow_blank=True, max_length=120)
     amount = PointsField(required=False, allow_null=True, help_text="price, bid, or the least bid of an opening")
     quantity = serializers.IntegerField(required=False, min_value=1, max_value=100)
+    high = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MAX_ID, help_text="of a roll; left out, as the log says"
+    )
+    result = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=MAX_ID, help_text="of a roll; left out, as the log says"
+    )
 
 
 class DoubtFilter(django_filters.FilterSet):

@@ -9,7 +9,7 @@ from .closing import close_due, close_session, pass_winner
 from .placing import AskedBid, Once, PlacedBid
 from .refusals import Refusal, keep_refusal
 from .results import ReportedBid, record_bid_result
-from .rolls import NewRoll, record_roll
+from .rolls import NewRoll, record_roll, remove_roll
 from .rules import delete_rule, restore_rule, save_policy, save_rule, stored_rule
 from .sessions import (
     NewSession,
@@ -47,6 +47,7 @@ __all__ = [
     "place_bid_once",
     "record_bid_result",
     "record_roll",
+    "remove_roll",
     "require_one_way",
     "restore_rule",
     "resume_session",

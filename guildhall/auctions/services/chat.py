@@ -184,6 +184,8 @@ def understood(event: chat.ChatEvent) -> dict[str, object]:
     first = event.items[0] if isinstance(event, chat.Opened | chat.Ambiguous) and event.items else None
     if isinstance(first, chat.OpenedItem):
         values["item"], values["quantity"] = first.name, first.quantity
+    if isinstance(event, chat.Roll):
+        values["high"], values["result"] = event.high, event.result
     return {**values, "amount": None if amount is None else show_points(amount), "channel": event.channel}
 
 
@@ -229,7 +231,7 @@ def _apply_once(*, event: chat.ChatEvent, call: Call) -> Heard:
 def _meant(event: chat.ChatEvent) -> str:
     if isinstance(event, chat.Cancelled):
         return "undo" if event.what == "award" else "cancel"
-    return {chat.Opened: "open", chat.Awarded: "award", chat.Closed: "close"}.get(type(event), "bid")
+    return {chat.Opened: "open", chat.Awarded: "award", chat.Closed: "close", chat.Roll: "roll"}.get(type(event), "bid")
 
 
 def _for_everybody(event: chat.ChatEvent, session: BidSession | None, result: dict[str, object]) -> dict[str, object]:
@@ -422,7 +424,7 @@ def _roll(event: chat.Roll, session: BidSession | None, actor: User | None) -> d
         raise Skip("no_session", f"{event.item} is not rolled for.")
     if event.is_doubtful:
         raise Skip(
-            "doubtful_roll", "Several dice were in the air, and the log does not say whose this is. Record it by hand."
+            "doubtful_roll", "Several dice were in the air, and the log does not say whose this is.", is_doubt=True
         )
     kept = record_roll(
         session_id=session.pk,

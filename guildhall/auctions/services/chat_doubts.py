@@ -22,11 +22,12 @@ from guildhall.roster.selectors import find_character
 
 from .. import chat
 from ..decisions.bid import BidRequest
-from ..models import ChatLine
+from ..models import BidSession, ChatLine
 from ..visibility import chat_lines_in_the_admin
 from .bids import place_bid
 from .chat import do_as_officer, session_of_item
 from .chat_lines import Skip
+from .rolls import NewRoll, record_roll
 
 KINDS = {
     "award": "give the item",
@@ -35,20 +36,27 @@ KINDS = {
     "cancel": "call the auction off",
     "undo": "take the award back",
     "bid": "place the bid",
+    "roll": "record the roll",
 }
 """What a doubt can be applied as."""
-_NAMES_SOMEBODY = ("award", "bid")
+_NAMES_SOMEBODY = ("award", "bid", "roll")
+_NAMES_POINTS = ("award", "bid")
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a person says that a doubtful line means; `kind` is one of `KINDS`, `amount` the price or bid in points."""
+    """What a person says that a doubtful line means; `kind` is one of `KINDS`, `amount` the price or bid in points.
+
+    `high` and `result` are those of a roll, None for what the log says.
+    """
 
     kind: str
     item: str = ""
     character_name: str = ""
     amount: object = None
     quantity: int = 1
+    high: int | None = None
+    result: int | None = None
 
 
 class _Where(TypedDict):
@@ -117,6 +125,8 @@ def apply_doubt(*, fingerprint: str, correction: Correction, actor: User | None)
     try:
         if isinstance(event, chat.Bid):
             result = _bid(event, actor)
+        elif isinstance(event, chat.Roll):
+            result = _roll(event, session, actor)
         else:
             result = do_as_officer(event, session, actor=actor, raid=row.raid, pool=row.pool)
     except Skip as skip:
@@ -205,6 +215,9 @@ def _event(row: ChatLine, correction: Correction) -> chat.ChatEvent:
             return chat.Opened(**where, items=(chat.OpenedItem(item, correction.quantity),), minimum=amount)
         case "close":
             return chat.Closed(**where, item=item)
+        case "roll":
+            high, turned = _dice(row, correction)
+            return chat.Roll(**where, item=item, character_name=name, low=0, high=high, result=turned)
         case "bid":
             return chat.Bid(**where, item=item, character_name=name, amount=amount)
         case "undo":
@@ -212,9 +225,20 @@ def _event(row: ChatLine, correction: Correction) -> chat.ChatEvent:
     return chat.Cancelled(**where, what="auction", item=item)
 
 
+def _dice(row: ChatLine, correction: Correction) -> tuple[int, int]:
+    """Return the upper bound and the result of a roll: as the person says, else as the log does."""
+    found: list[int] = []
+    for attr, given in (("high", correction.high), ("result", correction.result)):
+        number = row.doubt.get(attr) if given is None else given
+        if number is None:
+            raise BadInput("Say up to what number it was rolled, and what turned up.", code="required", attr=attr)
+        found.append(int(number))
+    return found[0], found[1]
+
+
 def _amount(correction: Correction) -> Decimal | None:
     if correction.amount in (None, ""):
-        if correction.kind in _NAMES_SOMEBODY:
+        if correction.kind in _NAMES_POINTS:
             raise BadInput("Say for how many points.", code="required", attr="amount")
         return None
     return parse_points(correction.amount, attr="amount")
@@ -238,3 +262,11 @@ def _bid(event: chat.Bid, actor: User | None) -> dict[str, object]:
         actor=actor,
     )
     return {"bid_session_id": str(session.pk), "bid_id": placed.bid.pk, "leads": placed.leads}
+
+
+def _roll(event: chat.Roll, session: BidSession | None, actor: User | None) -> dict[str, object]:
+    if session is None:
+        raise Conflict(f"{event.item} is not rolled for.", code="no_session")
+    thrown = NewRoll(event.character_name, event.high, event.result)
+    kept = record_roll(session_id=session.pk, roll=thrown, actor=actor)
+    return {"bid_session_id": str(session.pk), "roll_id": kept.pk, "counts": bool(kept.counts)}

@@ -7,16 +7,19 @@ from uuid import UUID
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock
-from guildhall.core.errors import BadInput, Conflict
+from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.transactions import use_case
 from guildhall.roster.selectors import find_character
 
 from ..decisions.bid import BidRequest
 from ..eligibility import judge
-from ..models import BidSession, Mode, SessionRoll
+from ..models import BidSession, Mode, SessionRoll, Status
 from ..selectors import pools_of
 from .reading import bidder_state, session_state
 from .sessions import announce, lock_session
+
+SECOND_ROLL = "second_roll"
+"""Why a roll does not count: the person rolled before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,41 @@ def record_roll(*, session_id: UUID | str, roll: NewRoll, actor: User | None) ->
     return kept
 
 
+@use_case
+def remove_roll(*, session_id: UUID | str, roll_id: int, actor: User | None, reason: str = "") -> BidSession:
+    """Take a roll out that was recorded by mistake, while the session runs. Where it counted, the same person's next roll
+    that was too late does. Its line of chat stays known: sending the log again does not record it anew.
+
+    Raises:
+        NotFound: ``unknown_session``, ``unknown_roll``.
+        Conflict: ``session_closed``.
+    """
+    session = lock_session(session_id)
+    if session.status != Status.OPEN or session.is_over(clock.now()):
+        raise Conflict(f"Rolling for {session.item_name} is over.", code="session_closed")
+    gone = session.rolls.filter(pk=roll_id).first()
+    if gone is None:
+        raise NotFound(f"There is no roll {roll_id} for {session.item_name}.", code="unknown_roll")
+    words, person, did_count = f"{gone} for {session.item_name} is taken out", gone.user, gone.counts
+    gone.delete()
+    later = session.rolls.filter(user=person, problem=SECOND_ROLL).order_by("pk").first()
+    if did_count and later is not None:
+        later.counts, later.problem = True, ""
+        later.save(update_fields=["counts", "problem"])
+        words += f"; {later} counts now"
+    session.bids_count = session.rolls.count()
+    session.save(update_fields=["bids_count"])
+    audit.record(
+        action="auctions.remove_roll",
+        summary=words + (f": {reason}" if reason else ""),
+        actor=actor,
+        target=session,
+        data={"user_id": person.pk, "roll_id": roll_id, "reason": reason},
+    )
+    announce(session, "session", change="roll_removed")
+    return session
+
+
 def _tier(session: BidSession, roll: NewRoll) -> tuple[int, str]:
     found = next(
         ((place, str(tier["name"])) for place, tier in enumerate(session.roll_tiers, 1) if tier["high"] == roll.high),
@@ -95,7 +133,7 @@ def _tier(session: BidSession, roll: NewRoll) -> tuple[int, str]:
 def _problem(session: BidSession, user: User, name: str) -> str:
     """Return why a roll does not count, "" where it does. Up to four queries."""
     if SessionRoll.objects.filter(session=session, user=user, counts=True).exists():
-        return "second_roll"
+        return SECOND_ROLL
     bidder, _character = bidder_state(session, user, BidRequest(character_name=name))
     if bidder is None or not bidder.takes_part:
         return "not_allowed"

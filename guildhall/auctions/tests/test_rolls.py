@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.models import User
 from guildhall.auctions.documents import follow_merge
-from guildhall.auctions.models import BidSession, SessionRoll
+from guildhall.auctions.models import BidSession, ChatLine, SessionRoll
 from guildhall.auctions.selectors import shown_rolls
 from guildhall.auctions.services import (
     NewRoll,
@@ -19,11 +20,13 @@ from guildhall.auctions.services import (
     close_session,
     pass_winner,
     record_roll,
+    remove_roll,
     save_rule,
 )
 from guildhall.auctions.trace_text import describe_step
 from guildhall.core.errors import BadInput, GuildhallError
 from guildhall.core.ids import UserId
+from guildhall.core.models import AuditEvent
 from guildhall.loot.models import Item
 from guildhall.loot.services import create_item
 from guildhall.points.services import adjust_points
@@ -187,7 +190,7 @@ def thrown(second: int, who: str, result: int, high: int) -> str:
 
 
 @pytest.mark.every_database
-def test_a_roll_is_held_by_talking(bot: Any, pool: Any, people: list[User]) -> None:
+def test_a_roll_is_held_by_talking(bot: APIClient, pool: Any, people: list[User]) -> None:
     create_item(name="Cloak of Flames", actor=None)
     night = (
         line(1, "You tell your raid, 'Cloak of Flames 311 main, 322 alt'"),
@@ -214,21 +217,92 @@ def test_a_roll_is_held_by_talking(bot: Any, pool: Any, people: list[User]) -> N
     assert names(cloak.winners.all()) == [("Borel", "0.00")]
 
 
-def test_dice_that_cannot_be_told_apart_are_for_a_person(bot: Any, people: list[User]) -> None:
-    create_item(name="Cloak of Flames", actor=None)
+def doubtful_lines() -> list[str]:
+    """Two dice in the air, and whose result is whose the log does not say."""
     turned = "**It could have been any number from 0 to 311, but this time it turned up a {}."
-    events = say(
-        bot,
+    return [
         line(1, "You tell your raid, 'Cloak of Flames 311 ROLL'"),
         line(2, "**A Magic Die is rolled by Aeli."),
         line(2, "**A Magic Die is rolled by Borel."),
         line(2, turned.format(97)),
         line(2, turned.format(12)),
-    )
-    assert outcomes(events)[1] == ("roll", "skipped", "doubtful_roll")
+    ]
 
 
-def test_prose_opens_nothing_and_makes_no_item(bot: Any, people: list[User]) -> None:
+def doubtful(bot: APIClient) -> ChatLine:
+    """The doubt of the first of the two dice."""
+    create_item(name="Cloak of Flames", actor=None)
+    events = say(bot, *doubtful_lines())
+    assert outcomes(events)[1:] == [("roll", "skipped", "doubtful_roll"), ("roll", "applied", None)]
+    assert SessionRoll.objects.count() == 1
+    return ChatLine.objects.get(state="open")
+
+
+@pytest.mark.every_database
+def test_dice_that_cannot_be_told_apart_are_kept_for_a_person(bot: APIClient, people: list[User]) -> None:
+    row = doubtful(bot)
+    assert {name: row.doubt[name] for name in ("meant", "item", "character_name", "high", "result", "reason")} == {
+        "meant": "roll", "item": "Cloak of Flames", "character_name": "Aeli", "high": 311, "result": 97,
+        "reason": "doubtful_roll",
+    }  # fmt: skip
+    path = f"/api/bidding/chat-doubts/{row.fingerprint}/apply/"
+    said = {"kind": "roll", "item": "Cloak of Flames", "character_name": "Cyra"}
+    assert first(bot.post(path, {**said, "result": 400})) == (400, "out_of_range")
+    assert first(bot.post(path, {**said, "character_name": ""})) == (400, "required")
+    applied = bot.post(path, said)
+    assert applied.status_code == 200, applied.content
+    kept = SessionRoll.objects.get(character_name="Cyra")
+    assert (kept.result, kept.high, kept.counts) == (97, 311, True)
+    assert applied.json()["result"]["roll_id"] == kept.pk
+    assert first(bot.post(path, said)) == (409, "doubt_decided")
+    # The log again: it was decided.
+    again = [event for event in say(bot, *doubtful_lines()) if event["kind"] == "roll"]
+    assert all(event["applied"]["repeated"] for event in again)
+    assert SessionRoll.objects.count() == 2
+
+
+def test_a_doubtful_roll_is_dismissed_and_stays_so(bot: APIClient, people: list[User]) -> None:
+    row = doubtful(bot)
+    assert bot.post(f"/api/bidding/chat-doubts/{row.fingerprint}/dismiss/").json()["state"] == "dismissed"
+    say(bot, *doubtful_lines())
+    assert (ChatLine.objects.get(pk=row.pk).state, SessionRoll.objects.count()) == ("dismissed", 1)
+
+
+def removal(of: BidSession, roll_id: int) -> str:
+    with pytest.raises(GuildhallError) as caught:
+        remove_roll(session_id=of.pk, roll_id=roll_id, actor=None)
+    return caught.value.code
+
+
+@pytest.mark.every_database
+def test_a_roll_is_taken_out_and_the_next_of_that_person_counts(people: list[User]) -> None:
+    cloak = rolled()
+    wrong, second, third = roll(cloak, "Aeli", 300), roll(cloak, "Aeli", 5), roll(cloak, "Aeli", 310)
+    other = roll(cloak, "Borel", 6)
+    left = remove_roll(session_id=cloak.pk, roll_id=wrong.pk, actor=None, reason="another's")
+    assert left.bids_count == 3
+    counting = SessionRoll.objects.filter(counts=True).order_by("pk")
+    assert [(one.pk, one.problem) for one in counting] == [(second.pk, ""), (other.pk, "")]
+    told = AuditEvent.objects.get(action="auctions.remove_roll")
+    assert "Aeli: 300 of 311 for" in told.summary
+    assert told.summary.endswith("Aeli: 5 of 311 counts now: another's")
+    for roll_id in (wrong.pk, 999_999):
+        assert removal(cloak, roll_id) == "unknown_roll"
+    # One that did not count gives nobody's place away.
+    remove_roll(session_id=cloak.pk, roll_id=third.pk, actor=None)
+    assert counting.count() == 2
+    assert names(close_session(session_id=cloak.pk, actor=None).winners.all()) == [("Borel", "0.00")]
+    assert removal(cloak, other.pk) == "session_closed"
+
+
+def test_a_roll_of_another_auction_is_not_taken_out(people: list[User]) -> None:
+    cloak, belt = rolled(), session("Belt", mode="roll", roll_tiers=TIERS)
+    there = roll(belt, "Aeli", 3)
+    assert removal(cloak, there.pk) == "unknown_roll"
+    assert SessionRoll.objects.filter(pk=there.pk).exists()
+
+
+def test_prose_opens_nothing_and_makes_no_item(bot: APIClient, people: list[User]) -> None:
     events = say(
         bot,
         line(1, "You tell your raid, 'Signups for Sunday VT are OPEN!'"),
@@ -242,7 +316,7 @@ def test_prose_opens_nothing_and_makes_no_item(bot: Any, people: list[User]) -> 
     assert not Item.objects.exists()
 
 
-def test_a_linked_item_is_opened_with_its_number_in_the_game(bot: Any, people: list[User]) -> None:
+def test_a_linked_item_is_opened_with_its_number_in_the_game(bot: APIClient, people: list[User]) -> None:
     events = say(bot, line(1, "You tell your raid, '\x120022194A Lucid Shard\x12,\x120022194A Lucid Shard\x12 OPEN'"))
     assert outcomes(events) == [("opened", "applied", None)]
     item = Item.objects.get()
@@ -251,7 +325,7 @@ def test_a_linked_item_is_opened_with_its_number_in_the_game(bot: Any, people: l
     assert outcomes(bids) == [("bid", "applied", None)]
 
 
-def test_cancel_is_the_auctioneers_or_the_bidders(bot: Any, pool: Any, people: list[User]) -> None:
+def test_cancel_is_the_auctioneers_or_the_bidders(bot: APIClient, pool: Any, people: list[User]) -> None:
     cloak = session()
     build.bid(cloak, people[0], 5)
     assert outcomes(say(bot, line(1, "Aeli tells the raid,  '!cancel Cloak of Flames'")))[0][0] == "retracted"
@@ -261,14 +335,14 @@ def test_cancel_is_the_auctioneers_or_the_bidders(bot: Any, pool: Any, people: l
     assert balance(people[0], pool) == "10.00/0.00"
 
 
-def test_closed_with_a_name_and_a_number_is_an_award(bot: Any, pool: Any, people: list[User]) -> None:
+def test_closed_with_a_name_and_a_number_is_an_award(bot: APIClient, pool: Any, people: list[User]) -> None:
     session()
     events = say(bot, line(1, "You tell your raid, 'Cloak of Flames closed, Aeli 5'"))
     assert outcomes(events) == [("awarded", "applied", None)]
     assert balance(people[0], pool) == "5.00/0.00"
 
 
-def test_a_members_closing_makes_nobodys_bid_late(bot: Any, people: list[User]) -> None:
+def test_a_members_closing_makes_nobodys_bid_late(bot: APIClient, people: list[User]) -> None:
     session()
     lines = ("Aeli tells the raid,  '!close Cloak of Flames'", "Borel tells the raid,  'Cloak of Flames 5'")
     events = say(bot, *(line(second, text) for second, text in enumerate(lines, 1)))
@@ -278,7 +352,7 @@ def test_a_members_closing_makes_nobodys_bid_late(bot: Any, people: list[User]) 
 # -- by the API ---------------------------------------------------------------------------------------------------------
 
 
-def test_rolls_by_the_api(bot: Any, people: list[User]) -> None:
+def test_rolls_by_the_api(bot: APIClient, people: list[User]) -> None:
     started = bot.post(
         "/api/bidding/start-bid/", {"item_name": "Cloak of Flames", "mode": "roll", "roll_tiers": TIERS}, format="json"
     )
@@ -318,6 +392,31 @@ def test_rolls_are_shown_and_recorded_on_the_page(people: list[User]) -> None:
     assert officer.post(place, {**sent, "high": "5"}).status_code == 400
     assert officer.post(place, {**sent, "once": "two"}).status_code == 302
     assert SessionRoll.objects.get(character_name="Cyra").tier_name == "alt"
+
+
+def test_a_roll_is_taken_out_on_the_page_and_a_recorded_one_undone(people: list[User]) -> None:
+    cloak = rolled()
+    wrong = roll(cloak, "Aeli", 97)
+    officer, member = Client(), Client()
+    officer.force_login(User.objects.get(display_name="Fenn"))
+    member.force_login(people[0])
+    place = f"/auctions/{cloak.pk}/"
+    assert "Take it out" not in member.get(place).content.decode()
+    assert "Take it out" in officer.get(place).content.decode()
+    sent = {"form": "roll-out", "once": "one", "roll": str(wrong.pk)}
+    assert member.post(place, sent).status_code == 403
+    assert officer.post(place, sent).status_code == 302
+    assert officer.post(place, {**sent, "once": "two"}).status_code == 404
+    assert not SessionRoll.objects.exists()
+    said = {"form": "roll", "once": "three", "character_name": "Cyra", "high": "322", "result": "5"}
+    page = officer.post(place, said, follow=True).content.decode()
+    hidden = dict(re.findall(r'name="(once|what)" value="([^"]*)"', page[page.index('action="/undo/"') :])[:2])
+    undo = {"form": "undo", **hidden}
+    assert "taken out again" in officer.post("/undo/", undo, follow=True).content.decode()
+    assert not SessionRoll.objects.exists()
+    assert member.post("/undo/", {**undo, "once": "four"}).status_code == 400
+    close_session(session_id=cloak.pk, actor=None)
+    assert "Take it out" not in officer.get(place).content.decode()
 
 
 def test_two_people_who_turn_out_to_be_one_rolled_once(people: list[User]) -> None:

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from guildhall.accounts.models import RoleGroup
 from guildhall.auctions.models import BiddingRule, Disclosure, Mode, TieBreak
 from guildhall.auctions.services.rules import RuleValues
+from guildhall.core.api.filters import MAX_ID
 from guildhall.core.form_fields import (
     ChoiceField,
     ChoicesField,
@@ -138,6 +139,12 @@ class RollForm(PageForm):
     character_name = TextField("Who rolled", required="Say who rolled: a character's name.", max_length=120)
     high = NumberField("Up to", required="Say up to what number it was rolled.")
     result = NumberField("Turned up", required="Say what turned up.")
+
+
+class RollButtonForm(PageForm):
+    """A button beside a roll: take it out."""
+
+    roll = NumberField("Roll", required="Choose a roll of the list.", most=MAX_ID)
 
 
 class BidForm(PageForm):

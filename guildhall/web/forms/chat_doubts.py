@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from guildhall.auctions.models import ChatLine
 from guildhall.auctions.services.chat_doubts import KINDS, Correction
+from guildhall.core.api.filters import MAX_ID
 from guildhall.core.form_fields import ChoiceField, NumberField, PointsField, TextField
 from guildhall.web.forms.base import PageForm
 
@@ -28,6 +29,8 @@ class ApplyDoubtForm(DoubtButtonForm):
     character_name = TextField("Character", max_length=120)
     amount = PointsField("Points")
     quantity = NumberField("How many", least=1, most=100)
+    high = NumberField("Rolled up to", least=1, most=MAX_ID)
+    result = NumberField("Turned up", most=MAX_ID)
 
     def correction(self) -> Correction:
         """Return what the service takes."""
@@ -38,6 +41,8 @@ class ApplyDoubtForm(DoubtButtonForm):
             character_name=given["character_name"],
             amount=given["amount"],
             quantity=given["quantity"] or 1,
+            high=given["high"],
+            result=given["result"],
         )
 
 
@@ -52,4 +57,6 @@ def understood_of(row: ChatLine) -> dict[str, object]:
         "character_name": doubt.get("character_name") or "",
         "amount": (doubt.get("amount") or "").removesuffix(".00"),
         "quantity": doubt.get("quantity") or "",
+        "high": doubt.get("high") or "",
+        "result": "" if doubt.get("result") is None else doubt["result"],
     }

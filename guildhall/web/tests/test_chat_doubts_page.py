@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from guildhall.accounts.models import PermissionGroup
 from guildhall.accounts.services import create_person, give_group
-from guildhall.auctions.models import ChatLine
+from guildhall.auctions.models import ChatLine, SessionRoll
 from guildhall.auctions.services import NewSession, start_session
 from guildhall.auctions.services.chat import apply_chat, read_chat
 from guildhall.auctions.services.chat_doubts import dismiss_doubt
@@ -98,6 +98,27 @@ def test_it_is_applied_as_the_officer_says_and_leads_to_the_award(officer: Clien
     assert verify() == []
 
 
+def test_a_doubtful_roll_is_recorded_and_taken_back_by_one_press(officer: Client, guild: Guild) -> None:
+    tiers = [{"high": 311, "name": ""}]
+    start_session(session=NewSession(item_name="Bixie Royal Jelly", mode="roll", roll_tiers=tiers), actor=guild.officer)
+    turned = "**It could have been any number from 0 to 311, but this time it turned up a {}."
+    told = ("**A Magic Die is rolled by Sorrel.", "**A Magic Die is rolled by Brakkus.", turned.format(9))
+    lines = "\n".join(f"[Mon Nov 23 20:15:02 2026] {one}" for one in told)
+    apply_chat(read_chat(lines), actor=guild.officer)
+    row = ChatLine.objects.get(state="open")
+    page = text_of(officer.get(PAGE))
+    assert "turned up <b>9</b>" in page
+    begun = prefilled(page, row)
+    assert [begun[name] for name in ("kind", "character_name", "high", "result")] == ["roll", "Sorrel", "311", "9"]
+    sent = {name: begun[name] for name in ("kind", "item", "character_name", "high", "result")}
+    assert press(officer, "apply", row, **sent).status_code == 302
+    assert SessionRoll.objects.get().result == 9
+    page = text_of(officer.get(PAGE))
+    hidden = dict(re.findall(r'name="(once|what)" value="([^"]*)"', page[page.index('action="/undo/"') :])[:2])
+    assert officer.post("/undo/", {"form": "undo", **hidden}).status_code == 302
+    assert not SessionRoll.objects.exists()
+
+
 def test_a_stale_press_is_refused_with_who_was_faster_and_charges_nobody_again(officer: Client, guild: Guild) -> None:
     row = doubt(guild)
     press(officer, "apply", row, **JELLY)
@@ -136,7 +157,7 @@ def test_dismissed_lines_are_opened_again(officer: Client, guild: Guild) -> None
     assert acts == {("auctions.dismiss_doubt", guild.officer.pk), ("auctions.reopen_doubt", guild.officer.pk)}
 
 
-@pytest.mark.parametrize("meant", ["roll", "status", "retraction", "something new", None])
+@pytest.mark.parametrize("meant", ["status", "retraction", "something new", None])
 def test_whatever_a_doubt_is_about_it_is_shown_and_nothing_is_chosen_for_the_officer(
     officer: Client, meant: str | None
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from guildhall.accounts.permissions import principal_of
 from guildhall.auctions import selectors, services, visibility
-from guildhall.auctions.models import BidSession, Mode
+from guildhall.auctions.models import BidSession, Mode, Status
 from guildhall.auctions.selectors import OF_AUCTIONS
 from guildhall.auctions.trace_text import describe_step
 from guildhall.core import clock
@@ -17,10 +19,11 @@ from guildhall.points.models import DKPPool
 from guildhall.points.selectors import OF_BALANCES, balances_of, people_named
 from guildhall.roster.models import Rank
 from guildhall.roster.selectors import characters_of
-from guildhall.web.forms.auctions import BidForm, RollForm
+from guildhall.web.forms.auctions import BidForm, RollButtonForm, RollForm
 from guildhall.web.forms.base import ButtonForm
 from guildhall.web.kept_pages import MOMENT, kept_page, makes_for_all, mark
 from guildhall.web.pages import Done, go, me, page, paginate
+from guildhall.web.undoing import offer
 
 SHOWN_WAITING = 50
 
@@ -81,8 +84,31 @@ def _record(request: HttpRequest, session: BidSession, form: RollForm) -> Done:
     """Record a roll that the log could not tell."""
     if not principal_of(request).runs_auctions:
         raise NotAllowed("Rolls are recorded by whoever runs auctions.")
-    services.record_roll(session_id=session.pk, roll=services.NewRoll(**form.cleaned_data), actor=me(request))
-    return go("auction", session.pk, message=f"The roll for {session.item_name} is recorded.")
+    roll = services.record_roll(session_id=session.pk, roll=services.NewRoll(**form.cleaned_data), actor=me(request))
+    undo = offer(request, "roll", row=roll.pk, session=str(session.pk))
+    return go("auction", session.pk, message=f"The roll for {session.item_name} is recorded.", undo=undo)
+
+
+def _take_out(request: HttpRequest, session: BidSession, form: RollButtonForm) -> Done:
+    """Take a roll out that was recorded by mistake."""
+    if not principal_of(request).runs_auctions:
+        raise NotAllowed("Rolls are taken out by whoever runs auctions.")
+    services.remove_roll(session_id=session.pk, roll_id=form.cleaned_data["roll"], actor=me(request))
+    return go("auction", session.pk, message="The roll is taken out.")
+
+
+def _rolls(
+    request: HttpRequest, session: BidSession, thrown: RollForm, thrown_out: RollButtonForm
+) -> dict[str, object]:
+    """Return the rolls of an auction and the forms of whoever runs it."""
+    runs = principal_of(request).runs_auctions
+    now = clock.now()
+    return {
+        "rolls": selectors.shown_rolls(session) if session.mode == Mode.ROLL else None,
+        "thrown": thrown if runs and session.takes_bids(now) else None,
+        "thrown_out": thrown_out,
+        "removes_rolls": runs and session.status == Status.OPEN and not session.is_over(now),
+    }
 
 
 @page("bidding:read")
@@ -94,7 +120,7 @@ def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
     mine = characters_of(person.pk)
     change, withdraw = BidForm(request, "change"), ButtonForm(request, "withdraw")
     change.offer(mine)
-    thrown = RollForm(request, "roll")
+    thrown, thrown_out = RollForm(request, "roll"), RollButtonForm(request, "roll-out")
 
     def raise_or_lower() -> Done:
         principal_of(request).require("bidding:write")
@@ -113,10 +139,11 @@ def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
         services.withdraw_bid(session_id=session.pk, bidder=person, actor=person)
         return go("auction", session.pk, message=f"Your bid on {session.item_name} is withdrawn.")
 
-    def record() -> Done:
-        return _record(request, session, thrown)
-
-    for form, action in ((change, raise_or_lower), (withdraw, take_back), (thrown, record)):
+    of_rolls = (
+        (thrown, partial(_record, request, session, thrown)),
+        (thrown_out, partial(_take_out, request, session, thrown_out)),
+    )
+    for form, action in ((change, raise_or_lower), (withdraw, take_back), *of_rolls):
         if form.sent and (response := form.run(action)) is not None:
             return response
     shown = selectors.present_one(session, viewer_id=person.pk)
@@ -138,12 +165,11 @@ def auction(request: HttpRequest, bid_session_id: str) -> HttpResponse:
             "takes_bids": session.takes_bids(clock.now()) and principal_of(request).can("bidding:write"),
             "change": change,
             "withdraw": withdraw,
-            "rolls": selectors.shown_rolls(session) if session.mode == Mode.ROLL else None,
-            "thrown": thrown if principal_of(request).runs_auctions and session.takes_bids(clock.now()) else None,
+            **_rolls(request, session, thrown, thrown_out),
             "characters": mine,
             "page": paginate(request, selectors.history(session, viewer_id=person.pk)),
             "winners": winners,
             "trace": [describe_step(step, names) for step in trace],
         },
-        status=max(change.http_status, withdraw.http_status, thrown.http_status),
+        status=max(form.http_status for form in (change, withdraw, thrown, thrown_out)),
     )

@@ -14,6 +14,7 @@ from guildhall.auctions.models import ChatLine
 from guildhall.auctions.services import chat_doubts as services
 from guildhall.web.forms.chat_doubts import ApplyDoubtForm, DoubtButtonForm, understood_of
 from guildhall.web.pages import Done, chosen, me, page, paginate, rows_of
+from guildhall.web.undoing import offer
 
 PER_PAGE = 20
 State = ChatLine.State
@@ -63,8 +64,11 @@ def doubts(request: HttpRequest) -> HttpResponse:
 
     def do() -> Done:
         said = apply.correction()
-        services.apply_doubt(fingerprint=apply.cleaned_data["doubt"], correction=said, actor=actor)
-        return Done(here, f"Applied: {services.KINDS[said.kind]}, {said.item}. It stands under Applied.")
+        row = services.apply_doubt(fingerprint=apply.cleaned_data["doubt"], correction=said, actor=actor)
+        undo = ""
+        if roll := row.result.get("roll_id"):
+            undo = offer(request, "roll", back=here, row=roll, session=row.result["bid_session_id"])
+        return Done(here, f"Applied: {services.KINDS[said.kind]}, {said.item}. It stands under Applied.", undo=undo)
 
     def pass_over() -> Done:
         row = services.dismiss_doubt(fingerprint=dismiss.cleaned_data["doubt"], actor=actor)
@@ -130,6 +134,8 @@ def _figures(doubt: dict[str, object]) -> list[tuple[str, str]]:
         ("character_name", "character"),
         ("amount", "points"),
         ("quantity", "how many"),
+        ("high", "rolled up to"),
+        ("result", "turned up"),
         ("category", "category"),
     )
     return [(label, str(doubt[name])) for name, label in names if doubt.get(name) not in (None, "")]
