@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gc
 import os
@@ -29,6 +28,9 @@ os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
 template_database.install()
 database_cleaning.install()
 static_files.install()
+
+
+_worth = tracing.Worth()
 
 
 @functools.cache
@@ -76,8 +78,14 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure no coverage where it would only be measured again."""
-    with contextlib.nullcontext() if item.stash[tracing.IS_TRACED] else tracing.paused():
+    if not _worth.is_given(item):
+        with tracing.paused():
+            return (yield)
+    before = tracing.reached()
+    try:
         return (yield)
+    finally:
+        _worth.learn(item, tracing.reached() - before)
 
 
 def _leave_out_recorders(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -62,3 +62,50 @@ def test_the_tracer_comes_back_after_a_pause() -> None:
         sys.settrace(before)
     assert ("during", "call") not in events
     assert ("afterwards", "call") in events
+
+
+def item_of(name: str, *marks: str) -> Any:
+    """A test that may be traced."""
+    return SimpleNamespace(nodeid=name, stash={tracing.IS_TRACED: True}, get_closest_marker=lambda mark: mark in marks)
+
+
+def given(worth: tracing.Worth, item: Any, news: list[int]) -> list[bool]:
+    """Whether `item`, run once for each of `news`, was traced; what is traced reaches so much that is new."""
+    found = []
+    for new in news:
+        found.append(worth.is_given(item))
+        if found[-1]:
+            worth.learn(item, new)
+    return found
+
+
+def test_where_nothing_new_is_reached_a_sample_is_traced() -> None:
+    worth, item = tracing.Worth(), item_of("guildhall/web/a.py::f")
+    assert all(given(worth, item, [0] * tracing.PATIENCE))
+    assert given(worth, item, [0] * 2 * tracing.SAMPLED) == 2 * [*[False] * (tracing.SAMPLED - 1), True]
+    assert given(worth, item_of("guildhall/web/b.py::f"), [0]) == [True]
+    assert given(worth, item_of("guildhall/web/a.py::g", "every_database"), [0]) == [True]
+
+
+def test_what_reaches_something_new_makes_the_file_worth_tracing_again() -> None:
+    worth, item = tracing.Worth(), item_of("guildhall/web/a.py::f")
+    given(worth, item, [0] * tracing.PATIENCE)
+    assert given(worth, item, [1] * (tracing.SAMPLED + 3)) == [*[False] * (tracing.SAMPLED - 1), *[True] * 4]
+
+
+def test_tests_that_may_be_the_only_ones_to_reach_a_branch_of_the_ledger_are_all_traced() -> None:
+    assert all(given(tracing.Worth(), item_of("guildhall/raids/tests/a.py::f"), [0] * 2 * tracing.PATIENCE))
+
+
+def test_what_is_not_chosen_is_never_traced() -> None:
+    item = item_of("guildhall/a.py::f")
+    item.stash[tracing.IS_TRACED] = False
+    assert given(tracing.Worth(), item, [1]) == [False]
+
+
+def test_what_was_reached_is_counted_where_coverage_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coverage.Coverage.current", lambda: None)
+    assert tracing.reached() == 0
+    measured = SimpleNamespace(_collector=SimpleNamespace(data={"a.py": {1, 2}, "b.py": {(1, 2)}}))
+    monkeypatch.setattr("coverage.Coverage.current", lambda: measured)
+    assert tracing.reached() == 3
