@@ -154,6 +154,16 @@ def awaiting_award() -> QuerySet[BidSession]:
     return BidSession.objects.filter(status=Status.CLOSED, pk__in=waiting).order_by("-closed_at")
 
 
+def taken_back_in(raid_id: int) -> QuerySet[BidSession]:
+    """Return closed sessions of a raid of which an award was undone and nothing else is waiting, the latest first."""
+    won, undone = (SessionWinner.objects.filter(state=state).values("session_id") for state in (_WON, _UNDONE))
+    rows = BidSession.objects.filter(raid=raid_id, status=Status.CLOSED, pk__in=undone).exclude(pk__in=won)
+    return rows.order_by("-closed_at")
+
+
+_WON, _UNDONE = SessionWinner.State.WON, SessionWinner.State.UNDONE
+
+
 def awarded_copies() -> QuerySet[SessionWinner]:
     """Return what sessions awarded and what stands of it, copy by copy, the latest first. One query."""
     rows = SessionWinner.objects.filter(state=SessionWinner.State.AWARDED, loot__isnull=False)

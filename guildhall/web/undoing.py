@@ -329,6 +329,19 @@ def _roll(data: Values, actor: User, principal: Principal) -> str:
     return f"The roll for {session.item_name} is taken out again."
 
 
+def _auction(data: Values, actor: User, principal: Principal) -> str:
+    principal.require("bidding:run")
+    session = auctions.cancel_session(session_id=data["session"], actor=actor, reason=AT_ONCE)
+    return f"The auction of {session.item_name} is called off; what bids held is free."
+
+
+def _auction_award(data: Values, actor: User, principal: Principal) -> str:
+    principal.require("bidding:run")
+    for loot_id in data["rows"]:
+        session = auctions.undo_award(session_id=data["session"], loot_id=loot_id, actor=actor, reason=AT_ONCE)
+    return f"The award of {session.item_name} is undone; whoever won it is owed it again."
+
+
 def _bidding_rule(data: Values, actor: User, principal: Principal) -> str:
     principal.require("points:write")
     rule = auctions.restore_rule(stored=data["rule"], actor=actor)
@@ -354,6 +367,8 @@ _KINDS: dict[str, Callable[[Values, User, Principal], str]] = {
     "standby_on": _standby_on,
     "standby_off": _standby_off,
     "standby_as": _standby_as,
+    "auction": _auction,
+    "auction_award": _auction_award,
     "bidding_rule": _bidding_rule,
     "roll": _roll,
 }

@@ -24,6 +24,7 @@ from guildhall.points.models import DKPPool
 from ..decisions.award import AwardRequest, Substitute, decide_award, require_decided
 from ..models import BidSession, ItemBid, SessionWinner, Status
 from ..selectors import pools_of
+from ..versions import require_winners
 from ..visibility import sees_bid
 from .balances import LockedBalances
 from .closing import close_session
@@ -41,6 +42,7 @@ def award_session(
     winner: User | None = None,
     amount: object = None,
     another: bool = False,
+    version: str | None = None,
 ) -> list[LootDistribution]:
     """Award what was won: the price is taken, the hold freed, in one transaction. Repeating it changes nothing.
 
@@ -51,6 +53,7 @@ def award_session(
             kept in the trace).
         amount: another price than the decided one; for one winner alone.
         another: `winner` has one of the copies and gets a further one, at `amount` or the price of the first.
+        version: of the winners as they were shown (`auctions.versions`).
 
     Returns:
         The awards of those asked for, also those made before.
@@ -60,6 +63,7 @@ def award_session(
         BadInput: ``insufficient_points``, an amount's codes, ``required`` without an amount for somebody who did not bid,
             ``amount_required`` without one for somebody whose sealed bid `actor` may not see (`visibility`),
             ``winner_required`` for an amount where several are to be served.
+        StaleEdit: ``stale_edit``.
         Conflict: ``session_open``, ``session_cancelled``, ``no_winner``, ``pool_closed``; ``already_awarded`` where every
             copy is, or where `winner` has one and `another` is not said.
     """
@@ -70,6 +74,7 @@ def award_session(
     pools = pools_of(session)
     price = None if amount is None else parse_price(amount, pools, attr="amount")
     rows = {row.pk: row for row in session.winners.select_related("user", "character", "loot")}
+    require_winners(version, rows.values(), item_name=session.item_name)
     bid = ItemBid.objects.filter(session=session, user=winner).first() if winner is not None else None
     decision = decide_award(
         item_name=session.item_name,

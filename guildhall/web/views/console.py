@@ -16,7 +16,6 @@ from django.urls import reverse
 
 from guildhall.accounts.models import User
 from guildhall.accounts.permissions import Principal, principal_of
-from guildhall.auctions import selectors as auctions
 from guildhall.auctions.models import BidSession, ChatLine, SessionWinner
 from guildhall.auctions.services.chat_doubts import doubts_waiting
 from guildhall.core import clock, revisions
@@ -45,7 +44,7 @@ from guildhall.web.forms.imports import ImportForm
 from guildhall.web.forms.raids import LootForm, SettleForm
 from guildhall.web.pages import Done, as_number, me, page
 from guildhall.web.undoing import offer, standing_of
-from guildhall.web.views import console_standby
+from guildhall.web.views import console_auctions, console_standby
 from guildhall.web.views.console_loot import decide_about, shown_loot
 from guildhall.web.views.raids import GIVES_LOOT, award_loot, settle_name
 
@@ -53,6 +52,7 @@ READ_FROM = (
     Raid, AttendanceCheck, RaidAttendance, UnmatchedName, LootDistribution, BidSession, SessionWinner, Character, User, LogFinding,
     ChatLine, Item, Standby,
 )  # fmt: skip
+RUNS = ("bidding:run",)
 PRESSES = (
     (AttendanceStatus.PRESENT, "here"),
     (AttendanceStatus.LATE, "late"),
@@ -89,7 +89,7 @@ def console(request: HttpRequest, raid_id: int) -> HttpResponse:
     said = FindingForm(request, "said")
     settle, give = SettleForm(request, "settle"), LootForm(request, "loot")
     log_loot = LogLootForm(request, "log-loot")
-    on_standby = console_standby.forms_of(request)
+    on_standby, at_auction = console_standby.forms_of(request), console_auctions.forms_of(request, raid)
     actions: list[tuple[PageForm, Callable[[], Done]]] = [
         (status, lambda: _set_status(status, raid, here, request)),
         (add, lambda: _add(add, raid, here, request)),
@@ -99,19 +99,23 @@ def console(request: HttpRequest, raid_id: int) -> HttpResponse:
         (give, lambda: replace(award_loot(give, raid, request), url=here)),
         (log_loot, lambda: decide_about(log_loot, raid, here, request)),
         *console_standby.actions_of(on_standby, raid, here, request),
+        *console_auctions.actions_of(at_auction, raid, here, request),
     ]
     for form, action in actions:
         if form.sent:
-            principal_of(request).require(*(GIVES_LOOT if form in (give, log_loot) else ("raids:write",)))
+            needs = GIVES_LOOT if form in (give, log_loot) else RUNS if form in at_auction else ("raids:write",)
+            principal_of(request).require(*needs)
             if (response := form.run(action)) is not None:
                 return response
-    beside = _auctions(raid, me(request))
+    beside = console_auctions.shown_of(raid, me(request))
     gives_loot = any(principal_of(request).can(scope) for scope in GIVES_LOOT)
     context = {
         **_night(raid, checks, shown),
-        "auctions": beside,
-        "log_lines": shown_loot(log_loot, raid, beside) if gives_loot else None,
+        "log_lines": shown_loot(log_loot, raid, beside.of_the_night) if gives_loot else None,
         **console_standby.shown_of(on_standby, raid, shown, selectors.attendance_of_raid(raid_id)),
+        "at_auction": beside,
+        "auction": at_auction[0],
+        "run": at_auction[1],
         "status": status,
         "add": add,
         "state": state,
@@ -136,12 +140,6 @@ def _shown(request: HttpRequest, checks: list[AttendanceCheck]) -> AttendanceChe
     chosen = [check for check in checks if check.pk == wanted]
     due = [check for check in checks if check.taken_at <= clock.now()]
     return next(iter([*chosen, *reversed(due), *checks]), None)
-
-
-def _auctions(raid: Raid, person: User) -> list[dict[str, object]]:
-    """Return the running auctions of the night, and those that somebody is owed an item of."""
-    sessions = [one for one in [*auctions.running(), *auctions.awaiting_award()[:50]] if one.raid_id in (None, raid.pk)]
-    return auctions.present_many(sessions, viewer_id=person.pk)
 
 
 def _night(raid: Raid, checks: list[AttendanceCheck], shown: AttendanceCheck | None) -> dict[str, object]:
