@@ -9,4 +9,5 @@ class LootConfig(AppConfig):
     verbose_name = "Loot"
 
     def ready(self) -> None:
-        from . import batches, documents, verification  # noqa: F401 - register with the ledger's hooks and the changes made together
+        # These register with the ledger's hooks, the changes made together and the lines of logs.
+        from . import batches, documents, log_awards, verification  # noqa: F401

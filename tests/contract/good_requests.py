@@ -299,7 +299,7 @@ def bodies(guild: Guild) -> dict[str, Any]:
         "post /api/raids/": raid,
         "post /api/raids/{raid_id}/close/": {"anyway": True},
         "post /api/raids/{raid_id}/log/": {"text": WHO, "file_name": "eqlog_Boss_server.txt", "time_zone": "UTC"},
-        "post /api/raids/{raid_id}/log/{finding_id}/settle/": {"document": "6fa459ea-ee8a-3ca4-894e-db77e160355e"},
+        "post /api/raids/{raid_id}/log/{finding_id}/settle/": {"document": None},
         "post /api/raids/{raid_id}/bosses/{boss_id}/kill/": {"taken_at": clock.now().isoformat()},
         "patch /api/events/{event_id}/plan/": {
             "planned_checks": [{"kind": "on_time", "label": "on time", "offset_minutes": 0, "points": "4"}],

@@ -58,7 +58,7 @@ def award_finding(*, finding: LogFinding, award: NewAward, actor: User | None) -
     lock_raid(finding.raid)
     require_offered(finding)
     made = award_item(award=award, actor=actor)
-    settle_finding(finding=finding, actor=actor, document=made.document)
+    settle_finding(finding=finding, actor=actor, document=made.document, is_made_of_it=True)
     return made
 
 

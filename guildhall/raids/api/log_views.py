@@ -147,7 +147,7 @@ class RaidLogView(GenericViewSet[LogFinding]):
         """Do what a check-in offers: whoever checked in goes on the standby list since then. Of loot it notes that it is awarded."""
         data, finding = valid(SettleInput, request), log_selectors.finding_with_id(raid_id, finding_id)
         if finding.kind == LogFinding.Kind.STANDBY:
-            take_up_check_in(finding=finding, actor=actor_of(request))
+            take_up_check_in(finding=finding, actor=actor_of(request), document=data.get("document"))
             return Response(LogFindingSerializer(log_selectors.finding_with_id(raid_id, finding_id)).data)
         done = services.settle_finding(finding=finding, actor=actor_of(request), document=data.get("document"))
         return Response(LogFindingSerializer(done).data)

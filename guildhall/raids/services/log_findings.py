@@ -18,8 +18,9 @@ from uuid import UUID
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, clock
-from guildhall.core.errors import Conflict, NotFound
+from guildhall.core.errors import BadInput, Conflict, NotFound
 from guildhall.core.transactions import use_case
+from guildhall.raids.log_awards import why_not_of
 from guildhall.raids.log_models import LogFinding
 from guildhall.raids.models import Raid
 from guildhall.raids.parsers import (
@@ -200,13 +201,19 @@ def _take(line: LogFinding, known: list[LogFinding], skew: dt.timedelta, *, of_a
 
 
 @use_case
-def settle_finding(*, finding: LogFinding, actor: User | None, document: UUID | None = None) -> LogFinding:
+def settle_finding(
+    *, finding: LogFinding, actor: User | None, document: UUID | None = None, is_made_of_it: bool = False
+) -> LogFinding:
     """Note that what was offered is done: the loot was awarded (`document` is the award's), the check-in taken up.
+
+    Args:
+        is_made_of_it: the award was made of this line just now, where an officer may give another item to another character.
 
     Raises:
         NotFound: ``unknown_finding``; Conflict: ``already_decided``, ``nothing_to_decide`` for a line that offers nothing.
+        BadInput: ``other_document`` where it is not the award that the line is about (`log_awards`).
     """
-    return _decide(finding, State.DONE, actor, document=document)
+    return _decide(finding, State.DONE, actor, document=document, is_made_of_it=is_made_of_it)
 
 
 @use_case
@@ -229,7 +236,9 @@ def reopen_finding(*, finding: LogFinding, actor: User | None) -> LogFinding:
     return _decide(finding, State.OPEN, actor)
 
 
-def _decide(finding: LogFinding, state: str, actor: User | None, *, document: UUID | None = None) -> LogFinding:
+def _decide(
+    finding: LogFinding, state: str, actor: User | None, *, document: UUID | None = None, is_made_of_it: bool = False
+) -> LogFinding:
     lock_raid(finding.raid_id, reversed_too=True, cancelled_too=True)
     locked = LogFinding.objects.select_for_update().filter(pk=finding.pk).first()
     if locked is None:
@@ -238,6 +247,8 @@ def _decide(finding: LogFinding, state: str, actor: User | None, *, document: UU
         raise Conflict("This line of the log offers nothing to decide.", code="nothing_to_decide")
     if state != State.OPEN and locked.state != State.OPEN:
         raise Conflict(f"“{locked}” was decided already: {locked.get_state_display().lower()}.", code="already_decided")
+    if document is not None and not is_made_of_it:
+        _require_award(locked, document)
     is_open = state == State.OPEN
     locked.state, locked.document = state, document
     locked.decided_at, locked.decided_by = (None, None) if is_open else (clock.now(), actor)
@@ -250,3 +261,9 @@ def _decide(finding: LogFinding, state: str, actor: User | None, *, document: UU
         data={"raid_id": locked.raid_id, "document": str(document) if document else None},
     )
     return locked
+
+
+def _require_award(finding: LogFinding, document: UUID) -> None:
+    words = "Only loot is settled by an award." if finding.kind != Kind.LOOT else why_not_of(finding, document)
+    if words:
+        raise BadInput(words, code="other_document", attr="document")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from guildhall.accounts.models import User
 from guildhall.core.errors import Conflict
 from guildhall.core.transactions import use_case
@@ -14,16 +16,16 @@ from .standby import check_in
 
 
 @use_case
-def take_up_check_in(*, finding: LogFinding, actor: User | None) -> Standby:
+def take_up_check_in(*, finding: LogFinding, actor: User | None, document: UUID | None = None) -> Standby:
     """Put whoever checked in on the standby list since then, and settle every open check-in of theirs in this raid. It pays nobody.
 
     Raises:
         NotFound: ``unknown_character``, ``unknown_finding``; Conflict: ``already_decided``, ``nothing_to_decide`` where it is no
-            check-in; those of `check_in`.
+            check-in; those of `check_in`. BadInput: ``other_document`` where a document is given, as only loot has one.
     """
     if finding.kind != LogFinding.Kind.STANDBY:
         raise Conflict("This line is no check-in from standby.", code="nothing_to_decide")
-    settle_finding(finding=finding, actor=actor)
+    settle_finding(finding=finding, actor=actor, document=document)
     character = character_by_name(finding.character_name)
     row = check_in(raid=finding.raid, character=character, source=Standby.Source.CHAT, at=finding.at, actor=actor)
     same = LogFinding.objects.filter(

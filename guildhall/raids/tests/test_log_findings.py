@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import io
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
 
 from guildhall.core import clock
 from guildhall.core.errors import Conflict
+from guildhall.loot.models import LootDistribution
 from guildhall.loot.offers import loot_offers
-from guildhall.loot.services import NewAward, award_item
+from guildhall.loot.services import NewAward, award_item, reverse_award
 from guildhall.points.models import LedgerEntry
 from guildhall.points.verification import verify
 from guildhall.raids import services
@@ -208,6 +210,40 @@ def test_loot_is_offered_until_it_is_awarded_or_dismissed_and_is_settled_once() 
     assert loot_offers(made.pk) == [second]
     reopen_finding(finding=shard, actor=boss)
     assert loot_offers(made.pk) == [second, shard]
+
+
+def test_loot_is_settled_by_an_award_that_it_is_about_alone() -> None:
+    boss = officer()
+    aelnor, bixby = person("Aelnor"), person("Bixby")
+    made, other = night(), night()
+    read(made, lines(*LOOT, ("20:55:00", "Aelnor tells you, '!standby'")))
+    first, second, shard = loot_offers(made.pk)
+    (check_in,) = standby_offers(made.pk)
+
+    def award(item: str, who: str, at: Raid) -> UUID:
+        bought = NewAward(item_name=item, character_name=who, points_spent=0, raid=at)
+        return award_item(award=bought, actor=boss).document
+
+    def refusal(finding: LogFinding, document: UUID | str) -> tuple[int, str]:
+        place = f"/api/raids/{finding.raid_id}/log/{finding.pk}/settle/"
+        answer = client_of().post(place, {"document": str(document)})
+        finding.refresh_from_db()
+        return answer.status_code, answer.json().get("errors", [{"code": finding.state}])[0]["code"]
+
+    not_it = (400, "other_document")
+    cloak = award("Cloak of Flames", "Aelnor", made)
+    assert refusal(first, "6fa459ea-ee8a-3ca4-894e-db77e160355e") == not_it
+    assert refusal(first, award("Cloak of Flames", "Aelnor", other)) == not_it
+    assert refusal(first, award("Rusty Dagger", "Bixby", made)) == not_it
+    undone = award("Cloak of Flames", "Bixby", made)
+    reverse_award(award=LootDistribution.objects.get(document=undone), actor=boss, reason="mistake")
+    assert refusal(first, undone) == not_it
+    assert refusal(check_in, cloak) == not_it
+    assert refusal(first, cloak) == (200, "done")
+    assert refusal(second, cloak) == not_it
+    # Who looted it handed it on: the item is the same.
+    assert refusal(second, award("Cloak of Flames", "Bixby", made)) == (200, "done")
+    assert (shard.state, check_in.state, aelnor != bixby) == ("open", "open", True)
 
 
 def test_what_offers_nothing_is_not_settled() -> None:
