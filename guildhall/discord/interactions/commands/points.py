@@ -54,6 +54,23 @@ def person_meant(context: Context) -> User:
     return person
 
 
+def asked_about(context: Context) -> User:
+    """Return the person whose points are asked for: anybody for members, one's own for whoever may see those, as the API has it.
+
+    Raises:
+        NotFound: as `person_meant`; NotAllowed: ``permission_denied``.
+    """
+    if not context.is_member and context.user and context.principal.can("own:read"):
+        try:
+            found = person_meant(context)
+        except NotFound:
+            found = None
+        if found == context.user:
+            return context.user
+    context.require_member()
+    return person_meant(context)
+
+
 def pool_meant(context: Context) -> DKPPool:
     """Return the pool that is named, else the default one.
 
@@ -92,8 +109,7 @@ def complete_pools(context: Context, typed: str) -> Choices:
 @command("dkp", "Points of yours, or of somebody else", WHO, MEMBER)
 def dkp(context: Context) -> Reply:
     """Return balance, held and available in each pool."""
-    context.require_member()
-    person = person_meant(context)
+    person = asked_about(context)
     embed = Embed(f"Points of {escape(person)}", url=page(f"/people/{person.pk}/"))
     for balance in balances_of(user_id=person.pk, with_sealed=sees_sealed(context.principal, person.pk)):
         held = f"\n{show_points(balance.held)} held by bids" if balance.held else ""
@@ -129,8 +145,7 @@ def show_standings(context: Context) -> Reply:
 @command("history", "What came in and went out", WHO, MEMBER, POOL)
 def history(context: Context) -> Reply:
     """Return the last fifteen movements, newest first."""
-    context.require_member()
-    person = person_meant(context)
+    person = asked_about(context)
     pool = pool_meant(context) if context.text("pool") else None
     found = statement(user_id=UserId(person.pk), pool_id=PoolId(pool.pk) if pool else None, balances=False)
     rows = with_balances(person.pk, found[:15])
