@@ -1,4 +1,5 @@
-"""Writes the logs of a raid night and knows what happened: rosters, deaths, linkdeads, loot and chatter of sixty people.
+"""Writes the logs of a raid night and knows what happened: rosters, deaths, linkdeads, loot, auctions and rolls in chat, and
+chatter of sixty people.
 
 Two raids in the night in which the clocks of Europe go back, over midnight, logged by two people: one in Berlin, one in New
 York, whose clock is two seconds off. All of it follows from the seed.
@@ -16,6 +17,9 @@ PEOPLE = 60
 EVENING = dt.datetime(2026, 10, 24, 19, tzinfo=dt.UTC)  # the clocks go back at 1:00 UTC
 LOGGERS = {"Tannik": ("Europe/Berlin", 0), "Sorrel": ("America/New_York", 2)}
 ITEMS = ("Cloak of Flames", "Lucid Shard", "Bixie Royal Jelly", "Icefall Longbow", "Letter from Home", "A Glowing Orb")
+#: What is auctioned and rolled for in chat; the first is won in each raid, and twice within seconds.
+SOLD = ("Giantbone Maul", "Sash of Winds", "Copper Disc", "Runed Bolster Belt")
+ROLLED = ("Rusty Dagger", "Silver Chain")
 WORTH = 5
 CHATTER = (
     "{who} tells the raid,  'who needs rez'", "{who} tells the guild, 'gratz {other} on the level'", "{who} says, 'standby for pull'",
@@ -51,12 +55,14 @@ class RaidNight:
     ends: dt.datetime
     ticks: list[Tick] = field(default_factory=list)
     loot: list[tuple[dt.datetime, str, str, int]] = field(default_factory=list)
+    rolls: dict[str, dict[str, int]] = field(default_factory=dict)
+    bids: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
 
 class Night:
     """The truth of a seed, and its logs."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, auctions: bool = False) -> None:
         self._random = random.Random(seed)
         self._said: list[tuple[dt.datetime, str]] = []
         hours = dt.timedelta(hours=1)
@@ -66,6 +72,10 @@ class Night:
         ]
         for raid in self.raids:
             self._play(raid)
+        if auctions:
+            for raid, items, rolled in zip(self.raids, (SOLD[:3], (SOLD[0], SOLD[3])), ROLLED, strict=True):
+                self._sell(raid, items)
+                self._roll_for(raid, rolled)
         self._chat()
         self._said.sort(key=lambda line: line[0])
 
@@ -90,6 +100,41 @@ class Night:
                 raid.loot.append((seen, who, item, price))
                 self._say(seen, f"--{who} has looted a {item}.--")
         raid.loot.sort(key=lambda one: one[0])
+
+    def _sell(self, raid: RaidNight, items: tuple[str, ...]) -> None:
+        """The officer opens, three bid, one of them too little, it is closed and the winner congratulated."""
+        dice = self._random
+        for number, item in enumerate(items):
+            at = raid.starts + dt.timedelta(minutes=12 + 40 * number, seconds=dice.randrange(60))
+            self._tell(at, "Tannik", f":::{item}::: OPEN")
+            bidders, price = dice.sample(NAMES[2:], 3), dice.randrange(3, 9)
+            raid.bids[item] = []
+            for turn, who in enumerate(bidders):
+                price += 3
+                raid.bids[item].append((who, price))
+                self._tell(at + dt.timedelta(seconds=7 * turn + 5), who, f"{item} {price}")
+            self._tell(at + dt.timedelta(seconds=40), bidders[0], f"{item} {price - 2}")  # refused: too little
+            self._tell(at + dt.timedelta(seconds=60), "Tannik", f"{item} closed")
+            won = at + dt.timedelta(seconds=70)
+            for copy in range(2 if number == 0 else 1):
+                seen = won + dt.timedelta(seconds=2 * copy)
+                self._tell(seen, "Tannik", f"grats {bidders[-1]} {item} {price} dkp")
+                raid.loot.append((seen, bidders[-1], item, price))
+
+    def _roll_for(self, raid: RaidNight, item: str) -> None:
+        dice = self._random
+        at = raid.starts + dt.timedelta(minutes=30, seconds=dice.randrange(60))
+        self._tell(at, "Tannik", f"{item} 333 ROLL")
+        turned = dice.sample(range(334), 5)
+        raid.rolls[item] = dict(zip(dice.sample(NAMES[2:], 5), turned, strict=True))
+        for turn, (who, result) in enumerate(raid.rolls[item].items()):
+            self._say(at + dt.timedelta(seconds=4 * turn + 5), f"**A Magic Die is rolled by {who}.")
+            said = f"**It could have been any number from 0 to 333, but this time it turned up a {result}."
+            self._say(at + dt.timedelta(seconds=4 * turn + 5), said)
+        self._tell(at + dt.timedelta(seconds=50), "Tannik", f"{item} closed")
+
+    def _tell(self, at: dt.datetime, who: str, words: str) -> None:
+        self._say(at, f"{who} tells the raid,  '{words}'")
 
     def _who(self, tick: Tick) -> None:
         rows = []
@@ -128,6 +173,8 @@ class Night:
             if (since is None or at >= since) and (until is None or at < until):
                 local = (at + dt.timedelta(seconds=skew)).astimezone(ZoneInfo(zone))
                 own = line.replace(f"--{logger} has looted", "--You have looted")
+                if own.startswith(f"{logger} tells the raid,  "):
+                    own = own.replace(f"{logger} tells the raid,  ", "You tell your raid, ", 1)
                 text.append(f"[{local:%a %b %d %H:%M:%S %Y}] {own}\n")
         return "".join(text)
 

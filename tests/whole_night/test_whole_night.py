@@ -13,8 +13,10 @@ from itertools import pairwise
 import pytest
 from django.test import Client
 
+from guildhall.auctions.models import BidHistory, BidSession
 from guildhall.loot.models import LootDistribution
 from guildhall.loot.offers import loot_offers
+from guildhall.loot.services import create_item
 from guildhall.points.verification import verify
 from guildhall.raids import services
 from guildhall.raids.log_selectors import presence_of
@@ -22,7 +24,7 @@ from guildhall.raids.models import AttendanceCheck, Raid, RaidAttendance
 from guildhall.raids.tests.api_client import client_of
 from guildhall.raids.tests.scenario import balance, officer, person, pool
 
-from .night import LOGGERS, NAMES, WORTH, Night, Tick
+from .night import LOGGERS, NAMES, ROLLED, SOLD, WORTH, Night, Tick
 
 pytestmark = pytest.mark.django_db
 SEEDS = [int(os.environ["NIGHT_SEED"])] if "NIGHT_SEED" in os.environ else [1, 2]
@@ -33,7 +35,9 @@ class Site:
 
     def __init__(self, night: Night) -> None:
         self.night, self.api = night, client_of()
-        self.people = {name: person(name) for name in NAMES}
+        self.people = {name: person(name, role="officer" if name == "Tannik" else "member") for name in NAMES}
+        for item in (*SOLD, *ROLLED):
+            create_item(name=item, actor=None)
         event = services.create_event(name="Permafrost", pools=[pool(allow_negative=True)], default_points=WORTH)
         self.raids: list[Raid] = []
         self.checks: list[tuple[Raid, AttendanceCheck, Tick]] = []
@@ -63,6 +67,36 @@ class Site:
         for made in self.raids:
             done = self.api.post(f"/api/raids/{made.pk}/log/", sent, format="json")
             assert done.status_code == 200, done.content
+
+    def speak(self, logger: str, since: dt.datetime | None = None, until: dt.datetime | None = None) -> None:
+        """Send what a logger has of each raid's time as chat, to be applied."""
+        for made, truth in zip(self.raids, self.night.raids, strict=True):
+            begins, ends = max(since or truth.starts, truth.starts), min(until or truth.ends, truth.ends)
+            if begins < ends:
+                sent = {
+                    "text": self.night.log(logger, begins, ends),
+                    "logger": logger,
+                    "raid_id": made.pk,
+                    "apply": True,
+                }
+                done = self.api.post("/api/bidding/parse-chat/", sent, format="json")
+                assert done.status_code == 200, done.content
+
+    def sold_as_said(self) -> None:
+        """Compare the bids that stood and who won the rolls with what was said."""
+        for made, truth in zip(self.raids, self.night.raids, strict=True):
+            for item, bids in truth.bids.items():
+                auction = BidSession.objects.filter(raid=made, item_name=item).order_by("started_at")[0]
+                taken = BidHistory.objects.filter(session=auction, outcome="accepted").order_by("pk")
+                assert [(bid.character_name, int(bid.amount)) for bid in taken] == bids
+            for item, rolls in truth.rolls.items():
+                (auction,) = BidSession.objects.filter(raid=made, item_name=item)
+                assert {roll.character_name: roll.result for roll in auction.rolls.filter(counts=True)} == rolls
+                (winner,) = auction.winners.all()
+                assert winner.character_name == max(rolls, key=lambda name: rolls[name])
+        # The second copy of the first item of each raid is an auction of its own, which nobody opened.
+        opened = sum(len(truth.bids) + len(truth.rolls) for truth in self.night.raids)
+        assert BidSession.objects.count() == opened + len(self.raids)
 
     def award(self) -> None:
         """Award what is offered, each line for what the truth says it went for."""
@@ -121,6 +155,23 @@ def test_a_night_in_pieces_and_again_is_the_truth() -> None:
         site.award()
     site.send("Tannik")
     site.award()
+    site.is_the_truth()
+
+
+def test_a_night_of_auctions_in_chat_is_the_truth_however_often_and_by_whomever_it_is_sent() -> None:
+    """Two loggers in two time zones, in pieces, the later one first, and again."""
+    night = Night(5, auctions=True)
+    site = Site(night)
+    site.send("Tannik")
+    site.award()
+    middle = night.raids[0].starts + dt.timedelta(minutes=25)
+    site.speak("Tannik", None, middle)
+    site.speak("Sorrel")
+    site.speak("Tannik", middle)
+    for logger in ("Tannik", "Sorrel"):
+        site.speak(logger)
+    site.speak("Sorrel", middle)
+    site.sold_as_said()
     site.is_the_truth()
 
 
