@@ -45,6 +45,7 @@ def pack(parse: AttendanceParse, file_name: str) -> str:
         "warnings": warnings,
         "blocks": [_block(block) for block in blocks],
         "logger": parse.character,
+        "zone": parse.time_zone,
         "events": [_event(event) for event in parse.events],
     }
     return signing.dumps(data, salt=SALT, compress=True)
@@ -113,6 +114,7 @@ def unpack(carried: str) -> tuple[AttendanceParse, str]:
         ],
         warnings=[ParseWarning(*pair) for pair in data["warnings"]],
         character=data["logger"],
+        time_zone=data.get("zone", ""),
         events=[_read_event(*row) for row in data["events"]],
     )
     parse.ignored_lines.count = data["ignored"]

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from .attendance import parse_attendance, parse_guild_dump
+from .attendance import parse_attendance, parse_guild_dump, read_in_zone
 from .event_reader import parse_log_events
 from .events import (
     AttendanceCall,
@@ -80,6 +80,7 @@ __all__ = [
     "parse_guild_dump",
     "parse_log_events",
     "parse_roster_list",
+    "read_in_zone",
     "read_night",
     "standing_calls",
 ]

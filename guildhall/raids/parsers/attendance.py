@@ -80,10 +80,32 @@ def parse_attendance(
     opened = Source(source, max_bytes=max_bytes)
     settings = _Settings(LocalClock(time_zone), filename, character or log_character(filename), format, max_bytes)
     parse = _read_zip(opened, settings) if opened.is_zip else _read_one(opened, settings)
+    parse.time_zone = time_zone
     _keep_window(parse, since, until)
     if not any(block.entries for block in parse.blocks):
         raise _nothing_found(parse)
     return parse
+
+
+def read_in_zone(parse: AttendanceParse, time_zone: str) -> None:
+    """Read the local times of `parse` again, as those of another zone. Without the log its events cannot be told anew, as those
+    that are of the raid's time are others then: they are left out, with the warning ``events_left_out``.
+
+    Raises:
+        BadInput: ``unknown_time_zone``.
+    """
+    clock = LocalClock(time_zone)
+    if parse.time_zone == time_zone:
+        return
+    for block in parse.blocks:
+        if block.local_time is not None:
+            block.taken_at, _ = clock.utc(block.local_time)
+    parse.time_zone = time_zone
+    if parse.format == "who":
+        parse.events = []
+        words = "Loot, comings and goings are not kept with this time zone until you bring the log again."
+        parse.warnings = [one for one in parse.warnings if one.code != "events_left_out"]
+        parse.warnings.append(ParseWarning("events_left_out", words))
 
 
 def parse_guild_dump(

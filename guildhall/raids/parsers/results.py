@@ -180,6 +180,7 @@ class AttendanceParse:
     `warnings` are those of the input as a whole; each block has its own beside them (`all_warnings` joins them).
     `raid_log` carries the kills, stays and items of a raid-log XML, else None. `line_count` counts the lines of a log.
     `events` is what else the log says of that night, where somebody read it (`parsers.night.read_night`).
+    `time_zone` is the zone of the clock as which its local times were read.
     """
 
     format: Format
@@ -191,6 +192,7 @@ class AttendanceParse:
     line_count: int = 0
     raid_log: RaidLog | None = None
     events: list[LogEvent] = field(default_factory=list)
+    time_zone: str = ""
 
     @property
     def entries(self) -> list[RosterEntry]:

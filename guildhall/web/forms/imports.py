@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO, cast
 
 from django import forms
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
@@ -29,6 +30,8 @@ from guildhall.core.form_fields import (
     text_of,
 )
 from guildhall.core.generics import UploadedFile
+from guildhall.core.guild import guild_time_zone
+from guildhall.core.time_zones import time_zones
 from guildhall.eqdkp.models import LegacyProblem
 from guildhall.raids import placing, selectors
 from guildhall.raids.models import AttendanceCheck, Raid
@@ -37,7 +40,10 @@ from guildhall.raids.parsers.notes import PATTERNS, NotePattern
 from guildhall.raids.parsers.source import Source
 from guildhall.roster.people import people_without_characters
 from guildhall.web.forms.base import PageForm
+from guildhall.web.kept_pages import zone_of
 
+#: In a person's preferences: the time zone of their last import of a log.
+LOG_ZONE = "log_time_zone"
 MOST_DUMP_BYTES = 4 * 1024 * 1024
 MOST_NAMES = 20_000
 DUMP_CHOICES = (
@@ -84,6 +90,7 @@ class ImportForm(PageForm):
     text = TextField("Paste what /who printed, a raid dump, a tick, or names", log=True, strip=False, rows=6)
     file = FilesField("Or choose a log or a dump (or drop it here)")
     carried = forms.CharField(required=False)
+    time_zone = ChoiceField("Time zone of the log", required=False)
     target = TextField("Raid", max_length=40)
     event = RowField("Event of a new raid", required=False)
     started_at = MomentField("It began")
@@ -111,6 +118,7 @@ class ImportForm(PageForm):
             self.data = cast(QueryDict, self.data).copy()
             for name in ("target", "check", "event", "blocks"):
                 self.data.setdefault(name, self.initial.get(name, ""))
+        cast(ChoiceField, self.fields["time_zone"]).choices = _zones(log_zone_of(self.request.user))
         standing = str(self.initial.get("event", ""))
         cast(RowField, self.fields["event"]).set_rows(
             event for event in selectors.events() if event.is_active or str(event.pk) == standing
@@ -165,9 +173,20 @@ class ImportForm(PageForm):
         cast(QueryDict, self.data)[name] = text
         self.cleaned_data[name] = text if value is None else value
 
+    @property
+    def zone(self) -> str:
+        """Return the time zone of the clock that wrote the log: the one that is chosen, else the person's usual one."""
+        return getattr(self, "cleaned_data", {}).get("time_zone") or log_zone_of(self.request.user)
+
+    def place_anew(self) -> None:
+        """Forget which raid and check the times said, where they are read in another zone than before."""
+        for name in ("target", "check", "started_at"):
+            text = str(self.initial.get(name, ""))
+            self._set(name, text, None if name == "started_at" else text)
+
     def asked(self) -> list[str]:
         """Return what says which raid and check are meant, new ones by what was entered: for the digest."""
-        names = ["target", "check"]
+        names = ["time_zone", "target", "check"]
         names += ["event", "started_at", "raid_name", "raid_points"] if self.shown("target") == "new" else []
         names += ["check_kind", "check_label", "check_points"] if self.shown("check") == "new" else []
         return [self.shown(name) for name in names]
@@ -197,6 +216,21 @@ class ImportForm(PageForm):
             return list(selectors.raid_with_id(raid_id).checks.all())
         except GuildhallError:
             return []
+
+
+def log_zone_of(person: User | AnonymousUser) -> str:
+    """Return the time zone in which somebody's logs are read unless they say another: the one of their last import, else their
+    own (a log has the time of the logger's computer), else the guild's."""
+    if not isinstance(person, User):
+        return guild_time_zone()
+    known = time_zones()
+    last, own = person.preferences.get(LOG_ZONE), zone_of(person)
+    return str(last) if last in known else own if own in known else guild_time_zone()
+
+
+def _zones(usual: str) -> list[tuple[str, str]]:
+    names = time_zones() if usual in time_zones() else (usual, *time_zones())
+    return [(name, name.replace("_", " ")) for name in names]
 
 
 def _one_of(text: str, pattern: str) -> str:

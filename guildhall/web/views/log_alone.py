@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from guildhall.core.guild import guild_time_zone
 from guildhall.raids.models import Raid
 from guildhall.raids.parsers import log_character, read_night
 from guildhall.raids.services.log_findings import record_log, time_of
@@ -35,7 +34,7 @@ def keep_log(form: ImportForm, request: HttpRequest) -> HttpResponse | None:
     since, until = time_of(raid)
     logger = log_character(name)
     events = read_night(
-        source, since=since, until=until, filename=name, time_zone=guild_time_zone(), character=logger,
+        source, since=since, until=until, filename=name, time_zone=form.zone, character=logger,
         max_bytes=settings.MAX_LOG_BYTES,
     )  # fmt: skip
     if not events:

@@ -19,21 +19,21 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from guildhall.accounts.models import User
+from guildhall.accounts.services import update_person
 from guildhall.core import clock
 from guildhall.core.errors import BadInput, GuildhallError
-from guildhall.core.guild import guild_time_zone
 from guildhall.core.ids import PoolId
 from guildhall.core.money import ZERO, show_points
 from guildhall.raids import selectors as raid_selectors
 from guildhall.raids import services as raid_services
 from guildhall.raids.models import AttendanceCheck, AttendanceStatus, Raid
 from guildhall.raids.night_log import add_events
-from guildhall.raids.parsers import AttendanceParse, parse_attendance
+from guildhall.raids.parsers import AttendanceParse, parse_attendance, read_in_zone
 from guildhall.raids.planning import Planned, Verdict
 from guildhall.raids.selectors import Preview, preview_attendance
 from guildhall.raids.uploads import Decisions, attendees_of, chosen_blocks, unread_rows
 from guildhall.roster.selectors import match_names
-from guildhall.web.forms.imports import ImportForm
+from guildhall.web.forms.imports import LOG_ZONE, ImportForm, log_zone_of
 from guildhall.web.pages import Done, as_number, me, page
 from guildhall.web.signed_preview import pack, unpack
 from guildhall.web.undoing import offer
@@ -80,11 +80,13 @@ def raid_import(request: HttpRequest) -> HttpResponse:
             if form.pressed == "commit":
                 response = form.run(lambda: _commit(form, parse, name, request))
                 if response is not None:
+                    _remember_zone(form, request)
                     return response
             if valid:
                 preview, rows = _preview(form, parse)
         except GuildhallError as error:
             if valid and error.code == "no_roster" and (kept := keep_log(form, request)) is not None:
+                _remember_zone(form, request)
                 return kept
             if form.error is None:
                 form.refuse(error)
@@ -154,6 +156,7 @@ def _beginning(request: HttpRequest) -> dict[str, object]:
         "event": "",
         "blocks": "latest",
         "remember": "1",
+        "time_zone": log_zone_of(me(request)),
     }
 
 
@@ -169,7 +172,11 @@ def _read(form: ImportForm) -> tuple[AttendanceParse, str]:
     if text.strip():
         return _parsed(form, text, ""), ""
     if carried := form.cleaned_data.get("carried"):
-        return unpack(carried)
+        parse, name = unpack(carried)
+        if parse.time_zone not in ("", form.zone):
+            read_in_zone(parse, form.zone)
+            form.place_anew()
+        return parse, name
     raise BadInput(
         "There is nothing in it. Paste what /who printed, or choose the log or the dump.", code="empty", attr="text"
     )
@@ -177,12 +184,19 @@ def _read(form: ImportForm) -> tuple[AttendanceParse, str]:
 
 def _parsed(form: ImportForm, source: BinaryIO | str, name: str) -> AttendanceParse:
     """Return the rosters of a log or dump, with what else it says of the raid that is chosen, or of its latest night."""
-    zone, most = guild_time_zone(), settings.MAX_LOG_BYTES
+    zone, most = form.zone, settings.MAX_LOG_BYTES
     parse = parse_attendance(source, filename=name, time_zone=zone, max_bytes=most)
     raid_id = form.raid_id()
     raid = Raid.objects.filter(pk=raid_id).first() if raid_id is not None else None
     add_events(parse, source, filename=name, time_zone=zone, raid=raid, max_bytes=most)
     return parse
+
+
+def _remember_zone(form: ImportForm, request: HttpRequest) -> None:
+    """Keep the zone that was chosen, for the person's next import."""
+    person, zone = me(request), form.cleaned_data.get("time_zone")
+    if zone and zone != person.preferences.get(LOG_ZONE):
+        update_person(user=person, actor=person, preferences={**person.preferences, LOG_ZONE: zone})
 
 
 def _new_raid(form: ImportForm) -> raid_services.NewRaid:
