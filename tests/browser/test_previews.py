@@ -54,6 +54,7 @@ def test_an_adjustment_that_is_changed_after_its_preview_cannot_be_posted(
     page.get_by_role("button", name="Preview", exact=True).click()
     post = page.get_by_role("button", name="Post 10.00 to 1 person")
     assert post.is_enabled()
+    assert page.evaluate("document.activeElement.textContent") == "What it would do"  # and not at the top of the page
     page.fill("input[name=amount]", "100")
     assert post.is_disabled()
     assert page.locator("[data-stale]").is_visible()

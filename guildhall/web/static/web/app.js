@@ -154,6 +154,17 @@
     next.focus();
   });
 
+  /* A form that was sent as a whole page comes back as one, at its top: go on at what was refused, or at the preview. */
+  function goOn() {
+    const here = location.href.split("#")[0];
+    if (location.hash || document.referrer.split("#")[0] !== here || document.activeElement !== document.body) return;
+    const next = document.querySelector("main [aria-invalid=true]") || document.querySelector("main #preview h2, main [data-preview] h2");
+    if (!next) return;
+    if (next.tabIndex < 0) next.tabIndex = -1;
+    next.focus();
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", goOn); else goOn();
+
   /* Suggestions of one tap: put the name where it belongs. */
   document.addEventListener("click", function (event) {
     const tap = event.target.closest("[data-fill]");
