@@ -86,6 +86,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "get /api/applications/{id}/comments/": {"id": "voting"},
     "post /api/raids/{raid_id}/log/{finding_id}/reopen/": {"finding_id": "settled finding"},
     "post /api/bidding/chat-doubts/{fingerprint}/dismiss/": {"fingerprint": "other doubt"},
+    "post /api/bidding/chat-doubts/{fingerprint}/reopen/": {"fingerprint": "dismissed doubt"},
     "post /api/bidding/{bid_session_id}/resume/": {"bid_session_id": "paused"},
     "post /api/bidding/{bid_session_id}/pass/": {"bid_session_id": "closed"},
     "post /api/bidding/{bid_session_id}/undo-award/": {"bid_session_id": "awarded"},

@@ -39,6 +39,7 @@ LOG = """\
 DOUBTFUL = """\
 [Mon Nov 23 20:40:01 2026] Boss tells the raid,  'Gratz Aeli on the Cloak of Flames, 1st one in 6 months'
 [Mon Nov 23 20:41:01 2026] Boss tells the raid,  '!grats Cloak of Flames 4 Borell outbid Aeli'
+[Mon Nov 23 20:42:01 2026] Boss tells the raid,  '!grats Cloak of Flames 5 Borell outbid Aeli'
 """
 WHO = "[Mon Nov 23 20:01:13 2026] [60 Warder] Aeli (Wood Elf) <Ours> ZONE: veeshan\n"
 DUMP = "Aeli\t60\tCleric\tRaider\t\t11/20/26\tNexus\t\nNewcomer\t50\tDruid\tRaider\t\t11/20/26\tNexus\t\n"
@@ -236,7 +237,9 @@ def _auctions(guild: Guild) -> None:
     }
     guild.keep("rolled", "/api/bidding/start-bid/", rolled, "bid_session_id")
     said = guild.post("/api/bidding/parse-chat/", {"text": DOUBTFUL, "apply": True, "trusted_speakers": ["Boss"]})
-    ids["doubt"], ids["other doubt"] = (event["doubt"]["fingerprint"] for event in said["events"])
+    names = ("doubt", "other doubt", "dismissed doubt")
+    ids |= {name: event["doubt"]["fingerprint"] for name, event in zip(names, said["events"], strict=True)}
+    guild.post(f"/api/bidding/chat-doubts/{ids['dismissed doubt']}/dismiss/", {})
 
 
 def _recruitment(guild: Guild) -> None:

@@ -167,3 +167,15 @@ class DismissDoubtView(APIView):
     def post(self, request: Request, fingerprint: str) -> Response:
         actor = people.runs_auctions(request)
         return Response(DoubtSerializer(chat_doubts.dismiss_doubt(fingerprint=fingerprint, actor=actor)).data)
+
+
+class ReopenDoubtView(APIView):
+    """Take a dismissal back. What was applied is undone where it was done: at the award, or the auction."""
+
+    required_scopes = "bidding:write"
+
+    @extend_schema(request=None, responses=DoubtSerializer)
+    @idempotent
+    def post(self, request: Request, fingerprint: str) -> Response:
+        actor = people.runs_auctions(request)
+        return Response(DoubtSerializer(chat_doubts.reopen_doubt(fingerprint=fingerprint, actor=actor)).data)

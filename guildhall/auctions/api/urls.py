@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from . import bid_views, discord_views, rule_views, running_views, views
 from .chat_view import ParseChatView
-from .doubt_views import ApplyDoubtView, DismissDoubtView, DoubtsView
+from .doubt_views import ApplyDoubtView, DismissDoubtView, DoubtsView, ReopenDoubtView
 from .stream_view import bidding_stream
 
 router = SimpleRouter()
@@ -25,6 +25,7 @@ urlpatterns = [
     path("bidding/chat-doubts/", DoubtsView.as_view(), name="chat-doubts"),
     path("bidding/chat-doubts/<str:fingerprint>/apply/", ApplyDoubtView.as_view(), name="chat-doubt-apply"),
     path("bidding/chat-doubts/<str:fingerprint>/dismiss/", DismissDoubtView.as_view(), name="chat-doubt-dismiss"),
+    path("bidding/chat-doubts/<str:fingerprint>/reopen/", ReopenDoubtView.as_view(), name="chat-doubt-reopen"),
     path("bidding/active/", views.ActiveBidsView.as_view(), name="active-bids"),
     path("bidding/sessions/", views.SessionsView.as_view(), name="bid-sessions"),
     path("bidding/stream/", bidding_stream, name="bidding-stream"),

@@ -85,12 +85,15 @@ def test_a_dismissed_doubt_stays_so_and_can_be_opened_again(bot: Any, officer: A
     assert [row["fingerprint"] for row in bot.get(DOUBTS, {"state": "dismissed"}).json()["results"]] == [fingerprint]
     assert bot.get(DOUBTS, {"state": "open"}).json()["results"] == []
     reopen_doubt(fingerprint=fingerprint, actor=officer)
+    assert first(bot.post(f"{DOUBTS}{fingerprint}/reopen/")) == (409, "doubt_not_dismissed")
+    bot.post(f"{DOUBTS}{fingerprint}/dismiss/")
+    assert bot.post(f"{DOUBTS}{fingerprint}/reopen/").json()["state"] == "open"
     with pytest.raises(Conflict) as refusal:
         reopen_doubt(fingerprint=fingerprint, actor=officer)
     assert refusal.value.code == "doubt_not_dismissed"
     assert ChatLine.objects.get().decided_by is None
     told = AuditEvent.objects.filter(target_id=str(ChatLine.objects.get().pk), action__endswith="_doubt").order_by("pk")
-    assert [one.action for one in told] == ["auctions.dismiss_doubt", "auctions.reopen_doubt"]
+    assert [one.action for one in told] == ["auctions.dismiss_doubt", "auctions.reopen_doubt"] * 2
     assert told[1].actor == officer
 
 
@@ -142,7 +145,8 @@ def test_only_officers_doubts_are_kept_and_only_officers_read_them(bot: Any, peo
     member = client(people[0])
     assert first(member.get(DOUBTS)) == (403, "permission_denied")
     fingerprint = ChatLine.objects.get().fingerprint
-    assert first(member.post(f"{DOUBTS}{fingerprint}/dismiss/")) == (403, "permission_denied")
+    for act in ("dismiss", "reopen"):
+        assert first(member.post(f"{DOUBTS}{fingerprint}/{act}/")) == (403, "permission_denied")
 
 
 def test_a_doubtful_bid_is_kept_unless_it_may_be_under_seal(bot: Any, people: Any) -> None:

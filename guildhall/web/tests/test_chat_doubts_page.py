@@ -229,11 +229,12 @@ def test_home_and_console_say_how_many_wait(officer: Client, guild: Guild) -> No
 def test_more_lines_cost_no_more_queries(officer: Client, guild: Guild) -> None:
     event = create_event(name="Siege", pools=[guild.pool], default_points="1", actor=guild.officer)
 
+    raids = [create_raid(event=event, leader=guild.officer, actor=guild.officer) for _ in range(30)]
+
     def grow(first: int, last: int) -> None:
         for number in range(first, last):
-            raid = create_raid(event=event, leader=guild.officer, actor=guild.officer)
             ChatLine.objects.create(
-                fingerprint=f"line {number}", line="grats", kind="doubt_award", state="open", raid=raid,
+                fingerprint=f"line {number}", line="grats", kind="doubt_award", state="open", raid=raids[number],
                 doubt={"meant": "award"},
             )  # fmt: skip
 
