@@ -116,7 +116,7 @@ class ImportForm(PageForm):
         if self.sent:
             # What the page does not show keeps its value: the raid is chosen before the event of a new one is asked for.
             self.data = cast(QueryDict, self.data).copy()
-            for name in ("target", "check", "event", "blocks"):
+            for name in ("target", "check", "event", "blocks", "time_zone"):
                 self.data.setdefault(name, self.initial.get(name, ""))
         cast(ChoiceField, self.fields["time_zone"]).choices = _zones(log_zone_of(self.request.user))
         standing = str(self.initial.get("event", ""))

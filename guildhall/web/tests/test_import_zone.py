@@ -102,3 +102,10 @@ def test_a_zone_that_is_none_is_refused(sign_in, guild: Guild, raid: Raid) -> No
     page = send(client, client.get("/raids/import/"), "preview", text=WHO, time_zone="Mars/Olympus")
     assert page.status_code == 400
     assert "none of the choices" in page.content.decode()
+
+
+def test_a_form_without_the_choice_shows_the_zone_that_was_read(guild: Guild, raid: Raid, sign_in: Any) -> None:
+    """The console's form has none; a list with nothing selected would send its first zone at the commit."""
+    client = sign_in("officer")
+    page = send(client, client.get("/raids/import/"), "preview", text=WHO, target=f"raid:{raid.pk}", check="auto")
+    assert f'<option value="{log_zone_of(guild.officer)}" selected>' in page.content.decode()
