@@ -107,8 +107,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _empty_cache() -> Iterator[None]:
     from guildhall.accounts import keys
     from guildhall.core import guild, kept
+    from guildhall.core.redis_breaker import breaker
     from guildhall.ops.selectors import forget_last_look
 
+    breaker.forget()
     cache.clear()
     guild.forget(read=False)
     kept.clear()

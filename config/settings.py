@@ -10,15 +10,13 @@ import datetime as dt
 import os
 import secrets
 import sys
-import zlib
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 from corsheaders.defaults import default_headers
-from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 
+from config.database import database
 from config.mail import email_settings
 from guildhall import __version__
 
@@ -100,6 +98,7 @@ MIDDLEWARE = [
     # Before whatever may refuse: a page of another origin must be able to read the refusal too.
     "corsheaders.middleware.CorsMiddleware",
     "guildhall.ops.middleware.ProbeMiddleware",
+    "guildhall.core.fault_middleware.DatabaseFaultMiddleware",
     "guildhall.core.middleware.ApiGuardMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "guildhall.accounts.page_middleware.WhiteNoiseMiddleware",
@@ -137,45 +136,7 @@ TEMPLATES = [
 ]
 
 
-# Two checkouts that are tested on one server stay out of each other's way.
-_TEST_DATABASE = f"test_guildhall_{zlib.crc32(str(BASE_DIR).encode()):08x}"
-
-
-def _database() -> dict[str, Any]:
-    """Return `DATABASE_URL` as Django wants it, with what each engine needs to be safe with money."""
-    own = f"sqlite:///{VAR_DIR / 'guildhall.sqlite3'}"
-    # `DATABASE_URL=` with nothing behind it, as in .env.example, is not a database either.
-    config: dict[str, Any] = (
-        env.dj_db_url("DATABASE_URL", own) if env.str("DATABASE_URL", "") else dict(dj_database_url.parse(own))
-    )
-    # Django's own backends, which also keep the revision of each table.
-    engine = config["ENGINE"] = config["ENGINE"].replace("django.db.backends.", "guildhall.core.databases.")
-    options = config.setdefault("OPTIONS", {})
-    if "sqlite" in engine:
-        options.update(
-            timeout=30,
-            transaction_mode="IMMEDIATE",
-            init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=30000;"
-            "PRAGMA foreign_keys=ON;",
-        )
-        # A file, not memory, in tests too: threads and processes must see the same database.
-        config["TEST"] = {"NAME": str(VAR_DIR / f"test-{os.getpid()}.sqlite3")}
-    elif "postgresql" in engine:
-        config["TEST"] = {"NAME": _TEST_DATABASE}
-        if not TESTING:
-            options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 20), "timeout": 20}
-    elif "mysql" in engine:
-        options.update(charset="utf8mb4", isolation_level="read committed")
-        options["init_command"] = "SET sql_mode='STRICT_TRANS_TABLES', innodb_lock_wait_timeout=20"
-        config["TEST"] = {"NAME": _TEST_DATABASE, "CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
-    else:
-        raise ImproperlyConfigured(
-            "DATABASE_URL names sqlite:///…, postgres://… or mysql://…; nothing else is tested here."
-        )
-    return config
-
-
-DATABASES = {"default": _database()}
+DATABASES = {"default": database(env, base=BASE_DIR, var=VAR_DIR, testing=TESTING)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "")
@@ -188,7 +149,6 @@ if REDIS_URL:
         "default": {
             "BACKEND": "guildhall.core.cache.FaultTolerantRedisCache",
             "LOCATION": REDIS_URL,
-            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
         }
     }
     SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
@@ -473,7 +433,11 @@ LOGGING: dict[str, Any] = {
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING" if TESTING else "INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "filters": {"said_already": {"()": "guildhall.core.fault_middleware.SaidAlready"}},
+    "loggers": {
+        "django.request": {"level": "ERROR", "filters": ["said_already"]},
+        "psycopg.pool": {"level": "ERROR"},  # a line for each try to connect; an outage has its own
+    },
 }
 
 # After how many days what is kept is forgotten (docs/retention.md); 0 keeps it for ever.

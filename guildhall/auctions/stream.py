@@ -17,17 +17,14 @@ this machine where it is the one at `STREAM_SOCKET` (`stream_server`), by Redis 
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import logging
 import secrets
-import socket
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -39,6 +36,7 @@ from guildhall.core import clock
 from guildhall.core.errors import GuildhallError
 
 from .models import StreamCounter, StreamEvent
+from .stream_signals import CHANNEL, redis_client, tell_other_machines, tell_stream_process
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +48,6 @@ STREAM_SECONDS = 300.0
 BUFFER = 2000
 #: How long a browser whose stream was replaced waits before it asks for a place again.
 REPLACED_RETRY_MILLISECONDS = 60_000
-CHANNEL = "guildhall:bidding-stream"
 KEPT = dt.timedelta(hours=24)
 
 
@@ -97,37 +94,8 @@ def emit_all(*, kind: str, session_id: UUID, data: Sequence[dict[str, object]]) 
 
 def _announce() -> None:
     hub.wake()
-    if settings.STREAM_SOCKET:
-        _nudge()
-    if settings.REDIS_URL:
-        try:
-            _redis().publish(CHANNEL, b"")
-        except Exception:  # the table is the truth; without the nudge others look a moment later
-            log.warning("the stream's Redis cannot be reached; readers poll", exc_info=True)
-
-
-def _nudge() -> None:
-    """Tell the stream process of this machine (`stream_server`). Where that fails, it looks by itself a moment later."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.setblocking(False)
-        sender.sendto(b"n", nudge_path(settings.STREAM_SOCKET))
-
-
-def nudge_path(path: str) -> str:
-    """Return where the stream process that listens at `path` is told of commits."""
-    return f"{path}.nudge"
-
-
-_redis_client: object = None
-
-
-def _redis() -> Any:
-    global _redis_client
-    if _redis_client is None:
-        import redis
-
-        _redis_client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
-    return _redis_client
+    tell_stream_process()
+    tell_other_machines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,22 +294,22 @@ class _Shared:
     def joined(self, place: Place) -> None:
         for name, share in self._sets(place):
             try:
-                with _redis().pipeline() as pipe:
+                with redis_client().pipeline() as pipe:
                     pipe.zadd(name, {place.uid: time.time()})
                     pipe.zremrangebyscore(name, 0, time.time() - STREAM_SECONDS - 60)
                     pipe.expire(name, int(STREAM_SECONDS) + 120)
                     pipe.zrange(name, 0, -(share + 1))
                     *_, too_many = pipe.execute()
                 for uid in too_many:
-                    _redis().zrem(name, uid)
-                    _redis().publish(CHANNEL, b"end:" + uid)
+                    redis_client().zrem(name, uid)
+                    redis_client().publish(CHANNEL, b"end:" + uid)
             except Exception:  # each process keeps the shares by itself
                 log.warning("the stream's Redis cannot be reached; places are counted in this process", exc_info=True)
 
     def left(self, place: Place) -> None:
         for name, _ in self._sets(place):
             try:
-                _redis().zrem(name, place.uid)
+                redis_client().zrem(name, place.uid)
             except Exception:
                 log.warning("the stream's Redis cannot be reached; places are counted in this process", exc_info=True)
 
@@ -364,7 +332,7 @@ def _listen_to_redis(wake: Callable[[], None]) -> Callable[[], None] | None:
     def listen() -> None:
         while not stopped.is_set():
             try:
-                with _redis().pubsub(ignore_subscribe_messages=True) as channel:
+                with redis_client().pubsub(ignore_subscribe_messages=True) as channel:
                     channel.subscribe(CHANNEL)
                     while not stopped.is_set():
                         message = channel.get_message(timeout=1.0)

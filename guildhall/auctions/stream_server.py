@@ -27,6 +27,7 @@ from guildhall.core import clock
 
 from . import stream
 from .stream_handover import LENGTH, LONGEST, framed
+from .stream_signals import nudge_path
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class StreamServer:
         return soon
 
     def _nudges(self) -> socket.socket:
-        return self._listener(socket.SOCK_DGRAM, stream.nudge_path(self._path))
+        return self._listener(socket.SOCK_DGRAM, nudge_path(self._path))
 
     @staticmethod
     def _listener(kind: socket.SocketKind, path: str) -> socket.socket:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import redis
 from django.conf import settings
@@ -27,6 +27,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import RedisError
 
+from .redis_breaker import breaker, connection_options
 from .shared_counts import SharedCounts
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,10 @@ _SAY_EVERY = 60.0
 _last_said = -_SAY_EVERY
 
 
-def _say(error: Exception) -> None:
+def say_redis_is_away(error: Exception) -> None:
+    """Note that Redis, or the file of counts, did not do what it was asked; logged once a minute."""
     global _last_said
+    breaker.failed(error)
     if time.monotonic() - _last_said >= _SAY_EVERY:
         _last_said = time.monotonic()
         what = "Redis does not answer" if isinstance(error, RedisError) else "the file of counts cannot be used"
@@ -109,7 +112,7 @@ class _FileTally:
             number, left = self._shared.count(name, seconds, by)
             return Count(number, max(1, math.ceil(left)))
         except (sqlite3.Error, OSError) as error:
-            _say(error)
+            say_redis_is_away(error)
             return _of_this_process.count(name, seconds, by)
 
     def count_in_window(self, name: str, seconds: int) -> int:
@@ -120,7 +123,7 @@ class _FileTally:
             number, left = self._shared.peek(name)
             return Count(number, max(1, math.ceil(left)))
         except (sqlite3.Error, OSError) as error:
-            _say(error)
+            say_redis_is_away(error)
             return _of_this_process.peek(name)
 
     def forget(self, name: str) -> None:
@@ -128,14 +131,14 @@ class _FileTally:
         try:
             self._shared.forget(name)
         except (sqlite3.Error, OSError) as error:
-            _say(error)
+            say_redis_is_away(error)
 
     def clear(self) -> None:
         _of_this_process.clear()
         try:
             self._shared.clear()
         except (sqlite3.Error, OSError) as error:
-            _say(error)
+            say_redis_is_away(error)
 
 
 @functools.cache
@@ -177,7 +180,7 @@ class _RedisTally:
                 _, number, left = pipe.execute()
             return Count(int(number), max(1, int(left)))
         except RedisError as error:
-            _say(error)
+            say_redis_is_away(error)
             return _of_this_process.count(name, seconds, by)
 
     def count_in_window(self, name: str, seconds: int) -> int:
@@ -188,7 +191,7 @@ class _RedisTally:
                 client.expire(key, seconds)
             return number
         except RedisError as error:
-            _say(error)
+            say_redis_is_away(error)
             return _of_this_process.count(name, seconds, 1).number
 
     def peek(self, name: str) -> Count:
@@ -200,7 +203,7 @@ class _RedisTally:
                 number, left = pipe.execute()
             return Count(int(number or 0), max(1, int(left)))
         except RedisError as error:
-            _say(error)
+            say_redis_is_away(error)
             return _of_this_process.peek(name)
 
     def forget(self, name: str) -> None:
@@ -209,7 +212,7 @@ class _RedisTally:
             client, key = self._client(name)
             client.delete(key)
         except RedisError as error:
-            _say(error)
+            say_redis_is_away(error)
 
 
 def count(name: str, *, seconds: int, by: int = 1) -> Count:
@@ -258,7 +261,7 @@ def _fault_tolerant(name: str, empty: Callable[[], object]) -> Any:
         try:
             return plain(self, *args, **options)
         except RedisError as error:
-            _say(error)
+            say_redis_is_away(error)
             return empty()
 
     return method
@@ -272,6 +275,7 @@ class _Client(RedisCacheClient):
         self._clients: dict[bool, redis.Redis] = {}
 
     def get_client(self, key: object = None, *, write: bool = False) -> redis.Redis:
+        breaker.check()
         found = self._clients.get(write)
         if found is None:
             found = self._clients[write] = super().get_client(None, write=write)
@@ -282,7 +286,8 @@ class FaultTolerantRedisCache(RedisCache):
     """Django's Redis cache, but a Redis that is away is an empty cache: reads miss, writes are forgotten."""
 
     def __init__(self, server: str | list[str], params: dict[str, object]) -> None:
-        super().__init__(server, params)
+        options = {**connection_options(), **cast(dict[str, object], params.get("OPTIONS") or {})}
+        super().__init__(server, {**params, "OPTIONS": options})
         self._class = _Client
 
     @property
@@ -309,18 +314,18 @@ class FaultTolerantRedisCache(RedisCache):
         try:
             super().clear()
         except RedisError as error:
-            _say(error)
+            say_redis_is_away(error)
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         try:
             return super().get(key, default, version)
         except RedisError as error:
-            _say(error)
+            say_redis_is_away(error)
             return default
 
     def incr(self, key: object, delta: int = 1, version: int | None = None) -> int:
         try:
             return int(super().incr(key, delta, version))
         except RedisError as error:
-            _say(error)
+            say_redis_is_away(error)
             raise ValueError(f"Key '{key}' not found") from error  # what Django's caches say of a key that is not there

@@ -19,7 +19,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +27,13 @@ import brotli
 import zstandard
 from django.conf import settings
 from django.core.cache import caches
-from redis.exceptions import RedisError
+from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
 from guildhall import __version__
 
 from . import revisions
+from .cache import FaultTolerantRedisCache, say_redis_is_away
 from .guild import guild_name, guild_time_zone
 
 log = logging.getLogger(__name__)
@@ -200,18 +201,12 @@ def _in_process(key: str) -> Iterator[None]:
 @contextmanager
 def _between_processes(key: str) -> Iterator[None]:
     shared = caches["answers"]
-    client = getattr(shared, "client", None)
-    if client is not None:
-        lock = client.lock(f"guildhall:making:{key}", timeout=WAIT_SECONDS * 2, sleep=0.01)
-        has_it = False
-        try:
-            has_it = lock.acquire(blocking_timeout=WAIT_SECONDS)
-        except RedisError:
-            log.warning("Redis is away: an answer may be made by several processes")
+    if isinstance(shared, FaultTolerantRedisCache):
+        lock = _locked_in_redis(shared, key)
         try:
             yield
         finally:
-            if has_it:
+            if lock is not None:
                 _release(lock)
         return
     folder = getattr(shared, "_dir", None)
@@ -222,9 +217,23 @@ def _between_processes(key: str) -> Iterator[None]:
         yield
 
 
+def _locked_in_redis(shared: FaultTolerantRedisCache, key: str) -> Lock | None:
+    """Return the lock for an answer; None where it took too long, or Redis is away: then several processes may make it."""
+    try:
+        lock = shared.client.lock(f"guildhall:making:{key}", timeout=WAIT_SECONDS * 2, sleep=0.01)
+        return lock if lock.acquire(blocking_timeout=WAIT_SECONDS) else None
+    except RedisError as error:
+        say_redis_is_away(error)
+        return None
+
+
 def _release(lock: Lock) -> None:
-    with suppress(RedisError):  # run out, or Redis is away: nothing is held any more
+    try:
         lock.release()
+    except LockError:  # run out
+        pass
+    except RedisError as error:  # nothing is held any more
+        say_redis_is_away(error)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import io
 import logging
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from queue import SimpleQueue
 from typing import Protocol, runtime_checkable
 from wsgiref.types import WSGIApplication
@@ -22,7 +23,12 @@ HAND_OVER = "guildhall.can_hand_over"
 """In `environ` (`request.META`): true where a response may be handed over."""
 WHOLE_BODY = 64 * 1024
 """Up to so many bytes a body is read before the application is called; a longer one as the application reads it."""
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+THREADS_FOR_READERS = 2
+"""So many threads of a process never write: whoever writes may wait for a row that somebody else holds."""
 Headers = list[tuple[str, str]]
+DirectAnswer = Callable[[], Awaitable[tuple[int, Headers, bytes]]]
+"""Returns a status, headers and a body."""
 
 
 class RSGIHeaders(Protocol):
@@ -88,12 +94,20 @@ class RSGIApplication:
 
     Args:
         application: called in one of `threads` threads for each request.
+        without_a_thread: what answers a path from the event loop, so also while every thread is taken.
     """
 
-    def __init__(self, application: WSGIApplication, *, threads: int) -> None:
+    def __init__(
+        self, application: WSGIApplication, *, threads: int, without_a_thread: Mapping[str, DirectAnswer] | None = None
+    ) -> None:
         self._application = application
+        self._without_a_thread = without_a_thread or {}
         self._threads = threads
         self._calls: SimpleQueue[_Call] = SimpleQueue()
+        # Counted and waited for in the event loop alone, so without locks.
+        self._writing = 0
+        self._most_writing = max(1, threads - THREADS_FOR_READERS)
+        self._waiting_writers: deque[asyncio.Future[None]] = deque()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the threads; granian calls it once in each worker."""
@@ -102,14 +116,18 @@ class RSGIApplication:
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answer one request."""
+        direct = self._without_a_thread.get(scope.path)
+        if direct is not None and scope.method in ("GET", "HEAD"):
+            status, headers, body = await direct()
+            protocol.response_bytes(status, headers, b"" if scope.method == "HEAD" else body)
+            return
         loop = asyncio.get_running_loop()
         call = _Call(scope, protocol, loop)
         if 0 < call.length <= WHOLE_BODY:
             call.input = io.BytesIO(await protocol())
         elif call.length:
             call.input = io.BufferedReader(_Body(protocol, loop), 256 * 1024)
-        self._calls.put(call)
-        unanswered = await call.answered
+        unanswered = await (self._read(call) if scope.method in SAFE else self._write(call))
         if unanswered is None:
             return
         gone = asyncio.ensure_future(_wait_for(protocol.client_disconnect()))
@@ -121,6 +139,27 @@ class RSGIApplication:
             gone.cancel()
         if not sent:
             protocol.response_bytes(503, [("Retry-After", "5")], b"")
+
+    async def _read(self, call: _Call) -> HandsOver | None:
+        self._calls.put(call)
+        return await call.answered
+
+    async def _write(self, call: _Call) -> HandsOver | None:
+        """Have a call answered that may wait for others in the database, so that it leaves threads to those who only read."""
+        while self._writing >= self._most_writing:
+            turn: asyncio.Future[None] = call.loop.create_future()
+            self._waiting_writers.append(turn)
+            await turn
+        self._writing += 1
+        try:
+            return await self._read(call)
+        finally:
+            self._writing -= 1
+            while self._waiting_writers:
+                turn = self._waiting_writers.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    break
 
     def _run(self) -> None:
         while True:

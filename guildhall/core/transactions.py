@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from . import leases
+from .databases.faults import Fault, fault_of, has_waited
 from .errors import Stale
 
 P = ParamSpec("P")
@@ -26,44 +27,57 @@ R = TypeVar("R")
 ATTEMPTS = 8
 STALE_ATTEMPTS = 3
 """How often a function runs that finds its reads outdated: once more is enough unless the caller named what is outdated."""
-_RETRYABLE_PG = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
-_RETRYABLE_MYSQL = {1205, 1213, 1020}  # lock wait timeout, deadlock, record changed since last read
+PATIENCE = 3.0
+"""For how many seconds locks are waited for anew. A lock that was waited for as long as the database lets one wait
+(`config/database.py`) is not waited for eight times."""
+
+
+class OutcomeUnknown(DatabaseError):
+    """The connection broke while the database was told to commit: what was asked for happened whole or not at all."""
 
 
 def is_retryable(error: BaseException) -> bool:
     """Return whether `error` says "nothing was written, run it again": the database's refusal, or an outdated read."""
-    if isinstance(error, Stale):
-        return True
-    cause = error.__cause__ or error
-    if getattr(cause, "sqlstate", None) in _RETRYABLE_PG:
-        return True
-    if cause.args and cause.args[0] in _RETRYABLE_MYSQL:
-        return True
-    return isinstance(error, OperationalError) and "locked" in str(error)
+    return isinstance(error, Stale) or fault_of(error) is Fault.BUSY
 
 
 def run_in_transaction(function: Callable[[], R]) -> R:
     """Call `function` in a transaction; inside another one it simply joins it.
 
+    Where the connection breaks before the commit was asked for, nothing was written: the function runs once more, on another
+    connection.
+
     Raises:
-        whatever `function` raises; a retryable database error only after `ATTEMPTS` tries, or inside a transaction
-        that somebody else opened (they must retry, not we).
+        whatever `function` raises; a retryable database error only after `ATTEMPTS` tries or `PATIENCE` seconds, or inside a
+        transaction that somebody else opened (they must retry, not we).
+        OutcomeUnknown: the connection broke during the commit.
         LeaseLost: the worker that runs this has lost its lease; nothing was written.
     """
     if connection.in_atomic_block:
         with transaction.atomic():
             return function()
+    begun, was_lost = time.monotonic(), False
     for attempt in range(1, ATTEMPTS + 1):
+        commits = False
         try:
             with transaction.atomic():
                 result = function()
                 leases.fence()
+                commits = True
             return result
         except Stale:
             if attempt >= STALE_ATTEMPTS:
                 raise
-        except DatabaseError as error:
-            if attempt == ATTEMPTS or not is_retryable(error):
+        except (DatabaseError, InterfaceError) as error:
+            fault = fault_of(error)
+            if fault is Fault.LOST and commits:
+                raise OutcomeUnknown(*error.args) from error
+            if fault is Fault.LOST and not was_lost and not connection.in_atomic_block:
+                was_lost = True
+                connection.close()
+                continue
+            waited_enough = has_waited(error) and time.monotonic() - begun >= PATIENCE
+            if attempt == ATTEMPTS or fault is not Fault.BUSY or waited_enough:
                 raise
             time.sleep(random.uniform(0.002, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
     raise AssertionError("unreachable")

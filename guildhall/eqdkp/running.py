@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypedDict
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 
 from guildhall.core import leases
 from guildhall.core.errors import Conflict
@@ -20,7 +20,6 @@ from guildhall.core.models import QueuedJob, Revision
 
 from .models import ImportRun
 
-_MYSQL_LOST = {1053, 1927, 2002, 2003, 2006, 2013, 4031}
 _POLL = 0.5  # seconds between two looks at a lease that may run out
 
 
@@ -66,17 +65,6 @@ def exclusively() -> Iterator[None]:
         Revision.objects.select_for_update().get(name="eqdkp-imports")
         yield
         leases.fence()
-
-
-def connection_lost(error: DatabaseError | InterfaceError) -> bool:
-    """Return whether the database went away, so that the same once more may go well."""
-    cause = error.__cause__ or error
-    state = getattr(cause, "sqlstate", None)
-    if isinstance(error, InterfaceError) or (state is not None and state.startswith(("08", "57P"))):
-        return True
-    if connection.vendor == "postgresql":
-        return isinstance(error, OperationalError) and state is None
-    return bool(cause.args) and cause.args[0] in _MYSQL_LOST
 
 
 def lease_run(run: ImportRun) -> Lease | None:

@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from guildhall.accounts.models import User
 from guildhall.core import audit, batches, clock, leases
+from guildhall.core.databases.faults import is_lost
 from guildhall.core.errors import Conflict, GuildhallError
 from guildhall.core.leases import Lease, LeaseLost
 from guildhall.core.models import Batch
@@ -36,7 +37,7 @@ from guildhall.eqdkp.legacy.points import LegacyPoints
 from guildhall.eqdkp.legacy.snapshot import Snapshot
 from guildhall.eqdkp.legacy.values import text
 from guildhall.eqdkp.models import ImportRun, LegacyProblem, LegacyRecord
-from guildhall.eqdkp.running import busy, connection_lost, exclusively, lease_run, this_worker, working
+from guildhall.eqdkp.running import busy, exclusively, lease_run, this_worker, working
 from guildhall.raids.models import RaidAttendance
 from guildhall.raids.services import refresh_attendance
 
@@ -256,7 +257,7 @@ def _words(error: BaseException) -> str:
         return error.detail
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return "Interrupted. Start it again: it goes on where it was."
-    if isinstance(error, DatabaseError | InterfaceError) and connection_lost(error):
+    if is_lost(error):
         return f"The connection to the database was lost ({error}). Start it again: it goes on where it was."
     return f"{type(error).__name__}: {error}"
 

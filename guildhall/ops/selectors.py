@@ -14,7 +14,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,13 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Count, Min, Q
 
 from guildhall.core import append_only, clock, jobs, mail
 from guildhall.core.models import JobRun, OutboxMessage, QueuedJob
+from guildhall.core.outage import outage
 
 OK, WARNING, FAILING = "ok", "warning", "failing"
 WORKER_SILENT = dt.timedelta(minutes=3)
@@ -116,12 +118,7 @@ def health() -> Health:
 
 def database_is_reachable() -> bool:
     """Return whether the database answers a trivial question; what `/healthz` asks."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            return bool(cursor.fetchone() == (1,))
-    except Exception:
-        return False
+    return outage.probe.answers()
 
 
 def _database() -> Check:
@@ -144,12 +141,7 @@ def pending_migrations() -> list[str]:
     found nothing.
     """
     global _complete
-    folders = [Path(app.path, "migrations") for app in apps.get_app_configs()]
-    state = (
-        str(connection.settings_dict["NAME"]),
-        frozenset(MigrationRecorder(connection).applied_migrations()),
-        tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir()),
-    )
+    state = _migrations_state()
     if state == _complete:
         return []
     executor = MigrationExecutor(connection)
@@ -159,7 +151,53 @@ def pending_migrations() -> list[str]:
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
+def _migrations_state() -> object:
+    """Return what changes whenever the database's migrations or the code's do."""
+    folders = [Path(app.path, "migrations") for app in apps.get_app_configs()]
+    return (
+        str(connection.settings_dict["NAME"]),
+        frozenset(MigrationRecorder(connection).applied_migrations()),
+        tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir()),
+    )
+
+
+#: The state of migrations in which no newer one was found.
+_known: object = None
+
+
+def newer_migrations() -> list[str]:
+    """Return names of Guildhall's migrations that the database has and the code has not: a newer Guildhall was here.
+
+    As `pending_migrations`, done where either has changed.
+    """
+    global _known
+    state = _migrations_state()
+    if state == _known:
+        return []
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    ours = {config.label for config in apps.get_app_configs() if config.name.startswith("guildhall.")}
+    known = set(loader.disk_migrations)
+    known.update(key for migration in loader.disk_migrations.values() for key in migration.replaces)
+    applied = MigrationRecorder(connection).applied_migrations()
+    newer = sorted(f"{label}.{name}" for label, name in applied if label in ours and (label, name) not in known)
+    if not newer:
+        _known = state
+    return newer
+
+
+def newer_database_words(newer: Sequence[str]) -> str:
+    """Return what whoever runs this does about a database that is newer than the code."""
+    return (
+        f"The database was brought up to date by a newer Guildhall ({', '.join(newer[:3])}{', …' if len(newer) > 3 else ''}), and this "
+        "code does not know its rules. Install that version again, or restore the backup that was made before it."
+    )
+
+
 def _migrations() -> Check:
+    newer = newer_migrations()
+    if newer:
+        return Check("migrations", FAILING, newer_database_words(newer), {"pending": [], "newer": newer})
     pending = pending_migrations()
     if pending:
         return Check("migrations", FAILING, "Run manage.py migrate: the database is behind.", {"pending": pending})

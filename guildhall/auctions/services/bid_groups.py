@@ -22,6 +22,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
+from guildhall.core.databases.running import waits
 from guildhall.core.idempotency import Outcome
 
 from ..selectors import session_uuid
@@ -62,7 +63,8 @@ class BidGroups:
             mine.leads = session not in self._waiting
             self._waiting.setdefault(session, []).append(mine)
         if not mine.leads:
-            mine.called.wait()
+            with waits():
+                mine.called.wait()
         if mine.leads:
             self._lead(session)
         outcome = mine.outcome

@@ -116,7 +116,7 @@ def test_with_redis_another_processs_place_counts_too(settings: Any, monkeypatch
     if not settings.REDIS_URL:
         pytest.skip("needs Redis")
     told: list[bytes] = []
-    redis = stream._redis()
+    redis = stream.redis_client()
     monkeypatch.setattr(redis, "publish", lambda channel, message: told.append(message))
     there = [stream.Place("user:0", "key:0", 0.0, f"there-{n}") for n in range(2)]
     for place in there:

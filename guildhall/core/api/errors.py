@@ -35,6 +35,7 @@ class Busy(exceptions.APIException):
 
     status_code = 409
     default_code = "busy"
+    wait = 1  # DRF makes `Retry-After` of it
     default_detail = "Others are changing the same rows right now. Nothing was stored; send it again."
 
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.db import transaction
 
+from .running import waits
+
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper as _Base
 else:
@@ -105,11 +107,10 @@ class Revised(_Base):
         self, execute: Callable[..., object], sql: object, params: object, many: bool, context: Context
     ) -> object:
         tables = written_tables(sql if isinstance(sql, str) else str(sql))
-        if not tables:
-            return execute(sql, params, many, context)
-        if self.in_atomic_block or not self.get_autocommit():
+        if not tables or self.in_atomic_block or not self.get_autocommit():
             self.written.update(tables)
-            return execute(sql, params, many, context)
+            with waits(self):
+                return execute(sql, params, many, context)
         with transaction.atomic(using=self.alias):  # the write and its revision together
             self.written.update(tables)
             done = execute(sql, params, many, context)
@@ -152,7 +153,8 @@ class Revised(_Base):
     def _commit(self) -> None:
         if self.connection is not None:
             self.store_revisions(before_commit=True)
-        super()._commit()  # type: ignore[misc]
+        with waits(self):
+            super()._commit()  # type: ignore[misc]
 
     def savepoint_commit(self, sid: str) -> None:
         # Django's TestCase holds a transaction round each test: the test's own transactions end as savepoints of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -186,3 +187,46 @@ def test_what_is_handed_over_holds_no_thread(takes_it: bool) -> None:
     assert told == [("10.0.0.9:4567", 200, [("A", "b")])]
     assert (protocol.answer is None) == takes_it
     assert takes_it or (protocol.answer is not None and protocol.answer[0] == 503)
+
+
+def test_writers_leave_threads_to_readers() -> None:
+    """As many threads as there are never write, whoever writes and waits; nobody is refused for it."""
+    held, at_work = threading.Event(), []
+
+    def application(environ: Any, start: Any) -> list[bytes]:
+        at_work.append(environ["REQUEST_METHOD"])
+        if environ["REQUEST_METHOD"] == "POST":
+            held.wait(10)
+        start("200 OK", [])
+        return [environ["REQUEST_METHOD"].encode()]
+
+    async def run() -> None:
+        served = RSGIApplication(application, threads=4)
+        served.__rsgi_init__(asyncio.get_running_loop())
+        writes = [(scope(method="POST"), FakeProtocol()) for _ in range(6)]
+        tasks = [asyncio.ensure_future(served.__rsgi__(*one)) for one in writes]
+        await asyncio.sleep(0.05)
+        assert at_work == ["POST", "POST"]
+        read = FakeProtocol()
+        await asyncio.wait_for(served.__rsgi__(scope(), read), 5)
+        assert read.answer is not None
+        assert read.answer[2] == b"GET"
+        held.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 5)
+        assert [protocol.answer and protocol.answer[2] for _, protocol in writes] == [b"POST"] * 6
+
+    asyncio.run(run())
+
+
+def test_a_path_may_be_answered_without_a_thread() -> None:
+    async def direct() -> tuple[int, list[tuple[str, str]], bytes]:
+        return 200, [("Content-Type", "text/plain")], b"ok"
+
+    async def run(method: str) -> Any:
+        served = RSGIApplication(lambda environ, start: [b""], threads=1, without_a_thread={"/a": direct})
+        protocol = FakeProtocol()
+        await asyncio.wait_for(served.__rsgi__(scope(method=method), protocol), 5)  # no thread was started
+        return protocol.answer
+
+    assert asyncio.run(run("GET")) == (200, [("Content-Type", "text/plain")], b"ok")
+    assert asyncio.run(run("HEAD")) == (200, [("Content-Type", "text/plain")], b"")

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
@@ -214,3 +216,14 @@ def test_migrations_are_compared_anew_when_the_database_has_others() -> None:
 def test_looking_costs_the_same_whatever_the_size(django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(20):
         selectors.health()
+
+
+def test_a_database_of_a_newer_guildhall_is_refused() -> None:
+    MigrationRecorder(connection).record_applied("points", "9999_of_a_newer_guildhall")
+    found = check("migrations")
+    assert (found.status, found.figures["newer"]) == (selectors.FAILING, ["points.9999_of_a_newer_guildhall"])
+    assert "newer Guildhall" in found.detail
+    with pytest.raises(CommandError, match="newer Guildhall"):
+        call_command("serve", "--no-worker", port=0)
+    MigrationRecorder(connection).record_unapplied("points", "9999_of_a_newer_guildhall")
+    assert check("migrations").status == selectors.OK

@@ -12,12 +12,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from guildhall.accounts.models import User
+from guildhall.core.databases.faults import is_lost
 from guildhall.core.errors import GuildhallError
 from guildhall.core.leases import LeaseLost
 from guildhall.eqdkp.import_issues import issues_of_run
 from guildhall.eqdkp.legacy.source import open_source
 from guildhall.eqdkp.models import ImportRun
-from guildhall.eqdkp.running import connection_lost, wait_for_killed
+from guildhall.eqdkp.running import wait_for_killed
 from guildhall.eqdkp.services import perform
 from guildhall.eqdkp.undo import find_run, undo_import
 
@@ -98,7 +99,7 @@ class Command(BaseCommand):
             raise CommandError(error.detail, returncode=2) from error
         except (DatabaseError, InterfaceError) as error:
             what = "The connection to Guildhall's database was lost"
-            if not connection_lost(error):
+            if not is_lost(error):
                 what = "Guildhall's database refused a batch whole, which should not happen: please report it"
             raise CommandError(
                 f"{what} ({str(error).strip()}). What was brought so far stays; run the same command again and it goes on "

@@ -28,7 +28,7 @@ from guildhall.core import append_only
 from guildhall.core.file_limit import raise_file_limit
 from guildhall.discord import pretend
 from guildhall.ops.processes import Child, ProcessGroup
-from guildhall.ops.selectors import pending_migrations
+from guildhall.ops.selectors import newer_database_words, newer_migrations, pending_migrations
 
 LONGEST_SOCKET_PATH = 90
 """What the address of a Unix socket may have, less what is put behind it."""
@@ -68,6 +68,7 @@ class Command(BaseCommand):
         host, port = options["host"], options["port"] or self._port()
         self._check_port_is_free(host, port)
         try:
+            self._refuse_a_newer_database()
             if options["migrate"]:
                 self._migrate()
             if options["demo"]:
@@ -122,6 +123,15 @@ class Command(BaseCommand):
                     f"Port {port} on {host} cannot be used ({error.strerror}). "
                     f"Is Guildhall running already? Another port: PORT={port + 1} make run"
                 ) from None
+
+    @staticmethod
+    def _refuse_a_newer_database() -> None:
+        try:
+            newer = newer_migrations()
+        except DatabaseError as error:
+            raise CommandError(f"The database does not answer: {error}. Check DATABASE_URL.") from None
+        if newer:
+            raise CommandError(newer_database_words(newer))
 
     def _migrate(self) -> None:
         try:

@@ -1,0 +1,1 @@
+"""Servers that are broken while people use the site (issue 14)."""
