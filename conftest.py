@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
@@ -28,9 +29,6 @@ os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
 template_database.install()
 database_cleaning.install()
 static_files.install()
-
-
-_worth = tracing.Worth()
 
 
 @functools.cache
@@ -78,14 +76,8 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure no coverage where it would only be measured again."""
-    if not _worth.is_given(item):
-        with tracing.paused():
-            return (yield)
-    before = tracing.reached()
-    try:
+    with contextlib.nullcontext() if item.stash[tracing.IS_TRACED] else tracing.paused():
         return (yield)
-    finally:
-        _worth.learn(item, tracing.reached() - before)
 
 
 def _leave_out_recorders(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -382,8 +382,3 @@ def test_a_preview_of_entries_shows_each_with_its_amount(member, pool, post):
     shown = ledger.preview_reversal(entries=[paid, charged])
     one, other = f"{member} in {pool}", f"{member} in {pool} (2)"
     assert shown.rows == {one: [paid.pk, paid.amount], other: [charged.pk, charged.amount]}
-
-
-def test_a_preview_of_a_document_shows_its_entries(member, pool, post):
-    paid, _ = post(member, pool, "20.25", document=uuid.uuid4()), post(member, pool, "5", document=uuid.uuid4())
-    assert ledger.preview_reversal(documents=[paid.document]).rows == {f"{member} in {pool}": [paid.pk, paid.amount]}
