@@ -16,7 +16,7 @@ from guildhall.auctions.chat.ready_made import READY_MADE
 from guildhall.auctions.models import ChatLine
 from guildhall.auctions.services.chat import Heard, apply_chat, read_chat, shown_event
 from guildhall.auctions.services.conventions import GUILDS_OWN, conventions_named
-from guildhall.core.api.fields import PointsField
+from guildhall.core.api.fields import LogText, PointsField
 from guildhall.core.api.serializers import Serializer
 from guildhall.core.api.views import APIView
 from guildhall.core.errors import BadInput, TooLarge
@@ -32,20 +32,10 @@ from .shared import given
 MOST_TRUSTED = 500
 
 
-class ChatText(serializers.CharField):
-    """Text out of a log, as it comes: a junky log holds NUL bytes, which mean nothing."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_blank=True, trim_whitespace=False, **kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        return str(super().to_internal_value(data)).replace("\x00", "")
-
-
 class ChatLines(serializers.ListField):
     """Lines of chat, counted before any of them is looked at."""
 
-    child = ChatText()
+    child = LogText()
 
     def to_internal_value(self, data: Any) -> list[object]:
         if isinstance(data, list) and len(data) > MAX_LINES:
@@ -60,7 +50,7 @@ class ChatLines(serializers.ListField):
 class ChatInput(Serializer):
     """Lines of a log or of Discord, as `text` or `lines`."""
 
-    text = ChatText(required=False)
+    text = LogText(required=False)
     lines = ChatLines(required=False)
     logger = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, max_length=120, help_text="whose log it is: who “You” are"

@@ -198,3 +198,14 @@ def _values(data: Any, name: str) -> list[str]:
     """Return what stands under a name, so that 7 and "7" are the same."""
     values = data.getlist(name) if isinstance(data, QueryDict) else data[name]
     return [str(value) for value in (values if isinstance(values, list) else [values])]
+
+
+class LogText(serializers.CharField):
+    """Text out of a log, as it comes: a junky log holds NUL bytes, which mean nothing, and an editor puts a byte order mark
+    before what is copied."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_blank=True, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return str(super().to_internal_value(data)).replace("\x00", "").removeprefix("\ufeff")

@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from guildhall.core.api.fields import AliasesMixin, PointsField
+from guildhall.core.api.fields import AliasesMixin, LogText, PointsField
 from guildhall.core.api.filters import MAX_ID
 from guildhall.core.api.previews import DigestField
 from guildhall.core.api.serializers import Serializer
@@ -109,7 +109,7 @@ class NestedDecisions(DecisionsInput):
 class RosterInput(Serializer):
     """What the game wrote: as text, or as a file in a multipart form."""
 
-    text = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    text = LogText(required=False)
     file = serializers.FileField(required=False, allow_empty_file=True)
     format = serializers.ChoiceField(["auto", *FORMATS], required=False, default="auto")
     file_name = serializers.CharField(required=False, allow_blank=True, max_length=300)

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from guildhall.core.api.columns import Columns
-from guildhall.core.api.fields import UUIDTextField
+from guildhall.core.api.fields import LogText, UUIDTextField
 from guildhall.core.api.filters import Ordering
 from guildhall.core.api.idempotency import idempotent
 from guildhall.core.api.rows import page_of
@@ -43,7 +43,7 @@ class LogFindingSerializer(serializers.ModelSerializer[LogFinding]):
 class LogInput(Serializer):
     """A log, as text or as a file. `character` is who wrote it, where its file name does not say so."""
 
-    text = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
+    text = LogText(required=False)
     file = serializers.FileField(required=False, allow_empty_file=True)
     file_name = serializers.CharField(required=False, allow_blank=True, max_length=300)
     time_zone = serializers.CharField(
