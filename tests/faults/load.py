@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from types import TracebackType
 
-LEADERBOARD, CHARACTERS, PAGE = "/api/points/leaderboard/1/", "/api/characters/", "/standings/"
+CHARACTERS, PAGE = "/api/characters/", "/standings/"
 
 
 @dataclass(slots=True)
@@ -34,6 +34,7 @@ class Load:
     address: str
     key: str
     people: list[int]
+    leaderboard: str
     readers: int = 6
     writers: int = 4
     told: list[Told] = field(default_factory=list)
@@ -88,7 +89,7 @@ class Load:
         return told
 
     def _read(self, number: int) -> None:
-        paths = [f"{LEADERBOARD}?page_size={number + 1}", PAGE, CHARACTERS]
+        paths = [f"{self.leaderboard}?page_size={number + 1}", PAGE, CHARACTERS]
         count = 0
         while not self._stop.is_set():
             count += 1

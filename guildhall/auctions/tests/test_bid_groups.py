@@ -331,12 +331,12 @@ def test_a_database_that_is_away_is_told_to_all_at_once(people: list[User], monk
 
     def away(*options: Any) -> None:
         tried.append(None)
-        raise OperationalError("it is away")
+        raise OperationalError("connection failed: it is away")
 
     monkeypatch.setattr(placing, "emit_sessions", away)
     cloak = build.session()
     answers = at_once(cloak, (aeli, {"amount": 10}), (borel, {"amount": 20}))
-    assert codes(answers) == ["OperationalError('it is away')"] * 2
+    assert codes(answers) == ["OperationalError('connection failed: it is away')"] * 2
     assert len(tried) == 1
     assert not BidHistory.objects.exists()
 

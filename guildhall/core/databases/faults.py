@@ -71,11 +71,12 @@ def is_lost(error: BaseException | None) -> bool:
 def has_waited(error: BaseException) -> bool:
     """Return whether `error` says that a lock was waited for as long as the database lets one wait."""
     cause = error.__cause__ or error
-    if getattr(cause, "sqlstate", None) in _WAITED_PG:
-        return True
-    if cause.args and cause.args[0] in _WAITED_MYSQL:
-        return True
-    return isinstance(error, OperationalError) and "locked" in str(error)
+    state = getattr(cause, "sqlstate", None)
+    if state is not None:  # and not its words: a deadlock's name who is "blocked"
+        return state in _WAITED_PG
+    if cause.args and isinstance(cause.args[0], int):
+        return cause.args[0] in _WAITED_MYSQL
+    return fault_of(error) is Fault.BUSY
 
 
 def _of_postgresql(state: str) -> Fault | None:

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from guildhall.accounts.services import create_person
 from guildhall.core import fault_middleware, outage, revisions, transactions
-from guildhall.core.databases.faults import Fault, fault_of
+from guildhall.core.databases.faults import Fault, fault_of, has_waited
 from guildhall.core.databases.running import waits
 from guildhall.core.redis_breaker import REST, TRIAL, RedisBreaker, Resting
 
@@ -113,6 +113,15 @@ def test_a_lock_that_was_waited_for_long_enough_is_not_waited_for_eight_times(mo
     with pytest.raises(OperationalError):
         work()
     assert len(calls) == 2
+
+
+def test_a_deadlock_was_not_waited_for() -> None:
+    """It is tried again however long that takes: whoever lost has given its locks back."""
+    assert not has_waited(error("40P01", "deadlock detected. Process 1 waits for ShareLock; blocked by process 2."))
+    assert not has_waited(error(None, 1213, "Deadlock found when trying to get lock"))
+    assert has_waited(error("55P03", "canceling statement due to lock timeout"))
+    assert has_waited(error(None, 1205, "Lock wait timeout exceeded"))
+    assert has_waited(OperationalError("database is locked"))
 
 
 @pytest.fixture
