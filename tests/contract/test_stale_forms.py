@@ -35,6 +35,7 @@ WITHOUT = {
     "chat-doubts form “apply”": "settles a doubt that is open; a settled one is refused",
     "award form “correct”": "undoes this award and makes a new one: a second correction is refused (already_reversed)",
     "raid-import form “import”": "an import; it begins with what one chose last",
+    "console form “auction”": "opens a new auction; it begins with the rules of the guild",
     "adjust form “adjust”": "makes a new adjustment; it begins with who was clicked",
 }
 #: Steps of setting up that begin with what is stored; the walk over the pages opens one step alone.

@@ -342,6 +342,7 @@ CALLERS: dict[str, str | tuple[str, ...]] = {
         "api role", "api role by put", "api name", "api close", "api reopen"
     ),
     "guildhall/points/api/pools.py:MergeView.post": ("api merge away", "api merge into", "api merge preview"),
+    "guildhall/web/views/raid_import.py:_remember_zone": "one of their own preferences",
     "guildhall/web/views/officers.py:people.act": "a new person; test_nobody_makes_somebody_who_may_do_more",
     "guildhall/web/views/officers.py:_preview": ("page merge preview",),
     "guildhall/web/views/officers.py:person.set_role": ("page role",),

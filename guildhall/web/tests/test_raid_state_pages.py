@@ -143,12 +143,8 @@ def test_a_planned_raid_is_started_closed_and_opened_again_on_its_page(sign_in, 
     assert "is running" in text(send(officer, path, form="start"))
     services.award_attendance(raid=raid, attendees=["Brakkus", "Nobody"], actor=guild.officer)
     page = text(sign_in("member").get(path))
-    assert (
-        page.index("Signed up and did not come")
-        < page.index("Sorrel")
-        < page.index("Came without")
-        < page.rindex("Brakkus")
-    )
+    page = page[page.index("Signed up and did not come") :]
+    assert page.index("Sorrel") < page.index("Came without") < page.rindex("Brakkus")
     officer = sign_in("officer")
     refused = text(send(officer, f"{path}close/", form="close"))
     assert "1 name that nobody knew" in refused
