@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
@@ -181,7 +182,8 @@ def _note(sender: object, request: object = None, **kwargs: object) -> None:
     """Note the fault that ended a request, wherever in Django or DRF it was caught."""
     error = sys.exc_info()[1]
     if request is not None and fault_of(error) is not None:
-        setattr(getattr(request, "_request", request), "_guildhall_fault", error)  # noqa: B010 - on Django's request
+        ours = cast(HttpRequest, getattr(request, "_request", request))
+        ours._guildhall_fault = error  # type: ignore[attr-defined] # ours, as other middlewares'
 
 
 got_request_exception.connect(_note, dispatch_uid="guildhall.core.fault_middleware")

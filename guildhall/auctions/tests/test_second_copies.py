@@ -91,7 +91,12 @@ def test_by_hand_and_from_a_bot_a_second_award_is_a_second_award(people: list[An
         assert LootDistribution.objects.count() == expected
     for reference, expected in (("", 3), ("", 4), ("77", 5), ("77", 5)):
         record_bid_result(
-            winner=people[0], item_name="Spell: Aegolism", winning_bid=5, external_reference=reference, actor=None
+            winner=people[0],
+            item_name="Spell: Aegolism",
+            winning_bid=5,
+            raid=raid,
+            external_reference=reference,
+            actor=None,
         )
         assert LootDistribution.objects.count() == expected
     assert balance(people[0], pool) == "65.00/0.00"
